@@ -1,0 +1,19 @@
+"""The rules of Dangol as pure functions: values in, values out.
+
+Nothing here reads a clock, a disk, a network or chance; the two programs around it do. The rooms:
+
+errors, units        what goes wrong, and in which unit a number is
+calendar             business days, weekdays, periods; the only room that knows time zones
+events               what happened, as tills report it
+programme            the rules as values; `programme_toml` reads them, `programme_reading` says them in words
+receipts             all facts of one receipt key -> owner, content, what remains
+accrual              one member's business day -> entries with their steps
+account              entries -> period totals and balance
+entries              a movement of points; `diff` brings what is posted to what should stand
+tiers                totals and ladder -> tier, gap, near-miss
+lookups              card and phone spellings -> one form
+explain              steps as sentences, Korean and English
+journal              record bytes, hash chain, what to do with a run of records
+envelope, wire       signed exact bytes; values <-> msgpack
+messages             what an exchange says, both ways
+"""

@@ -1,0 +1,346 @@
+"""The fold of one member-day: resolved receipts and visits of one business day -> entries with their steps.
+
+Facts are taken in canonical order, one by one. An item earns what the rules give it after everything
+before it; a takeback takes the day's total just before it less the day's total just after. So the day's total
+is that of what remains, whoever reported it and whenever it arrived.
+
+A weight with `categories` multiplies only the base of its lines. Where lines of one receipt have different
+weights w1 < w2 < ..., points = w1 x base(all) + (w2 - w1) x base(lines weighing at least w2) + ...: with a single
+weight this is base x weight, a weight above 1 never lowers points, and spending more never earns less
+(docs/adr/0002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+import msgspec
+
+from loyalty_core.calendar import period_of, weekday_of
+from loyalty_core.entries import PointEntry, Step, StepKind
+from loyalty_core.events import Order
+from loyalty_core.programme import (
+    ALWAYS_EXCLUDED_TENDERS,
+    Affects,
+    Bonus,
+    Cap,
+    Combine,
+    Earn,
+    Programme,
+    Weight,
+    When,
+)
+from loyalty_core.receipts import Item, Resolved, Takeback
+from loyalty_core.units import Day
+
+_ONE = Fraction(1)
+_Pair = tuple[int, int]
+"""(redeemable, qualifying)"""
+
+
+class DayRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of one programme version that are in play on one date for one tier."""
+
+    version: int
+    day: Day
+    period_id: str
+    combine: Combine
+    earns: tuple[Earn, ...]
+    weights: tuple[Weight, ...]
+    bonuses: tuple[Bonus, ...]
+    caps: tuple[Cap, ...]
+
+
+def rules_of_day(programme: Programme, day: Day, tier: str) -> DayRules:
+    """Return what of the programme is in play on this business day for a member who holds this tier."""
+    return DayRules(
+        version=programme.version,
+        day=day,
+        period_id=period_of(day, programme.period_months).id,
+        combine=programme.combine,
+        earns=tuple(rule for rule in programme.earns if _in_play(rule.when, day, tier)),
+        weights=tuple(rule for rule in programme.weights if _in_play(rule.when, day, tier)),
+        bonuses=tuple(r for r in programme.bonuses if r.in_day and _in_play(r.when, day, tier)),
+        caps=tuple(
+            rule for rule in programme.caps if rule.per != "period" and _in_play(rule.when, day, tier)
+        ),
+    )
+
+
+def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntry, ...]:
+    """Return an entry for every item and takeback of the member-day, in canonical order.
+
+    Entries of zero points are in the result: they carry the steps that say why nothing was given.
+    """
+    facts: list[tuple[Order, int, Item, Takeback | None]] = []
+    for receipt in receipts:
+        item = receipt.item
+        facts.append((item.order, 0, item, None))
+        facts.extend((max(back.order, item.order), 1, item, back) for back in receipt.takebacks)
+    facts.sort(key=_position)
+    present: dict[Order, Item] = {}
+    day = _Day(rules)
+    entries = []
+    for _, _, item, back in facts:
+        if back is None:
+            present[item.order] = item
+            entries.append(_earned(rules, item, *day.take(item)))
+            continue
+        if back.remains is None:
+            present.pop(item.order, None)
+        else:
+            present[item.order] = back.remains
+        before, day = day.total, _Day(rules)
+        for left in present.values():
+            day.take(left)
+        entries.append(_taken_back(rules, back, before, day.total))
+    return tuple(entries)
+
+
+def _position(fact: tuple[Order, int, Item, Takeback | None]) -> tuple[Order, int, Order]:
+    order, after, item, back = fact
+    return order, after, item.order if back is None else back.order
+
+
+def _earned(rules: DayRules, item: Item, points: _Pair, steps: list[Step]) -> PointEntry:
+    return PointEntry(
+        event=item.id,
+        kind="earn",
+        earned_day=rules.day,
+        business_day=rules.day,
+        period_id=rules.period_id,
+        redeemable=points[0],
+        qualifying=points[1],
+        programme_version=rules.version,
+        steps=tuple(steps),
+    )
+
+
+def _taken_back(rules: DayRules, back: Takeback, before: _Pair, after: _Pair) -> PointEntry:
+    saw = str(sum(net for _, net in back.remains.money)) if back.remains else "0"
+    steps: list[Step] = []
+    _add_step(steps, "void" if back.remains is None else "return", "clawback", saw, before, after)
+    return PointEntry(
+        event=back.id,
+        kind="clawback",
+        earned_day=rules.day,
+        business_day=back.business_day,
+        period_id=rules.period_id,
+        redeemable=after[0] - before[0],
+        qualifying=after[1] - before[1],
+        programme_version=rules.version,
+        steps=tuple(steps),
+    )
+
+
+class _Day:
+    """The running state of one member-day: how often each limited rule matched, what each cap has let through."""
+
+    __slots__ = ("_counts", "_rules", "_through", "total")
+
+    def __init__(self, rules: DayRules) -> None:
+        self._rules = rules
+        self._counts: dict[str, int] = {}
+        self._through: dict[str, _Pair] = {}
+        self.total: _Pair = (0, 0)
+
+    def take(self, item: Item) -> tuple[_Pair, list[Step]]:
+        """Return what the item earns after all that was taken before it, and why."""
+        steps: list[Step] = []
+        points: _Pair = (0, 0)
+        for rule in self._rules.earns:
+            if _matches(rule.when, item):
+                points = self._earn(rule, item, points, steps)
+        for bonus in self._rules.bonuses:
+            if _matches(bonus.when, item) and self._bonus_is_due(bonus):
+                given = _plus(points, _for(bonus.affects, bonus.points))
+                _add_step(steps, bonus.id, "bonus", str(bonus.nth or ""), points, given)
+                points = given
+        for cap in self._rules.caps:
+            if _matches(cap.when, item):
+                points = self._cap(cap, points, steps)
+        self.total = _plus(self.total, points)
+        return points, steps
+
+    def _earn(self, rule: Earn, item: Item, before: _Pair, steps: list[Step]) -> _Pair:
+        if rule.limit_per_day is not None:
+            count = self._counts[rule.id] = self._counts.get(rule.id, 0) + 1
+            if count > rule.limit_per_day:
+                _add_step(steps, rule.id, "limit", str(rule.limit_per_day), before, before)
+                return before
+        weights = [weight for weight in self._rules.weights if _matches(weight.when, item)]
+        if rule.per is None:
+            weights = [weight for weight in weights if not _selects_lines(weight.when)]
+        saw = item.kind if rule.per is None else str(eligible_minor(rule.when, item))
+        base = _base(rule, item)
+        points = _plus(before, _for(rule.affects, base))
+        _add_step(steps, rule.id, "earn", saw, before, points)
+        if not weights or not base:
+            return points
+        weights = _telling(weights, self._rules.combine)
+        for count in range(1, len(weights) + 1):
+            weighed = (
+                _weigh(rule, item, base, weights[:count], "redeemable", self._rules.combine),
+                _weigh(rule, item, base, weights[:count], "qualifying", self._rules.combine),
+            )
+            given = _plus(before, _of(rule.affects, weighed))
+            _add_step(
+                steps, weights[count - 1].id, "weight", _decimal(weights[count - 1].times), points, given
+            )
+            points = given
+        return points
+
+    def _bonus_is_due(self, bonus: Bonus) -> bool:
+        if bonus.per == "event":
+            return True
+        count = self._counts[bonus.id] = self._counts.get(bonus.id, 0) + 1
+        return count == (bonus.nth or 1)
+
+    def _cap(self, cap: Cap, points: _Pair, steps: list[Step]) -> _Pair:
+        through = self._through.get(cap.id, (0, 0)) if cap.per == "day" else (0, 0)
+        kept = (
+            points[0] if cap.affects == "qualifying" else min(points[0], cap.points - through[0]),
+            points[1] if cap.affects == "redeemable" else min(points[1], cap.points - through[1]),
+        )
+        if cap.per == "day":
+            self._through[cap.id] = _plus(through, kept)
+        if kept != points:
+            _add_step(steps, cap.id, "cap", str(cap.points), points, kept)
+        return kept
+
+
+def eligible_minor(when: When, item: Item) -> int:
+    """Return the money that a rule counts: its lines, less what was paid in tenders it excludes, never below 0."""
+    return max(
+        0, sum(net for category, net in item.money if _selects(when, category)) - _excluded(when, item)
+    )
+
+
+def _excluded(when: When, item: Item) -> int:
+    return max(
+        0,
+        sum(
+            amount
+            for tender, amount in item.tenders
+            if tender in ALWAYS_EXCLUDED_TENDERS or tender in when.exclude_tenders
+        ),
+    )
+
+
+def _in_play(when: When, day: Day, tier: str) -> bool:
+    return (
+        (when.weekdays is None or weekday_of(day) in when.weekdays)
+        and (when.from_day is None or when.from_day <= day)
+        and (when.until_day is None or day <= when.until_day)
+        and (when.tiers is None or tier in when.tiers)
+    )
+
+
+def _matches(when: When, item: Item) -> bool:
+    if item.kind not in when.on:
+        return False
+    if when.stores is not None and item.store_id not in when.stores:
+        return False
+    if when.slot is not None and not when.slot.holds(item.minute):
+        return False
+    if item.kind == "visit":
+        return when.categories is None and not when.minimum
+    if _selects_lines(when) and not any(_selects(when, category) for category, _ in item.money):
+        return False
+    return not when.minimum or eligible_minor(when, item) >= when.minimum
+
+
+def _selects_lines(when: When) -> bool:
+    return when.categories is not None or bool(when.exclude_categories)
+
+
+def _selects(when: When, category: str) -> bool:
+    if when.categories is not None and category not in when.categories:
+        return False
+    return category not in when.exclude_categories
+
+
+def _base(rule: Earn, item: Item) -> int:
+    if rule.per is None:
+        return rule.points
+    return rule.points * (eligible_minor(rule.when, item) // rule.per)
+
+
+def _weigh(
+    rule: Earn, item: Item, base: int, weights: Sequence[Weight], target: Affects, combine: Combine
+) -> int:
+    """Return floor(base x weight), in layers where lines of the receipt weigh differently."""
+    weights = [weight for weight in weights if weight.affects in (None, target)]
+    if rule.per is None or not any(_selects_lines(weight.when) for weight in weights):
+        factor = _combined([weight.times for weight in weights], combine)
+        return base * factor.numerator // factor.denominator
+    eligible = eligible_minor(rule.when, item)
+    by_factor: dict[Fraction, int] = {}
+    for category, net in item.money:
+        if _selects(rule.when, category):
+            factor = _combined([w.times for w in weights if _selects(w.when, category)], combine)
+            by_factor[factor] = by_factor.get(factor, 0) + net
+    points, below, rest = Fraction(0), Fraction(0), sum(by_factor.values())
+    for factor in sorted(by_factor):
+        layer = base if factor == min(by_factor) else rule.points * (max(0, min(rest, eligible)) // rule.per)
+        points += (factor - below) * layer
+        below, rest = factor, rest - by_factor[factor]
+    return points.numerator // points.denominator
+
+
+def _combined(times: Iterable[Fraction], combine: Combine) -> Fraction:
+    """Return the one weight of several; none is 1."""
+    factors = list(times)
+    if not factors:
+        return _ONE
+    if combine == "best":
+        return max(factors)
+    if combine == "sum":
+        return max(Fraction(0), 1 + sum((factor - 1 for factor in factors), Fraction(0)))
+    product = _ONE
+    for factor in factors:
+        product *= factor
+    return product
+
+
+def _telling(weights: list[Weight], combine: Combine) -> list[Weight]:
+    """Return the weights worth a step each: of `best`, only the winner where one weight rules all lines."""
+    if combine != "best" or len(weights) == 1:
+        return weights
+    weights = sorted(weights, key=lambda weight: weight.times)
+    if any(_selects_lines(weight.when) or weight.affects for weight in weights):
+        return weights
+    return weights[-1:]
+
+
+def _decimal(times: Fraction) -> str:
+    """Return the weight as its owner wrote it: an exact decimal without trailing zeros."""
+    digits = 0
+    while (times * 10**digits).denominator != 1:
+        digits += 1
+    if not digits:
+        return str(times.numerator)
+    text = str((times * 10**digits).numerator).rjust(digits + 1, "0")
+    return f"{text[:-digits]}.{text[-digits:]}"
+
+
+def _for(affects: Affects, points: int) -> _Pair:
+    return _of(affects, (points, points))
+
+
+def _of(affects: Affects, points: _Pair) -> _Pair:
+    return (0 if affects == "qualifying" else points[0], 0 if affects == "redeemable" else points[1])
+
+
+def _plus(one: _Pair, other: _Pair) -> _Pair:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _add_step(steps: list[Step], rule: str, kind: StepKind, saw: str, before: _Pair, after: _Pair) -> None:
+    """Add one step where both kinds of points went alike, else one for each."""
+    if before[0] == before[1] and after[0] == after[1]:
+        steps.append(Step(rule, kind, saw, before[0], after[0]))
+    else:
+        steps.append(Step(rule, kind, saw, before[0], after[0], "redeemable"))
+        steps.append(Step(rule, kind, saw, before[1], after[1], "qualifying"))

@@ -1,0 +1,107 @@
+"""A movement of points, and `diff`, which brings what is posted to what should stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from loyalty_core.events import EventId
+from loyalty_core.units import Day
+
+EntryKind = Literal[
+    "earn",
+    "bonus",
+    "cap",
+    "clawback",
+    "redemption",
+    "redeem_rollback",
+    "expiry",
+    "correction",
+    "adjustment",
+]
+
+StepKind = Literal["earn", "limit", "weight", "bonus", "cap", "clawback"]
+
+
+class Step(msgspec.Struct, frozen=True, array_like=True):
+    """One reason on the way to an entry: the rule, what it saw, the event's points before and after it.
+
+    `affects` is None where redeemable and qualifying points moved alike.
+    """
+
+    rule: str
+    kind: StepKind
+    saw: str
+    before: int
+    after: int
+    affects: Literal["redeemable", "qualifying"] | None = None
+
+
+class PointEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One movement of one member's points, caused by one event.
+
+    `earned_day` is the member-day it was derived from; `business_day` dates it (they differ for what is taken
+    back later). `corrects` is set on corrections only: the kind of the entry that stood wrong.
+    """
+
+    event: EventId
+    kind: EntryKind
+    earned_day: Day
+    business_day: Day
+    period_id: str
+    redeemable: int
+    qualifying: int
+    programme_version: int
+    steps: tuple[Step, ...] = ()
+    corrects: EntryKind | None = None
+
+
+def diff(desired: Iterable[PointEntry], posted: Iterable[PointEntry]) -> tuple[PointEntry, ...]:
+    """Return the entries that bring `posted` to `desired`, in canonical order.
+
+    Nothing is removed: what stands too high is met by a negative correction that names what it
+    corrects. Applying the result and calling again returns (). Entries of zero move nothing and are left out.
+    """
+    standing: dict[_Key, PointEntry] = {}
+    for entry in posted:
+        key = _key(entry)
+        before = standing.get(key)
+        standing[key] = entry if before is None else _plus(before, entry)
+    moves: list[PointEntry] = []
+    for entry in desired:
+        stands = standing.pop(_key(entry), None)
+        moves.append(entry if stands is None else _correction(entry, stands))
+    for stands in standing.values():
+        nothing = msgspec.structs.replace(stands, redeemable=0, qualifying=0, steps=())
+        moves.append(_correction(nothing, stands))
+    moved = [entry for entry in moves if entry.redeemable or entry.qualifying]
+    if len(moved) > 1:
+        moved.sort(key=_key)
+    return tuple(moved)
+
+
+_Key = tuple[EventId, EntryKind, Day, str]
+
+
+def _key(entry: PointEntry) -> _Key:
+    return entry.event, entry.corrects or entry.kind, entry.business_day, entry.period_id
+
+
+def _plus(before: PointEntry, entry: PointEntry) -> PointEntry:
+    return msgspec.structs.replace(
+        entry,
+        redeemable=before.redeemable + entry.redeemable,
+        qualifying=before.qualifying + entry.qualifying,
+    )
+
+
+def _correction(desired: PointEntry, stands: PointEntry) -> PointEntry:
+    return msgspec.structs.replace(
+        desired,
+        kind="correction",
+        corrects=stands.corrects or stands.kind,
+        redeemable=desired.redeemable - stands.redeemable,
+        qualifying=desired.qualifying - stands.qualifying,
+    )

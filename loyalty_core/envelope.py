@@ -1,0 +1,104 @@
+"""Sign and open exact bytes: DSSE pre-authentication encoding with Ed25519.
+
+    PAE = "DSSEv1" SP len(type) SP type SP len(payload) SP payload
+    envelope = msgpack [1, type, payload, [[key_id, signature], ...]]
+
+Verification comes first, over the bytes received; decoding the payload is the caller's next step. The
+algorithm is fixed. A signature is never an identifier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from loyalty_core.errors import BadEnvelope, UnknownKey
+from loyalty_core.wire import MESSAGE_BYTES_MAX, Shape, pack, unpack
+
+PayloadType = Literal[
+    "dangol/batch/1",
+    "dangol/exchange/1",
+    "dangol/reply/1",
+    "dangol/receipt/1",
+    "dangol/programme/1",
+    "dangol/enrol/1",
+    "dangol/enrolled/1",
+    "dangol/pass/1",
+]
+SIGNATURES_MAX: Final = 4
+
+
+class _Signature(Shape, frozen=True):
+    key_id: bytes
+    signature: bytes
+
+
+class _Envelope(Shape, frozen=True):
+    version: Literal[1]
+    type: str
+    payload: bytes
+    signatures: tuple[_Signature, ...]
+
+
+def key_id(public_key: bytes) -> bytes:
+    """Return the 8 bytes by which a raw Ed25519 public key is named."""
+    return hashlib.sha256(b"dangol/key/1" + public_key).digest()[:8]
+
+
+def fingerprint(public_key: bytes) -> str:
+    """Return the key's name as people compare it: four groups of four hex digits."""
+    text = key_id(public_key).hex()
+    return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def public_of(private_key: bytes) -> bytes:
+    """Return the raw public key of a raw private key."""
+    return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
+
+
+def seal(payload_type: PayloadType, payload: bytes, private_key: bytes) -> bytes:
+    """Return the signed envelope of these exact payload bytes. `private_key` is raw, 32 bytes."""
+    key = Ed25519PrivateKey.from_private_bytes(private_key)
+    signature = key.sign(_pae(payload_type, payload))
+    named = _Signature(key_id(key.public_key().public_bytes_raw()), signature)
+    return pack(_Envelope(1, payload_type, payload, (named,)))
+
+
+def open_sealed(
+    data: bytes,
+    payload_type: PayloadType,
+    keys: Mapping[bytes, bytes],
+    *,
+    bytes_max: int = MESSAGE_BYTES_MAX,
+) -> bytes:
+    """Return the payload bytes of an envelope of this type that one of `keys` (id -> raw public key) signed.
+
+    Raises:
+        BadWire: these bytes are no envelope.
+        UnknownKey: none of its signatures names a key that we know.
+        BadEnvelope: another type, or a signature that does not hold.
+    """
+    envelope = unpack(data, _Envelope, bytes_max=bytes_max)
+    if envelope.type != payload_type:
+        raise BadEnvelope(f'an envelope of type "{payload_type}" was expected')
+    if not 1 <= len(envelope.signatures) <= SIGNATURES_MAX:
+        raise BadEnvelope(f"an envelope carries 1 to {SIGNATURES_MAX} signatures")
+    message = _pae(envelope.type, envelope.payload)
+    known = [s for s in envelope.signatures if s.key_id in keys]
+    if not known:
+        raise UnknownKey("the envelope is signed by a key that is not known here")
+    for signed in known:
+        try:
+            Ed25519PublicKey.from_public_bytes(keys[signed.key_id]).verify(signed.signature, message)
+        except InvalidSignature:
+            raise BadEnvelope("the signature does not fit the bytes") from None
+    return envelope.payload
+
+
+def _pae(payload_type: str, payload: bytes) -> bytes:
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)

@@ -1,0 +1,222 @@
+"""What happened, as tills report it: immutable facts, their identity and their order.
+
+An event's place in the world is its `EventId`; its place in time, for every fold, is the canonical
+order `(occurred_at_ms, terminal_id, epoch, branch, seq)`. Bodies are positional on the wire, so fields
+may only ever be added at the end, with a new record version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Final, Literal
+
+import msgpack
+import msgspec
+from msgspec import Meta
+
+from loyalty_core.units import MINOR_MAX, MinorUnits, Seq
+
+ID_FORM: Final = r"^[A-Za-z0-9_-]{1,32}$"
+"""Spelling of store, till and terminal ids; checked where they are made or come in from people."""
+TEXT_MAX: Final = 64
+LINES_MAX: Final = 1000
+TENDERS_MAX: Final = 50
+AT_MIN: Final = 946_684_800_000
+"""2000-01-01: nothing is believed to have happened before."""
+AT_MAX: Final = 4_102_444_800_000
+"""2100-01-01."""
+
+Identifier = Annotated[str, Meta(min_length=1, max_length=32)]
+Text = Annotated[str, Meta(max_length=TEXT_MAX)]
+SomeText = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
+Money = Annotated[int, Meta(ge=-MINOR_MAX, le=MINOR_MAX)]
+AtMs = Annotated[int, Meta(ge=AT_MIN, le=AT_MAX)]
+DayNumber = Annotated[int, Meta(ge=10957, le=47482)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class EventId(msgspec.Struct, frozen=True, order=True, array_like=True):
+    """Where an event stands: the terminal, its epoch and branch, its seq."""
+
+    terminal_id: str
+    epoch: int
+    branch: int
+    seq: Seq
+
+    def __str__(self) -> str:
+        branch = f".b{self.branch}" if self.branch else ""
+        return f"{self.terminal_id}.{self.epoch}{branch}.{self.seq}"
+
+
+class ReceiptKey(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True):
+    """The till's own name for a sale. Numbers are text: leading zeros are kept."""
+
+    store: Identifier
+    till: Identifier
+    business_day: DayNumber
+    number: SomeText
+
+
+class Line(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True):
+    """One item: quantity in thousandths, money after discounts."""
+
+    number: Count
+    sku: Text
+    category: Text
+    quantity: Annotated[int, Meta(ge=-(10**12), le=10**12)]
+    net_minor: Money
+
+
+class Tender(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True):
+    """How a part of the receipt was paid; change is a negative amount."""
+
+    type: SomeText
+    amount_minor: Money
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=False, array_like=True, forbid_unknown_fields=True):
+    """What every event has. `member` is a look-up form (`id:`, `card:`, `h:`) or None."""
+
+    member: Annotated[str, Meta(min_length=3, max_length=80)] | None
+    occurred_at_ms: AtMs
+    business_day: DayNumber
+
+
+class VisitRecorded(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The member was there. A visit with a receipt key is one visit however often it comes."""
+
+    channel: Literal["till", "check-in"]
+    receipt: ReceiptKey | None
+
+
+class VisitVoided(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Undoes a visit of the same terminal: by its place in the journal, and its receipt key if it has one."""
+
+    epoch: Count
+    seq: Count
+    receipt: ReceiptKey | None
+
+
+class MemberPresented(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A card was shown; the recorder gives it to the till's next receipt."""
+
+
+class PurchaseRecorded(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A sale. Without a member it is anonymous and can be claimed later."""
+
+    receipt: ReceiptKey
+    net_minor: Money
+    tax_minor: Money
+    lines: Annotated[tuple[Line, ...], Meta(max_length=LINES_MAX)]
+    tenders: Annotated[tuple[Tender, ...], Meta(max_length=TENDERS_MAX)]
+
+
+class ReturnRecorded(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Goods came back: positive quantities and amounts, and the original where it is known."""
+
+    receipt: ReceiptKey
+    original: ReceiptKey | None
+    net_minor: Money
+    tax_minor: Money
+    lines: Annotated[tuple[Line, ...], Meta(max_length=LINES_MAX)]
+    tenders: Annotated[tuple[Tender, ...], Meta(max_length=TENDERS_MAX)]
+
+
+class PurchaseVoided(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A post-void: the purchase named in `original` counts zero times."""
+
+    receipt: ReceiptKey
+    original: ReceiptKey
+
+
+class Booted(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The agent started: the machine's boot and the agent's version."""
+
+    boot_id: Text
+    software: Text
+
+
+class ClockStepped(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The wall clock moved against the monotonic clock by `step_ms`."""
+
+    step_ms: Annotated[int, Meta(ge=-(2**53), le=2**53)]
+
+
+EVENT_TYPES: Final[dict[int, type[Event]]] = {
+    1: VisitRecorded,
+    2: VisitVoided,
+    3: MemberPresented,
+    4: PurchaseRecorded,
+    5: ReturnRecorded,
+    6: PurchaseVoided,
+    12: Booted,
+    13: ClockStepped,
+}
+"""Wire code -> type. Codes 7 to 11 are kept for claims, redemptions, enrolments, coupons and `day_closed`."""
+EVENT_CODES: Final = {event_type: code for code, event_type in EVENT_TYPES.items()}
+EVENT_NAMES: Final[dict[type[Event], str]] = {
+    VisitRecorded: "visit_recorded",
+    VisitVoided: "visit_voided",
+    MemberPresented: "member_presented",
+    PurchaseRecorded: "purchase_recorded",
+    ReturnRecorded: "return_recorded",
+    PurchaseVoided: "purchase_voided",
+    Booted: "booted",
+    ClockStepped: "clock_stepped",
+}
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """An event with its place; what folds read."""
+
+    id: EventId
+    event: Event
+
+    @property
+    def order(self) -> Order:
+        """The canonical order of facts."""
+        return (self.event.occurred_at_ms, *msgspec.structs.astuple(self.id))
+
+
+Order = tuple[int, str, int, int, int]
+
+
+def content_hash(event: Event) -> bytes:
+    """Return 16 bytes that are equal for events of the same content, and only for these.
+
+    Content is kind, instant, lines, net, tax, tenders (lines and tenders in any order) and original; not
+    the member, nor who reported it.
+    """
+    code = EVENT_CODES[type(event)]
+    match event:
+        case PurchaseRecorded():
+            body: list[object] = [_sale(event)]
+        case ReturnRecorded():
+            body = [_sale(event), msgspec.to_builtins(event.original)]
+        case PurchaseVoided():
+            body = [msgspec.to_builtins(event.original)]
+        case _:
+            body = []
+    return hashlib.sha256(msgpack.packb([code, event.occurred_at_ms, body])).digest()[:16]
+
+
+def _sale(event: PurchaseRecorded | ReturnRecorded) -> list[object]:
+    return [
+        event.net_minor,
+        event.tax_minor,
+        msgspec.to_builtins(sorted(event.lines)),
+        msgspec.to_builtins(sorted(event.tenders)),
+    ]
+
+
+def money_of_lines(net_minor: int, lines: tuple[Line, ...]) -> tuple[tuple[str, MinorUnits], ...]:
+    """Return (category, net) for each line, adding up to `net_minor`.
+
+    The total is believed: where lines do not add up to it (a discount on the whole receipt, say), the
+    difference is one more line of no category; a receipt without lines is one line.
+    """
+    parts = [(line.category, MinorUnits(line.net_minor)) for line in lines]
+    rest = net_minor - sum(net for _, net in parts)
+    if rest or not parts:
+        parts.append(("", MinorUnits(rest)))
+    return tuple(parts)

@@ -1,0 +1,235 @@
+"""What an exchange says, both ways: the payloads inside envelopes. The road they take does not matter.
+
+Up go batches of a journal; down come acknowledgements, members, programmes and directives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from loyalty_core.errors import BadWire
+from loyalty_core.events import AtMs, Count, Identifier
+from loyalty_core.journal import RECORD_BYTES_MAX
+from loyalty_core.wire import Shape, compress, decompress, pack, unpack
+
+BATCH_RECORDS_MAX: Final = 1000
+BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
+"""The most that one batch holds, in bytes before compression."""
+BATCHES_MAX: Final = 8
+"""The most batches in one exchange."""
+
+Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+class Clock(Shape, frozen=True):
+    """Both clocks of a till, read together, and which boot the monotonic one counts from."""
+
+    wall_ms: Count
+    monotonic_ms: Count
+    boot_id: str
+
+
+class Batch(Shape, frozen=True):
+    """A contiguous run of one terminal's journal; `packed` is zlib of the array of record bytes."""
+
+    programme_id: str
+    terminal_id: Identifier
+    epoch: Count
+    first_seq: Annotated[int, Meta(ge=1)]
+    before: Hash
+    packed: bytes
+    clock: Clock
+    made_at_ms: Count
+
+
+class _Records(Shape, frozen=True):
+    records: Annotated[tuple[Annotated[bytes, Meta(max_length=RECORD_BYTES_MAX)], ...], Meta(min_length=1)]
+
+
+def pack_records(records: Sequence[bytes]) -> bytes:
+    """Return the `packed` part of a batch."""
+    return compress(pack([list(records)]))
+
+
+def unpack_records(packed: bytes) -> tuple[bytes, ...]:
+    """Return the record bytes of a batch's `packed` part.
+
+    Raises:
+        BadWire: damaged, empty, or beyond the bounds of a batch.
+    """
+    records = unpack(
+        decompress(packed, bytes_max=BATCH_BYTES_MAX), _Records, bytes_max=BATCH_BYTES_MAX
+    ).records
+    if len(records) > BATCH_RECORDS_MAX:
+        raise BadWire(f"a batch holds at most {BATCH_RECORDS_MAX} records, this one {len(records)}")
+    return records
+
+
+class Health(Shape, frozen=True):
+    """How the till is doing, for HQ's fleet page."""
+
+    software: str
+    waiting: Count
+    quarantined: Count
+    disk_free_bytes: Count
+
+
+class Cursors(Shape, frozen=True):
+    """What the till already has: the highest programme version, and one change number a bucket."""
+
+    programme_version: Count
+    buckets: tuple[Count, ...]
+
+
+class Ask(Shape, frozen=True):
+    """A question that wants HQ now: may these points be spent?"""
+
+    redemption_id: str
+    member: str
+    points: Count
+
+
+class Exchange(Shape, frozen=True):
+    """A till's request. `head` and `head_hash` are of its own journal."""
+
+    nonce: Nonce
+    terminal_id: Identifier
+    epoch: Count
+    head: Count
+    head_hash: Hash
+    cursors: Cursors
+    batches: tuple[bytes, ...]
+    asks: tuple[Ask, ...]
+    health: Health
+
+
+class Incarnation(Shape, frozen=True, order=True):
+    """Which life of HQ's database speaks; a restore raises the counter."""
+
+    counter: Count
+    random: bytes
+
+
+class Acknowledgement(Shape, frozen=True):
+    """HQ holds this terminal's journal up to and including `seq`, whose hash is `hash`."""
+
+    terminal_id: Identifier
+    epoch: Count
+    branch: Count
+    seq: Count
+    hash: Hash
+    incarnation: Incarnation
+
+
+class Refusal(Shape, frozen=True):
+    """Why a batch was not taken. `need_seq` is where HQ wants the till to go on from, 0 if that is no help."""
+
+    epoch: Count
+    first_seq: Count
+    code: str
+    sentence: str
+    need_seq: Count
+
+
+class Stamp(Shape, frozen=True, order=True):
+    """The last event of the asking terminal that HQ has posted for a member."""
+
+    epoch: Count
+    branch: Count
+    seq: Count
+
+
+class MemberRow(Shape, frozen=True):
+    """What a till knows of a member. `look_ups` are keyed hashes under the store's key.
+
+    `qualifying` is the total of `period_id`, the period open at HQ's date. `stamp` is None when HQ has posted
+    nothing of this terminal for this member. A member who is `gone` is forgotten by the till.
+    """
+
+    member_id: str
+    gone: bool
+    masked_name: str
+    look_ups: tuple[str, ...]
+    tier: str
+    balance: int
+    period_id: str
+    qualifying: int
+    stamp: Stamp | None
+
+
+class Page(Shape, frozen=True):
+    """Members of one bucket that changed after `from_cursor` up to `to_cursor`, applied in one transaction."""
+
+    bucket: Count
+    from_cursor: Count
+    to_cursor: Count
+    rows: tuple[MemberRow, ...]
+
+
+class Directive(Shape, frozen=True):
+    """Something HQ tells a terminal to do, once."""
+
+    code: str
+    argument: int
+
+
+class Answer(Shape, frozen=True):
+    """The reply to an Ask."""
+
+    redemption_id: str
+    granted: Count
+
+
+class Reply(Shape, frozen=True):
+    """HQ's answer to an exchange. `next_in_ms` is 0 when there is more to fetch or send at once."""
+
+    nonce: Nonce
+    incarnation: Incarnation
+    hq_time_ms: AtMs
+    receipts: tuple[bytes, ...]
+    refusals: tuple[Refusal, ...]
+    pages: tuple[Page, ...]
+    programmes: tuple[bytes, ...]
+    answers: tuple[Answer, ...]
+    directives: tuple[Directive, ...]
+    next_in_ms: Count
+
+
+class ProgrammeText(Shape, frozen=True):
+    """A published programme version: its text exactly as its owner wrote it."""
+
+    programme_id: str
+    version: Count
+    text: str
+
+
+class Enrol(Shape, frozen=True):
+    """A till asks to join: the invite's secret, and its public key, which signs this envelope."""
+
+    nonce: Nonce
+    secret: bytes
+    public_key: Key
+    software: str
+
+
+class Enrolled(Shape, frozen=True):
+    """HQ's answer to Enrol: who the till is. `store_key` keys the look-up hashes of its store."""
+
+    nonce: Nonce
+    terminal_id: Identifier
+    store_id: Identifier
+    approved: bool
+    epoch: Count
+    hq_public_key: Key
+    store_key: bytes
+    programme_id: str
+    timezone: str
+    business_day_starts: Annotated[int, Meta(ge=0, le=1439)]
+    buckets: Count
+    programmes: tuple[bytes, ...]
+    incarnation: Incarnation

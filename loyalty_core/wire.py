@@ -1,0 +1,102 @@
+"""Values <-> the one canonical msgpack form: arrays, integers, texts, bytes, nil and booleans only.
+
+A message is a `Shape`: positional, every field checked. `pack(unpack(x)) == x` holds for all that is
+accepted, which also refuses non-minimal forms, trailing bytes, floats, maps and extensions.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final, TypeVar
+
+import msgpack
+import msgspec
+
+from loyalty_core.errors import BadWire
+
+MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
+"""The largest message that is unpacked, in bytes after decompression."""
+ITEMS_MAX: Final = 200_000
+"""The most items that one array may hold."""
+
+
+class Shape(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A positional value of the wire. Subclasses name the positions."""
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def pack(value: object) -> bytes:
+    """Return the canonical bytes of a Shape, or of plain values of the allowed kinds."""
+    return msgpack.packb(msgspec.to_builtins(value, builtin_types=(bytes,)), use_bin_type=True)
+
+
+def unpack(data: bytes, shape: type[S], *, bytes_max: int = MESSAGE_BYTES_MAX) -> S:
+    """Return the value of `shape` that these bytes are the canonical form of.
+
+    Raises:
+        BadWire: for anything else.
+    """
+    value = shaped(unpack_plain(data, bytes_max=bytes_max), shape)
+    if pack(value) != data:
+        raise BadWire(f"{shape.__name__}: the bytes are not in canonical form")
+    return value
+
+
+def unpack_plain(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> object:
+    """Return the plain value of msgpack bytes; the caller must check its shape and its canonical form.
+
+    Raises:
+        BadWire: too large, not msgpack, with maps or extensions, nested too deeply, or with trailing bytes.
+    """
+    if len(data) > bytes_max:
+        raise BadWire(f"{len(data)} bytes are more than the {bytes_max} that are accepted")
+    try:
+        return msgpack.unpackb(
+            data,
+            raw=False,
+            use_list=True,
+            max_map_len=0,
+            max_ext_len=0,
+            max_array_len=ITEMS_MAX,
+            max_str_len=bytes_max,
+            max_bin_len=bytes_max,
+        )
+    except (ValueError, RecursionError) as error:
+        raise BadWire(f"not the msgpack that is accepted here ({type(error).__name__})") from None
+
+
+def shaped(value: object, shape: type[S]) -> S:
+    """Return a plain value as `shape`.
+
+    Raises:
+        BadWire: when a field is missing, extra, of another type or out of bounds.
+    """
+    try:
+        return msgspec.convert(value, shape, strict=True, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        raise BadWire(f"{shape.__name__}: {error}") from None
+
+
+def compress(data: bytes) -> bytes:
+    """Return the zlib form of bytes."""
+    return zlib.compress(data, 6)
+
+
+def decompress(data: bytes, *, bytes_max: int) -> bytes:
+    """Return what zlib bytes hold, never more than `bytes_max`.
+
+    Raises:
+        BadWire: not zlib, cut short, followed by more bytes, or larger than allowed.
+    """
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(data, bytes_max)
+    except zlib.error:
+        raise BadWire("the compressed part is damaged") from None
+    if stream.unconsumed_tail:
+        raise BadWire(f"the compressed part holds more than {bytes_max} bytes")
+    if not stream.eof or stream.unused_data:
+        raise BadWire("the compressed part is cut short or followed by other bytes")
+    return plain
