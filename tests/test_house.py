@@ -89,8 +89,6 @@ def core_is_pure(source: Source) -> list[str]:
         reasons = [why for why, modules in CORE_MAY_NOT_IMPORT.items() if found.top in modules.split()]
         if reasons:
             reason = reasons[0]
-        elif found.top == "zoneinfo" and source.path.name != "calendar.py":
-            reason = "only calendar.py knows zones"
         elif found.top == "phonenumbers":
             if source.path.name == "lookups.py" and found.inside_function:
                 continue
@@ -104,6 +102,8 @@ def core_is_pure(source: Source) -> list[str]:
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in CORE_MAY_NOT_CALL:
                 complaints.append(source.at(node, f"calls {name}: core is given values and returns values"))
+            case ast.Call(func=ast.Name(id="ZoneInfo")) if source.path.name != "calendar.py":
+                complaints.append(source.at(node, "makes a zone: only calendar.py looks one up"))
             case ast.Call(func=ast.Attribute(attr=name)) if name in CORE_MAY_NOT_CALL_METHOD:
                 complaints.append(source.at(node, f"calls .{name}(): time and chance are arguments"))
     return complaints
@@ -245,7 +245,7 @@ def test_modules_say_what_they_hold() -> None:
         (core_is_pure, "loyalty_core/a.py", "def f():\n    import random"),
         (core_is_pure, "loyalty_core/a.py", "import aiohttp"),
         (core_is_pure, "loyalty_core/a.py", "from edge_agent.store import journal"),
-        (core_is_pure, "loyalty_core/a.py", "from zoneinfo import ZoneInfo"),
+        (core_is_pure, "loyalty_core/a.py", "zone = ZoneInfo('Asia/Seoul')"),
         (core_is_pure, "loyalty_core/lookups.py", "import phonenumbers"),
         (core_is_pure, "loyalty_core/a.py", "def f():\n    import phonenumbers"),
         (core_is_pure, "loyalty_core/a.py", "today = date.today()"),
@@ -293,7 +293,8 @@ def test_a_law_complains_of_what_breaks_it(law: Law, path: str, text: str) -> No
     [
         (core_is_pure, "loyalty_core/a.py", "import hashlib, msgspec\nfrom loyalty_core.units import Day"),
         (core_is_pure, "loyalty_core/a.py", "from . import units\nfrom .units import Day"),
-        (core_is_pure, "loyalty_core/calendar.py", "from zoneinfo import ZoneInfo"),
+        (core_is_pure, "loyalty_core/calendar.py", "zone = ZoneInfo('Asia/Seoul')"),
+        (core_is_pure, "loyalty_core/a.py", "from zoneinfo import ZoneInfo\ndef f(zone: ZoneInfo): pass"),
         (core_is_pure, "loyalty_core/lookups.py", "def f():\n    import phonenumbers"),
         (programs_do_not_meet, "edge_agent/a.py", "import edge_agent.app\nimport loyalty_core.wire"),
         (programs_do_not_meet, "edge_agent/sync/a.py", "from ..store import journal"),
