@@ -20,7 +20,11 @@ HQ_STORE = PurePosixPath("hq_server/store")
 
 # Tables of hq_server that belong to neither side, each with the reason. No statement may name one of them
 # together with a table of a side.
-HOUSE_TABLES: Mapping[str, str] = {}
+HOUSE_TABLES: Mapping[str, str] = {
+    "house": "one row: the number of buckets, fixed at init, and which life of the database this is",
+    "programmes": "few, never changed, and the same for every store and member",
+    "tokens": "who may call the API",
+}
 
 # The folders under hq_server/store/sql/, and the key that a table must carry to be named there.
 SIDE_KEYS = {"arrivals": "store_id", "accounts": "bucket"}
