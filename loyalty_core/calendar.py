@@ -110,18 +110,18 @@ def period_after(period: Period, months: int, count: int = 1) -> Period:
 
 
 _ID_FORMS: Final = {
-    12: r"(\d{4})",
-    6: r"(\d{4})-H([12])",
-    3: r"(\d{4})-Q([1-4])",
-    1: r"(\d{4})-(0[1-9]|1[0-2])",
+    12: r"([0-9]{4})",
+    6: r"([0-9]{4})-H([12])",
+    3: r"([0-9]{4})-Q([1-4])",
+    1: r"([0-9]{4})-(0[1-9]|1[0-2])",
 }
 
 
 def _period(year: int, index: int, months: int) -> Period:
-    name = {12: f"{year}", 6: f"{year}-H{index + 1}", 3: f"{year}-Q{index + 1}", 1: f"{year}-{index + 1:02}"}
+    part = {12: "", 6: f"-H{index + 1}", 3: f"-Q{index + 1}", 1: f"-{index + 1:02}"}
     after = index * months + months
     return Period(
-        id=name[months],
+        id=f"{year:04}{part[months]}",
         first=day_of(date(year, index * months + 1, 1)),
         last=Day(day_of(date(year + after // 12, after % 12 + 1, 1)) - 1),
     )
