@@ -59,19 +59,15 @@ class PointEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def diff(desired: Iterable[PointEntry], posted: Iterable[PointEntry]) -> tuple[PointEntry, ...]:
-    """Return the entries that bring `posted` to `desired`, in canonical order.
+    """Return the entries that bring `posted` to `desired`, in the order of their events' ids.
 
     Nothing is removed: what stands too high is met by a negative correction that names what it
     corrects. Applying the result and calling again returns (). Entries of zero move nothing and are left out.
     """
-    standing: dict[_Key, PointEntry] = {}
-    for entry in posted:
-        key = _key(entry)
-        before = standing.get(key)
-        standing[key] = entry if before is None else _plus(before, entry)
+    standing = _summed(posted)
     moves: list[PointEntry] = []
-    for entry in desired:
-        stands = standing.pop(_key(entry), None)
+    for key, entry in _summed(desired).items():
+        stands = standing.pop(key, None)
         moves.append(entry if stands is None else _correction(entry, stands))
     for stands in standing.values():
         nothing = msgspec.structs.replace(stands, redeemable=0, qualifying=0, steps=())
@@ -82,11 +78,22 @@ def diff(desired: Iterable[PointEntry], posted: Iterable[PointEntry]) -> tuple[P
     return tuple(moved)
 
 
-_Key = tuple[EventId, EntryKind, Day, str]
+_Key = tuple[EventId, EntryKind, Day, Day, str]
 
 
 def _key(entry: PointEntry) -> _Key:
-    return entry.event, entry.corrects or entry.kind, entry.business_day, entry.period_id
+    kind = entry.corrects or entry.kind
+    return entry.event, kind, entry.business_day, entry.earned_day, entry.period_id
+
+
+def _summed(entries: Iterable[PointEntry]) -> dict[_Key, PointEntry]:
+    """Return one entry a key, with the sum of its points and the rest of its last."""
+    sums: dict[_Key, PointEntry] = {}
+    for entry in entries:
+        key = _key(entry)
+        before = sums.get(key)
+        sums[key] = entry if before is None else _plus(before, entry)
+    return sums
 
 
 def _plus(before: PointEntry, entry: PointEntry) -> PointEntry:
