@@ -6,7 +6,7 @@ which the facts are given. Returns join here as takebacks that leave a part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -92,22 +92,23 @@ def fold_receipt(facts: Iterable[Fact], store_id: str, zone: ZoneInfo) -> Receip
 
     The store is the key's; its zone gives the local minute that time-of-day rules look at.
     """
-    ordered = sorted(facts, key=lambda fact: fact.order)
+    ordered = sorted({fact.id: fact for fact in facts}.values(), key=lambda fact: fact.order)
     originals = [f for f in ordered if isinstance(f.event, PurchaseRecorded | VisitRecorded)]
     waiting = [
         Conflict(kind="return_waiting", event=f.id) for f in ordered if isinstance(f.event, ReturnRecorded)
     ]
     voids = [f for f in ordered if isinstance(f.event, PurchaseVoided | VisitVoided)]
+    fits = _voids_that_fit(originals)
+    missing = [Conflict(kind="original_missing", event=void.id) for void in voids if not fits(void)]
     if not originals:
-        missing = [Conflict(kind="original_missing", event=f.id) for f in voids]
         return Receipt(owner=None, resolved=None, conflicts=(*waiting, *missing))
     first = originals[0]
     owner, conflicts = _owner(first, originals)
-    takebacks = tuple([_takeback(void) for void in voids[:1]])
+    takebacks = tuple([_takeback(void) for void in voids if fits(void)][:1])
     return Receipt(
         owner=owner,
         resolved=Resolved(Day(first.event.business_day), item_of(first, store_id, zone), takebacks),
-        conflicts=(*conflicts, *waiting),
+        conflicts=(*conflicts, *waiting, *missing),
     )
 
 
@@ -144,6 +145,19 @@ def _owner(first: Fact, originals: list[Fact]) -> tuple[str | None, list[Conflic
             elif named is not None and named != owner:
                 conflicts.append(Conflict(kind="member_differs", event=fact.id, names=named))
     return owner, conflicts
+
+
+def _voids_that_fit(originals: list[Fact]) -> Callable[[Fact], bool]:
+    """Return what tells whether a void means these: a purchase by its key, a visit by its journal place."""
+    if not originals:
+        return lambda _: False
+    if isinstance(originals[0].event, PurchaseRecorded):
+        return lambda void: isinstance(void.event, PurchaseVoided)
+    places = {(f.id.terminal_id, f.id.epoch, f.id.seq) for f in originals}
+    return lambda void: (
+        isinstance(void.event, VisitVoided)
+        and (void.id.terminal_id, void.event.epoch, void.event.seq) in places
+    )
 
 
 def _takeback(void: Fact) -> Takeback:
