@@ -5,9 +5,9 @@ before it; a takeback takes the day's total just before it less the day's total 
 is that of what remains, whoever reported it and whenever it arrived.
 
 A weight with `categories` multiplies only the base of its lines. Where lines of one receipt have different
-weights w1 < w2 < ..., points = w1 x base(all) + (w2 - w1) x base(lines weighing at least w2) + ...: with a single
-weight this is base x weight, a weight above 1 never lowers points, and spending more never earns less
-(docs/adr/0002).
+weights w1 < w2 < ..., points = w1 x base(all) + (w2 - w1) x base(lines weighing at least w2) + ...: with a
+single weight this is base x weight, a weight above 1 never lowers points, and spending more never earns
+less (docs/adr/0002).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from loyalty_core.receipts import Item, Resolved, Takeback
 from loyalty_core.units import Day
 
 _ONE = Fraction(1)
+_DIGITS_MAX = 12
 _Pair = tuple[int, int]
 """(redeemable, qualifying)"""
 
@@ -71,10 +72,11 @@ def rules_of_day(programme: Programme, day: Day, tier: str) -> DayRules:
 def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntry, ...]:
     """Return an entry for every item and takeback of the member-day, in canonical order.
 
-    Entries of zero points are in the result: they carry the steps that say why nothing was given.
+    Entries of zero points are in the result: they carry the steps that say why nothing was given. What is
+    given twice counts once.
     """
     facts: list[tuple[Order, int, Item, Takeback | None]] = []
-    for receipt in receipts:
+    for receipt in {receipt.item.id: receipt for receipt in receipts}.values():
         item = receipt.item
         facts.append((item.order, 0, item, None))
         facts.extend((max(back.order, item.order), 1, item, back) for back in receipt.takebacks)
@@ -135,7 +137,7 @@ def _taken_back(rules: DayRules, back: Takeback, before: _Pair, after: _Pair) ->
 
 
 class _Day:
-    """The running state of one member-day: how often each limited rule matched, what each cap has let through."""
+    """The running state of one member-day: how often each limited rule matched, what each cap let through."""
 
     __slots__ = ("_counts", "_rules", "_through", "total")
 
@@ -211,7 +213,7 @@ class _Day:
 
 
 def eligible_minor(when: When, item: Item) -> int:
-    """Return the money that a rule counts: its lines, less what was paid in tenders it excludes, never below 0."""
+    """Return the money that a rule counts: its lines less what tenders it excludes paid, never below 0."""
     return max(
         0, sum(net for category, net in item.money if _selects(when, category)) - _excluded(when, item)
     )
@@ -315,10 +317,15 @@ def _telling(weights: list[Weight], combine: Combine) -> list[Weight]:
 
 
 def _decimal(times: Fraction) -> str:
-    """Return the weight as its owner wrote it: an exact decimal without trailing zeros."""
+    """Return the weight as its owner wrote it: an exact decimal without trailing zeros.
+
+    A fraction that is no decimal of `_DIGITS_MAX` digits, which no programme file can hold, is shown as such.
+    """
     digits = 0
-    while (times * 10**digits).denominator != 1:
+    while 10**digits % times.denominator:
         digits += 1
+        if digits > _DIGITS_MAX:
+            return str(times)
     if not digits:
         return str(times.numerator)
     text = str((times * 10**digits).numerator).rjust(digits + 1, "0")
