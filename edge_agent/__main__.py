@@ -1,0 +1,213 @@
+"""The command line: enrol, run, status, take, verify, quarantine.
+
+Errors are one sentence on stderr with what to do next. Exit 0, 1 (refused), 2 (usage). What a command does
+not need is not imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from edge_agent.clock import MachineClock
+from edge_agent.config import DEFAULT_PATH, EdgeConfig, read_config
+from loyalty_core.errors import LoyaltyError
+
+REFUSED: Final = 1
+TAKE_SHOWN_MAX: Final = 10_000
+
+
+class _Commands(click.Group):
+    """Tells every refusal in one sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LoyaltyError as error:
+            click.echo(f"edge-agent: {error} ({error.code})", err=True)
+            ctx.exit(REFUSED)
+        except PermissionError as error:
+            click.echo(f"edge-agent: {error.filename} may not be used by this user (not_permitted)", err=True)
+            ctx.exit(REFUSED)
+
+
+def _remember_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.ensure_object(dict)["config"] = value
+
+
+def _with_config(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        callback=_remember_config,
+        expose_value=False,
+        is_eager=True,
+        help=f"Settings file (default {DEFAULT_PATH}).",
+    )(command)
+
+
+@click.group(cls=_Commands)
+@_with_config
+@click.version_option(package_name="dangol")
+def main() -> None:
+    """Dangol's agent on the till."""
+
+
+def _config(ctx: click.Context) -> EdgeConfig:
+    return read_config(ctx.ensure_object(dict).get("config", DEFAULT_PATH))
+
+
+def _echo_json(value: object) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+@main.command()
+@_with_config
+@click.option("--hq", required=True, help="HQ's address, https://...")
+@click.option("--code", required=True, help="The invite code that HQ printed.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
+    """Join: make this till's key, prove the invite, and learn who this till is."""
+    from edge_agent.app import prepare
+    from edge_agent.sync import keys
+    from edge_agent.sync.enrol import enrol as join
+    from edge_agent.sync.exchange import open_session
+    from loyalty_core.envelope import fingerprint, public_of
+    from loyalty_core.messages import Enrolled
+
+    config = _config(ctx)
+    conn = prepare(config)
+
+    async def ask() -> Enrolled:
+        async with open_session(config.sync) as session:
+            return await join(conn, session, config.data_dir, hq, code)
+
+    enrolled = asyncio.run(ask())
+    conn.close()
+    print_of_key = fingerprint(public_of(keys.private_key(config.data_dir)))
+    if as_json:
+        _echo_json(
+            {
+                "terminal": enrolled.terminal_id,
+                "store": enrolled.store_id,
+                "fingerprint": print_of_key,
+                "approved": enrolled.approved,
+                "token_file": str(config.data_dir / keys.TOKEN_FILE),
+            }
+        )
+        return
+    click.echo(f"terminal     {enrolled.terminal_id} of store {enrolled.store_id}")
+    click.echo(f"fingerprint  {print_of_key}")
+    click.echo(f"token file   {config.data_dir / keys.TOKEN_FILE}")
+    if enrolled.approved:
+        click.echo("This till has joined. Start it with: edge-agent run")
+    else:
+        click.echo(
+            "HQ must approve this till: compare the fingerprint, then hq-server terminal approve "
+            f"{enrolled.terminal_id}. It may sell meanwhile: edge-agent run"
+        )
+
+
+@main.command()
+@_with_config
+@click.pass_context
+def run(ctx: click.Context) -> None:
+    """Run the service until it is told to stop."""
+    from edge_agent.service import serve
+
+    asyncio.run(serve(_config(ctx)))
+
+
+@main.command()
+@_with_config
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show one screen: link, queue, oldest unsent, quarantine, disk, clock, versions."""
+    from edge_agent import status as screen
+    from edge_agent.store.database import connect
+
+    config = _config(ctx)
+    conn = connect(config.database, read_only=True)
+    told = screen.status(conn, config, MachineClock())
+    conn.close()
+    if as_json:
+        _echo_json(told)
+        return
+    for line in screen.lines(told):
+        click.echo(line)
+
+
+@main.command()
+@_with_config
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show what each receipt would become; record nothing.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def take(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, as_json: bool) -> None:
+    """Hand receipt files in by hand, and show what each receipt became."""
+    from edge_agent.take import take_file
+
+    config = _config(ctx)
+    refused = 0
+    for file in files:
+        for became in take_file(config, MachineClock(), file, dry_run=dry_run):
+            refused += became["became"] == "refused"
+            if as_json:
+                click.echo(msgspec.json.encode(became))
+            else:
+                click.echo(_line(became))
+    if refused:
+        sys.exit(REFUSED)
+
+
+def _line(became: dict[str, Any]) -> str:
+    where = f"{became['file']} {became['place']}: "
+    if became["became"] == "refused":
+        return f"{where}refused, {became['sentence']} ({became['code']})"
+    points = became["points"]
+    return f"{where}{became['became']} as {became['event']}, {points['redeemable']} points"
+
+
+@main.command()
+@_with_config
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def verify(ctx: click.Context, as_json: bool) -> None:
+    """Check the database, every record's hash and the chain; exit 1 with the first bad seq."""
+    from edge_agent.store.database import connect
+    from edge_agent.store.integrity import verify as check
+
+    conn = connect(_config(ctx).database, read_only=True)
+    read = 0
+
+    def progress(records: int) -> None:
+        nonlocal read
+        read = records
+        if sys.stderr.isatty():
+            click.echo(f"\r{records} records read", nl=False, err=True)
+
+    fault = check(conn, progress)
+    conn.close()
+    if sys.stderr.isatty():
+        click.echo(err=True)
+    if as_json:
+        _echo_json({"ok": fault is None, "records": read, "fault": fault})
+    elif fault is None:
+        click.echo(f"{read} records: database, chain and hashes are whole")
+    if fault is not None:
+        at = f" at seq {fault.seq} of epoch {fault.epoch}" if fault.seq is not None else ""
+        click.echo(f"edge-agent: {fault.sentence}{at} ({fault.code})", err=True)
+        sys.exit(REFUSED)
+
+
+if __name__ == "__main__":
+    main()

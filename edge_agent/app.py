@@ -1,0 +1,193 @@
+"""Composition root of the edge agent: which parts live, and in which order.
+
+Contexts start top to bottom and stop bottom to top, so the store outlives all that writes to it. No rules
+and no SQL here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from aiohttp import web
+
+from edge_agent import metrics, openapi
+from edge_agent.app_keys import CLOCK, CONFIG, READER, RECORDER, SYNC, WRITER
+from edge_agent.clock import Clock, StepWatch
+from edge_agent.config import EdgeConfig
+from edge_agent.guard import guard
+from edge_agent.pos_adapter.folder import WatchedFolder, path_of
+from edge_agent.pos_adapter.http import TillApi
+from edge_agent.recorder import Recorder
+from edge_agent.store import terminal
+from edge_agent.store.database import Connection, Reader, Writer, connect
+from edge_agent.store.migrations import migrate
+from edge_agent.sync import keys
+from edge_agent.sync.exchange import open_session
+from edge_agent.sync.loop import SyncLoop
+from edge_agent.version import VERSION
+from edge_agent.web_errors import problems
+from loyalty_core.calendar import business_day
+from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, Event
+from loyalty_core.units import Day, EpochMs
+
+CLOCK_LOOK_SECONDS: Final = 5
+MakeEvent = Callable[[EpochMs, Day], Event]
+
+log = logging.getLogger(__name__)
+
+
+def prepare(config: EdgeConfig) -> Connection:
+    """Return a connection to the till's database, made and brought up to date if need be.
+
+    Raises:
+        StoreError: the disk refuses, or a later release has written this database.
+    """
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    conn = connect(config.database)
+    migrate(conn)
+    return conn
+
+
+def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
+    """Return the agent, wired but not started.
+
+    Raises:
+        LoyaltyError: what must be there before it can start, in one sentence.
+    """
+    conn = prepare(config)
+    try:
+        terminal.read(conn)
+    finally:
+        conn.close()
+    if config.folder is not None:
+        path_of(config.folder)
+    token = keys.token(config.data_dir)
+    app = web.Application(
+        middlewares=[problems, guard(config.http.allowed_hosts, token)],
+        client_max_size=config.http.body_bytes_max,
+    )
+    app[CONFIG] = config
+    app[CLOCK] = clock
+    app[RECORDER] = Recorder(config, clock)
+    app.cleanup_ctx.extend([store_context, clock_context, sync_context, folder_context])
+    app.add_routes(TillApi(config, clock, app[RECORDER]).routes())
+    app.add_routes(
+        [
+            web.get("/healthz", get_health),
+            web.get("/metrics", get_metrics),
+            web.get("/openapi.json", get_openapi),
+        ]
+    )
+    return app
+
+
+async def store_context(app: web.Application) -> AsyncIterator[None]:
+    """The writer and the reader; the journal notes that the agent started."""
+    path = app[CONFIG].database
+    app[WRITER] = Writer(path)
+    app[READER] = Reader(path)
+    clock = app[CLOCK]
+    await app[WRITER].do(_own_event(app, _booted(clock.boot_id())))
+    yield
+    app[READER].close()
+    await asyncio.to_thread(app[WRITER].close)
+
+
+async def clock_context(app: web.Application) -> AsyncIterator[None]:
+    """Watches the wall clock for steps."""
+    async with _task("clock", _watch_clock(app)):
+        yield
+
+
+async def sync_context(app: web.Application) -> AsyncIterator[None]:
+    """The link to HQ."""
+    config = app[CONFIG]
+    key = keys.private_key(config.data_dir)
+    async with open_session(config.sync) as session:
+        app[SYNC] = SyncLoop(config, app[CLOCK], app[WRITER], app[READER], session, key)
+        async with _task("sync", app[SYNC].run()):
+            yield
+
+
+async def folder_context(app: web.Application) -> AsyncIterator[None]:
+    """The watched folder, where there is one."""
+    config = app[CONFIG]
+    if config.folder is None:
+        yield
+        return
+    folder = WatchedFolder(
+        config, config.folder, app[CLOCK], app[WRITER], app[RECORDER], recorded=app[SYNC].nudge
+    )
+    async with _task("folder", folder.run()):
+        yield
+
+
+async def get_health(_: web.Request) -> web.Response:
+    """Say that the agent lives."""
+    return web.json_response({"status": "ok", "version": VERSION})
+
+
+async def get_metrics(request: web.Request) -> web.Response:
+    """Give the figures."""
+    app = request.app
+    free = shutil.disk_usage(app[CONFIG].data_dir).free
+    now_ms = app[CLOCK].wall_ms()
+    text = await app[READER].do(lambda conn: metrics.render(conn, now_ms, free))
+    return web.Response(text=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def get_openapi(_: web.Request) -> web.Response:
+    """Describe this face."""
+    return web.json_response(openapi.document())
+
+
+@asynccontextmanager
+async def _task(name: str, work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run `work` beside; when it ends by itself, say so, for it never should."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_tell_end)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("task_failed", extra={"task": task.get_name()}, exc_info=error)
+
+
+async def _watch_clock(app: web.Application) -> None:
+    watch = StepWatch(app[CLOCK], app[CONFIG].clock_step_ms)
+    while True:
+        await asyncio.sleep(CLOCK_LOOK_SECONDS)
+        if step_ms := watch.step_ms():
+            log.warning("clock_stepped", extra={"step_ms": step_ms})
+            await app[WRITER].do(_own_event(app, _stepped(step_ms)), urgent=False)
+
+
+def _booted(boot_id: str) -> MakeEvent:
+    return lambda at, day: Booted(None, at, day, boot_id[:64], VERSION)
+
+
+def _stepped(step_ms: int) -> MakeEvent:
+    return lambda at, day: ClockStepped(None, at, day, step_ms)
+
+
+def _own_event(app: web.Application, make: MakeEvent) -> Callable[[Connection], None]:
+    """Return a job that journals what happened to the terminal itself, at the time its clock tells."""
+    recorder = app[RECORDER]
+    at_ms = EpochMs(min(max(app[CLOCK].wall_ms(), AT_MIN), AT_MAX))
+
+    def job(conn: Connection) -> None:
+        books = recorder.books(conn)
+        recorder.append(conn, books, make(at_ms, business_day(at_ms, books.terminal.place)))
+
+    return job

@@ -1,0 +1,21 @@
+"""The names under which handlers find the agent's parts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from edge_agent.clock import Clock
+from edge_agent.config import EdgeConfig
+from edge_agent.recorder import Recorder
+from edge_agent.store.database import Reader, Writer
+from edge_agent.sync.loop import SyncLoop
+
+CONFIG: Final = web.AppKey("config", EdgeConfig)
+CLOCK: Final = web.AppKey("clock", Clock)
+RECORDER: Final = web.AppKey("recorder", Recorder)
+WRITER: Final = web.AppKey("writer", Writer)
+READER: Final = web.AppKey("reader", Reader)
+SYNC: Final = web.AppKey("sync", SyncLoop)
+"""Absent where the agent runs without HQ, as in tests of one part."""

@@ -1,0 +1,127 @@
+"""The agent's settings: a TOML file -> one frozen record. Every limit has a name; strangers are refused."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from loyalty_core.errors import BadInput
+
+DEFAULT_PATH: Final = Path("/etc/dangol/edge.toml")
+
+Positive = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Http(_Section, frozen=True, kw_only=True):
+    """The local HTTP face. Port 0 takes any free one; the address in use is in `data_dir/address`."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8321
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    body_bytes_max: Positive = 1024 * 1024
+
+
+class Csv(_Section, frozen=True, kw_only=True):
+    """How the till's CSV differs from ours. `columns` maps our name to theirs.
+
+    Amounts in `major` units have up to `decimals` decimals, those of the programme's currency.
+    """
+
+    encoding: str = "utf-8"
+    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
+    columns: dict[str, str] = {}
+    time_format: str | None = None
+    date_format: str | None = None
+    amounts: Literal["minor", "major"] = "minor"
+    decimals: Annotated[int, Meta(ge=0, le=4)] = 0
+    decimal_mark: Literal[".", ","] = "."
+
+
+class Folder(_Section, frozen=True, kw_only=True):
+    """The watched folder. The rescan is the promise; file events only make it quick."""
+
+    path: Path
+    settle_ms: Positive = 1000
+    unfinished_ms: Positive = 60_000
+    rescan_ms: Positive = 5000
+    file_bytes_max: Positive = 256 * 1024 * 1024
+    files_max: Positive = 10_000
+    csv: Csv = Csv()
+
+
+class Sync(_Section, frozen=True, kw_only=True):
+    """When and how much is sent."""
+
+    interval_ms: Positive = 60_000
+    after_sale_ms: Positive = 500
+    timeout_ms: Positive = 30_000
+    retry_first_ms: Positive = 1000
+    retry_max_ms: Positive = 300_000
+    batch_records: Annotated[int, Meta(ge=1, le=1000)] = 1000
+    batches: Annotated[int, Meta(ge=1, le=8)] = 4
+    ca_file: Path | None = None
+
+
+class EdgeConfig(_Section, frozen=True, kw_only=True):
+    """All settings of one till."""
+
+    data_dir: Path = Path("/var/lib/dangol-edge")
+    language: Literal["ko", "en"] = "ko"
+    phone_region: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "KR"
+    future_tolerance_ms: Positive = 36 * 3600 * 1000
+    clock_step_ms: Positive = 5000
+    quarantine_rows_max: Positive = 100_000
+    raw_bytes_max: Positive = 64 * 1024
+    disk_free_bytes_min: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
+    http: Http = Http()
+    folder: Folder | None = None
+    sync: Sync = Sync()
+
+    @property
+    def database(self) -> Path:
+        """Where the till's SQLite file is."""
+        return self.data_dir / "till.db"
+
+
+def read_config(path: Path) -> EdgeConfig:
+    """Return the settings of a TOML file; relative paths in it are relative to the file.
+
+    Raises:
+        BadInput: `config_missing`, `config_invalid`, in one sentence.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"the settings file {path} cannot be read ({type(error).__name__}): write one, or name another "
+            "with --config",
+            code="config_missing",
+        ) from None
+    try:
+        config = msgspec.convert(tomllib.loads(text), EdgeConfig, dec_hook=_path)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadInput(f"{path}: {error}", code="config_invalid") from None
+    base = path.absolute().parent
+    folder = config.folder and msgspec.structs.replace(config.folder, path=base / config.folder.path)
+    ca_file = config.sync.ca_file and base / config.sync.ca_file
+    return msgspec.structs.replace(
+        config,
+        data_dir=base / config.data_dir,
+        folder=folder,
+        sync=msgspec.structs.replace(config.sync, ca_file=ca_file),
+    )
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError(f"expected a path, got {type(value).__name__}")

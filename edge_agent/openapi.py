@@ -1,0 +1,87 @@
+"""The OpenAPI 3.1 document of the local HTTP face, made from the very shapes that it reads and writes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from edge_agent.pos_adapter.answers import FoundMember, ReceiptAnswer
+from edge_agent.pos_adapter.http import PresentedIn, VisitIn
+from edge_agent.pos_adapter.receipt import Receipt
+from edge_agent.version import VERSION
+from edge_agent.web_errors import Problem
+
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+}
+_WRITES: Final[tuple[tuple[str, type | None, str, tuple[dict[str, Any], ...]], ...]] = (
+    ("/v1/receipts", Receipt, "Record a purchase, return, void or visit; idempotent on the receipt key.", ()),
+    ("/v1/visits", VisitIn, "Record a visit.", (_KEY,)),
+    ("/v1/visits/{event}/void", None, "Undo a visit.", ()),
+    ("/v1/presented", PresentedIn, "A card was shown: the till's next receipt is theirs.", (_KEY,)),
+)
+
+
+def document() -> dict[str, Any]:
+    """Return the document."""
+    shapes = (Receipt, VisitIn, PresentedIn, ReceiptAnswer, FoundMember, Problem)
+    _, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
+    paths: dict[str, Any] = {
+        path: {"post": _write(body, summary, parameters + _in_path(path))}
+        for path, body, summary, parameters in _WRITES
+    }
+    paths["/v1/members/{lookup}"] = {
+        "get": {
+            "summary": "Where a member stands, by card number, phone or member id.",
+            "parameters": list(_in_path("/v1/members/{lookup}")),
+            "responses": {"200": _content("application/json", FoundMember), "default": _problem()},
+        }
+    }
+    for path, text in (
+        ("/healthz", "Liveness."),
+        ("/metrics", "Prometheus text."),
+        ("/openapi.json", "This."),
+    ):
+        paths[path] = {"get": {"summary": text, "security": [], "responses": {"200": {"description": text}}}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Dangol edge agent", "version": VERSION},
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _write(body: type | None, summary: str, parameters: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "parameters": list(parameters),
+        "responses": {"200": _content("application/json", ReceiptAnswer), "default": _problem()},
+    }
+    if body is not None:
+        operation["requestBody"] = {"required": True} | _content("application/json", body)
+        operation["requestBody"].pop("description")
+    return operation
+
+
+def _in_path(path: str) -> tuple[dict[str, Any], ...]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return tuple(
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+    )
+
+
+def _content(media: str, shape: type) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{shape.__name__}"}
+    return {"description": shape.__name__, "content": {media: {"schema": schema}}}
+
+
+def _problem() -> dict[str, Any]:
+    return _content("application/problem+json", Problem)

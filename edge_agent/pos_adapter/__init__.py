@@ -1,0 +1,1 @@
+"""What tills say, one file a source, all in terms of `receipt.Receipt`."""

@@ -1,0 +1,182 @@
+"""What the till's own software is answered, as JSON. Shows what was derived; computes nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from edge_agent.recorder import Outcome
+from edge_agent.standing import Standing
+from loyalty_core.calendar import date_of
+from loyalty_core.entries import Step
+from loyalty_core.events import EventId
+from loyalty_core.explain import messages
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class EventAnswer(_Answer, frozen=True, kw_only=True):
+    """Which event a request became; `id` is its name in addresses."""
+
+    id: str
+    terminal: str
+    epoch: int
+    seq: int
+
+
+class Points(_Answer, frozen=True, kw_only=True):
+    """Points of one event."""
+
+    redeemable: int
+    qualifying: int
+
+
+class StepAnswer(_Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """One reason; `affects` is there only where redeemable and qualifying points went differently."""
+
+    rule: str
+    kind: str
+    saw: str
+    before: int
+    after: int
+    affects: Literal["redeemable", "qualifying"] | None = None
+
+
+class PeriodAnswer(_Answer, frozen=True, kw_only=True):
+    """The qualification period and the member's points in it."""
+
+    id: str
+    qualifying: int
+    until: str
+
+
+class NextTier(_Answer, frozen=True, kw_only=True):
+    """The next tier and what is missing to it."""
+
+    tier: str
+    missing: int
+    ways: list[str]
+
+
+class MemberAnswer(_Answer, frozen=True, kw_only=True):
+    """A member as a till may see one. `as_of` is when HQ last spoke; None while it has not."""
+
+    masked_name: str | None
+    tier: str | None
+    balance: int
+    as_of: str | None
+    period: PeriodAnswer | None
+    next: NextTier | None
+
+
+class FoundMember(MemberAnswer, frozen=True, kw_only=True):
+    """The answer to a look-up."""
+
+    member_id: str
+    coupons: list[str]
+
+
+class Offer(_Answer, frozen=True, kw_only=True):
+    """A member who may be the one: two cards were shown before an anonymous receipt."""
+
+    masked_name: str | None
+
+
+class ReceiptAnswer(_Answer, frozen=True, kw_only=True):
+    """The answer to whatever was recorded."""
+
+    event: EventAnswer
+    provisional: bool
+    repeated: bool
+    points: Points
+    steps: list[StepAnswer]
+    member: MemberAnswer | None
+    message: list[str]
+    notices: list[str]
+    offers: list[Offer]
+
+
+def receipt_answer(
+    outcome: Outcome, standing: Standing | None, offers: list[Standing], language: Literal["ko", "en"]
+) -> ReceiptAnswer:
+    """Return what the till's software is told of something recorded: provisional until HQ posts it."""
+    message: tuple[str, ...] = ()
+    if standing is not None:
+        until = standing.period.last if standing.period else None
+        message = messages(language, outcome.redeemable, standing.next_tier, standing.missing, until)
+    return ReceiptAnswer(
+        event=event_answer(outcome.event),
+        provisional=True,
+        repeated=outcome.repeated,
+        points=Points(redeemable=outcome.redeemable, qualifying=outcome.qualifying),
+        steps=[_step(step) for step in outcome.steps],
+        member=member_answer(standing) if standing else None,
+        message=list(message),
+        notices=list(outcome.notices),
+        offers=[Offer(masked_name=offer.masked_name) for offer in offers],
+    )
+
+
+def event_answer(event: EventId) -> EventAnswer:
+    """Return an event's name."""
+    return EventAnswer(id=str(event), terminal=event.terminal_id, epoch=event.epoch, seq=event.seq)
+
+
+def member_answer(standing: Standing) -> MemberAnswer:
+    """Return a member as part of another answer."""
+    return MemberAnswer(
+        masked_name=standing.masked_name,
+        tier=standing.tier,
+        balance=standing.balance,
+        as_of=_utc(standing.as_of_ms),
+        period=_period(standing),
+        next=_next(standing),
+    )
+
+
+def found_member(standing: Standing, member_id: str) -> FoundMember:
+    """Return the answer to a look-up of a member who is known here."""
+    return FoundMember(
+        member_id=member_id,
+        masked_name=standing.masked_name,
+        tier=standing.tier,
+        balance=standing.balance,
+        as_of=_utc(standing.as_of_ms),
+        period=_period(standing),
+        next=_next(standing),
+        coupons=[],
+    )
+
+
+def _period(standing: Standing) -> PeriodAnswer | None:
+    if standing.period is None:
+        return None
+    until = date_of(standing.period.last).isoformat()
+    return PeriodAnswer(id=standing.period.id, qualifying=standing.qualifying, until=until)
+
+
+def _next(standing: Standing) -> NextTier | None:
+    if standing.next_tier is None:
+        return None
+    return NextTier(tier=standing.next_tier, missing=standing.missing, ways=[])
+
+
+def _step(step: Step) -> StepAnswer:
+    return StepAnswer(
+        rule=step.rule,
+        kind=step.kind,
+        saw=step.saw,
+        before=step.before,
+        after=step.after,
+        affects=step.affects,
+    )
+
+
+def _utc(at_ms: int | None) -> str | None:
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

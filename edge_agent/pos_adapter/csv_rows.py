@@ -1,0 +1,225 @@
+"""CSV: one row a line item, columns by name; the rows of one receipt are put together again.
+
+Columns: kind, store, till, business_date, number, occurred_at, member, line, sku, category, quantity,
+net_minor, tender, original (store/till/business_date/number). The settings may rename columns and say how the
+till writes dates and amounts. A row's tender paid that row's net.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from edge_agent.config import Csv
+from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, TenderIn
+from edge_agent.pos_adapter.rows import Row
+from loyalty_core.errors import BadInput
+
+NEEDED: Final = ("store", "till", "number", "occurred_at")
+NAMES: Final = (
+    *("kind", "store", "till", "business_date", "number", "occurred_at", "member", "line", "sku", "category"),
+    *("quantity", "net_minor", "tender", "original"),
+)
+_KINDS: Final = ("purchase", "return", "void", "visit")
+_Cells = dict[str, str]
+
+
+def rows(data: bytes, settings: Csv) -> Iterator[Row]:
+    """Yield each receipt of the file as a row, in the order in which they begin.
+
+    Raises:
+        BadInput: `encoding_wrong`, `columns_missing`, `csv_invalid`: nothing of the file can be read.
+    """
+    text = _decoded(data, settings)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=settings.delimiter, strict=True)
+    try:
+        header = next(lines, [])
+        columns = _columns(header, settings)
+        groups: dict[tuple[str, ...], list[tuple[int, list[str]]]] = {}
+        for cells in lines:
+            if any(cell.strip() for cell in cells):
+                named = _named(cells, columns)
+                key = tuple(named.get(n, "") for n in ("kind", "store", "till", "business_date", "number"))
+                groups.setdefault(key, []).append((lines.line_num, cells))
+    except csv.Error as error:
+        raise BadInput(f"line {lines.line_num} is not CSV: {error}", code="csv_invalid") from None
+    for group in groups.values():
+        yield _row(group, header, columns, settings)
+
+
+def _decoded(data: bytes, settings: Csv) -> str:
+    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else settings.encoding
+    encoding = "utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding
+    try:
+        return data.decode(encoding, errors="surrogateescape")
+    except (UnicodeError, LookupError):
+        raise BadInput(
+            f"the file is not {settings.encoding}: set folder.csv.encoding to what it is, for example cp949",
+            code="encoding_wrong",
+        ) from None
+
+
+def _columns(header: list[str], settings: Csv) -> dict[str, int]:
+    """Return our column name -> where it stands."""
+    found = {title.strip().lower(): place for place, title in enumerate(header)}
+    wanted = {name: settings.columns.get(name, name).strip().lower() for name in NAMES}
+    columns = {name: found[title] for name, title in wanted.items() if title in found}
+    missing = [wanted[name] for name in NEEDED if name not in columns]
+    if missing:
+        raise BadInput(
+            f"the header has no column {', '.join(missing)}: add it, or name it in folder.csv.columns",
+            code="columns_missing",
+        )
+    return columns
+
+
+def _named(cells: list[str], columns: dict[str, int]) -> _Cells:
+    return {name: cells[place].strip() for name, place in columns.items() if place < len(cells)}
+
+
+def _row(
+    group: list[tuple[int, list[str]]], header: list[str], columns: dict[str, int], settings: Csv
+) -> Row:
+    first, last = group[0][0], group[-1][0]
+    place = f"line {first}" if first == last else f"lines {first} to {last}"
+    raw = _raw([header, *(cells for _, cells in group)], settings)
+    try:
+        for number, cells in group:
+            _check_cells(number, cells, header)
+        items = [(number, _named(cells, columns)) for number, cells in group]
+        return Row(place=place, raw=raw, receipt=_receipt(items, settings))
+    except BadInput as error:
+        return Row(place=place, raw=raw, refusal=error)
+
+
+def _raw(table: list[list[str]], settings: Csv) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=settings.delimiter, lineterminator="\n").writerows(table)
+    return text.getvalue().encode("utf-8", errors="surrogateescape")
+
+
+def _check_cells(number: int, cells: list[str], header: list[str]) -> None:
+    if len(cells) != len(header):
+        raise BadInput(
+            f"line {number} has {len(cells)} cells, the header {len(header)}: is the line cut off?",
+            code="row_cut",
+        )
+    if any("\udc80" <= letter <= "\udcff" for cell in cells for letter in cell):
+        raise BadInput(
+            f"line {number} is not in the expected encoding: set folder.csv.encoding, for example to cp949",
+            code="encoding_wrong",
+        )
+
+
+def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
+    number, head = items[0]
+    kind = head.get("kind") or "purchase"
+    if kind not in _KINDS:
+        raise BadInput(
+            f'line {number}: kind "{kind[:20]}" is none of {", ".join(_KINDS)}', code="receipt_invalid"
+        )
+    for other, cells in items[1:]:
+        for name in ("occurred_at", "member", "original"):
+            if cells.get(name) != head.get(name):
+                raise BadInput(
+                    f"lines {number} and {other} are of one receipt but differ in {name}", code="rows_differ"
+                )
+    receipt = Receipt(
+        kind=kind,  # type: ignore[arg-type]  # checked above
+        receipt=Key(
+            store=head["store"],
+            till=head["till"],
+            number=head["number"],
+            business_date=_date(head.get("business_date", ""), number, settings),
+        ),
+        occurred_at=_time(head["occurred_at"], number, settings),
+        member=head.get("member") or None,
+        original=_original(head.get("original", ""), number),
+    )
+    if kind in {"visit", "void"}:
+        return receipt
+    amounts = [_amount(cells.get("net_minor", ""), line, settings) for line, cells in items]
+    tenders: dict[str, int] = {}
+    for (_, cells), net in zip(items, amounts, strict=True):
+        if cells.get("tender"):
+            tenders[cells["tender"]] = tenders.get(cells["tender"], 0) + net
+    return msgspec.structs.replace(
+        receipt,
+        net_minor=sum(amounts),
+        lines=[_line(place, line, cells, net) for place, ((line, cells), net) in _numbered(items, amounts)],
+        tenders=[TenderIn(type=name, amount_minor=amount) for name, amount in tenders.items()],
+    )
+
+
+def _numbered(
+    items: list[tuple[int, _Cells]], amounts: list[int]
+) -> Iterator[tuple[int, tuple[tuple[int, _Cells], int]]]:
+    """Number the items from 1; a receipt of one row that names no item has no lines."""
+    if len(items) == 1 and not any(items[0][1].get(name) for name in ("line", "sku", "category")):
+        return iter(())
+    return enumerate(zip(items, amounts, strict=True), start=1)
+
+
+def _line(place: int, number: int, cells: _Cells, net: int) -> LineIn:
+    text = cells.get("line") or str(place)
+    if not text.isdecimal() or len(text) > 9:
+        raise BadInput(f'line {number}: line "{text[:20]}" is not a number', code="receipt_invalid")
+    quantity = (cells.get("quantity") or "1").replace(",", ".")
+    return LineIn(
+        number=int(text),
+        net_minor=net,
+        sku=cells.get("sku", ""),
+        category=cells.get("category", ""),
+        quantity=quantity,
+    )
+
+
+def _amount(text: str, number: int, settings: Csv) -> int:
+    """Return the minor units of a cell: whole ones, or major units with a decimal mark."""
+    thousands = "." if settings.decimal_mark == "," else ","
+    plain = text.replace(thousands, "").replace(settings.decimal_mark, ".")
+    sign = -1 if plain.startswith("-") else 1
+    whole, mark, rest = plain.removeprefix("-").partition(".")
+    digits = settings.decimals if settings.amounts == "major" else 0
+    if not whole.isdecimal() or len(whole) > 15 or (mark and (not rest.isdecimal() or len(rest) > digits)):
+        unit = f"an amount with at most {digits} decimals" if digits else "a whole number of minor units"
+        raise BadInput(f'line {number}: net_minor "{text[:20]}" is not {unit}', code="amount_impossible")
+    return sign * int(whole + rest.ljust(digits, "0"))
+
+
+def _date(text: str, number: int, settings: Csv) -> str | None:
+    if not text or settings.date_format is None:
+        return text or None
+    return _parsed(text, settings.date_format, number, "business_date").date().isoformat()
+
+
+def _time(text: str, number: int, settings: Csv) -> str:
+    if settings.time_format is None:
+        return text
+    return _parsed(text, settings.time_format, number, "occurred_at").isoformat()
+
+
+def _parsed(text: str, form: str, number: int, name: str) -> datetime:
+    try:
+        return datetime.strptime(text, form)  # noqa: DTZ007 - a local time stays local until the store's zone is put to it
+    except ValueError:
+        raise BadInput(
+            f'line {number}: {name} "{text[:40]}" does not fit the form {form}', code="date_impossible"
+        ) from None
+
+
+def _original(text: str, number: int) -> Key | None:
+    if not text:
+        return None
+    parts = text.split("/", 3)
+    if len(parts) != 4:
+        raise BadInput(
+            f'line {number}: original "{text[:40]}" is not store/till/business_date/number',
+            code="receipt_invalid",
+        )
+    return Key(store=parts[0], till=parts[1], business_date=parts[2], number=parts[3])

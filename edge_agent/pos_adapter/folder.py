@@ -1,0 +1,236 @@
+"""The watched folder: settled files -> rows -> recorded, each receipt once over crashes and re-exports.
+
+A file is taken when it has not changed for `settle_ms`, once in each state of it (size and mtime). It is
+never moved or changed: it belongs to the till's software. File events make it quick, the rescan is the
+promise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from edge_agent.clock import Clock
+from edge_agent.config import EdgeConfig, Folder
+from edge_agent.pos_adapter import intake
+from edge_agent.pos_adapter.rows import ADAPTERS, Row, adapter_of, is_unfinished, rows_of
+from edge_agent.recorder import Recorder
+from edge_agent.store import files
+from edge_agent.store.database import Connection, Writer
+from edge_agent.store.files import Taken
+from loyalty_core.errors import BadInput, LoyaltyError
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
+
+log = logging.getLogger(__name__)
+
+
+class _State(NamedTuple):
+    size: int
+    mtime_ns: int
+
+
+class WatchedFolder:
+    """Takes the files of one folder as they settle. `run` ends when cancelled.
+
+    `changed` wakes it; it calls `recorded` when there is something new to send.
+    """
+
+    def __init__(
+        self,
+        config: EdgeConfig,
+        folder: Folder,
+        clock: Clock,
+        writer: Writer,
+        recorder: Recorder,
+        *,
+        recorded: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._folder = folder
+        self._clock = clock
+        self._writer = writer
+        self._recorder = recorder
+        self._recorded = recorded
+        self._seen: dict[str, tuple[_State, int]] = {}
+        self._taken: dict[str, tuple[int, int]] = {}
+        self.changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Scan whenever something changed, and every `rescan_ms`, until cancelled."""
+        observer = await asyncio.to_thread(self._observe, asyncio.get_running_loop())
+        try:
+            await self._writer.do(files.forget_refused, urgent=False)
+            self._taken = await self._writer.do(files.fingerprints, urgent=False)
+            while True:
+                self.changed.clear()
+                waiting = await self.scan()
+                wait_ms = self._folder.settle_ms if waiting else self._folder.rescan_ms
+                try:
+                    async with asyncio.timeout(wait_ms / 1000):
+                        await self.changed.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            if observer is not None:
+                observer.stop()
+                await asyncio.to_thread(observer.join)
+
+    async def scan(self) -> bool:
+        """Take every settled file that is new or changed; tell whether some still settle."""
+        try:
+            found = await asyncio.to_thread(self._look)
+        except OSError as error:
+            log.warning("folder_unreadable", extra={"error": type(error).__name__})
+            return False
+        now_ms = self._clock.monotonic_ms()
+        self._seen = {path: self._first_seen(path, state, now_ms) for path, state in found.items()}
+        waiting = False
+        for path, (state, since_ms) in sorted(self._seen.items(), key=lambda item: item[1][0].mtime_ns):
+            if self._taken.get(path) == state:
+                continue
+            age_ms = now_ms - since_ms
+            if age_ms < self._folder.settle_ms:
+                waiting = True
+                continue
+            try:
+                waiting |= not await self._take(path, state, age_ms)
+            except LoyaltyError as error:
+                log.warning("file_not_taken", extra={"code": error.code})
+                waiting = True
+        return waiting
+
+    def _first_seen(self, path: str, state: _State, now_ms: int) -> tuple[_State, int]:
+        before = self._seen.get(path)
+        return before if before is not None and before[0] == state else (state, now_ms)
+
+    def _look(self) -> dict[str, _State]:
+        """Return the state of each receipt file: regular ones only, no links followed."""
+        found: dict[str, _State] = {}
+        for entry in self._folder.path.iterdir():
+            if entry.suffix.lower() not in ADAPTERS or entry.name.startswith((".", "~")):
+                continue
+            try:
+                about = entry.lstat()
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(about.st_mode):
+                found[entry.name] = _State(about.st_size, about.st_mtime_ns)
+            if len(found) >= self._folder.files_max:
+                log.warning("folder_crowded", extra={"files_max": self._folder.files_max})
+                break
+        return found
+
+    async def _take(self, path: str, state: _State, age_ms: int) -> bool:
+        """Take one file; False while its last line seems unfinished."""
+        adapter = adapter_of(path)
+        try:
+            data = await asyncio.to_thread(self._read, path, state)
+            if age_ms < self._folder.unfinished_ms and is_unfinished(adapter, data):
+                return False
+            tally = await self._take_rows(path, adapter, data)
+        except OSError as error:
+            log.warning("file_unreadable", extra={"error": type(error).__name__})
+            return False
+        except BadInput as error:
+            tally = {"refused": 1}
+            await self._refuse(path, adapter, error)
+        await self._note(path, state, tally)
+        return True
+
+    async def _take_rows(self, path: str, adapter: str, data: bytes) -> dict[str, int]:
+        tally: dict[str, int] = {}
+        expected = await self._writer.do(
+            lambda conn: self._recorder.expectations(self._recorder.books(conn)), urgent=False
+        )
+        understood = intake.chunks(rows_of(adapter, data, self._folder.csv), expected, adapter)
+        while chunk := await asyncio.to_thread(next, understood, None):
+            for became in await self._writer.do(self._job(path, adapter, chunk), urgent=False):
+                tally[became.became] = tally.get(became.became, 0) + 1
+            self._recorded()
+        return tally
+
+    def _job(
+        self, path: str, adapter: str, chunk: list[intake.Understood]
+    ) -> Callable[[Connection], list[intake.Became]]:
+        now_ms = self._clock.wall_ms()
+        return lambda conn: intake.take(
+            conn, self._recorder, self._config, chunk, source=path, adapter=adapter, now_ms=now_ms
+        )
+
+    async def _refuse(self, path: str, adapter: str, error: BadInput) -> None:
+        now_ms = self._clock.wall_ms()
+        row = Row(place="file", raw=b"")
+        await self._writer.do(
+            lambda conn: intake.set_aside(
+                conn, self._config, row, error, source=path, adapter=adapter, now_ms=now_ms
+            ),
+            urgent=False,
+        )
+
+    async def _note(self, path: str, state: _State, tally: dict[str, int]) -> None:
+        taken = Taken(
+            path=path,
+            size=state.size,
+            mtime_ns=state.mtime_ns,
+            recorded=tally.get("recorded", 0),
+            repeated=tally.get("repeated", 0),
+            refused=tally.get("refused", 0),
+            taken_at_ms=self._clock.wall_ms(),
+        )
+        await self._writer.do(lambda conn: files.put(conn, taken), urgent=False)
+        self._taken[path] = state
+        log.info(
+            "file_taken",
+            extra={"recorded": taken.recorded, "repeated": taken.repeated, "refused": taken.refused},
+        )
+
+    def _read(self, path: str, state: _State) -> bytes:
+        if state.size > self._folder.file_bytes_max:
+            raise BadInput(
+                f"{path} has {state.size} bytes, more than the {self._folder.file_bytes_max} that are taken: "
+                "split it",
+                code="file_too_large",
+            )
+        return (self._folder.path / path).read_bytes()
+
+    def _observe(self, loop: asyncio.AbstractEventLoop) -> BaseObserver | None:
+        """Return a running observer that wakes the scan, or None where the system has no file events."""
+        from watchdog.events import FileSystemEvent, FileSystemEventHandler
+        from watchdog.observers import Observer
+
+        class Waker(FileSystemEventHandler):
+            def __init__(self, changed: asyncio.Event) -> None:
+                self._changed = changed
+
+            def on_any_event(self, event: FileSystemEvent) -> None:
+                if event.event_type in {"created", "modified", "moved", "closed"}:
+                    loop.call_soon_threadsafe(self._changed.set)
+
+        observer = Observer()
+        observer.schedule(Waker(self.changed), str(self._folder.path))
+        try:
+            observer.start()
+        except OSError as error:
+            log.warning("file_events_missing", extra={"error": type(error).__name__})
+            return None
+        return observer
+
+
+def path_of(folder: Folder) -> Path:
+    """Return the folder's path.
+
+    Raises:
+        BadInput: `folder_missing`.
+    """
+    if not folder.path.is_dir():
+        raise BadInput(
+            f"the watched folder {folder.path} is not there: make it, or correct folder.path",
+            code="folder_missing",
+        )
+    return folder.path

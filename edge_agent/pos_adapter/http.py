@@ -1,0 +1,273 @@
+"""The local HTTP face for the till's own software: receipts, visits, shown cards, look-ups.
+
+Each write is one job of the store's writer, answered after its commit. What is refused is set aside with its
+reason, so that nothing handed in is lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Final, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from edge_agent.app_keys import READER, SYNC, WRITER
+from edge_agent.clock import Clock
+from edge_agent.config import EdgeConfig
+from edge_agent.pos_adapter import intake
+from edge_agent.pos_adapter.answers import (
+    FoundMember,
+    ReceiptAnswer,
+    found_member,
+    receipt_answer,
+)
+from edge_agent.pos_adapter.receipt import decode, instant, understand
+from edge_agent.pos_adapter.rows import Row
+from edge_agent.recorder import Books, Intake, Recorder, intake_of
+from edge_agent.standing import standing
+from edge_agent.store import journal
+from edge_agent.store.database import Connection
+from loyalty_core.calendar import business_day, day_of
+from loyalty_core.errors import BadInput
+from loyalty_core.events import EventId, MemberPresented, VisitRecorded, VisitVoided
+from loyalty_core.journal import unpack_record
+from loyalty_core.units import Day, EpochMs, Seq
+
+T = TypeVar("T")
+_KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,64}")
+_EVENT_FORM: Final = re.compile(r"(?:([A-Za-z0-9_-]{1,32})\.)?(\d{1,9})\.(\d{1,15})", re.ASCII)
+_NOT_KEPT: Final = frozenset({"idempotency_conflict", "event_unknown"})
+"""Refusals that leave nothing to set aside: what was handed in is recorded, or is no receipt."""
+
+
+class VisitIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A visit without a receipt; the time is now unless said otherwise."""
+
+    member: str
+    occurred_at: str | None = None
+    business_date: str | None = None
+    channel: Literal["till", "check-in"] = "till"
+
+
+class PresentedIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A card that was shown."""
+
+    member: str
+    occurred_at: str | None = None
+
+
+class TillApi:
+    """The handlers. What is new is sent soon; the answer does not wait for that."""
+
+    def __init__(self, config: EdgeConfig, clock: Clock, recorder: Recorder) -> None:
+        self._config = config
+        self._clock = clock
+        self._recorder = recorder
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the addresses."""
+        return [
+            web.post("/v1/receipts", self.post_receipt),
+            web.post("/v1/visits", self.post_visit),
+            web.post("/v1/visits/{event}/void", self.post_void),
+            web.post("/v1/presented", self.post_presented),
+            web.get("/v1/members/{lookup}", self.get_member),
+        ]
+
+    async def post_receipt(self, request: web.Request) -> web.Response:
+        """Record a purchase, return, void or visit; the same receipt again is answered again."""
+        raw = await request.read()
+
+        def job(conn: Connection) -> ReceiptAnswer:
+            books = self._recorder.books(conn)
+            receipt = decode(raw)
+            understood = understand(receipt, self._recorder.expectations(books))
+            return self._record(conn, books, intake_of(understood, receipt.member, "http", raw))
+
+        return await self._do(request, job, raw)
+
+    async def post_visit(self, request: web.Request) -> web.Response:
+        """Record that a member was there."""
+        raw = await request.read()
+        key = _idempotency_key(request)
+
+        def job(conn: Connection) -> ReceiptAnswer:
+            visit = _decode(raw, VisitIn)
+            books = self._recorder.books(conn)
+            at_ms = self._instant(books, visit.occurred_at)
+            day = business_day(at_ms, books.terminal.place)
+            if visit.business_date is not None:
+                day = _date(visit.business_date)
+            event = VisitRecorded(None, at_ms, day, visit.channel, None)
+            return self._record(conn, books, _keyed(event, key, visit.member, request.path, raw))
+
+        return await self._do(request, job, raw)
+
+    async def post_void(self, request: web.Request) -> web.Response:
+        """Undo a visit; a second time changes nothing."""
+        raw = await request.read()
+        name = request.match_info["event"]
+
+        def job(conn: Connection) -> ReceiptAnswer:
+            books = self._recorder.books(conn)
+            visit, record = self._visit(conn, books, name)
+            at_ms = self._now(books)
+            event = VisitVoided(
+                record.member,
+                at_ms,
+                business_day(at_ms, books.terminal.place),
+                visit.epoch,
+                visit.seq,
+                record.receipt,
+            )
+            undo = Intake(
+                event=event,
+                natural_key=f"visit-void/{visit.epoch}/{visit.seq}",
+                content=b"",
+                voids=visit,
+                adapter="http",
+                raw_sha256=hashlib.sha256(raw).digest(),
+            )
+            return self._record(conn, books, undo)
+
+        return await self._do(request, job, raw)
+
+    async def post_presented(self, request: web.Request) -> web.Response:
+        """A card was shown: the till's next receipt is this member's."""
+        raw = await request.read()
+        key = _idempotency_key(request)
+
+        def job(conn: Connection) -> ReceiptAnswer:
+            shown = _decode(raw, PresentedIn)
+            books = self._recorder.books(conn)
+            at_ms = self._instant(books, shown.occurred_at)
+            if self._recorder.owner(conn, books, shown.member) is None:
+                raise BadInput("this card or number can never be a member's", code="member_unreadable")
+            event = MemberPresented(None, at_ms, business_day(at_ms, books.terminal.place))
+            return self._record(conn, books, _keyed(event, key, shown.member, request.path, raw))
+
+        return await self._do(request, job, raw)
+
+    async def get_member(self, request: web.Request) -> web.Response:
+        """Say where a member stands, as far as this till knows."""
+        text = request.match_info["lookup"]
+        found = await request.app[READER].do(lambda conn: self._find(conn, text))
+        return _json(found)
+
+    def _find(self, conn: Connection, text: str) -> FoundMember:
+        books = self._recorder.books(conn)
+        owner = self._recorder.owner(conn, books, text)
+        if owner is None:
+            raise BadInput(
+                "this is no card or phone number that a member can have: scan or type it again",
+                code="member_unreadable",
+            )
+        if owner.member_id is None:
+            raise BadInput("no member with this card or number is known at this till", code="member_unknown")
+        day = business_day(self._now(books), books.terminal.place)
+        return found_member(standing(conn, self._recorder, books, owner.account, day), owner.member_id)
+
+    def _record(self, conn: Connection, books: Books, what: Intake) -> ReceiptAnswer:
+        outcome = self._recorder.record(conn, books, what)
+        account = outcome.account
+        stands = standing(conn, self._recorder, books, account, outcome.day) if account else None
+        offers = [standing(conn, self._recorder, books, offer, outcome.day) for offer in outcome.offers]
+        return receipt_answer(outcome, stands, offers, self._config.language)
+
+    async def _do(
+        self, request: web.Request, job: Callable[[Connection], ReceiptAnswer], raw: bytes
+    ) -> web.Response:
+        writer = request.app[WRITER]
+        try:
+            answer = await writer.do(job)
+        except BadInput as error:
+            if raw and error.code not in _NOT_KEPT:
+                await writer.do(self._set_aside(raw, error))
+            raise
+        if not answer.repeated and SYNC in request.app:
+            request.app[SYNC].nudge()
+        return _json(answer)
+
+    def _set_aside(self, raw: bytes, error: BadInput) -> Callable[[Connection], None]:
+        now_ms = self._clock.wall_ms()
+        row = Row(place="request", raw=raw)
+        return lambda conn: intake.set_aside(
+            conn, self._config, row, error, source="http", adapter="http", now_ms=now_ms
+        )
+
+    def _visit(self, conn: Connection, books: Books, name: str) -> tuple[EventId, VisitRecorded]:
+        found = _EVENT_FORM.fullmatch(name)
+        if found is not None and found[1] in {None, books.terminal.terminal_id}:
+            event_id = EventId(books.terminal.terminal_id, int(found[2]), 0, Seq(int(found[3])))
+            record = journal.record_at(conn, event_id)
+            event = unpack_record(record).event if record else None
+            if isinstance(event, VisitRecorded):
+                return event_id, event
+        raise BadInput(f'"{name[:60]}" is no visit that this till recorded', code="event_unknown")
+
+    def _instant(self, books: Books, text: str | None) -> EpochMs:
+        if text is None:
+            return self._now(books)
+        return instant(text, self._recorder.expectations(books))
+
+    def _now(self, books: Books) -> EpochMs:
+        """Return the agent's own time; refuse to stamp an event with a clock that has lost its time."""
+        now_ms = self._recorder.expectations(books).now_ms
+        if now_ms is None:
+            raise BadInput(
+                "this till's clock has lost its time: set it, or send occurred_at", code="clock_lost"
+            )
+        return now_ms
+
+
+def _keyed(event: VisitRecorded | MemberPresented, key: str, member: str, path: str, raw: bytes) -> Intake:
+    """Return the intake of a request that its Idempotency-Key makes one."""
+    digest = hashlib.sha256(raw).digest()
+    return Intake(
+        event=event,
+        natural_key=f"key/{key}",
+        content=hashlib.sha256(path.encode() + digest).digest()[:16],
+        member=member,
+        journal_key=key,
+        adapter="http",
+        raw_sha256=digest,
+    )
+
+
+def _idempotency_key(request: web.Request) -> str:
+    key = request.headers.get("Idempotency-Key", "")
+    if not _KEY_FORM.fullmatch(key):
+        raise BadInput(
+            "the header Idempotency-Key is missing: send 1 to 64 printable characters, new for each request "
+            "and the same for a retry",
+            code="idempotency_key_missing",
+        )
+    return key
+
+
+def _decode(raw: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(
+            f"the request does not have the expected form: {error}", code="request_invalid"
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"this is not JSON: {error}", code="json_invalid") from None
+
+
+def _date(text: str) -> Day:
+    try:
+        return day_of(date.fromisoformat(text))
+    except ValueError:
+        raise BadInput(
+            f'business_date "{text[:40]}" is not a date: write it like 2026-11-21', code="date_impossible"
+        ) from None
+
+
+def _json(answer: msgspec.Struct) -> web.Response:
+    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")

@@ -1,0 +1,121 @@
+"""Rows of a file -> recorded, recognised or set aside, a chunk a transaction, a savepoint a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, Literal
+
+import msgspec
+
+from edge_agent.config import EdgeConfig
+from edge_agent.pos_adapter.receipt import Expectations, understand
+from edge_agent.pos_adapter.rows import Row
+from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
+from edge_agent.store import quarantine
+from edge_agent.store.database import Connection, savepoint
+from edge_agent.store.quarantine import Refused
+from loyalty_core.errors import BadInput
+
+CHUNK: Final = 200
+"""Receipts a transaction: long enough to share a commit, short enough that a sale need not wait."""
+
+
+class Became(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row became."""
+
+    place: str
+    became: Literal["recorded", "repeated", "refused"]
+    outcome: Outcome | None = None
+    code: str = ""
+    sentence: str = ""
+
+
+class Understood(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that is ready to be recorded, or the reason why it is not."""
+
+    row: Row
+    intake: Intake | None = None
+    refusal: BadInput | None = None
+
+
+def chunks(rows: Iterable[Row], expected: Expectations, adapter: str) -> Iterator[list[Understood]]:
+    """Yield the rows understood, `CHUNK` at a time. Touches no store."""
+    ready = (_understood(row, expected, adapter) for row in rows)
+    while chunk := list(islice(ready, CHUNK)):
+        yield chunk
+
+
+def take(
+    conn: Connection,
+    recorder: Recorder,
+    config: EdgeConfig,
+    chunk: Sequence[Understood],
+    *,
+    source: str,
+    adapter: str,
+    now_ms: int,
+) -> list[Became]:
+    """Record a chunk and say what became of each row. Durable with the caller's transaction.
+
+    Raises:
+        StoreError: when the store or the quarantine can take no more; nothing of the chunk was kept.
+    """
+    books = recorder.books(conn)
+    mending = quarantine.has_open(conn, source)
+    result = []
+    for ready in chunk:
+        refusal = ready.refusal
+        if ready.intake is not None:
+            head = books.head
+            try:
+                with savepoint(conn):
+                    outcome = recorder.record(conn, books, ready.intake)
+            except BadInput as error:
+                books.head = head
+                refusal = error
+            else:
+                if mending:
+                    quarantine.settle_place(conn, source, ready.row.place)
+                became: Literal["repeated", "recorded"] = "repeated" if outcome.repeated else "recorded"
+                result.append(Became(place=ready.row.place, became=became, outcome=outcome))
+                continue
+        if refusal is not None:
+            set_aside(conn, config, ready.row, refusal, source=source, adapter=adapter, now_ms=now_ms)
+            result.append(
+                Became(place=ready.row.place, became="refused", code=refusal.code, sentence=str(refusal))
+            )
+    return result
+
+
+def set_aside(
+    conn: Connection,
+    config: EdgeConfig,
+    row: Row,
+    refusal: BadInput,
+    *,
+    source: str,
+    adapter: str,
+    now_ms: int,
+) -> None:
+    """Keep a refused input with its reason. Idempotent."""
+    refused = Refused(
+        adapter=adapter,
+        source=source,
+        place=row.place,
+        code=refusal.code,
+        sentence=str(refusal),
+        raw=row.raw[: config.raw_bytes_max],
+        at_ms=now_ms,
+    )
+    quarantine.put(conn, refused, config.quarantine_rows_max)
+
+
+def _understood(row: Row, expected: Expectations, adapter: str) -> Understood:
+    if row.receipt is None:
+        return Understood(row=row, refusal=row.refusal)
+    try:
+        understood = understand(row.receipt, expected)
+        return Understood(row=row, intake=intake_of(understood, row.receipt.member, adapter, row.raw))
+    except BadInput as error:
+        return Understood(row=row, refusal=error)

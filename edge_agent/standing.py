@@ -1,0 +1,69 @@
+"""What a till is told about a member: balance, tier, the period's points, and the way to the next tier.
+
+    balance = what HQ last said + the till's own entries above the stamp in that member's row
+
+Read only; never waits for HQ.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from edge_agent.recorder import Books, Recorder
+from edge_agent.store import entries, members, outbox
+from edge_agent.store.database import Connection
+from loyalty_core.calendar import Period, period_named, period_of
+from loyalty_core.tiers import gap
+from loyalty_core.units import Day
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an account stands, as far as this till knows. `as_of_ms` is HQ's last word, or None."""
+
+    member_id: str | None
+    masked_name: str | None
+    tier: str | None
+    balance: int
+    period: Period | None
+    qualifying: int
+    next_tier: str | None
+    missing: int
+    as_of_ms: int | None
+
+
+def standing(conn: Connection, recorder: Recorder, books: Books, account: str, day: Day) -> Standing:
+    """Return where an account stands in the period of a business day, or in HQ's if that is a later one."""
+    row = members.read(conn, account.removeprefix("id:")) if account.startswith("id:") else None
+    stamp = row.stamp if row and row.stamp else members.NEVER
+    balance = (row.balance if row else 0) + entries.sum_above(conn, account, stamp)
+    as_of_ms = outbox.link(conn).hq_time_ms if row else None
+    programme = books.programme
+    if programme is None:
+        return Standing(
+            member_id=row.member_id if row else None,
+            masked_name=row.masked_name if row else None,
+            tier=row.tier if row else None,
+            balance=balance,
+            period=None,
+            qualifying=0,
+            next_tier=None,
+            missing=0,
+            as_of_ms=as_of_ms,
+        )
+    period = period_of(day, programme.period_months)
+    if row and row.period_id > period.id:
+        period = period_named(row.period_id, programme.period_months)
+    qualifying = row.qualifying if row and row.period_id == period.id else 0
+    qualifying += entries.qualifying_above(conn, account, stamp, period.first, period.last)
+    ahead = gap(qualifying, programme.ladder)
+    return Standing(
+        member_id=row.member_id if row else None,
+        masked_name=row.masked_name if row else None,
+        tier=recorder.tier(conn, account, programme),
+        balance=balance,
+        period=period,
+        qualifying=qualifying,
+        next_tier=ahead.tier.code if ahead else None,
+        missing=ahead.missing if ahead else 0,
+        as_of_ms=as_of_ms,
+    )

@@ -1,0 +1,127 @@
+"""One screen about this till: link, queue, oldest unsent, quarantine, disk, clock, versions. Reads only."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+
+import msgspec
+
+from edge_agent.clock import PLAUSIBLE_FROM, Clock
+from edge_agent.config import EdgeConfig
+from edge_agent.store import journal, members, outbox, programmes, quarantine, terminal
+from edge_agent.store.database import Connection
+from edge_agent.store.outbox import Link
+from edge_agent.version import VERSION
+from loyalty_core.events import EventId
+from loyalty_core.journal import unpack_record
+from loyalty_core.units import Seq
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What `status` tells. Ages are in ms; `link` is "up", "down" or "never"."""
+
+    terminal: str
+    store: str
+    link: str
+    link_since: str | None
+    last_answer: str | None
+    link_error: str | None
+    link_error_code: str | None
+    next_try: str | None
+    queue: int
+    oldest_unsent: str | None
+    oldest_unsent_age_ms: int | None
+    quarantine: int
+    disk_free_bytes: int
+    disk_low: bool
+    clock: str
+    clock_believed: bool
+    epoch: int
+    head: int
+    members: int
+    programme: str
+    programme_version: int
+    version: str
+
+
+def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
+    """Return how this till is doing.
+
+    Raises:
+        StoreError: `not_enrolled`.
+    """
+    identity = terminal.read(conn)
+    now_ms = clock.wall_ms()
+    waiting, epoch, seq = outbox.waiting(conn)
+    link = outbox.link(conn)
+    oldest_ms = _occurred_at(conn, identity.terminal_id, epoch, seq)
+    free = shutil.disk_usage(config.data_dir).free
+    return Status(
+        terminal=identity.terminal_id,
+        store=identity.store_id,
+        link=_link(link),
+        link_since=_iso(link.since_ms),
+        last_answer=_iso(link.answered_at_ms),
+        link_error=link.error,
+        link_error_code=link.error_code,
+        next_try=_iso(link.next_try_ms),
+        queue=waiting,
+        oldest_unsent=_iso(oldest_ms),
+        oldest_unsent_age_ms=None if oldest_ms is None else max(0, now_ms - oldest_ms),
+        quarantine=quarantine.count_open(conn),
+        disk_free_bytes=free,
+        disk_low=free < config.disk_free_bytes_min,
+        clock=_iso(now_ms) or "",
+        clock_believed=now_ms >= PLAUSIBLE_FROM,
+        epoch=identity.epoch,
+        head=journal.head(conn, identity).seq,
+        members=members.count(conn),
+        programme=identity.programme_id,
+        programme_version=programmes.highest(conn),
+        version=VERSION,
+    )
+
+
+def lines(told: Status) -> list[str]:
+    """Return the screen, one sentence first."""
+    waits = f"{told.queue} waiting" if told.queue else "nothing waiting"
+    state = {
+        "up": f"Online since {told.link_since}. Sales are safe. {waits}.",
+        "down": f"Offline since {told.link_since}. Sales are safe. {waits}, next try {told.next_try}.",
+        "never": f"HQ has not answered yet. Sales are safe. {waits}.",
+    }[told.link]
+    disk = f"{told.disk_free_bytes // 2**20} MiB free" + (" - LOW" if told.disk_low else "")
+    clock = told.clock + ("" if told.clock_believed else " - NOT BELIEVED: set the clock")
+    rows = [
+        ("terminal", f"{told.terminal} of store {told.store}, epoch {told.epoch}, {told.head} records"),
+        ("last answer", told.last_answer or "never"),
+        ("last error", f"{told.link_error} ({told.link_error_code})" if told.link_error else "none"),
+        ("oldest unsent", told.oldest_unsent or "none"),
+        ("quarantine", f"{told.quarantine} set aside" if told.quarantine else "empty"),
+        ("disk", disk),
+        ("clock", clock),
+        ("programme", f"{told.programme or 'none yet'} version {told.programme_version}"),
+        ("members", str(told.members)),
+        ("software", told.version),
+    ]
+    return [state, *(f"  {name:<14}{value}" for name, value in rows)]
+
+
+def _link(link: Link) -> str:
+    if link.error_code is not None:
+        return "down"
+    return "never" if link.answered_at_ms is None else "up"
+
+
+def _occurred_at(conn: Connection, terminal_id: str, epoch: int | None, seq: int | None) -> int | None:
+    if epoch is None or seq is None:
+        return None
+    record = journal.record_at(conn, EventId(terminal_id, epoch, 0, Seq(seq)))
+    return None if record is None else unpack_record(record).event.occurred_at_ms
+
+
+def _iso(at_ms: int | None) -> str | None:
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

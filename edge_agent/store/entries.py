@@ -1,0 +1,104 @@
+"""The till's own movements of points: what its events gave, and what they changed of earlier ones.
+
+A row says: event (epoch, branch, seq) moved the points of event `of`; an event's own award is the row where
+both are the same, and exists even when it is zero. Written by the recorder; `attach` by the installer.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edge_agent.store.database import Connection
+from loyalty_core.events import EventId
+from loyalty_core.messages import Stamp
+
+
+class Award(NamedTuple):
+    """Points that stand for one event of a member-day."""
+
+    event: EventId
+    redeemable: int
+    qualifying: int
+
+
+def add(conn: Connection, account: str, cause: EventId, earned_day: int, award: Award) -> None:
+    """Append one movement. Durable with the caller's transaction."""
+    of = award.event
+    conn.execute(
+        "INSERT INTO entry (account, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day, redeemable,"
+        " qualifying) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            account,
+            cause.epoch,
+            cause.branch,
+            cause.seq,
+            of.epoch,
+            of.branch,
+            of.seq,
+            earned_day,
+            award.redeemable,
+            award.qualifying,
+        ),
+    )
+
+
+def of_day(conn: Connection, account: str, day: int, terminal_id: str) -> list[tuple[Award, bytes]]:
+    """Return each event of a member-day with the points that stand for it and its record bytes."""
+    rows = conn.execute(
+        "SELECT e.of_epoch, e.of_branch, e.of_seq, e.redeemable, e.qualifying, j.record FROM ("
+        " SELECT of_epoch, of_branch, of_seq, sum(redeemable) AS redeemable, sum(qualifying) AS qualifying"
+        " FROM entry WHERE account = ? AND earned_day = ? GROUP BY of_epoch, of_branch, of_seq) AS e"
+        " JOIN journal AS j ON j.epoch = e.of_epoch AND j.branch = e.of_branch AND j.seq = e.of_seq"
+        " ORDER BY e.of_epoch, e.of_branch, e.of_seq",
+        (account, day),
+    )
+    return [
+        (Award(EventId(terminal_id, epoch, branch, seq), redeemable, qualifying), record)
+        for epoch, branch, seq, redeemable, qualifying, record in rows
+    ]
+
+
+def day_of_event(conn: Connection, account: str, event: EventId) -> int | None:
+    """Return the member-day in which an event of this account stands, or None."""
+    row = conn.execute(
+        "SELECT earned_day FROM entry WHERE account = ? AND epoch = ? AND branch = ? AND seq = ?"
+        " AND of_epoch = epoch AND of_branch = branch AND of_seq = seq",
+        (account, event.epoch, event.branch, event.seq),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def sum_above(conn: Connection, account: str, stamp: Stamp) -> int:
+    """Return the redeemable points moved by events that HQ has not yet posted for this account."""
+    (redeemable,) = conn.execute(
+        "SELECT coalesce(sum(redeemable), 0) FROM entry WHERE account = ?"
+        " AND (epoch, branch, seq) > (?, ?, ?)",
+        (account, stamp.epoch, stamp.branch, stamp.seq),
+    ).fetchone()
+    return int(redeemable)
+
+
+def qualifying_above(conn: Connection, account: str, stamp: Stamp, first_day: int, last_day: int) -> int:
+    """Return the qualifying points of a range of days moved by events above the stamp."""
+    (qualifying,) = conn.execute(
+        "SELECT coalesce(sum(qualifying), 0) FROM entry WHERE account = ?"
+        " AND (epoch, branch, seq) > (?, ?, ?) AND earned_day BETWEEN ? AND ?",
+        (account, stamp.epoch, stamp.branch, stamp.seq, first_day, last_day),
+    ).fetchone()
+    return int(qualifying)
+
+
+def attach(conn: Connection, look_up: str, account: str) -> None:
+    """Give what was recorded under an unknown look-up to the member that HQ now says it is."""
+    conn.execute("UPDATE entry SET account = ? WHERE account = ?", (account, look_up))
+    conn.execute(
+        "UPDATE source SET account = ? WHERE account = ? AND account >= 'h:' AND account < 'h;'",
+        (account, look_up),
+    )
+    conn.execute("UPDATE presented SET account = ? WHERE account = ?", (account, look_up))
+
+
+def has_account(conn: Connection, account: str) -> bool:
+    """Tell whether anything is recorded under an account."""
+    row = conn.execute("SELECT 1 FROM entry WHERE account = ? LIMIT 1", (account,)).fetchone()
+    return row is not None

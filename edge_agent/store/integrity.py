@@ -1,0 +1,98 @@
+"""Is what the disk gives back what was written? Reads everything, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from edge_agent.store import journal, outbox, terminal
+from edge_agent.store.database import Connection, DatabaseError
+from loyalty_core.errors import LoyaltyError
+from loyalty_core.journal import first_hash, next_hash, unpack_record
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """The first thing found wrong. `seq` is None where it is not about one record."""
+
+    code: str
+    sentence: str
+    epoch: int | None = None
+    seq: int | None = None
+
+
+def verify(conn: Connection, progress: Callable[[int], None] = lambda _: None) -> Fault | None:
+    """Return the first fault of database, chain and hashes, or None. `progress` is told records read."""
+    try:
+        (found,) = conn.execute("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            return Fault(code="database_damaged", sentence=f"SQLite finds the database damaged: {found}")
+        return _verify_journal(conn, progress)
+    except DatabaseError as error:
+        return Fault(code="database_damaged", sentence=f"the database cannot be read: {error}")
+
+
+def _verify_journal(conn: Connection, progress: Callable[[int], None]) -> Fault | None:
+    identity = terminal.read(conn)
+    done = 0
+    heads: dict[int, int] = {}
+    for epoch, branch in journal.epochs(conn):
+        before, expected = first_hash(identity.terminal_id, epoch), 1
+        for seq, record, chain_hash in journal.walk(conn, epoch, branch):
+            where = {"epoch": epoch, "seq": expected}
+            if seq != expected:
+                return Fault(
+                    code="journal_gap", sentence=f"record {expected} of epoch {epoch} is missing", **where
+                )
+            before = next_hash(before, record)
+            if before != chain_hash:
+                return Fault(
+                    code="chain_broken",
+                    sentence=f"record {seq} of epoch {epoch} is not what was written",
+                    **where,
+                )
+            try:
+                unpack_record(record)
+            except LoyaltyError as error:
+                return Fault(code="record_unreadable", sentence=f"record {seq}: {error}", **where)
+            expected, done = expected + 1, done + 1
+            if done % 10_000 == 0:
+                progress(done)
+        heads[epoch] = expected - 1
+    progress(done)
+    return _verify_references(conn, heads)
+
+
+def _verify_references(conn: Connection, heads: dict[int, int]) -> Fault | None:
+    """What the other tables say of the journal must be there."""
+    for epoch, last in heads.items():
+        if outbox.acknowledged(conn, epoch) > last:
+            return Fault(
+                code="journal_behind",
+                sentence=f"HQ holds epoch {epoch} beyond record {last}: this database is older than HQ's",
+                epoch=epoch,
+                seq=last + 1,
+            )
+    for table, dangling in _DANGLING.items():
+        row = conn.execute(dangling).fetchone()
+        if row is not None:
+            return Fault(
+                code="reference_broken",
+                sentence=f"{table} names record {row[1]} of epoch {row[0]}, which is not in the journal",
+                epoch=row[0],
+                seq=row[1],
+            )
+    return None
+
+
+_DANGLING: Final = {
+    "source": "SELECT t.epoch, t.seq FROM source AS t LEFT JOIN journal AS j"
+    " ON j.epoch = t.epoch AND j.branch = t.branch AND j.seq = t.seq WHERE j.seq IS NULL LIMIT 1",
+    "entry": "SELECT t.epoch, t.seq FROM entry AS t LEFT JOIN journal AS j"
+    " ON j.epoch = t.epoch AND j.branch = t.branch AND j.seq = t.seq WHERE j.seq IS NULL LIMIT 1",
+    "acknowledged": "SELECT t.epoch, t.seq FROM acknowledged AS t LEFT JOIN journal AS j"
+    " ON j.epoch = t.epoch AND j.branch = t.branch AND j.seq = t.seq"
+    " WHERE t.seq > 0 AND j.hash IS NOT t.hash LIMIT 1",
+}
+"""What other tables say of the journal: each statement finds a row that says something untrue."""

@@ -1,0 +1,94 @@
+"""The append-only journal: record bytes as written, the chain hash beside each.
+
+Only the recorder and the terminal's own events append, inside the writer's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from edge_agent.store.database import Connection
+from edge_agent.store.terminal import Terminal
+from loyalty_core.errors import BrokenChain
+from loyalty_core.events import EventId
+from loyalty_core.journal import first_hash, next_hash
+from loyalty_core.units import Seq
+
+
+class Head(NamedTuple):
+    """The last record of an epoch: its seq (0 for none) and hash."""
+
+    seq: Seq
+    hash: bytes
+
+
+def head(conn: Connection, terminal: Terminal, epoch: int | None = None) -> Head:
+    """Return the head of the till's epoch, or of an earlier one."""
+    epoch = terminal.epoch if epoch is None else epoch
+    row = conn.execute(
+        "SELECT seq, hash FROM journal WHERE epoch = ? AND branch = 0 ORDER BY seq DESC LIMIT 1", (epoch,)
+    ).fetchone()
+    return Head(Seq(0), first_hash(terminal.terminal_id, epoch)) if row is None else Head(Seq(row[0]), row[1])
+
+
+def append(conn: Connection, terminal: Terminal, last: Head, record: bytes) -> Head:
+    """Append one record after `last` and return the new head. Durable with the caller's transaction."""
+    new = Head(Seq(last.seq + 1), next_hash(last.hash, record))
+    conn.execute(
+        "INSERT INTO journal (epoch, branch, seq, record, hash) VALUES (?, 0, ?, ?, ?)",
+        (terminal.epoch, new.seq, record, new.hash),
+    )
+    return new
+
+
+def record_at(conn: Connection, event: EventId) -> bytes | None:
+    """Return the record bytes of an event of this till, or None."""
+    row = conn.execute(
+        "SELECT record FROM journal WHERE epoch = ? AND branch = ? AND seq = ?",
+        (event.epoch, event.branch, event.seq),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def hash_at(conn: Connection, epoch: int, seq: int) -> bytes | None:
+    """Return the chain hash at a seq of this till, or None."""
+    row = conn.execute(
+        "SELECT hash FROM journal WHERE epoch = ? AND branch = 0 AND seq = ?", (epoch, seq)
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def run_from(conn: Connection, epoch: int, seq: int, count: int) -> list[bytes]:
+    """Return up to `count` record bytes from `seq` on."""
+    rows = conn.execute(
+        "SELECT record FROM journal WHERE epoch = ? AND branch = 0 AND seq >= ? ORDER BY seq LIMIT ?",
+        (epoch, seq, count),
+    )
+    return [record for (record,) in rows]
+
+
+def epochs(conn: Connection) -> list[tuple[int, int]]:
+    """Return every (epoch, branch) that has records, in order."""
+    return list(conn.execute("SELECT DISTINCT epoch, branch FROM journal ORDER BY epoch, branch"))
+
+
+def walk(conn: Connection, epoch: int, branch: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield (seq, record bytes, hash) of a journal in order."""
+    yield from conn.execute(
+        "SELECT seq, record, hash FROM journal WHERE epoch = ? AND branch = ? ORDER BY seq", (epoch, branch)
+    )
+
+
+def count(conn: Connection) -> int:
+    """Return how many records there are in all."""
+    (records,) = conn.execute("SELECT count(*) FROM journal").fetchone()
+    return int(records)
+
+
+def hash_before(conn: Connection, terminal: Terminal, epoch: int, seq: int) -> bytes:
+    """Return the chain hash that the record at `seq` of this till follows."""
+    found = hash_at(conn, epoch, seq - 1) if seq > 1 else first_hash(terminal.terminal_id, epoch)
+    if found is None:
+        raise BrokenChain(f"record {seq - 1} of epoch {epoch} is missing")
+    return found

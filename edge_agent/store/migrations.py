@@ -1,0 +1,186 @@
+"""The till's schema, one migration after another; a published one is never changed.
+
+`sqlite-utils` applies them and remembers which; it is imported only when one is pending, because it costs
+more to load than the rest of the agent. `PRAGMA user_version` tells without it how many are applied.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge_agent.store.database import Connection, StoreError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+VERSION: Final = 1
+
+_ONE: Final = """
+CREATE TABLE terminal (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    terminal_id TEXT NOT NULL,
+    store_id TEXT NOT NULL,
+    hq_url TEXT NOT NULL,
+    hq_public_key BLOB NOT NULL,
+    store_key BLOB NOT NULL,
+    programme_id TEXT NOT NULL,
+    timezone TEXT NOT NULL,
+    business_day_starts INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    buckets INTEGER NOT NULL,
+    incarnation_counter INTEGER NOT NULL,
+    incarnation_random BLOB NOT NULL
+) STRICT;
+CREATE TABLE journal (
+    epoch INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    seq INTEGER NOT NULL CHECK (seq > 0),
+    record BLOB NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (epoch, branch, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER journal_is_never_changed BEFORE UPDATE ON journal
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER journal_is_never_cut BEFORE DELETE ON journal
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TABLE source (
+    natural_key TEXT NOT NULL PRIMARY KEY,
+    content BLOB NOT NULL,
+    account TEXT,
+    epoch INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    raw_sha256 BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX source_unattached ON source (account) WHERE account >= 'h:' AND account < 'h;';
+CREATE TABLE entry (
+    account TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    of_epoch INTEGER NOT NULL,
+    of_branch INTEGER NOT NULL,
+    of_seq INTEGER NOT NULL,
+    earned_day INTEGER NOT NULL,
+    redeemable INTEGER NOT NULL,
+    qualifying INTEGER NOT NULL,
+    PRIMARY KEY (account, epoch, branch, seq, of_epoch, of_branch, of_seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_by_day ON entry (account, earned_day);
+CREATE TABLE member (
+    member_id TEXT NOT NULL PRIMARY KEY,
+    masked_name TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    balance INTEGER NOT NULL,
+    period_id TEXT NOT NULL,
+    qualifying INTEGER NOT NULL,
+    stamp_epoch INTEGER NOT NULL,
+    stamp_branch INTEGER NOT NULL,
+    stamp_seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE member_look_up (
+    look_up TEXT NOT NULL PRIMARY KEY,
+    member_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX member_look_up_by_member ON member_look_up (member_id);
+CREATE TABLE change_cursor (
+    bucket INTEGER NOT NULL PRIMARY KEY,
+    change_no INTEGER NOT NULL
+) STRICT;
+CREATE TABLE programme (
+    version INTEGER NOT NULL PRIMARY KEY,
+    envelope BLOB NOT NULL
+) STRICT;
+CREATE TABLE acknowledged (
+    epoch INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (epoch, branch)
+) STRICT;
+CREATE TABLE link (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    tried_at_ms INTEGER,
+    answered_at_ms INTEGER,
+    hq_time_ms INTEGER,
+    since_ms INTEGER,
+    error_code TEXT,
+    error TEXT,
+    next_try_ms INTEGER
+) STRICT;
+INSERT INTO link (one) VALUES (1);
+CREATE TABLE presented (
+    epoch INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    member TEXT NOT NULL,
+    account TEXT NOT NULL,
+    occurred_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (epoch, branch, seq)
+) STRICT;
+CREATE TABLE quarantine (
+    quarantine_id INTEGER PRIMARY KEY,
+    adapter TEXT NOT NULL,
+    source TEXT NOT NULL,
+    place TEXT NOT NULL,
+    code TEXT NOT NULL,
+    sentence TEXT NOT NULL,
+    raw BLOB NOT NULL,
+    raw_sha256 BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    times INTEGER NOT NULL DEFAULT 1,
+    state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'mended', 'discarded')),
+    reason TEXT NOT NULL DEFAULT '',
+    UNIQUE (source, place, raw_sha256)
+) STRICT;
+CREATE INDEX quarantine_open ON quarantine (quarantine_id) WHERE state = 'open';
+CREATE TABLE file_taken (
+    path TEXT NOT NULL PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    recorded INTEGER NOT NULL,
+    repeated INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    taken_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def migrate(conn: Connection) -> None:
+    """Bring the schema up to date.
+
+    Raises:
+        StoreError: `store_newer`, when a later release has written this database.
+    """
+    (found,) = conn.execute("PRAGMA user_version").fetchone()
+    if found > VERSION:
+        raise StoreError(
+            f"the till database is of a later release (schema {found}, this one knows {VERSION}): "
+            "install that release again",
+            code="store_newer",
+        )
+    if found == VERSION:
+        return
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+    migrations = Migrations("dangol-edge")
+
+    @migrations(name="0001")
+    def first(db: Database) -> None:
+        for statement in _statements(_ONE):
+            db.conn.execute(statement)
+
+    migrations.apply(Database(conn, execute_plugins=False))
+    conn.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _statements(script: str) -> list[str]:
+    """Return the statements of a script; a trigger's own semicolon does not end it."""
+    statements, current = [], ""
+    for line in script.strip().splitlines():
+        current += line + "\n"
+        if line.endswith(";") and (not current.startswith("CREATE TRIGGER") or line.endswith("END;")):
+            statements.append(current)
+            current = ""
+    return statements

@@ -1,0 +1,38 @@
+"""Cards that were shown and still wait for the till's next receipt. Written by the recorder only."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edge_agent.store.database import Connection
+from loyalty_core.events import EventId
+
+
+class Presented(NamedTuple):
+    """A member who showed a card: the look-up form to record, and whose points it is about."""
+
+    member: str
+    account: str
+
+
+def add(conn: Connection, event: EventId, member: str, account: str, occurred_at_ms: int) -> None:
+    """Let a shown card wait."""
+    conn.execute(
+        "INSERT INTO presented (epoch, branch, seq, member, account, occurred_at_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (event.epoch, event.branch, event.seq, member, account, occurred_at_ms),
+    )
+
+
+def take(conn: Connection, from_ms: int, until_ms: int) -> list[Presented]:
+    """Return the different members who showed a card in this time, and let none of them wait any longer."""
+    span = (from_ms, until_ms)
+    rows = conn.execute(
+        "SELECT min(member), account FROM presented WHERE occurred_at_ms BETWEEN ? AND ?"
+        " GROUP BY account ORDER BY min(epoch), min(seq)",
+        span,
+    )
+    found = [Presented(member, account) for member, account in rows]
+    if found:
+        conn.execute("DELETE FROM presented WHERE occurred_at_ms BETWEEN ? AND ?", span)
+    return found

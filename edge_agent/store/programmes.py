@@ -1,0 +1,21 @@
+"""The programme versions that HQ published, as signed envelopes. Written by `sync.install`."""
+
+from __future__ import annotations
+
+from edge_agent.store.database import Connection
+
+
+def envelopes(conn: Connection) -> list[bytes]:
+    """Return every version's envelope, in order of version."""
+    return [envelope for (envelope,) in conn.execute("SELECT envelope FROM programme ORDER BY version")]
+
+
+def highest(conn: Connection) -> int:
+    """Return the highest version known here, 0 for none."""
+    (version,) = conn.execute("SELECT coalesce(max(version), 0) FROM programme").fetchone()
+    return int(version)
+
+
+def put(conn: Connection, version: int, envelope: bytes) -> None:
+    """Keep a version. A version that is known stays as it is."""
+    conn.execute("INSERT OR IGNORE INTO programme (version, envelope) VALUES (?, ?)", (version, envelope))

@@ -1,0 +1,98 @@
+"""What could not be recorded, with the reason and the raw input, until somebody mends or discards it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from edge_agent.store.database import Connection, StoreError
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """One refused input. `place` says where in its source it stood, for a person."""
+
+    quarantine_id: int = 0
+    adapter: str
+    source: str
+    place: str
+    code: str
+    sentence: str
+    raw: bytes
+    at_ms: int
+    times: int = 1
+
+
+def put(conn: Connection, refused: Refused, rows_max: int) -> None:
+    """Set a refused input aside; the same input again counts up instead of standing twice.
+
+    Raises:
+        StoreError: `quarantine_full`.
+    """
+    (rows,) = conn.execute("SELECT count(*) FROM quarantine WHERE state = 'open'").fetchone()
+    if rows >= rows_max:
+        raise StoreError(
+            f"{rows} refused inputs wait already: mend or discard some before more are taken",
+            code="quarantine_full",
+        )
+    conn.execute(
+        "INSERT INTO quarantine (adapter, source, place, code, sentence, raw, raw_sha256, at_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, place, raw_sha256) DO UPDATE SET"
+        " times = times + 1, at_ms = excluded.at_ms, code = excluded.code, sentence = excluded.sentence,"
+        " state = 'open'",
+        (
+            refused.adapter,
+            refused.source,
+            refused.place,
+            refused.code,
+            refused.sentence,
+            refused.raw,
+            hashlib.sha256(refused.raw).digest(),
+            refused.at_ms,
+        ),
+    )
+
+
+def open_rows(conn: Connection, limit: int = 1000) -> list[Refused]:
+    """Return what is set aside, oldest first."""
+    rows = conn.execute(
+        "SELECT quarantine_id, adapter, source, place, code, sentence, raw, at_ms, times FROM quarantine"
+        " WHERE state = 'open' ORDER BY quarantine_id LIMIT ?",
+        (limit,),
+    )
+    names = ("quarantine_id", "adapter", "source", "place", "code", "sentence", "raw", "at_ms", "times")
+    return [Refused(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def count_open(conn: Connection) -> int:
+    """Return how many inputs are set aside."""
+    (rows,) = conn.execute("SELECT count(*) FROM quarantine WHERE state = 'open'").fetchone()
+    return int(rows)
+
+
+def settle(conn: Connection, quarantine_id: int, state: str, reason: str) -> bool:
+    """Close one (`mended`, `discarded`) with a reason and forget its raw input; tell whether it was open."""
+    done = conn.execute(
+        "UPDATE quarantine SET state = ?, reason = ?, raw = x'' WHERE quarantine_id = ? AND state = 'open'",
+        (state, reason, quarantine_id),
+    )
+    return done.rowcount == 1
+
+
+def settle_place(conn: Connection, source: str, place: str) -> None:
+    """Close what was refused at a place of a source that has now been recorded from there."""
+    conn.execute(
+        "UPDATE quarantine SET state = 'mended', reason = 'recorded from the same place', raw = x''"
+        " WHERE source = ? AND place = ? AND state = 'open'",
+        (source, place),
+    )
+
+
+def has_open(conn: Connection, source: str) -> bool:
+    """Tell whether something of this source is set aside."""
+    return (
+        conn.execute(
+            "SELECT 1 FROM quarantine WHERE source = ? AND state = 'open' LIMIT 1", (source,)
+        ).fetchone()
+        is not None
+    )

@@ -1,0 +1,46 @@
+"""Which natural key became which event: what makes a re-export, a reprint or a retry one event.
+
+Written by the recorder only. `account` is whose points the event moves, None while anonymous.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from edge_agent.store.database import Connection
+from loyalty_core.events import EventId
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a natural key stands."""
+
+    content: bytes
+    account: str | None
+    event: EventId
+
+
+def find(conn: Connection, natural_key: str, terminal_id: str) -> Source | None:
+    """Return what was recorded under a natural key, or None."""
+    row = conn.execute(
+        "SELECT content, account, epoch, branch, seq FROM source WHERE natural_key = ?", (natural_key,)
+    ).fetchone()
+    if row is None:
+        return None
+    return Source(content=row[0], account=row[1], event=EventId(terminal_id, row[2], row[3], row[4]))
+
+
+def put(conn: Connection, natural_key: str, source: Source, raw_sha256: bytes) -> None:
+    """Note what a natural key became; a copy that names the owner of an anonymous receipt takes its place."""
+    conn.execute(
+        "INSERT OR REPLACE INTO source (natural_key, content, account, epoch, branch, seq, raw_sha256)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            natural_key,
+            source.content,
+            source.account,
+            source.event.epoch,
+            source.event.branch,
+            source.event.seq,
+            raw_sha256,
+        ),
+    )

@@ -1,0 +1,67 @@
+"""Joining: the key is made here and never leaves; the invite code pins HQ's key, so that HQ is proven too."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import aiohttp
+
+from edge_agent.store import programmes, terminal
+from edge_agent.store.database import Connection, StoreError, transaction
+from edge_agent.sync import keys
+from edge_agent.sync.exchange import PATH_ENROL, LinkError, check_url, post
+from edge_agent.version import VERSION
+from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
+from loyalty_core.errors import BadEnvelope, BadWire
+from loyalty_core.invite import pin_of, read_code
+from loyalty_core.messages import Enrol, Enrolled, ProgrammeText
+from loyalty_core.wire import pack, unpack
+
+
+async def enrol(
+    conn: Connection, session: aiohttp.ClientSession, data_dir: Path, hq_url: str, code: str
+) -> Enrolled:
+    """Return what HQ said; the till's identity is durable then. Asking again after a lost answer is harmless.
+
+    Raises:
+        BadInput: `code_malformed`, `hq_url_invalid`.
+        StoreError: `already_enrolled`.
+        LinkError: HQ is absent or refuses (`code_unknown`, `code_expired`, `code_used`), or is not the HQ
+            that made the code (`hq_wrong_key`).
+    """
+    if terminal.is_enrolled(conn):
+        raise StoreError(
+            f"this till has joined already, as {terminal.read(conn).terminal_id}", code="already_enrolled"
+        )
+    secret, pin = read_code(code)
+    url = check_url(hq_url)
+    key = keys.make_private_key(data_dir)
+    nonce = secrets.token_bytes(16)
+    request = Enrol(nonce=nonce, secret=secret, public_key=public_of(key), software=VERSION)
+    answer = await post(session, url + PATH_ENROL, seal("dangol/enrol/1", pack(request), key))
+    enrolled = _open(answer, pin, nonce)
+    with transaction(conn):
+        terminal.install(conn, enrolled, url)
+        hq = {key_id(enrolled.hq_public_key): enrolled.hq_public_key}
+        for data in enrolled.programmes:
+            text = unpack(open_sealed(data, "dangol/programme/1", hq), ProgrammeText)
+            programmes.put(conn, text.version, data)
+    keys.make_token(data_dir)
+    return enrolled
+
+
+def _open(data: bytes, pin: bytes, nonce: bytes) -> Enrolled:
+    """Return the answer if it is signed by the key in it, and that key is the one the code pins."""
+    try:
+        claimed = unpack(peek(data, "dangol/enrolled/1")[1], Enrolled)
+        if pin_of(claimed.hq_public_key) != pin or claimed.nonce != nonce:
+            raise BadEnvelope("not the HQ of the code")
+        open_sealed(data, "dangol/enrolled/1", {key_id(claimed.hq_public_key): claimed.hq_public_key})
+    except BadEnvelope:
+        raise LinkError(
+            "what answers is not the HQ that made this code: check the address", code="hq_wrong_key"
+        ) from None
+    except BadWire:
+        raise LinkError("the answer is not one that this release understands", code="hq_nonsense") from None
+    return claimed

@@ -1,0 +1,200 @@
+"""One round trip with HQ: what goes into the request, and the road over HTTP. Decides nothing."""
+
+from __future__ import annotations
+
+import ssl
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from edge_agent.config import Sync
+from edge_agent.store import journal, members, outbox, programmes
+from edge_agent.store.database import Connection
+from edge_agent.store.terminal import Terminal
+from edge_agent.sync.cut import cut
+from loyalty_core.envelope import seal
+from loyalty_core.errors import BadInput, LoyaltyError
+from loyalty_core.messages import Batch, Clock, Cursors, Exchange, Health, pack_records
+from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
+
+PATH_EXCHANGE: Final = "/v1/exchange"
+PATH_ENROL: Final = "/v1/enrol"
+PROBLEM_BYTES_MAX: Final = 64 * 1024
+
+
+class LinkError(LoyaltyError):
+    """HQ did not answer as it should; the till goes on alone. `retry_after_ms` is what HQ asked for."""
+
+    code = "hq_unreachable"
+
+    def __init__(self, sentence: str, *, code: str, retry_after_ms: int = 0) -> None:
+        super().__init__(sentence, code=code)
+        self.retry_after_ms = retry_after_ms
+
+
+class _Problem(msgspec.Struct):
+    code: str = ""
+    detail: str = ""
+
+
+def request(
+    conn: Connection,
+    identity: Terminal,
+    settings: Sync,
+    *,
+    key: bytes,
+    nonce: bytes,
+    clock: Clock,
+    health: Health,
+    resend_from: tuple[int, int] | None,
+) -> tuple[bytes, int]:
+    """Return the signed exchange with the oldest records that wait, and how many they are."""
+    head = journal.head(conn, identity)
+    batches, sent = _batches(conn, identity, settings, key, clock, resend_from)
+    known = members.cursors(conn)
+    said = Exchange(
+        nonce=nonce,
+        terminal_id=identity.terminal_id,
+        epoch=identity.epoch,
+        head=head.seq,
+        head_hash=head.hash,
+        cursors=Cursors(programmes.highest(conn), tuple(known.get(b, 0) for b in range(identity.buckets))),
+        batches=tuple(batches),
+        asks=(),
+        health=health,
+    )
+    return seal("dangol/exchange/1", pack(said), key), sent
+
+
+def _batches(
+    conn: Connection,
+    identity: Terminal,
+    settings: Sync,
+    key: bytes,
+    clock: Clock,
+    resend_from: tuple[int, int] | None,
+) -> tuple[list[bytes], int]:
+    batches: list[bytes] = []
+    sent = 0
+    for epoch, branch in journal.epochs(conn):
+        first = outbox.acknowledged(conn, epoch) + 1
+        if resend_from is not None and resend_from[0] == epoch:
+            first = min(first, resend_from[1])
+        while branch == 0 and len(batches) < settings.batches:
+            records = cut(journal.run_from(conn, epoch, first, settings.batch_records))
+            if not records:
+                break
+            batch = Batch(
+                programme_id=identity.programme_id,
+                terminal_id=identity.terminal_id,
+                epoch=epoch,
+                first_seq=first,
+                before=journal.hash_before(conn, identity, epoch, first),
+                packed=pack_records(records),
+                clock=clock,
+                made_at_ms=clock.wall_ms,
+            )
+            batches.append(seal("dangol/batch/1", pack(batch), key))
+            first, sent = first + len(records), sent + len(records)
+    return batches, sent
+
+
+def check_url(url: str) -> str:
+    """Return HQ's address without a trailing slash.
+
+    Raises:
+        BadInput: `hq_url_invalid`: no https, unless it is this machine.
+    """
+    parts = urlsplit(url)
+    try:
+        local = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        local = False
+    if not parts.hostname or parts.scheme not in {"https", "http"} or (parts.scheme == "http" and not local):
+        raise BadInput(
+            f'HQ\'s address "{url}" must begin with https:// (plain http only to this machine)',
+            code="hq_url_invalid",
+        )
+    return url.rstrip("/")
+
+
+def open_session(settings: Sync) -> aiohttp.ClientSession:
+    """Return a session that trusts the system's authorities, or the pinned file alone.
+
+    Raises:
+        BadInput: `ca_file_unreadable`.
+    """
+    trusted: ssl.SSLContext | bool = True
+    if settings.ca_file is not None:
+        trusted = _pinned(settings.ca_file)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=trusted, limit=2),
+        timeout=aiohttp.ClientTimeout(total=settings.timeout_ms / 1000),
+        auto_decompress=False,
+    )
+
+
+def _pinned(ca_file: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise BadInput(
+            f"sync.ca_file {ca_file} cannot be used ({type(error).__name__})", code="ca_file_unreadable"
+        ) from None
+
+
+async def post(session: aiohttp.ClientSession, url: str, body: bytes) -> bytes:
+    """Return HQ's answer to a signed request; it is not believed yet.
+
+    Raises:
+        LinkError: HQ is absent, slow, refuses, or answers nonsense; one sentence each.
+    """
+    try:
+        async with session.post(
+            url,
+            data=body,
+            headers={"Content-Type": "application/octet-stream"},
+            allow_redirects=False,
+        ) as response:
+            if response.status == 200:
+                return await _bounded(response, MESSAGE_BYTES_MAX)
+            raise _refused(response, await _bounded(response, PROBLEM_BYTES_MAX))
+    except TimeoutError:
+        raise LinkError("HQ did not answer in time", code="hq_timeout") from None
+    except aiohttp.ClientConnectorDNSError:
+        raise LinkError("HQ's name is not known on this network", code="hq_name_unknown") from None
+    except aiohttp.ClientSSLError:
+        raise LinkError("HQ's certificate is not trusted here", code="hq_certificate") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise LinkError(f"HQ cannot be reached ({type(error).__name__})", code="hq_unreachable") from None
+
+
+async def _bounded(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
+    data = bytearray()
+    async for chunk in response.content.iter_any():
+        data += chunk
+        if len(data) > bytes_max:
+            raise LinkError("HQ's answer is larger than any answer can be", code="hq_nonsense")
+    return bytes(data)
+
+
+def _refused(response: aiohttp.ClientResponse, body: bytes) -> LinkError:
+    try:
+        problem = msgspec.json.decode(body, type=_Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        problem = _Problem()
+    seconds = response.headers.get("Retry-After", "")
+    retry_after_ms = int(seconds) * 1000 if seconds.isdecimal() and len(seconds) < 6 else 0
+    if not problem.code:
+        return LinkError(
+            f"what answers at HQ's address is not HQ (status {response.status})",
+            code="hq_nonsense",
+            retry_after_ms=retry_after_ms,
+        )
+    return LinkError(
+        f"HQ says: {problem.detail[:300]}", code=problem.code[:64], retry_after_ms=retry_after_ms
+    )

@@ -1,0 +1,123 @@
+"""What HQ answered -> the till's store, after every signature was checked: all or nothing."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from edge_agent.store import entries, journal, members, outbox, programmes, terminal
+from edge_agent.store.database import Connection
+from edge_agent.store.terminal import Terminal
+from edge_agent.sync.exchange import LinkError
+from loyalty_core.envelope import key_id, open_sealed
+from loyalty_core.errors import BadEnvelope, BadWire, ProgrammeErrors
+from loyalty_core.messages import Acknowledgement, Page, ProgrammeText, Refusal, Reply
+from loyalty_core.programme_toml import read_programme
+from loyalty_core.wire import unpack
+
+log = logging.getLogger(__name__)
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a reply: what HQ refused, and whether programmes came."""
+
+    refusals: tuple[Refusal, ...]
+    members: int
+    programmes: int
+
+
+def open_reply(data: bytes, identity: Terminal, nonce: bytes) -> Reply:
+    """Return the reply that HQ signed for this request.
+
+    Raises:
+        LinkError: `hq_wrong_key`, `hq_nonsense`, `hq_stale`.
+    """
+    try:
+        reply = unpack(open_sealed(data, "dangol/reply/1", _keys(identity)), Reply)
+    except BadEnvelope:
+        raise LinkError("the answer is not signed by HQ's key", code="hq_wrong_key") from None
+    except BadWire:
+        raise LinkError("the answer is not one that this release understands", code="hq_nonsense") from None
+    if reply.nonce != nonce:
+        raise LinkError("the answer is to another request", code="hq_stale")
+    return reply
+
+
+def install(conn: Connection, reply: Reply) -> Installed:
+    """Apply a reply that was opened. Idempotent; durable with the caller's transaction.
+
+    Raises:
+        LinkError: `hq_older`, `hq_other`, `hq_nonsense`: nothing of the reply is kept.
+    """
+    identity = terminal.read(conn)
+    _check_incarnation(conn, identity, reply)
+    keys = _keys(identity)
+    for data in reply.receipts:
+        _acknowledge(conn, identity, data, keys)
+    new = sum(_programme(conn, identity, data, keys) for data in reply.programmes)
+    rows = sum(_page(conn, page) for page in reply.pages)
+    for directive in reply.directives:
+        log.warning("directive_unknown", extra={"directive": directive.code})
+    return Installed(refusals=reply.refusals, members=rows, programmes=new)
+
+
+def _keys(identity: Terminal) -> dict[bytes, bytes]:
+    return {key_id(identity.hq_public_key): identity.hq_public_key}
+
+
+def _check_incarnation(conn: Connection, identity: Terminal, reply: Reply) -> None:
+    known, said = identity.incarnation, reply.incarnation
+    if said == known:
+        return
+    if said.counter < known.counter:
+        raise LinkError("HQ's database is older than what this till knows of it", code="hq_older")
+    if said.counter == known.counter:
+        raise LinkError("another HQ database answers under the same key", code="hq_other")
+    outbox.forget(conn)
+    members.forget_cursors(conn)
+    terminal.set_incarnation(conn, said)
+
+
+def _acknowledge(conn: Connection, identity: Terminal, data: bytes, keys: dict[bytes, bytes]) -> None:
+    try:
+        said = unpack(open_sealed(data, "dangol/receipt/1", keys), Acknowledgement)
+    except (BadEnvelope, BadWire):
+        raise LinkError("an acknowledgement is not signed by HQ's key", code="hq_wrong_key") from None
+    if said.terminal_id != identity.terminal_id or said.branch != 0 or said.seq == 0:
+        return
+    if journal.hash_at(conn, said.epoch, said.seq) != said.hash:
+        raise LinkError(
+            f"HQ acknowledges a record {said.seq} that is not this till's: run edge-agent verify",
+            code="acknowledgement_wrong",
+        )
+    outbox.acknowledge(conn, said)
+
+
+def _programme(conn: Connection, identity: Terminal, data: bytes, keys: dict[bytes, bytes]) -> bool:
+    """Keep a version; one that this release cannot read is left at HQ, and the rules known go on."""
+    try:
+        said = unpack(open_sealed(data, "dangol/programme/1", keys), ProgrammeText)
+    except (BadEnvelope, BadWire):
+        raise LinkError("a programme is not signed by HQ's key", code="hq_wrong_key") from None
+    try:
+        read = read_programme(said.text, f"version {said.version}")
+    except ProgrammeErrors:
+        log.warning("programme_unreadable", extra={"version": said.version})
+        return False
+    if identity.programme_id not in {"", read.programme_id} or read.version != said.version:
+        raise LinkError("HQ sent a programme of another name", code="hq_other")
+    terminal.set_programme_id(conn, read.programme_id)
+    programmes.put(conn, said.version, data)
+    return True
+
+
+def _page(conn: Connection, page: Page) -> int:
+    if not members.move_cursor(conn, page):
+        return 0
+    for row in page.rows:
+        members.put(conn, row)
+        for look_up in row.look_ups:
+            if entries.has_account(conn, look_up):
+                entries.attach(conn, look_up, f"id:{row.member_id}")
+    return len(page.rows)

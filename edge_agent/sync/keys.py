@@ -1,0 +1,79 @@
+"""The till's secrets on disk, mode 0600, never logged: its private key, the local HTTP face's token."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from loyalty_core.errors import BadInput
+
+KEY_FILE: Final = "terminal.key"
+TOKEN_FILE: Final = "http.token"
+
+
+def private_key(data_dir: Path) -> bytes:
+    """Return the raw private key.
+
+    Raises:
+        BadInput: `key_missing`.
+    """
+    try:
+        key = (data_dir / KEY_FILE).read_bytes()
+    except OSError:
+        key = b""
+    if len(key) != 32:
+        raise BadInput(
+            f"the till's key {data_dir / KEY_FILE} cannot be read: enrol this till again", code="key_missing"
+        )
+    return key
+
+
+def make_private_key(data_dir: Path) -> bytes:
+    """Return this till's private key, made now unless an earlier attempt to join left one."""
+    if (data_dir / KEY_FILE).exists():
+        return private_key(data_dir)
+    key = Ed25519PrivateKey.generate().private_bytes_raw()
+    _write_secret(data_dir / KEY_FILE, key)
+    return key
+
+
+def make_token(data_dir: Path) -> Path:
+    """Make the bearer token of the local HTTP face unless there is one; return its file."""
+    path = data_dir / TOKEN_FILE
+    if not path.exists():
+        _write_secret(path, secrets.token_urlsafe(32).encode() + b"\n")
+    return path
+
+
+def token(data_dir: Path) -> str:
+    """Return the bearer token.
+
+    Raises:
+        BadInput: `token_missing`.
+    """
+    try:
+        return (data_dir / TOKEN_FILE).read_text("ascii").strip()
+    except OSError:
+        raise BadInput(
+            f"the token {data_dir / TOKEN_FILE} cannot be read: enrol this till", code="token_missing"
+        ) from None
+
+
+def _write_secret(path: Path, data: bytes) -> None:
+    """Write whole or not at all: temporary file, fsync, rename."""
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

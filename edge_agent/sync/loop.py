@@ -1,0 +1,173 @@
+"""When to talk with HQ: soon after a sale, else every interval, with back-off after failures.
+
+Recording knows nothing of this. The loop reads beside the writer, and installs replies as a patient job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import shutil
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edge_agent.clock import Clock as MachineClock
+from edge_agent.config import EdgeConfig
+from edge_agent.store import outbox, quarantine, terminal
+from edge_agent.store.database import Connection, Reader, Writer
+from edge_agent.store.outbox import Link
+from edge_agent.store.terminal import Terminal
+from edge_agent.sync import exchange
+from edge_agent.sync.backoff import delay_ms
+from edge_agent.sync.exchange import PATH_EXCHANGE, LinkError
+from edge_agent.sync.install import Installed, install, open_reply
+from edge_agent.version import VERSION
+from loyalty_core.errors import LoyaltyError
+from loyalty_core.messages import Clock, Health, Reply
+
+if TYPE_CHECKING:
+    import aiohttp
+
+log = logging.getLogger(__name__)
+
+
+class SyncLoop:
+    """Keeps the till and HQ in step. `nudge` after a sale; `run` ends when cancelled."""
+
+    def __init__(
+        self,
+        config: EdgeConfig,
+        clock: MachineClock,
+        writer: Writer,
+        reader: Reader,
+        session: aiohttp.ClientSession,
+        key: bytes,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._writer = writer
+        self._reader = reader
+        self._session = session
+        self._key = key
+        self._nudged = asyncio.Event()
+        self._failures = 0
+        self._resend_from: tuple[int, int] | None = None
+
+    def nudge(self) -> None:
+        """Say that there is something new to send."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Talk with HQ until cancelled. Whatever HQ does, this goes on."""
+        while True:
+            wait_ms = await self._turn()
+            if self._failures or wait_ms == 0:
+                await asyncio.sleep(wait_ms / 1000)
+                continue
+            try:
+                async with asyncio.timeout(wait_ms / 1000):
+                    await self._nudged.wait()
+                await asyncio.sleep(self._config.sync.after_sale_ms / 1000)
+            except TimeoutError:
+                pass
+
+    async def once(self) -> Installed:
+        """Make one exchange and install the reply.
+
+        Raises:
+            LinkError: what went wrong, in one sentence with a code.
+        """
+        nonce = secrets.token_bytes(16)
+        identity, body, self._sent = await self._reader.do(lambda conn: self._request(conn, nonce))
+        data = await exchange.post(self._session, identity.hq_url + PATH_EXCHANGE, body)
+        reply = await asyncio.to_thread(open_reply, data, identity, nonce)
+        self._reply = reply
+        return await self._writer.do(lambda conn: install(conn, reply), urgent=False)
+
+    async def _turn(self) -> int:
+        """Make one exchange; return how many ms to wait for the next."""
+        self._nudged.clear()
+        sync = self._config.sync
+        tried_at_ms = self._clock.wall_ms()
+        try:
+            installed = await self.once()
+        except LinkError as error:
+            self._failures += 1
+            wait_ms = delay_ms(self._failures, sync.retry_first_ms, sync.retry_max_ms, random.random())
+            wait_ms = max(wait_ms, error.retry_after_ms)
+            await self._note(tried_at_ms, wait_ms, error, None)
+            return wait_ms
+        except LoyaltyError as error:
+            log.error("sync_failed", extra={"code": error.code})
+            self._failures += 1
+            return sync.retry_max_ms
+        refusal = next(iter(installed.refusals), None)
+        if refusal is None:
+            self._failures, self._resend_from = 0, None
+            more = self._reply.next_in_ms == 0 or await self._reader.do(_waits)
+            wait_ms = 0 if more else min(self._reply.next_in_ms, sync.interval_ms)
+            await self._note(tried_at_ms, wait_ms, None, self._reply)
+            return wait_ms
+        self._resend_from = (refusal.epoch, refusal.need_seq) if refusal.need_seq else None
+        self._failures += 1
+        wait_ms = delay_ms(self._failures, sync.retry_first_ms, sync.retry_max_ms, random.random())
+        refused = LinkError(f"HQ refuses a batch: {refusal.sentence}", code=refusal.code)
+        await self._note(tried_at_ms, wait_ms, refused, self._reply)
+        return wait_ms
+
+    def _request(self, conn: Connection, nonce: bytes) -> tuple[Terminal, bytes, int]:
+        identity = terminal.read(conn)
+        waiting, *_ = outbox.waiting(conn)
+        body, sent = exchange.request(
+            conn,
+            identity,
+            self._config.sync,
+            key=self._key,
+            nonce=nonce,
+            clock=Clock(self._clock.wall_ms(), self._clock.monotonic_ms(), self._clock.boot_id()),
+            health=Health(
+                VERSION,
+                waiting,
+                quarantine.count_open(conn),
+                shutil.disk_usage(self._config.data_dir).free,
+            ),
+            resend_from=self._resend_from,
+        )
+        return identity, body, sent
+
+    async def _note(
+        self, tried_at_ms: int, wait_ms: int, error: LinkError | None, reply: Reply | None
+    ) -> None:
+        now_ms = self._clock.wall_ms()
+
+        def note(conn: Connection) -> Link:
+            before = outbox.link(conn)
+            same = (before.error_code is None) == (error is None) and before.since_ms is not None
+            after = msgspec.structs.replace(
+                before,
+                tried_at_ms=tried_at_ms,
+                answered_at_ms=now_ms if reply else before.answered_at_ms,
+                hq_time_ms=reply.hq_time_ms if reply else before.hq_time_ms,
+                since_ms=before.since_ms if same else now_ms,
+                error_code=error.code if error else None,
+                error=str(error) if error else None,
+                next_try_ms=now_ms + wait_ms,
+            )
+            outbox.set_link(conn, after)
+            return before
+
+        try:
+            before = await self._writer.do(note, urgent=False)
+        except LoyaltyError as failed:
+            log.error("link_not_noted", extra={"code": failed.code})
+            return
+        if (before.error_code or None) != (error.code if error else None):
+            log.info("link_changed", extra={"code": error.code if error else "up"})
+
+
+def _waits(conn: Connection) -> bool:
+    waiting, *_ = outbox.waiting(conn)
+    return waiting > 0

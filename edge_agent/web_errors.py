@@ -1,0 +1,92 @@
+"""Errors as RFC 9457 problem documents with the stable code; the only place that knows HTTP statuses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from edge_agent.store.database import StoreError
+from loyalty_core.errors import BadInput, LoyaltyError
+
+log = logging.getLogger(__name__)
+
+_STATUS: Final = {
+    "json_invalid": 400,
+    "encoding_wrong": 400,
+    "idempotency_key_missing": 400,
+    "token_wrong": 401,
+    "origin_refused": 403,
+    "member_unknown": 404,
+    "event_unknown": 404,
+    "path_unknown": 404,
+    "method_unknown": 405,
+    "receipt_conflict": 409,
+    "idempotency_conflict": 409,
+    "body_too_large": 413,
+    "host_refused": 421,
+    "quarantine_full": 503,
+    "not_enrolled": 503,
+    "stopping": 503,
+    "disk_full": 507,
+}
+_BAD_INPUT, _FAILED = 422, 500
+_CODES: Final = {404: "path_unknown", 405: "method_unknown", 413: "body_too_large"}
+_SENTENCES: Final = {
+    404: "there is nothing at this address: see /openapi.json",
+    405: "this address does not take this method: see /openapi.json",
+    413: "the request is larger than this till takes",
+}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+def problem(error: LoyaltyError) -> web.Response:
+    """Return the answer that says what went wrong."""
+    fallback = _BAD_INPUT if isinstance(error, BadInput) else _FAILED
+    if isinstance(error, StoreError) and error.code not in _STATUS:
+        fallback = 503
+    return _response(_STATUS.get(error.code, fallback), error.code, str(error))
+
+
+@web.middleware
+async def problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Render every error of a handler as a problem document."""
+    try:
+        return await handler(request)
+    except LoyaltyError as error:
+        return problem(error)
+    except web.HTTPException as error:
+        code = _CODES.get(error.status, "http_error")
+        return _response(error.status, code, _SENTENCES.get(error.status, error.reason))
+    except Exception:
+        log.exception("request_failed")
+        return _response(_FAILED, "internal_error", "something is wrong in this agent: the log says more")
+
+
+def _response(status: int, code: str, sentence: str) -> web.Response:
+    document = Problem(
+        type=f"urn:dangol:problem:{code}",
+        title=code.replace("_", " "),
+        status=status,
+        detail=sentence,
+        code=code,
+    )
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(document),
+        headers={"Content-Type": "application/problem+json"},
+    )
