@@ -30,6 +30,8 @@ PayloadType = Literal[
     "dangol/pass/1",
 ]
 SIGNATURES_MAX: Final = 4
+_ITEMS_MAX: Final = 64
+"""Far above what an envelope holds: a stranger's bytes are unpacked before they are verified."""
 
 
 class _Signature(Shape, frozen=True):
@@ -68,6 +70,21 @@ def seal(payload_type: PayloadType, payload: bytes, private_key: bytes) -> bytes
     return pack(_Envelope(1, payload_type, payload, (named,)))
 
 
+def peek(
+    data: bytes, payload_type: PayloadType, *, bytes_max: int = MESSAGE_BYTES_MAX
+) -> tuple[tuple[bytes, ...], bytes]:
+    """Return the key ids and the payload that an envelope of this type names, verifying nothing.
+
+    For finding the key to verify with, and for bytes that were verified before they were kept.
+
+    Raises:
+        BadWire: these bytes are no envelope.
+        BadEnvelope: another type.
+    """
+    envelope = _opened(data, payload_type, bytes_max)
+    return tuple([signed.key_id for signed in envelope.signatures]), envelope.payload
+
+
 def open_sealed(
     data: bytes,
     payload_type: PayloadType,
@@ -82,7 +99,7 @@ def open_sealed(
         UnknownKey: none of its signatures names a key that we know.
         BadEnvelope: another type, or a signature that does not hold.
     """
-    envelope = unpack(data, _Envelope, bytes_max=bytes_max)
+    envelope = unpack(data, _Envelope, bytes_max=bytes_max, items_max=_ITEMS_MAX)
     if envelope.type != payload_type:
         raise BadEnvelope(f'an envelope of type "{payload_type}" was expected')
     if not 1 <= len(envelope.signatures) <= SIGNATURES_MAX:
@@ -97,6 +114,15 @@ def open_sealed(
         except InvalidSignature:
             raise BadEnvelope("the signature does not fit the bytes") from None
     return envelope.payload
+
+
+def _opened(data: bytes, payload_type: PayloadType, bytes_max: int) -> _Envelope:
+    envelope = unpack(data, _Envelope, bytes_max=bytes_max)
+    if envelope.type != payload_type:
+        raise BadEnvelope(f'an envelope of type "{payload_type}" was expected')
+    if not 1 <= len(envelope.signatures) <= SIGNATURES_MAX:
+        raise BadEnvelope(f"an envelope carries 1 to {SIGNATURES_MAX} signatures")
+    return envelope
 
 
 def _pae(payload_type: str, payload: bytes) -> bytes:

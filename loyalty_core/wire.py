@@ -7,6 +7,7 @@ accepted, which also refuses non-minimal forms, trailing bytes, floats, maps and
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgpack
@@ -17,7 +18,7 @@ from loyalty_core.errors import BadWire
 MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
 """The largest message that is unpacked, in bytes after decompression."""
 ITEMS_MAX: Final = 200_000
-"""The most items that one array may hold."""
+"""The most items and arrays of one message together: by bytes alone it could fill the memory."""
 
 
 class Shape(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -32,23 +33,26 @@ def pack(value: object) -> bytes:
     return msgpack.packb(msgspec.to_builtins(value, builtin_types=(bytes,)), use_bin_type=True)
 
 
-def unpack(data: bytes, shape: type[S], *, bytes_max: int = MESSAGE_BYTES_MAX) -> S:
+def unpack(
+    data: bytes, shape: type[S], *, bytes_max: int = MESSAGE_BYTES_MAX, items_max: int = ITEMS_MAX
+) -> S:
     """Return the value of `shape` that these bytes are the canonical form of.
 
     Raises:
         BadWire: for anything else.
     """
-    value = shaped(unpack_plain(data, bytes_max=bytes_max), shape)
+    value = shaped(unpack_plain(data, bytes_max=bytes_max, items_max=items_max), shape)
     if pack(value) != data:
         raise BadWire(f"{shape.__name__}: the bytes are not in canonical form")
     return value
 
 
-def unpack_plain(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> object:
+def unpack_plain(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX, items_max: int = ITEMS_MAX) -> object:
     """Return the plain value of msgpack bytes; the caller must check its shape and its canonical form.
 
     Raises:
-        BadWire: too large, not msgpack, with maps or extensions, nested too deeply, or with trailing bytes.
+        BadWire: too large, too many items, not msgpack, with maps or extensions, nested too deeply, or with
+            trailing bytes.
     """
     if len(data) > bytes_max:
         raise BadWire(f"{len(data)} bytes are more than the {bytes_max} that are accepted")
@@ -59,12 +63,27 @@ def unpack_plain(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> object:
             use_list=True,
             max_map_len=0,
             max_ext_len=0,
-            max_array_len=ITEMS_MAX,
+            max_array_len=items_max,
             max_str_len=bytes_max,
             max_bin_len=bytes_max,
+            # An item is at least a byte, so most messages need no counting.
+            list_hook=_counted(items_max) if len(data) > items_max else None,
         )
     except (ValueError, RecursionError) as error:
         raise BadWire(f"not the msgpack that is accepted here ({type(error).__name__})") from None
+
+
+def _counted(items_max: int) -> Callable[[list[object]], list[object]]:
+    seen = 0
+
+    def count(items: list[object]) -> list[object]:
+        nonlocal seen
+        seen += 1 + len(items)
+        if seen > items_max:
+            raise BadWire(f"a message of more than {items_max} items is not accepted")
+        return items
+
+    return count
 
 
 def shaped(value: object, shape: type[S]) -> S:
@@ -92,10 +111,11 @@ def decompress(data: bytes, *, bytes_max: int) -> bytes:
     """
     stream = zlib.decompressobj()
     try:
-        plain = stream.decompress(data, bytes_max)
+        # One byte more than allowed, since 0 would mean no bound to zlib.
+        plain = stream.decompress(data, bytes_max + 1)
     except zlib.error:
         raise BadWire("the compressed part is damaged") from None
-    if stream.unconsumed_tail:
+    if len(plain) > bytes_max:
         raise BadWire(f"the compressed part holds more than {bytes_max} bytes")
     if not stream.eof or stream.unused_data:
         raise BadWire("the compressed part is cut short or followed by other bytes")
