@@ -15,13 +15,14 @@ from typing import Final, Literal
 import msgpack
 import msgspec
 
-from loyalty_core.errors import BadWire, UnknownRecord
+from loyalty_core.errors import BadInput, BadWire, UnknownRecord
 from loyalty_core.events import EVENT_CODES, EVENT_TYPES, Count, Event
 from loyalty_core.units import Seq
 from loyalty_core.wire import Shape, shaped, unpack_plain
 
 RECORD_VERSION: Final = 1
-RECORD_BYTES_MAX: Final = 256 * 1024
+RECORD_BYTES_MAX: Final = 640 * 1024
+"""Above the largest receipt that `events` allows: a record that is durable here must be readable at HQ."""
 
 
 class Claim(Shape, frozen=True):
@@ -54,9 +55,13 @@ class _RecordShape(Shape, frozen=True):
 
 
 def pack_record(record: Record) -> bytes:
-    """Return the bytes to store and hash."""
+    """Return the bytes to store and hash.
+
+    Raises:
+        BadInput: `record_too_large`, when nobody could read it again.
+    """
     claim = record.claim
-    return msgpack.packb(
+    data = msgpack.packb(
         [
             RECORD_VERSION,
             EVENT_CODES[type(record.event)],
@@ -67,6 +72,12 @@ def pack_record(record: Record) -> bytes:
             msgspec.to_builtins(record.event),
         ]
     )
+    if len(data) > RECORD_BYTES_MAX:
+        raise BadInput(
+            f"a record of {len(data)} bytes is more than the {RECORD_BYTES_MAX} that a journal takes",
+            code="record_too_large",
+        )
+    return data
 
 
 def unpack_record(data: bytes) -> Record:

@@ -127,7 +127,7 @@ class Acknowledgement(Shape, frozen=True):
 
 
 class Refusal(Shape, frozen=True):
-    """Why a batch was not taken. `need_seq` is where HQ wants the till to go on from, 0 if that is no help."""
+    """Why a batch was not taken. `need_seq` is where HQ wants the till to go on, 0 if that is no help."""
 
     epoch: Count
     first_seq: Count
@@ -163,7 +163,7 @@ class MemberRow(Shape, frozen=True):
 
 
 class Page(Shape, frozen=True):
-    """Members of one bucket that changed after `from_cursor` up to `to_cursor`, applied in one transaction."""
+    """Members of one bucket that changed after `from_cursor` up to `to_cursor`, for one transaction."""
 
     bucket: Count
     from_cursor: Count
