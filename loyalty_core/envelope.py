@@ -99,11 +99,7 @@ def open_sealed(
         UnknownKey: none of its signatures names a key that we know.
         BadEnvelope: another type, or a signature that does not hold.
     """
-    envelope = unpack(data, _Envelope, bytes_max=bytes_max, items_max=_ITEMS_MAX)
-    if envelope.type != payload_type:
-        raise BadEnvelope(f'an envelope of type "{payload_type}" was expected')
-    if not 1 <= len(envelope.signatures) <= SIGNATURES_MAX:
-        raise BadEnvelope(f"an envelope carries 1 to {SIGNATURES_MAX} signatures")
+    envelope = _opened(data, payload_type, bytes_max)
     message = _pae(envelope.type, envelope.payload)
     known = [s for s in envelope.signatures if s.key_id in keys]
     if not known:
@@ -117,7 +113,7 @@ def open_sealed(
 
 
 def _opened(data: bytes, payload_type: PayloadType, bytes_max: int) -> _Envelope:
-    envelope = unpack(data, _Envelope, bytes_max=bytes_max)
+    envelope = unpack(data, _Envelope, bytes_max=bytes_max, items_max=_ITEMS_MAX)
     if envelope.type != payload_type:
         raise BadEnvelope(f'an envelope of type "{payload_type}" was expected')
     if not 1 <= len(envelope.signatures) <= SIGNATURES_MAX:

@@ -15,6 +15,7 @@ from loyalty_core.envelope import (
     fingerprint,
     key_id,
     open_sealed,
+    peek,
     public_of,
     seal,
 )
@@ -172,6 +173,8 @@ def test_a_strangers_bytes_cannot_fill_the_memory() -> None:
     for data in (bomb, narrow):
         with pytest.raises(BadWire):
             open_sealed(data, BATCH, known(TILL))
+        with pytest.raises(BadWire):
+            peek(data, BATCH)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2_000_000
@@ -195,3 +198,21 @@ def test_a_key_is_named_by_8_bytes_and_compared_by_people_in_groups() -> None:
 def test_a_payload_may_hold_any_bytes_and_many_of_them() -> None:
     payload = random.Random(1).randbytes(3_000_000)
     assert open_sealed(seal(BATCH, payload, TILL), BATCH, known(TILL)) == payload
+
+
+def test_peeking_names_keys_and_payload_without_believing_them() -> None:
+    assert peek(seal(BATCH, PAYLOAD, STRANGER), BATCH) == ((key_id(public_of(STRANGER)),), PAYLOAD)
+    unsigned = envelope([b"anything", b""], [b"else", b"x"])
+    assert peek(unsigned, BATCH) == ((b"anything", b"else"), PAYLOAD)
+
+
+def test_peeking_refuses_what_is_no_envelope_of_the_type() -> None:
+    data = seal(BATCH, PAYLOAD, TILL)
+    with pytest.raises(BadEnvelope, match="dangol/reply/1"):
+        peek(data, "dangol/reply/1")
+    with pytest.raises(BadEnvelope, match="1 to 4 signatures"):
+        peek(envelope(), BATCH)
+    with pytest.raises(BadWire):
+        peek(data, BATCH, bytes_max=len(data) - 1)
+    with pytest.raises(BadWire):
+        peek(data + b"x", BATCH)
