@@ -48,6 +48,7 @@ from loyalty_core.units import Day, Seq
 from loyalty_core.wire import unpack
 
 RULES_KEPT: Final = 1024
+SPELLINGS_KEPT: Final = 4096
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,11 +102,11 @@ class Books(msgspec.Struct, kw_only=True):
     terminal: Terminal
     programmes: tuple[Programme, ...]
     head: Head
+    cards_wait: bool
 
-    @property
-    def programme(self) -> Programme | None:
-        """The version in force last, or None while HQ has sent none."""
-        return self.programmes[-1] if self.programmes else None
+    def programme_on(self, day: Day) -> Programme | None:
+        """Return the version in force on a business day, or None while HQ has sent none for it."""
+        return version_for(self.programmes, day)
 
     def next_id(self) -> EventId:
         """Where the next event will stand."""
@@ -113,13 +114,14 @@ class Books(msgspec.Struct, kw_only=True):
 
 
 class Recorder:
-    """Records intakes. Holds nothing but what it has worked out of published programmes."""
+    """Records intakes. Holds nothing but what it has worked out: rules of days, spellings of look-ups."""
 
     def __init__(self, config: EdgeConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock
         self._programmes: tuple[int, tuple[Programme, ...]] = (0, ())
         self._rules: dict[tuple[int, Day, str], DayRules] = {}
+        self._read: dict[str, tuple[tuple[str, ...], Owner | None]] = {}
 
     def books(self, conn: Connection) -> Books:
         """Return the books of this transaction.
@@ -131,7 +133,12 @@ class Recorder:
         highest = programmes.highest(conn)
         if highest != self._programmes[0]:
             self._programmes = (highest, _read_programmes(conn, identity))
-        return Books(terminal=identity, programmes=self._programmes[1], head=journal.head(conn, identity))
+        return Books(
+            terminal=identity,
+            programmes=self._programmes[1],
+            head=journal.head(conn, identity),
+            cards_wait=presented.any_wait(conn),
+        )
 
     def expectations(self, books: Books) -> Expectations:
         """Return what this till takes as given about a receipt."""
@@ -139,7 +146,7 @@ class Recorder:
         return Expectations(
             store_id=books.terminal.store_id,
             place=books.terminal.place,
-            currency=books.programme.currency if books.programme else None,
+            currency=books.programmes[-1].currency if books.programmes else None,
             now_ms=now_ms if now_ms >= PLAUSIBLE_FROM else None,
             future_tolerance_ms=self._config.future_tolerance_ms,
         )
@@ -153,6 +160,11 @@ class Recorder:
         notices = intake.notices
         owner = self.owner(conn, books, intake.member) if intake.member else None
         if intake.member and owner is None:
+            if isinstance(intake.event, VisitRecorded | MemberPresented):
+                raise BadInput(
+                    "this card or number can never be a member's: scan or type it again",
+                    code="member_unreadable",
+                )
             notices += ("the member's card or number cannot be read: recorded without a member",)
         known = sources.find(conn, intake.natural_key, books.terminal.terminal_id)
         if known is not None:
@@ -160,7 +172,7 @@ class Recorder:
             if owner is None or known.account == owner.account:
                 return self._again(conn, books, intake, known)
         offers: tuple[str, ...] = ()
-        if isinstance(intake.event, PurchaseRecorded):
+        if books.cards_wait and isinstance(intake.event, PurchaseRecorded):
             shown = self._presented(conn, books, intake.event)
             if owner is None and len({p.account for p in shown}) == 1:
                 owner = Owner(recorded=shown[0].member, account=shown[0].account, member_id=None)
@@ -169,10 +181,11 @@ class Recorder:
         event_id = books.next_id()
         event = _with_member(intake.event, owner)
         account, day, notice = self._place(conn, books, intake, owner)
-        entry = None
+        entry = claim = None
         if account is not None and not isinstance(event, MemberPresented):
-            entry = self._derive(conn, books, account, day, Fact(event_id, event))
-        claim = self._claim(conn, books, account, day, entry)
+            rules = self._rules_on(conn, books, account, day)
+            entry = self._derive(conn, books, account, day, Fact(event_id, event), rules and rules[0])
+            claim = _claim(rules, entry)
         record = Record(
             event=event,
             adapter=intake.adapter,
@@ -185,6 +198,7 @@ class Recorder:
         sources.put(conn, intake.natural_key, source, intake.raw_sha256)
         if isinstance(event, MemberPresented) and owner:
             presented.add(conn, event_id, owner.recorded, owner.account, event.occurred_at_ms)
+            books.cards_wait = True
         return Outcome(
             event=event_id,
             repeated=False,
@@ -206,19 +220,28 @@ class Recorder:
 
     def owner(self, conn: Connection, books: Books, text: str) -> Owner | None:
         """Return whose card or number this is, known here or not; None when it can never be a member's."""
-        region, key = self._config.phone_region, books.terminal.store_key
-        forms = candidates(text, region)
-        member_id = members.find(conn, [hashed(form, key) for form in forms])
-        if member_id is None:
-            named = [form.removeprefix("id:") for form in forms if form.startswith("id:")]
-            member_id = next((name for name in named if members.read(conn, name)), None)
+        look_ups, unknown = self._spellings(text, books.terminal.store_key)
+        member_id = members.find(conn, look_ups)
         if member_id is not None:
             return Owner(recorded=f"id:{member_id}", account=f"id:{member_id}", member_id=member_id)
-        form = unknown_form(text, region)
-        if form is None:
-            return None
-        account = hashed(form, key)
-        return Owner(recorded=form if form.startswith("card:") else account, account=account, member_id=None)
+        return unknown
+
+    def _spellings(self, text: str, key: bytes) -> tuple[tuple[str, ...], Owner | None]:
+        """Return the keyed hashes to look for, and whose it is if nobody has any of them."""
+        known = self._read.get(text)
+        if known is not None:
+            return known
+        region = self._config.phone_region
+        look_ups = tuple([hashed(form, key) for form in candidates(text, region)])
+        form, unknown = unknown_form(text, region), None
+        if form is not None:
+            account = hashed(form, key)
+            recorded = form if form.startswith("card:") else account
+            unknown = Owner(recorded=recorded, account=account, member_id=None)
+        if len(self._read) >= SPELLINGS_KEPT:
+            self._read.clear()
+        self._read[text] = look_ups, unknown
+        return look_ups, unknown
 
     def account(self, conn: Connection, books: Books, recorded: str) -> str:
         """Return the account under which the till keeps what was recorded for this member form."""
@@ -238,7 +261,8 @@ class Recorder:
         """Return what the till's own events of a member-day give, each with its steps."""
         own = entries.of_day(conn, account, day, books.terminal.terminal_id)
         facts = [Fact(award.event, unpack_record(record).event) for award, record in own]
-        return self._entries(conn, books, account, day, facts)
+        found = self._rules_on(conn, books, account, day)
+        return derive_day(found[0], _resolved(facts, books.terminal)) if found else ()
 
     def _again(self, conn: Connection, books: Books, intake: Intake, known: Source) -> Outcome:
         """What was said before is said again: the points as they stand now, and why."""
@@ -261,7 +285,8 @@ class Recorder:
     def _presented(
         self, conn: Connection, books: Books, event: PurchaseRecorded
     ) -> list[presented.Presented]:
-        minutes = books.programme.pair_minutes if books.programme else 0
+        programme = books.programme_on(Day(event.business_day))
+        minutes = programme.pair_minutes if programme else 0
         return presented.take(conn, event.occurred_at_ms - minutes * 60_000, event.occurred_at_ms)
 
     def _place(
@@ -294,11 +319,20 @@ class Recorder:
         recorded = unpack_record(record).event.member
         return (None if recorded is None else self.account(conn, books, recorded)), voids
 
-    def _derive(self, conn: Connection, books: Books, account: str, day: Day, new: Fact) -> PointEntry | None:
+    def _derive(
+        self,
+        conn: Connection,
+        books: Books,
+        account: str,
+        day: Day,
+        new: Fact,
+        rules: DayRules | None,
+    ) -> PointEntry | None:
         """Post what the new fact gives and what it changes of the day's others; return its own entry."""
         own = entries.of_day(conn, account, day, books.terminal.terminal_id)
         facts = [Fact(award.event, unpack_record(record).event) for award, record in own]
-        derived = {e.event: e for e in self._entries(conn, books, account, day, [*facts, new])}
+        entries_due = derive_day(rules, _resolved([*facts, new], books.terminal)) if rules else ()
+        derived = {entry.event: entry for entry in entries_due}
         for award, _ in own:
             entry = derived.get(award.event)
             redeemable = (entry.redeemable if entry else 0) - award.redeemable
@@ -310,28 +344,20 @@ class Recorder:
         entries.add(conn, account, new.id, day, given)
         return entry
 
-    def _entries(
-        self, conn: Connection, books: Books, account: str, day: Day, facts: list[Fact]
-    ) -> tuple[PointEntry, ...]:
-        programme = version_for(books.programmes, day)
+    def _rules_on(
+        self, conn: Connection, books: Books, account: str, day: Day
+    ) -> tuple[DayRules, str] | None:
+        """Return the rules of an account's member-day and the tier they are for, None while there are none."""
+        programme = books.programme_on(day)
         if programme is None:
-            return ()
-        key = (programme.version, day, self.tier(conn, account, programme))
-        rules = self._rules.get(key)
+            return None
+        tier = self.tier(conn, account, programme)
+        rules = self._rules.get((programme.version, day, tier))
         if rules is None:
             if len(self._rules) >= RULES_KEPT:
                 self._rules.clear()
-            rules = self._rules[key] = rules_of_day(programme, day, key[2])
-        return derive_day(rules, _resolved(facts, books.terminal))
-
-    def _claim(
-        self, conn: Connection, books: Books, account: str | None, day: Day, entry: PointEntry | None
-    ) -> Claim | None:
-        programme = version_for(books.programmes, day)
-        if account is None or programme is None:
-            return None
-        points = (entry.redeemable, entry.qualifying) if entry else (0, 0)
-        return Claim(programme.version, self.tier(conn, account, programme), *points)
+            rules = self._rules[programme.version, day, tier] = rules_of_day(programme, day, tier)
+        return rules, tier
 
 
 def intake_of(understood: Understood, member: str | None, adapter: str, raw: bytes) -> Intake:
@@ -352,6 +378,14 @@ def intake_of(understood: Understood, member: str | None, adapter: str, raw: byt
         raw_sha256=hashlib.sha256(raw).digest(),
         notices=understood.notices,
     )
+
+
+def _claim(rules: tuple[DayRules, str] | None, entry: PointEntry | None) -> Claim | None:
+    """Return what the till answers, to be compared with what HQ posts."""
+    if rules is None:
+        return None
+    points = (entry.redeemable, entry.qualifying) if entry else (0, 0)
+    return Claim(rules[0].version, rules[1], *points)
 
 
 def _refuse_conflict(intake: Intake, known: Source, owner: Owner | None) -> None:

@@ -37,8 +37,7 @@ def standing(conn: Connection, recorder: Recorder, books: Books, account: str, d
     stamp = row.stamp if row and row.stamp else members.NEVER
     balance = (row.balance if row else 0) + entries.sum_above(conn, account, stamp)
     as_of_ms = outbox.link(conn).hq_time_ms if row else None
-    programme = books.programme
-    if programme is None:
+    if not books.programmes:
         return Standing(
             member_id=row.member_id if row else None,
             masked_name=row.masked_name if row else None,
@@ -50,9 +49,11 @@ def standing(conn: Connection, recorder: Recorder, books: Books, account: str, d
             missing=0,
             as_of_ms=as_of_ms,
         )
-    period = period_of(day, programme.period_months)
+    months = books.programmes[-1].period_months
+    period = period_of(day, months)
     if row and row.period_id > period.id:
-        period = period_named(row.period_id, programme.period_months)
+        period = period_named(row.period_id, months)
+    programme = books.programme_on(period.last) or books.programmes[0]
     qualifying = row.qualifying if row and row.period_id == period.id else 0
     qualifying += entries.qualifying_above(conn, account, stamp, period.first, period.last)
     ahead = gap(qualifying, programme.ladder)

@@ -36,3 +36,8 @@ def take(conn: Connection, from_ms: int, until_ms: int) -> list[Presented]:
     if found:
         conn.execute("DELETE FROM presented WHERE occurred_at_ms BETWEEN ? AND ?", span)
     return found
+
+
+def any_wait(conn: Connection) -> bool:
+    """Tell whether any shown card waits."""
+    return conn.execute("SELECT 1 FROM presented LIMIT 1").fetchone() is not None
