@@ -347,7 +347,7 @@ class Recorder:
     def _rules_on(
         self, conn: Connection, books: Books, account: str, day: Day
     ) -> tuple[DayRules, str] | None:
-        """Return the rules of an account's member-day and the tier they are for, None while there are none."""
+        """Return the rules of an account's member-day and the tier they are for, None without any."""
         programme = books.programme_on(day)
         if programme is None:
             return None

@@ -1,0 +1,214 @@
+"""Bytes -> verified -> kept, head moved: what is acknowledged.
+
+`open_exchange` verifies and decides nothing about what is kept; it needs no write. `keep` runs under the
+terminal's lock (on SQLite: inside the one write transaction) and looks at the head again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from hq_server.store.connection import Transaction, Value
+from loyalty_core.envelope import open_sealed, peek
+from loyalty_core.errors import BadWire, LoyaltyError
+from loyalty_core.journal import Record, chain, first_hash, place_run, unpack_record
+from loyalty_core.messages import BATCHES_MAX, Batch, Exchange, Refusal, unpack_records
+from loyalty_core.units import EpochMs, Seq
+from loyalty_core.wire import unpack
+
+BRANCH = 0
+"""Every journal has one branch until forks are kept."""
+
+
+class TerminalRefused(LoyaltyError):
+    """A terminal that HQ does not talk to: `terminal_unknown`, `terminal_pending`, `terminal_revoked`."""
+
+    code = "terminal_unknown"
+
+
+class Terminal(msgspec.Struct, frozen=True):
+    """One terminal as HQ knows it."""
+
+    store_id: str
+    terminal_id: str
+    state: str
+    reason: str
+    key_id: bytes
+    epoch: int
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch whose signature and form hold: records, hashes, and what each says or why it cannot."""
+
+    epoch: int
+    first_seq: int
+    before: bytes
+    hashes: Sequence[bytes]
+    records: Sequence[bytes]
+    says: Sequence[Record | LoyaltyError]
+    envelope: bytes
+
+    @property
+    def last_seq(self) -> int:
+        """The seq of the last record."""
+        return self.first_seq + len(self.records) - 1
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What of a run was new, from `first_seq` on."""
+
+    epoch: int
+    first_seq: int
+    records: Sequence[bytes]
+    says: Sequence[Record | LoyaltyError]
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A verified request and its batches, each readable or refused."""
+
+    terminal: Terminal
+    exchange: Exchange
+    runs: tuple[Run | Refusal, ...]
+
+
+def open_exchange(tx: Transaction, body: bytes, programme_id: str) -> Opened:
+    """Return the request that these bytes are, verified, with every batch verified and unpacked.
+
+    Raises:
+        BadWire, BadEnvelope: not a request that was signed by the key it names.
+        TerminalRefused: signed by nobody we know, or by a terminal that is not approved.
+    """
+    key_ids, _ = peek(body, "dangol/exchange/1")
+    terminal = next((found for key_id in key_ids if (found := terminal_of_key(tx, key_id))), None)
+    if terminal is None:
+        raise TerminalRefused("this terminal is not known here: enrol it with a new invite code")
+    keys = keys_of(tx, terminal)
+    current = {terminal.key_id: keys[terminal.key_id]}
+    exchange = unpack(open_sealed(body, "dangol/exchange/1", current), Exchange)
+    if exchange.terminal_id != terminal.terminal_id:
+        raise TerminalRefused("the request names another terminal than the key that signed it")
+    check_approved(terminal)
+    if len(exchange.batches) > BATCHES_MAX:
+        raise BadWire(f"an exchange carries at most {BATCHES_MAX} batches, this one {len(exchange.batches)}")
+    runs = [open_batch(envelope, terminal, keys, programme_id) for envelope in exchange.batches]
+    return Opened(terminal, exchange, tuple(runs))
+
+
+def check_approved(terminal: Terminal) -> None:
+    """Raise TerminalRefused unless the terminal is approved."""
+    if terminal.state == "pending":
+        raise TerminalRefused(
+            f"{terminal.terminal_id} waits for approval: hq-server terminal approve {terminal.terminal_id}",
+            code="terminal_pending",
+        )
+    if terminal.state == "revoked":
+        raise TerminalRefused(
+            f"{terminal.terminal_id} was revoked: {terminal.reason}", code="terminal_revoked"
+        )
+
+
+def terminal_of_key(tx: Transaction, key_id: bytes) -> Terminal | None:
+    """Return the terminal whose present key this is."""
+    row = tx.one("arrivals.terminal_by_key", key_id=key_id)
+    return None if row is None else Terminal(*row)
+
+
+def keys_of(tx: Transaction, terminal: Terminal) -> dict[bytes, bytes]:
+    """Return key id -> public key for all keys that the terminal ever had: old batches need old ones."""
+    rows = tx.all("arrivals.terminal_keys", store_id=terminal.store_id, terminal_id=terminal.terminal_id)
+    return dict(rows)
+
+
+def open_batch(
+    envelope: bytes, terminal: Terminal, keys: Mapping[bytes, bytes], programme_id: str
+) -> Run | Refusal:
+    """Return the run in an envelope, or why it is refused whole; nothing of it has been written."""
+    epoch = first_seq = 0
+    try:
+        batch = unpack(open_sealed(envelope, "dangol/batch/1", keys), Batch)
+        epoch, first_seq = batch.epoch, batch.first_seq
+        if batch.terminal_id != terminal.terminal_id:
+            raise BadWire("the batch names another terminal than the key that signed it")
+        if batch.programme_id != programme_id:
+            raise BadWire(f'the batch is of programme "{batch.programme_id}", this is "{programme_id}"')
+        if not 1 <= epoch <= terminal.epoch:
+            raise BadWire(f"epoch {epoch} of {terminal.terminal_id} has not begun", code="epoch_unknown")
+        records = unpack_records(batch.packed)
+    except LoyaltyError as error:
+        return Refusal(epoch, first_seq, error.code, str(error), 0)
+    return Run(
+        epoch=epoch,
+        first_seq=first_seq,
+        before=batch.before,
+        hashes=chain(batch.before, records),
+        records=records,
+        says=[_said(record) for record in records],
+        envelope=envelope,
+    )
+
+
+def keep(tx: Transaction, terminal: Terminal, run: Run, now_ms: EpochMs) -> Kept | Refusal | None:
+    """Keep what is new of a run and move the head; None where all of it is kept already.
+
+    Durable when the transaction is. A run beyond a gap and a fork are refused and keep nothing.
+    """
+    journal: dict[str, Value] = {
+        "store_id": terminal.store_id,
+        "terminal_id": terminal.terminal_id,
+        "epoch": run.epoch,
+        "branch": BRANCH,
+    }
+    row = tx.one("arrivals.head", **journal)
+    head, head_hash = row or (0, first_hash(terminal.terminal_id, run.epoch))
+    known = {head: head_hash}
+    if run.first_seq <= head:
+        known |= _kept_hashes(tx, terminal, run)
+    verdict = place_run(Seq(head), Seq(run.first_seq), run.before, run.hashes, known)
+    match verdict.kind:
+        case "known":
+            return None
+        case "gap":
+            sentence = f"records {verdict.seq} to {run.first_seq - 1} are missing"
+            return Refusal(run.epoch, run.first_seq, "gap", sentence, verdict.seq)
+        case "fork":
+            sentence = f"record {verdict.seq} says something else than what HQ holds: call headquarters"
+            return Refusal(run.epoch, run.first_seq, "fork", sentence, 0)
+    new = verdict.seq - run.first_seq
+    tx.run(
+        "arrivals.keep_batch",
+        **journal,
+        first_seq=verdict.seq,
+        last_seq=run.last_seq,
+        last_hash=run.hashes[-1],
+        envelope=run.envelope,
+        received_at_ms=now_ms,
+    )
+    tx.run("arrivals.move_head", **journal, seq=run.last_seq, hash=run.hashes[-1])
+    return Kept(run.epoch, verdict.seq, run.records[new:], run.says[new:])
+
+
+def _said(record: bytes) -> Record | LoyaltyError:
+    try:
+        return unpack_record(record)
+    except LoyaltyError as error:
+        return error
+
+
+def _kept_hashes(tx: Transaction, terminal: Terminal, run: Run) -> dict[int, bytes]:
+    """Return seq -> hash of the kept records that a run goes over, and of the one before it."""
+    known = {0: first_hash(terminal.terminal_id, run.epoch)}
+    rows = tx.all(
+        "arrivals.batches_over",
+        store_id=terminal.store_id,
+        terminal_id=terminal.terminal_id,
+        epoch=run.epoch,
+        branch=BRANCH,
+        first_seq=run.first_seq - 1,
+        last_seq=run.last_seq,
+    )
+    for _, _, envelope in rows:
+        batch = unpack(peek(envelope, "dangol/batch/1")[1], Batch)
+        known |= dict(enumerate(chain(batch.before, unpack_records(batch.packed)), start=batch.first_seq))
+    return known

@@ -1,0 +1,47 @@
+"""Chores of a running server: days that a new programme changes, and hashes that wait for a phone.
+
+Each step is a bounded transaction that may be cut off anywhere and is found again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from hq_server.hashes import try_hashes
+from hq_server.rederive import rederive_some
+from hq_server.store.connection import Busy, Transaction
+from hq_server.store.database import Database
+from loyalty_core.units import EpochMs
+
+PAUSE_S: Final = 1
+_LOG: Final = logging.getLogger(__name__)
+
+
+async def run_chores(database: Database, now_ms: Callable[[], EpochMs]) -> None:
+    """Do what is due, again and again, until cancelled."""
+    while True:
+        try:
+            worked = await _step(database, now_ms())
+        except Busy:
+            worked = False
+        if not worked:
+            await asyncio.sleep(PAUSE_S)
+
+
+async def _step(database: Database, now_ms: EpochMs) -> bool:
+    """Do one bounded piece; returns whether there was any."""
+
+    def due(tx: Transaction) -> tuple[bool, bool]:
+        return bool(tx.all("accounts.dirty_days", count=1)), bool(tx.all("accounts.untried_hashes"))
+
+    days, hashes = await database.read(due)
+    if days:
+        count = await database.write(lambda tx: rederive_some(tx, now_ms))
+        _LOG.info("derived %d member-days again", count)
+    if hashes:
+        found = await database.write(lambda tx: try_hashes(tx, now_ms))
+        _LOG.info("attached %d references by their hash", found)
+    return days or hashes

@@ -1,0 +1,36 @@
+"""The command line of headquarters. One file a group of commands; `shell` is what they share."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from hq_server.cli import checks, fleet, house, members, periods, programmes
+from hq_server.cli.shell import group
+from loyalty_core.errors import LoyaltyError
+
+
+@group()
+def hq_server() -> None:
+    """Headquarters of Dangol: programmes, terminals, members, and the one true ledger."""
+
+
+for commands in (house, programmes, fleet, members, periods, checks):
+    for command in commands.COMMANDS:
+        hq_server.add_command(command)
+
+
+def main() -> None:
+    """Run one command: 0 done, 1 refused with one sentence on standard error, 2 wrongly used."""
+    try:
+        hq_server.main(standalone_mode=False)
+    except LoyaltyError as error:
+        click.echo(f"error ({error.code}): {error}", err=True)
+        sys.exit(1)
+    except click.Abort:
+        click.echo("error (aborted): nothing was done", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)

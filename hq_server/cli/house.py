@@ -1,0 +1,145 @@
+"""`init`, `serve`, `token`: the house itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hq_server.cli.shell import Shell, command, group, now_ms, table, time_text
+from hq_server.config import TEMPLATE, HqConfig
+from hq_server.keys import make_key
+from hq_server.setup import found_house
+from hq_server.store.connection import writing
+from hq_server.store.database import create
+from hq_server.tokens import add_token, revoke_token
+from loyalty_core.envelope import fingerprint, public_of
+from loyalty_core.errors import BadInput
+
+DATA_BESIDE_DEFAULT: Final = "/var/lib/dangol/hq"
+TOKEN_BYTES: Final = 32
+
+
+@command("init")
+@click.option("--admin", default="admin", show_default=True, help="Name of the first staff account.")
+def init(shell: Shell, admin: str) -> None:
+    """Make the database, HQ's key and the first staff account.
+
+    Where the settings file does not exist it is written first. The account's API token is printed once.
+    """
+    _write_settings(shell.config_path)
+    config = shell.config
+    data_dir = Path(config.data_dir)
+    if config.key_path.exists() or config.database_path.exists():
+        raise BadInput(
+            f"headquarters has been set up in {data_dir} already: its data stays as it is",
+            code="already_set_up",
+        )
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data_dir.chmod(0o700)
+    token = _make_database(config, admin)
+    key = make_key(config.key_path)
+    found = {
+        "config": str(shell.config_path),
+        "data_dir": str(data_dir),
+        "fingerprint": fingerprint(public_of(key)),
+        "account": admin,
+        "token": token,
+    }
+    shell.show(
+        found,
+        [
+            f"Headquarters is set up in {data_dir}.",
+            f"Key: {found['fingerprint']}",
+            f"API token of {admin}, shown only now: {token}",
+            "Next: hq-server programme publish FILE, then hq-server serve.",
+        ],
+    )
+
+
+@command("serve")
+def serve(shell: Shell) -> None:
+    """Answer tills, staff and other systems until told to stop."""
+    from hq_server.app import serve as serve_app
+    from hq_server.logs import start_logging
+
+    start_logging()
+    asyncio.run(serve_app(shell.config))
+
+
+@group("token")
+def token_group() -> None:
+    """API tokens of staff and other systems."""
+
+
+@command("add")
+@click.argument("name")
+def token_add(shell: Shell, name: str) -> None:
+    """Make a token and print it once."""
+    with shell.writing() as tx:
+        token = add_token(tx, name, os.urandom(TOKEN_BYTES), now_ms())
+    shell.show({"account": name, "token": token}, [f"API token of {name}, shown only now: {token}"])
+
+
+@command("list")
+def token_list(shell: Shell) -> None:
+    """List the accounts that have or had a token."""
+    with shell.reading() as tx:
+        rows = tx.all("house.tokens")
+    found = [
+        {"account": name, "made_at": time_text(made), "revoked_at": None if gone is None else time_text(gone)}
+        for name, made, gone in rows
+    ]
+    shell.show(
+        found,
+        table(
+            ["account", "made", "revoked"],
+            [[f["account"], f["made_at"], f["revoked_at"] or ""] for f in found],
+        ),
+    )
+
+
+@command("revoke")
+@click.argument("name")
+def token_revoke(shell: Shell, name: str) -> None:
+    """End a token from now on."""
+    with shell.writing() as tx:
+        revoke_token(tx, name, now_ms())
+    shell.show({"account": name, "revoked": True}, [f"The token of {name} is revoked."])
+
+
+for _command in (token_add, token_list, token_revoke):
+    token_group.add_command(_command)
+COMMANDS: Final = (init, serve, token_group)
+
+
+def _write_settings(path: Path) -> None:
+    if path.exists():
+        return
+    inside = path.absolute().parent == Path("/etc/dangol")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(TEMPLATE.format(data_dir=DATA_BESIDE_DEFAULT if inside else "hq-data"), "utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"settings {path} cannot be written ({error.strerror}): give --config PATH",
+            code="config_unwritable",
+        ) from None
+
+
+def _make_database(config: HqConfig, admin: str) -> str:
+    try:
+        connection = create(config.database_path)
+    except OSError as error:
+        raise BadInput(
+            f"the database cannot be made ({error.strerror})", code="database_unwritable"
+        ) from None
+    try:
+        with writing(connection) as tx:
+            found_house(tx, random=os.urandom(8), now_ms=now_ms())
+            return add_token(tx, admin, os.urandom(TOKEN_BYTES), now_ms())
+    finally:
+        connection.close()

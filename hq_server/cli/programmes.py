@@ -1,0 +1,149 @@
+"""`programme check | publish | list`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hq_server.cli.shell import Shell, command, group, now_ms, table, time_text
+from hq_server.house import House, load_house
+from hq_server.keys import read_key
+from hq_server.programmes import Moves, check_next, preview, publish
+from hq_server.rederive import rederive_some
+from hq_server.store.connection import Connection, reading, writing
+from loyalty_core.calendar import date_of
+from loyalty_core.errors import BadInput, ProgrammeErrors
+from loyalty_core.explain import Language
+from loyalty_core.programme import Programme
+from loyalty_core.programme_reading import reading as in_words
+from loyalty_core.programme_toml import read_programme
+from loyalty_core.units import Day
+
+TEXT_BYTES_MAX: Final = 256 * 1024
+_FILE: Final = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+_LANGUAGE: Final = click.option("--language", type=click.Choice(["ko", "en"]), help="Of the sentences.")
+
+
+@group("programme")
+def programme_group() -> None:
+    """The rules of the loyalty programme."""
+
+
+@command("check")
+@_FILE
+@_LANGUAGE
+def check(shell: Shell, file: Path, language: Language | None) -> None:
+    """Print every mistake of a programme file, or what its rules say in plain words."""
+    programme = read_programme(_text(file), str(file))
+    sentences = in_words(programme, language or _language(shell))
+    found = {"programme": programme.programme_id, "version": programme.version, "reading": sentences}
+    shell.show(found, [*sentences, f"{file}: no mistakes."])
+
+
+@command("publish")
+@_FILE
+@click.option("--retroactive", is_flag=True, help="Allow a past effective_from: points that are posted move.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def publish_command(shell: Shell, file: Path, retroactive: bool, yes: bool) -> None:
+    """Publish a version for good; tills get it with their next exchange."""
+    text = _text(file)
+    programme = read_programme(text, str(file))
+    key = read_key(shell.config.key_path)
+    with shell.database() as connection:
+        with reading(connection) as tx:
+            house = load_house(tx)
+            if _is_published(house, programme, text, tx.all("house.programme_texts")):
+                _show_published(shell, programme, None, again=True)
+                return
+            check_next(house, programme, retroactive=retroactive, now_ms=now_ms())
+            moves = preview(tx, house, programme) if retroactive else None
+        if moves is not None and moves.members:
+            shell.say(_moves_text(moves))
+            if not yes:
+                click.confirm("Publish and move these points?", abort=True, err=True)
+        with writing(connection) as tx:
+            publish(tx, programme, text, retroactive=retroactive, key=key, now_ms=now_ms())
+        _rederive(connection)
+    _show_published(shell, programme, moves, again=False)
+
+
+@command("list")
+def list_command(shell: Shell) -> None:
+    """List the published versions."""
+    with shell.reading() as tx:
+        rows = tx.all("house.programmes")
+    found = [
+        {
+            "programme": programme_id,
+            "version": version,
+            "effective_from": date_of(Day(day)).isoformat(),
+            "published_at": time_text(published),
+        }
+        for version, programme_id, day, published, _ in rows
+    ]
+    heads = ["programme", "version", "effective_from", "published_at"]
+    shell.show(found, table(heads, [[each[head] for head in heads] for each in found]))
+
+
+for _command in (check, publish_command, list_command):
+    programme_group.add_command(_command)
+COMMANDS: Final = (programme_group,)
+
+
+def _text(file: Path) -> str:
+    """Return the text of a programme file.
+
+    Raises:
+        BadInput: `file_unreadable`: missing, too large, or not UTF-8.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
+    if len(data) > TEXT_BYTES_MAX:
+        raise BadInput(
+            f"{file} is larger than {TEXT_BYTES_MAX} bytes: no programme is", code="file_unreadable"
+        )
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ProgrammeErrors((f"{file}: the text is not UTF-8: save it as UTF-8",)) from None
+
+
+def _language(shell: Shell) -> Language:
+    """Return the language of the settings; checking a file needs no settings."""
+    return shell.config.language if shell.config_path.exists() else "ko"
+
+
+def _is_published(house: House, programme: Programme, text: str, texts: list[tuple[str]]) -> bool:
+    return any(stands.version == programme.version for stands in house.programmes) and (text,) in texts
+
+
+def _rederive(connection: Connection) -> None:
+    """Derive what the new version touches, in bounded steps; a server beside may take some of them."""
+    while True:
+        with writing(connection) as tx:
+            if not rederive_some(tx, now_ms()):
+                return
+
+
+def _moves_text(moves: Moves) -> str:
+    return (
+        f"This moves points of {moves.members} members: redeemable +{moves.redeemable_up} "
+        f"{moves.redeemable_down}, qualifying +{moves.qualifying_up} {moves.qualifying_down}."
+    )
+
+
+def _show_published(shell: Shell, programme: Programme, moves: Moves | None, *, again: bool) -> None:
+    found = {
+        "programme": programme.programme_id,
+        "version": programme.version,
+        "effective_from": date_of(programme.effective_from).isoformat(),
+        "published_before": again,
+        "moved": moves,
+    }
+    verb = "has been published before" if again else "is published"
+    sentence = f"{programme.programme_id} version {programme.version} {verb}"
+    shell.show(found, [f"{sentence}, effective from {found['effective_from']}."])

@@ -1,0 +1,126 @@
+"""What all commands share: `--config` before or after the sub-command, `--json`, tables, the time now.
+
+A command shows one value: as JSON for programs, or as lines for people.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from hq_server.config import DEFAULT_PATH, HqConfig, load_config
+from hq_server.store.connection import Connection, Transaction, reading, writing
+from hq_server.store.database import opened
+from loyalty_core.units import EpochMs
+
+_META: Final = "hq_server.config_path"
+
+
+class Shell:
+    """One run of a command: its settings, its database while open, and how it shows what it found."""
+
+    def __init__(self, config_path: Path, *, as_json: bool) -> None:
+        self.config_path = config_path
+        self.as_json = as_json
+
+    @functools.cached_property
+    def config(self) -> HqConfig:
+        """The settings, read when first needed."""
+        return load_config(self.config_path)
+
+    @contextmanager
+    def database(self) -> Iterator[Connection]:
+        """Open the database for this command."""
+        with opened(self.config.database_path) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Open the database for one write transaction."""
+        with self.database() as connection, writing(connection) as tx:
+            yield tx
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Open the database for one read transaction."""
+        with self.database() as connection, reading(connection) as tx:
+            yield tx
+
+    def show(self, value: object, lines: Iterable[str]) -> None:
+        """Print the value as JSON where that was asked for, else the lines."""
+        if self.as_json:
+            click.echo(msgspec.json.encode(value).decode())
+        else:
+            for line in lines:
+                click.echo(line)
+
+    def say(self, sentence: str) -> None:
+        """Tell people what goes on; never in the way of JSON."""
+        click.echo(sentence, err=self.as_json)
+
+
+def group(name: str | None = None) -> Callable[[Callable[[], None]], click.Group]:
+    """Make a group of commands that takes `--config`."""
+
+    def make(function: Callable[[], None]) -> click.Group:
+        return click.Group(name, callback=_remember, params=[_config_option()], help=function.__doc__)
+
+    return make
+
+
+def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a command that takes `--config` and `--json` and is given a Shell first."""
+
+    def make(function: Callable[..., None]) -> click.Command:
+        def run(*, config_path: Path | None, as_json: bool, **values: object) -> None:
+            _remember(config_path)
+            path = click.get_current_context().meta.get(_META, DEFAULT_PATH)
+            function(Shell(path, as_json=as_json), **values)
+
+        own: list[click.Parameter] = list(reversed(getattr(function, "__click_params__", [])))
+        as_json = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")
+        return click.Command(
+            name, callback=run, params=[*own, _config_option(), as_json], help=function.__doc__
+        )
+
+    return make
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    """Return aligned lines, or nothing but the heads where there are no rows."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max([len(head), *(len(row[place]) for row in cells)]) for place, head in enumerate(heads)]
+    for row in ([*heads], *cells):
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def now_ms() -> EpochMs:
+    """Return the wall clock."""
+    return EpochMs(time.time_ns() // 1_000_000)
+
+
+def time_text(at_ms: int) -> str:
+    """Return an instant as people and JSON read it: UTC, to the second."""
+    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _config_option() -> click.Option:
+    return click.Option(
+        ["--config", "config_path"],
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"Settings. [default: {DEFAULT_PATH}]",
+    )
+
+
+def _remember(config_path: Path | None) -> None:
+    """Keep `--config` for the command, whether it stood before or after it."""
+    if config_path is not None:
+        click.get_current_context().meta[_META] = config_path

@@ -1,0 +1,137 @@
+"""TOML -> one frozen record of settings. An unknown key is refused, every limit has a name.
+
+Relative paths are relative to the file's own folder. Only this module and the command line read files of
+settings; nothing reads the environment.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from loyalty_core.errors import LoyaltyError
+
+DEFAULT_PATH: Final = Path("/etc/dangol/hq.toml")
+_Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
+_Some = Annotated[int, Meta(ge=1, le=100_000)]
+
+TEMPLATE: Final = """\
+# Settings of hq-server. Paths are relative to this file's folder.
+data_dir = "{data_dir}"
+
+[listen]
+host = "127.0.0.1"
+port = 8470
+"""
+
+
+class BadConfig(LoyaltyError):
+    """Settings that cannot be used."""
+
+    code = "config_invalid"
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base: a key that is not named here is a mistake."""
+
+
+class Listen(_Settings, frozen=True):
+    """Where the server answers. Port 0 takes a free one. Without TLS only loopback is allowed."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8470
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
+class Limits(_Settings, frozen=True):
+    """Bounds; hitting one is an orderly refusal."""
+
+    body_bytes_max: _Bytes = 16 * 1024 * 1024
+    """The largest request of a till."""
+    exchanges_at_once_max: _Some = 32
+    """Requests of tills that are worked on or wait; one more is told to come back."""
+    snapshot_rows_max: Annotated[int, Meta(ge=1, le=500)] = 500
+    """Members in one reply."""
+    next_in_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 30_000
+    """When a till that has nothing to say should ask again."""
+
+
+class HqConfig(_Settings, frozen=True):
+    """All settings, with paths made absolute."""
+
+    data_dir: str
+    database: str = ""
+    language: Literal["ko", "en"] = "ko"
+    phone_region: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "KR"
+    listen: Listen = Listen()
+    limits: Limits = Limits()
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.database)
+
+    @property
+    def key_path(self) -> Path:
+        """HQ's private key."""
+        return Path(self.data_dir) / "hq.key"
+
+    @property
+    def address_path(self) -> Path:
+        """Where a running server says at which address it answers."""
+        return Path(self.data_dir) / "address"
+
+
+def load_config(path: Path) -> HqConfig:
+    """Return the settings of a file.
+
+    Raises:
+        BadConfig: `config_missing`, or `config_invalid` with the file and the key.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadConfig(
+            f"settings {path} cannot be read ({error.strerror}): give --config PATH, or run hq-server init",
+            code="config_missing",
+        ) from None
+    try:
+        config = msgspec.toml.decode(data, type=HqConfig)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{path}: {error}") from None
+    return _checked(config, path.absolute().parent)
+
+
+def _checked(config: HqConfig, folder: Path) -> HqConfig:
+    if "://" in config.database:
+        raise BadConfig("database: this release keeps its data in a SQLite file: give a path")
+    data_dir = folder / config.data_dir
+    listen = config.listen
+    if bool(listen.tls_cert) != bool(listen.tls_key):
+        raise BadConfig("listen: tls_cert and tls_key go together")
+    if not listen.tls_cert and not _is_loopback(listen.host):
+        raise BadConfig(f'listen: host "{listen.host}" is not loopback: give tls_cert and tls_key')
+    return msgspec.structs.replace(
+        config,
+        data_dir=str(data_dir),
+        database=str(folder / config.database if config.database else data_dir / "hq.db"),
+        listen=msgspec.structs.replace(
+            listen,
+            tls_cert=str(folder / listen.tls_cert) if listen.tls_cert else "",
+            tls_key=str(folder / listen.tls_key) if listen.tls_key else "",
+        ),
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,173 @@
+"""From references to members: a delivered receipt finds its member's day, or is held until the member comes.
+
+Writes the accounts side only. `attach` ends the waiting: it moves what was held and keeps the decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hq_server.accept import Terminal
+from hq_server.exceptions import (
+    AccountException,
+    close_accounts,
+    close_arrivals,
+    open_accounts,
+    open_arrivals,
+)
+from hq_server.house import House
+from hq_server.posting import Stamp, Version, Work, post
+from hq_server.references import bucket_of, keys_json, members_of, reference_of
+from hq_server.spread import RESOLVED, Spread, facts_of
+from hq_server.store.connection import Transaction, Value
+from loyalty_core.units import EpochMs
+
+
+def deliver(tx: Transaction, house: House, terminal: Terminal, spread: Spread, now_ms: EpochMs) -> int:
+    """Post what a spread changed; returns how many entries that made. Delivering twice is harmless."""
+    owners = {name for one in spread.deliveries for name in (one.owner, one.owner_before) if name is not None}
+    members = members_of(tx, owners | spread.touched.keys(), house.bucket_count)
+    work, held = Work(), _Held(house, terminal, now_ms)
+    for one in spread.deliveries:
+        day = one.resolved.business_day if one.resolved is not None else 0
+        before = one.owner_before
+        if before is not None and (_place(members, before), one.day_before) != (
+            _place(members, one.owner),
+            day,
+        ):
+            gone = Version(one.version, None, None)
+            if before in members:
+                work.put(members[before], one.day_before, one.receipt_id, gone)
+            else:
+                held.receipt(before, one.day_before, one.receipt_id, gone)
+        if one.owner is not None and one.resolved is not None:
+            stands = Version(one.version, one.resolved, one.encoded)
+            if one.owner in members:
+                work.put(members[one.owner], day, one.receipt_id, stands)
+            else:
+                held.receipt(one.owner, day, one.receipt_id, stands)
+    for name, place in spread.touched.items():
+        if name in members:
+            work.stamps.append(Stamp(members[name], terminal.terminal_id, terminal.store_id, place))
+        else:
+            held.stamp(name, place)
+    held.write(tx)
+    return post(tx, house, work, now_ms)
+
+
+def dispute(tx: Transaction, house: House, spread: Spread, now_ms: EpochMs) -> None:
+    """Open an exception for every receipt whose copies name two members; two names of one are no dispute."""
+    names = {name for one in spread.disputed for name in (one.owner, one.other)}
+    members = members_of(tx, names, house.bucket_count)
+    found = [one for one in spread.disputed if _place(members, one.owner) != _place(members, one.other)]
+    open_arrivals(tx, [one.exception for one in found], now_ms)
+
+
+def attach(tx: Transaction, house: House, pairs: Iterable[tuple[str, str]], now_ms: EpochMs) -> int:
+    """Give what is held for each (reference, member id) to that member; returns how many held anything.
+
+    The decision is kept. A hash that is known now resolves by itself from here on.
+    """
+    wanted = dict(pairs)
+    keys = keys_json((bucket_of(name, house.bucket_count), name) for name in wanted)
+    found = [name for (name,) in tx.all("accounts.held_references", keys=keys)]
+    work = Work()
+    for name in found:
+        member, at = wanted[name], {"bucket": bucket_of(name, house.bucket_count), "reference": name}
+        for receipt_id, day, version, blob in tx.all("accounts.held_receipts", **at):
+            resolved = None if blob is None else RESOLVED.decode(blob)
+            work.put(member, day, receipt_id, Version(version, resolved, blob))
+        for terminal_id, audience, epoch, branch, seq in tx.all("accounts.held_stamps", **at):
+            work.stamps.append(Stamp(member, terminal_id, audience, (epoch, branch, seq)))
+        tx.run("accounts.attach", **at, member_id=member, attached_at_ms=now_ms)
+        if name.startswith("h:"):
+            tx.run("accounts.add_look_up", bucket=at["bucket"], look_up=name, member_id=member)
+        for statement in ("forget_held_receipts", "forget_held_stamps", "forget_held_hash"):
+            tx.run(f"accounts.{statement}", **at)
+    close_accounts(tx, [_unknown(name) for name in found], house.bucket_count, now_ms)
+    post(tx, house, work, now_ms)
+    return len(found)
+
+
+def settle_disputes(tx: Transaction, house: House, now_ms: EpochMs) -> None:
+    """Close every dispute over two names that have turned out to be one member's."""
+    gone = []
+    for store_id, subject, receipt_key in tx.all("arrivals.open_exceptions_of_kind", kind="member_differs"):
+        facts = facts_of(tx, store_id, [receipt_key]).get(receipt_key, [])
+        names = {reference_of(f.event.member, store_id) for f in facts if f.event.member is not None}
+        members = members_of(tx, names, house.bucket_count)
+        if len({_place(members, name) for name in names}) == 1:
+            gone.append((store_id, "member_differs", subject))
+    close_arrivals(tx, gone, now_ms)
+
+
+class _Held:
+    """Rows to write for references that no member has."""
+
+    def __init__(self, house: House, terminal: Terminal, now_ms: EpochMs) -> None:
+        self._house, self._terminal, self._now_ms = house, terminal, now_ms
+        self._receipts: list[dict[str, Value]] = []
+        self._stamps: list[dict[str, Value]] = []
+        self._owners: set[str] = set()
+        self._hashes: set[str] = set()
+
+    def receipt(self, reference: str, day: int, receipt_id: str, version: Version) -> None:
+        """Hold one receipt."""
+        self._receipts.append(
+            self._at(reference)
+            | {
+                "receipt_id": receipt_id,
+                "business_day": day,
+                "version": version.version,
+                "resolved": version.encoded,
+            }
+        )
+        if version.encoded is not None:
+            self._owners.add(reference)
+
+    def stamp(self, reference: str, place: tuple[int, int, int]) -> None:
+        """Hold the last event of the terminal that named this reference."""
+        epoch, branch, seq = place
+        self._stamps.append(
+            self._at(reference)
+            | {
+                "terminal_id": self._terminal.terminal_id,
+                "audience": self._terminal.store_id,
+                "epoch": epoch,
+                "branch": branch,
+                "seq": seq,
+            }
+        )
+        if reference.startswith("h:"):
+            self._hashes.add(reference)
+
+    def write(self, tx: Transaction) -> None:
+        """Write all that is held."""
+        tx.many("accounts.hold_receipt", self._receipts)
+        tx.many("accounts.hold_stamp", self._stamps)
+        tx.many(
+            "accounts.hold_hash",
+            [
+                self._at(name) | {"audience": self._terminal.store_id, "held_at_ms": self._now_ms}
+                for name in self._hashes
+            ],
+        )
+        unknown = [_unknown(name) for name in self._owners]
+        open_accounts(tx, unknown, self._house.bucket_count, self._now_ms)
+
+    def _at(self, reference: str) -> dict[str, Value]:
+        return {"bucket": bucket_of(reference, self._house.bucket_count), "reference": reference}
+
+
+def _unknown(reference: str) -> AccountException:
+    return AccountException(
+        reference,
+        "member_unknown",
+        reference,
+        "receipts are held for a card or phone that no member has: import the member, or tell the store",
+    )
+
+
+def _place(members: dict[str, str], reference: str | None) -> str | None:
+    """Return where a reference's receipts lie: with its member, or under the reference itself."""
+    return reference if reference is None else members.get(reference, f"?{reference}")

@@ -1,0 +1,128 @@
+"""A till joins: it shows the secret of an invite and proves that it holds the key it brings.
+
+One code makes one terminal, raced or not. The same key with the same code gets the same answer again, so
+that a lost answer costs nothing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hq_server.accept import Terminal
+from hq_server.fleet import Store, find_store, next_terminal_id, secret_hash
+from hq_server.house import House, load_house
+from hq_server.store.connection import Transaction
+from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
+from loyalty_core.errors import LoyaltyError
+from loyalty_core.messages import Enrol, Enrolled
+from loyalty_core.units import EpochMs
+from loyalty_core.wire import pack, unpack
+
+
+class InviteRefused(LoyaltyError):
+    """`invite_unknown`, `invite_expired` or `invite_used`."""
+
+    code = "invite_unknown"
+
+
+class _Invite(msgspec.Struct, frozen=True):
+    store_id: str
+    terminal_id: str | None
+    preapproved: int
+    expires_at_ms: int
+    used_by: bytes | None
+
+
+def open_enrol(body: bytes) -> Enrol:
+    """Return the request that these bytes are, signed by the key that it carries.
+
+    Raises:
+        BadWire, BadEnvelope: they are not.
+    """
+    enrol = unpack(peek(body, "dangol/enrol/1")[1], Enrol)
+    open_sealed(body, "dangol/enrol/1", {key_id(enrol.public_key): enrol.public_key})
+    return enrol
+
+
+def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
+    """Use the invite up and make the terminal. A known terminal gets a new key and its next epoch.
+
+    Raises:
+        InviteRefused: no such code, too late, or used by another key.
+    """
+    hashed = secret_hash(enrol.secret)
+    row = tx.one("arrivals.invite", secret_hash=hashed)
+    if row is None:
+        raise InviteRefused("this invite code is not known: check it, or ask for a new one")
+    invite = _Invite(*row)
+    if invite.used_by == enrol.public_key and invite.terminal_id is not None:
+        return _terminal(tx, invite.store_id, invite.terminal_id)
+    if invite.used_by is not None:
+        raise InviteRefused("this invite code has been used: ask for a new one", code="invite_used")
+    if now_ms >= invite.expires_at_ms:
+        raise InviteRefused("this invite code has expired: ask for a new one", code="invite_expired")
+    if tx.one("arrivals.terminal_by_key", key_id=key_id(enrol.public_key)) is not None:
+        raise InviteRefused("this key belongs to a terminal already: make a new one", code="key_in_use")
+    store_id = invite.store_id
+    terminal_id = invite.terminal_id or next_terminal_id(tx, store_id)
+    stands = tx.one("arrivals.terminal", store_id=store_id, terminal_id=terminal_id)
+    tx.run(
+        "arrivals.use_invite",
+        store_id=store_id,
+        secret_hash=hashed,
+        terminal_id=terminal_id,
+        used_by=enrol.public_key,
+    )
+    tx.run(
+        "arrivals.put_terminal",
+        store_id=store_id,
+        terminal_id=terminal_id,
+        state="approved" if invite.preapproved else "pending",
+        key_id=key_id(enrol.public_key),
+        epoch=1 if stands is None else Terminal(*stands).epoch + 1,
+        enrolled_at_ms=now_ms,
+        software=enrol.software[:64],
+    )
+    tx.run(
+        "arrivals.add_terminal_key",
+        store_id=store_id,
+        terminal_id=terminal_id,
+        key_id=key_id(enrol.public_key),
+        public_key=enrol.public_key,
+    )
+    return _terminal(tx, store_id, terminal_id)
+
+
+def answer(tx: Transaction, enrol: Enrol, terminal: Terminal, key: bytes) -> bytes:
+    """Return the signed answer: who the till is, and what it needs to begin."""
+    house, store = load_house(tx), find_store(tx, terminal.store_id)
+    if store is None:
+        raise InviteRefused("the store of this invite is gone: ask for a new one")
+    return seal("dangol/enrolled/1", pack(_enrolled(tx, house, store, enrol, terminal, key)), key)
+
+
+def _enrolled(
+    tx: Transaction, house: House, store: Store, enrol: Enrol, terminal: Terminal, key: bytes
+) -> Enrolled:
+    return Enrolled(
+        nonce=enrol.nonce,
+        terminal_id=terminal.terminal_id,
+        store_id=terminal.store_id,
+        approved=terminal.state == "approved",
+        epoch=terminal.epoch,
+        hq_public_key=public_of(key),
+        store_key=store.look_up_key,
+        programme_id=house.newest.programme_id,
+        timezone=store.timezone,
+        business_day_starts=store.business_day_starts,
+        buckets=house.bucket_count,
+        programmes=tuple([envelope for (envelope,) in tx.all("house.programme_envelopes", after=0)]),
+        incarnation=house.incarnation,
+    )
+
+
+def _terminal(tx: Transaction, store_id: str, terminal_id: str) -> Terminal:
+    row = tx.one("arrivals.terminal", store_id=store_id, terminal_id=terminal_id)
+    if row is None:
+        raise InviteRefused("the terminal of this invite is gone: ask for a new one")
+    return Terminal(*row)

@@ -1,0 +1,88 @@
+"""Differences that need a person: opened once, with a sentence, and closed when they are no more.
+
+Two tables, one on each side; the kind is stable and other systems may rely on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from hq_server.references import bucket_of
+from hq_server.store.connection import Transaction
+from loyalty_core.units import EpochMs
+
+
+class ArrivalException(msgspec.Struct, frozen=True):
+    """Something about what a till handed in. `receipt_key` ties it to a receipt whose fold may end it."""
+
+    store_id: str
+    kind: str
+    subject: str
+    detail: str
+    receipt_key: str | None = None
+
+
+class AccountException(msgspec.Struct, frozen=True):
+    """Something about a member or a reference; it lives in the bucket of `owner`."""
+
+    owner: str
+    kind: str
+    subject: str
+    detail: str = ""
+
+
+def open_arrivals(tx: Transaction, found: Iterable[ArrivalException], now_ms: EpochMs) -> None:
+    """Open these; those that are open already keep their age."""
+    tx.many(
+        "arrivals.open_exception", [msgspec.structs.asdict(one) | {"opened_at_ms": now_ms} for one in found]
+    )
+
+
+def close_arrivals(tx: Transaction, gone: Iterable[tuple[str, str, str]], now_ms: EpochMs) -> None:
+    """Close (store, kind, subject) where open."""
+    tx.many(
+        "arrivals.close_exception",
+        [
+            {"store_id": store_id, "kind": kind, "subject": subject, "closed_at_ms": now_ms}
+            for store_id, kind, subject in gone
+        ],
+    )
+
+
+def open_accounts(
+    tx: Transaction, found: Iterable[AccountException], bucket_count: int, now_ms: EpochMs
+) -> None:
+    """Open these; those that are open already keep their age."""
+    tx.many(
+        "accounts.open_account_exception",
+        [
+            {
+                "bucket": bucket_of(one.owner, bucket_count),
+                "kind": one.kind,
+                "subject": one.subject,
+                "detail": one.detail,
+                "opened_at_ms": now_ms,
+            }
+            for one in found
+        ],
+    )
+
+
+def close_accounts(
+    tx: Transaction, gone: Iterable[AccountException], bucket_count: int, now_ms: EpochMs
+) -> None:
+    """Close these where open."""
+    tx.many(
+        "accounts.close_account_exception",
+        [
+            {
+                "bucket": bucket_of(one.owner, bucket_count),
+                "kind": one.kind,
+                "subject": one.subject,
+                "closed_at_ms": now_ms,
+            }
+            for one in gone
+        ],
+    )

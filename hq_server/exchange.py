@@ -1,0 +1,171 @@
+"""One round trip with a till: verify, keep and post what it brings; answer with what it lacks.
+
+Three steps, each on its own: opening needs no write; `apply` is one write transaction; the answer is read
+after that one is durable, so nothing is acknowledged that could be lost.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from hq_server import deliver
+from hq_server.accept import Kept, Opened, Run, Terminal, check_approved, keep, open_exchange, terminal_of_key
+from hq_server.exceptions import ArrivalException, open_arrivals
+from hq_server.house import House, load_house
+from hq_server.snapshots import pages
+from hq_server.spread import spread
+from hq_server.store.connection import Transaction
+from hq_server.store.database import Database
+from loyalty_core.envelope import seal
+from loyalty_core.messages import Acknowledgement, Exchange, Refusal, Reply
+from loyalty_core.units import EpochMs
+from loyalty_core.wire import pack
+
+_REPORTED: Final = frozenset({"fork", "journal_behind"})
+
+
+class Answering(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer needs besides the database: HQ's private key and the bounds."""
+
+    key: bytes
+    snapshot_rows_max: int
+    next_in_ms: int
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a request: refusals, and the journals whose head is to be acknowledged."""
+
+    refusals: tuple[Refusal, ...]
+    epochs: frozenset[int]
+
+
+async def exchange(database: Database, answering: Answering, body: bytes, now_ms: EpochMs) -> bytes:
+    """Return the signed reply to a till's request.
+
+    Raises:
+        BadWire, BadEnvelope: the bytes are no signed request.
+        TerminalRefused: the terminal is unknown, pending or revoked.
+        Busy: another process holds the database.
+    """
+    opened = await database.read(lambda tx: open_exchange(tx, body, load_house(tx).newest.programme_id))
+    outcome = await database.write(lambda tx: apply(tx, opened, now_ms))
+    return await database.read(lambda tx: answer(tx, answering, opened, outcome, now_ms))
+
+
+def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
+    """Accept, spread and post a request. A batch that is refused does not hold up the others."""
+    house = load_house(tx)
+    terminal = terminal_of_key(tx, opened.terminal.key_id) or opened.terminal
+    check_approved(terminal)
+    request = opened.exchange
+    refusals: list[Refusal] = []
+    kept: list[Kept] = []
+    epochs = {request.epoch}
+    behind = _head_refusal(tx, terminal, request)
+    if behind is not None:
+        refusals.append(behind)
+    for run in opened.runs:
+        result = _keep(tx, terminal, run, behind, now_ms)
+        if isinstance(result, Refusal):
+            refusals.append(result)
+            continue
+        if isinstance(run, Run):
+            epochs.add(run.epoch)
+        if result is not None:
+            kept.append(result)
+    _report(tx, terminal, refusals, now_ms)
+    if kept:
+        spreading = spread(tx, terminal, kept, now_ms)
+        deliver.deliver(tx, house, terminal, spreading, now_ms)
+        deliver.dispute(tx, house, spreading, now_ms)
+    tx.run(
+        "arrivals.terminal_was_seen",
+        store_id=terminal.store_id,
+        terminal_id=terminal.terminal_id,
+        seen_at_ms=now_ms,
+        software=request.health.software,
+        waiting=request.health.waiting,
+        quarantined=request.health.quarantined,
+        disk_free_bytes=request.health.disk_free_bytes,
+    )
+    return Outcome(tuple(refusals), frozenset(epochs))
+
+
+def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outcome, now_ms: EpochMs) -> bytes:
+    """Return the signed reply: acknowledgements, refusals, members that changed, programmes."""
+    house, request, terminal = load_house(tx), opened.exchange, opened.terminal
+    store = tx.one("arrivals.store", store_id=terminal.store_id)
+    look_up_key: bytes = store[4] if store else b""
+    cursors = request.cursors
+    snapshot, more = pages(
+        tx, house, terminal, look_up_key, cursors.buckets, now_ms, answering.snapshot_rows_max
+    )
+    envelopes = tx.all("house.programme_envelopes", after=cursors.programme_version)
+    reply = Reply(
+        nonce=request.nonce,
+        incarnation=house.incarnation,
+        hq_time_ms=now_ms,
+        receipts=_acknowledgements(tx, house, answering.key, terminal, outcome.epochs),
+        refusals=outcome.refusals,
+        pages=snapshot,
+        programmes=tuple([envelope for (envelope,) in envelopes]),
+        answers=(),
+        directives=(),
+        next_in_ms=0 if more else answering.next_in_ms,
+    )
+    return seal("dangol/reply/1", pack(reply), answering.key)
+
+
+def _keep(
+    tx: Transaction, terminal: Terminal, run: Run | Refusal, behind: Refusal | None, now_ms: EpochMs
+) -> Kept | Refusal | None:
+    if isinstance(run, Refusal):
+        return run
+    if behind is not None and run.epoch == behind.epoch:
+        return Refusal(run.epoch, run.first_seq, behind.code, behind.sentence, 0)
+    return keep(tx, terminal, run, now_ms)
+
+
+def _head_refusal(tx: Transaction, terminal: Terminal, request: Exchange) -> Refusal | None:
+    """Return why nothing of the till's present journal can be taken: it lost, or changed, what HQ holds."""
+    row = tx.one(
+        "arrivals.head",
+        store_id=terminal.store_id,
+        terminal_id=terminal.terminal_id,
+        epoch=request.epoch,
+        branch=0,
+    )
+    seq, head_hash = row or (0, b"")
+    if seq > request.head:
+        sentence = (
+            f"HQ holds {seq} records of epoch {request.epoch}, the till {request.head}: it was set back"
+        )
+        return Refusal(request.epoch, request.head, "journal_behind", sentence, 0)
+    if seq and seq == request.head and head_hash != request.head_hash:
+        sentence = f"record {seq} says something else than what HQ holds: call headquarters"
+        return Refusal(request.epoch, request.head, "fork", sentence, 0)
+    return None
+
+
+def _report(tx: Transaction, terminal: Terminal, refusals: list[Refusal], now_ms: EpochMs) -> None:
+    """Open an exception for what a till cannot mend by itself."""
+    found = [
+        ArrivalException(terminal.store_id, one.code, f"{terminal.terminal_id}.{one.epoch}", one.sentence)
+        for one in refusals
+        if one.code in _REPORTED
+    ]
+    open_arrivals(tx, found, now_ms)
+
+
+def _acknowledgements(
+    tx: Transaction, house: House, key: bytes, terminal: Terminal, epochs: frozenset[int]
+) -> tuple[bytes, ...]:
+    rows = tx.all("arrivals.heads", store_id=terminal.store_id, terminal_id=terminal.terminal_id)
+    made = []
+    for epoch, branch, seq, head_hash in rows:
+        if epoch in epochs:
+            held = Acknowledgement(terminal.terminal_id, epoch, branch, seq, head_hash, house.incarnation)
+            made.append(seal("dangol/receipt/1", pack(held), key))
+    return tuple(made)

@@ -1,0 +1,53 @@
+"""The terminals as staff see them: state, how far their journal is kept, how they were last heard of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from hq_server.store.connection import Transaction
+
+
+class TerminalView(msgspec.Struct, frozen=True, kw_only=True):
+    """One terminal. `seq` is the last record kept of its present journal."""
+
+    terminal_id: str
+    store_id: str
+    state: str
+    reason: str
+    fingerprint: str
+    epoch: int
+    seq: int
+    seen_at: str
+    software: str
+    waiting: int
+    quarantined: int
+    disk_free_bytes: int
+
+
+def terminals(tx: Transaction) -> list[TerminalView]:
+    """Return every terminal, by store."""
+    found = []
+    for row in tx.all("arrivals.terminals"):
+        store_id, terminal_id, state, reason, key_id, epoch, _, seen, software, waiting, quarantined, disk = (
+            row
+        )
+        head = tx.one("arrivals.head", store_id=store_id, terminal_id=terminal_id, epoch=epoch, branch=0)
+        found.append(
+            TerminalView(
+                terminal_id=terminal_id,
+                store_id=store_id,
+                state=state,
+                reason=reason,
+                fingerprint="-".join(key_id.hex()[start : start + 4] for start in range(0, 16, 4)),
+                epoch=epoch,
+                seq=head[0] if head else 0,
+                seen_at=datetime.fromtimestamp(seen // 1000, UTC).isoformat().replace("+00:00", "Z"),
+                software=software,
+                waiting=waiting,
+                quarantined=quarantined,
+                disk_free_bytes=disk,
+            )
+        )
+    return found

@@ -1,0 +1,51 @@
+"""HQ's private key: 32 raw bytes in a file that only its owner reads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from loyalty_core.errors import LoyaltyError
+
+KEY_BYTES: Final = 32
+
+
+class BadKeyFile(LoyaltyError):
+    """HQ's key cannot be used as it lies there."""
+
+    code = "key_unreadable"
+
+
+def make_key(path: Path) -> bytes:
+    """Write a new private key, durable, mode 0600, and return it. An existing file is never overwritten.
+
+    Raises:
+        FileExistsError: there is one.
+    """
+    key = Ed25519PrivateKey.generate().private_bytes_raw()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def read_key(path: Path) -> bytes:
+    """Return HQ's private key.
+
+    Raises:
+        BadKeyFile: missing, readable by others, or not a key.
+    """
+    try:
+        mode, key = path.stat().st_mode, path.read_bytes()
+    except OSError as error:
+        raise BadKeyFile(f"HQ's key {path} cannot be read ({error.strerror})") from None
+    if mode & 0o077:
+        raise BadKeyFile(f"HQ's key {path} is open to others: chmod 600 it", code="key_exposed")
+    if len(key) != KEY_BYTES:
+        raise BadKeyFile(f"HQ's key {path} is not {KEY_BYTES} bytes long: restore it from the backup")
+    return key

@@ -1,0 +1,144 @@
+"""Members come in: rows are written, look-ups added, and receipts that waited for them are attached.
+
+A look-up is never taken away from a member here: receipts were given to it by that name. Importing the same
+rows again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from hq_server.deliver import attach, settle_disputes
+from hq_server.hashes import hashes_of
+from hq_server.house import House, load_house
+from hq_server.members_csv import BadRow, NewMember
+from hq_server.posting import Work, post
+from hq_server.references import bucket_of, keys_json, members_of
+from hq_server.store.connection import Transaction, Value
+from loyalty_core.units import EpochMs
+
+ROWS_AT_ONCE = 500
+"""Rows in one transaction, so that tills are never kept waiting for long."""
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import did."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    attached: int = 0
+    refused: tuple[BadRow, ...] = ()
+
+    def plus(self, other: Imported) -> Imported:
+        """Return both together."""
+        return Imported(
+            self.added + other.added,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.attached + other.attached,
+            self.refused + other.refused,
+        )
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A member's row."""
+
+    member_id: str
+    name: str
+    phone: str | None
+    joined_on: int | None
+    home_store: str
+    birthday: int | None
+
+
+def import_rows(tx: Transaction, rows: Sequence[tuple[int, NewMember]], now_ms: EpochMs) -> Imported:
+    """Write the good rows; a row whose look-up is another member's is refused, and only that row."""
+    house = load_house(tx)
+    result = Imported()
+    changed: list[NewMember] = []
+    for line, row in rows:
+        taken = _taken(tx, house, row)
+        if taken is not None:
+            result = result.plus(Imported(refused=(BadRow(line, "look_up_taken", taken),)))
+            continue
+        done = _write(tx, house, row)
+        result = result.plus(done)
+        if done.unchanged == 0:
+            changed.append(row)
+    pairs = [(name, row.member_id) for row in changed for name in _references(row)]
+    phones = [(name, member) for name, member in pairs if name.startswith("phone:")]
+    pairs += hashes_of(tx, phones)
+    attached = attach(tx, house, pairs, now_ms)
+    post(tx, house, Work(told={(row.member_id, _home(tx, house, row)) for row in changed}), now_ms)
+    if attached:
+        settle_disputes(tx, house, now_ms)
+    return result.plus(Imported(attached=attached))
+
+
+def find_member(tx: Transaction, house: House, references: Sequence[str]) -> Member | None:
+    """Return the member whom the first known of these references names."""
+    known = members_of(tx, references, house.bucket_count)
+    for name in references:
+        if name in known:
+            return _row(tx, house, known[name])
+    return None
+
+
+def _references(row: NewMember) -> tuple[str, ...]:
+    return (f"id:{row.member_id}", f"card:{row.member_id}", *row.look_ups)
+
+
+def _taken(tx: Transaction, house: House, row: NewMember) -> str | None:
+    """Return why a row cannot be taken: one of its names is another member's."""
+    known = members_of(tx, _references(row), house.bucket_count)
+    for name in _references(row):
+        if known.get(name, row.member_id) != row.member_id:
+            kind = "member_id" if name.startswith("card:") and name not in row.look_ups else "a look-up"
+            return f"{kind} of this row names member {known[name]} already: correct one of the two"
+    return None
+
+
+def _write(tx: Transaction, house: House, row: NewMember) -> Imported:
+    bucket = bucket_of(row.member_id, house.bucket_count)
+    stands = _row(tx, house, row.member_id)
+    before = stands or Member(row.member_id, "", None, None, "", None)
+    after = Member(
+        row.member_id,
+        before.name if row.name is None else row.name,
+        before.phone if row.phone is None else row.phone or None,
+        before.joined_on if row.joined_on is None else row.joined_on,
+        before.home_store if row.home_store is None else row.home_store,
+        before.birthday if row.birthday is None else row.birthday,
+    )
+    if after != stands:
+        fields: dict[str, Value] = msgspec.structs.asdict(after)
+        tx.run("accounts.put_member", bucket=bucket, **fields)
+    added = 0
+    for name in (f"id:{row.member_id}", *row.look_ups):
+        name_bucket = bucket_of(name, house.bucket_count)
+        added += tx.run("accounts.add_look_up", bucket=name_bucket, look_up=name, member_id=row.member_id)
+        if not name.startswith("id:"):
+            tx.run("accounts.add_member_look_up", bucket=bucket, member_id=row.member_id, look_up=name)
+    if stands is None:
+        return Imported(added=1)
+    return Imported(updated=1) if after != stands or added else Imported(unchanged=1)
+
+
+def _row(tx: Transaction, house: House, member_id: str) -> Member | None:
+    row = tx.one("accounts.member", bucket=bucket_of(member_id, house.bucket_count), member_id=member_id)
+    return None if row is None else Member(*row)
+
+
+def _home(tx: Transaction, house: House, row: NewMember) -> str:
+    """Return the store that hears of a member from the start; "" hears nothing."""
+    member = _row(tx, house, row.member_id)
+    return member.home_store if member is not None else ""
+
+
+def look_ups_of(tx: Transaction, house: House, member_id: str) -> list[str]:
+    """Return every look-up of a member."""
+    keys = keys_json([(bucket_of(member_id, house.bucket_count), member_id)])
+    return [look_up for _, look_up in tx.all("accounts.look_ups_of", members=keys)]

@@ -1,0 +1,307 @@
+"""Buckets: put resolved receipts into their member's days, derive each day again, post the difference.
+
+Writes the accounts side only. The buckets concerned are locked first, in order; whatever is read is read
+after that. Doing the same work twice posts nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from hq_server.exceptions import AccountException, close_accounts, open_accounts
+from hq_server.house import House, tier_in_force
+from hq_server.references import bucket_of, keys_json
+from hq_server.spread import RESOLVED
+from hq_server.store.connection import Transaction, Value
+from loyalty_core.accrual import DayRules, derive_day, rules_of_day
+from loyalty_core.calendar import date_of
+from loyalty_core.entries import PointEntry, Step, diff
+from loyalty_core.events import EventId
+from loyalty_core.programme import Programme, version_for
+from loyalty_core.receipts import Resolved
+from loyalty_core.units import Day, EpochMs, Seq
+
+MemberDay = tuple[str, int]
+_STEPS: Final = msgspec.json.Encoder()
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One receipt in one member-day. Without `resolved` it has moved away."""
+
+    version: int
+    resolved: Resolved | None
+    encoded: bytes | None
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """An event of a terminal that touched a member; its store hears of the member from now on."""
+
+    member_id: str
+    terminal_id: str
+    audience: str
+    place: tuple[int, int, int]
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What is to be posted: receipts by member-day, stamps, and (member, store) that hear of a change."""
+
+    days: dict[MemberDay, dict[str, Version]] = msgspec.field(default_factory=dict)
+    stamps: list[Stamp] = msgspec.field(default_factory=list)
+    told: set[tuple[str, str]] = msgspec.field(default_factory=set)
+
+    def put(self, member_id: str, business_day: int, receipt_id: str, version: Version) -> None:
+        """Put a receipt into a member's day; of two versions the newer stays."""
+        day = self.days.setdefault((member_id, business_day), {})
+        before = day.get(receipt_id)
+        if before is None or version.version > before.version:
+            day[receipt_id] = version
+
+
+def post(tx: Transaction, house: House, work: Work, now_ms: EpochMs) -> int:
+    """Write the work's receipts, derive every day of it again, and return how many entries were posted."""
+    told = work.told | {(stamp.member_id, stamp.audience) for stamp in work.stamps}
+    changed = {member for member, _ in told} | {member for member, _ in work.days}
+    if not changed:
+        return 0
+    buckets = {member: bucket_of(member, house.bucket_count) for member in changed}
+    locked = tx.all("accounts.lock_buckets", buckets=msgspec.json.encode(set(buckets.values())).decode())
+    change_no: dict[int, int] = dict(locked)
+    receipts = _receipts(tx, buckets, work)
+    moves = _moves(tx, house, buckets, receipts, now_ms)
+    _append(tx, buckets, moves, now_ms)
+    _stamp(tx, buckets, work.stamps)
+    _tell(tx, buckets, change_no, told, changed)
+    return sum(len(entries) for entries in moves.values())
+
+
+def derive(house: House, day: int, receipts: Iterable[Resolved]) -> tuple[PointEntry, ...] | None:
+    """Return what should stand for a member-day, or None where no programme version covers it."""
+    programme = version_for(house.programmes, Day(day))
+    if programme is None:
+        return None
+    return derive_day(_rules(programme, day), list(receipts))
+
+
+def _rules(programme: Programme, day: int) -> DayRules:
+    return rules_of_day(programme, Day(day), tier_in_force(programme))
+
+
+def _receipts(tx: Transaction, buckets: Mapping[str, int], work: Work) -> dict[MemberDay, dict[str, Version]]:
+    """Write what is newer than what stands, and return all that now stands on the days of the work."""
+    keys = keys_json((buckets[member], member, day) for member, day in work.days)
+    standing: dict[MemberDay, dict[str, Version]] = {key: {} for key in work.days}
+    for member, day, receipt_id, version, blob in tx.all("accounts.resolved_of_days", days=keys):
+        resolved = None if blob is None else RESOLVED.decode(blob)
+        standing[member, day][receipt_id] = Version(version, resolved, blob)
+    rows: list[dict[str, Value]] = []
+    for (member, day), put in work.days.items():
+        stands = standing[member, day]
+        for receipt_id, version in put.items():
+            before = stands.get(receipt_id)
+            if before is not None and before.version >= version.version:
+                continue
+            stands[receipt_id] = version
+            rows.append(
+                {
+                    "bucket": buckets[member],
+                    "member_id": member,
+                    "business_day": day,
+                    "receipt_id": receipt_id,
+                    "version": version.version,
+                    "resolved": version.encoded,
+                }
+            )
+    tx.many("accounts.put_resolved", rows)
+    return standing
+
+
+def _moves(
+    tx: Transaction,
+    house: House,
+    buckets: Mapping[str, int],
+    days: dict[MemberDay, dict[str, Version]],
+    now_ms: EpochMs,
+) -> dict[str, list[PointEntry]]:
+    """Return the entries to append for each member."""
+    posted = posted_entries(tx, ((buckets[member], member, day) for member, day in days))
+    rules: dict[int, DayRules | None] = {}
+    moves: dict[str, list[PointEntry]] = defaultdict(list)
+    uncovered: list[AccountException] = []
+    for (member, day), versions in days.items():
+        if day not in rules:
+            programme = version_for(house.programmes, Day(day))
+            rules[day] = None if programme is None else _rules(programme, day)
+        of_day = rules[day]
+        receipts = [version.resolved for version in versions.values() if version.resolved is not None]
+        if of_day is None:
+            if receipts:
+                uncovered.append(_uncovered(member, day))
+            continue
+        entries = diff(derive_day(of_day, receipts), posted.get((member, day), ()))
+        if entries:
+            moves[member] += entries
+    open_accounts(tx, uncovered, house.bucket_count, now_ms)
+    return moves
+
+
+def cover(tx: Transaction, house: House, days: Iterable[MemberDay], now_ms: EpochMs) -> None:
+    """Close the exceptions of member-days that a programme version covers now."""
+    covered = [_uncovered(member, day) for member, day in days if version_for(house.programmes, Day(day))]
+    close_accounts(tx, covered, house.bucket_count, now_ms)
+
+
+def _uncovered(member: str, day: int) -> AccountException:
+    date = date_of(Day(day)).isoformat()
+    return AccountException(
+        member,
+        "programme_missing",
+        f"{member}/{date}",
+        f"no programme version covers {date}: nothing is posted",
+    )
+
+
+def posted_entries(
+    tx: Transaction, days: Iterable[tuple[int, str, int]]
+) -> dict[MemberDay, list[PointEntry]]:
+    """Return what is posted for (bucket, member, day), without the steps."""
+    posted: dict[MemberDay, list[PointEntry]] = defaultdict(list)
+    for row in tx.all("accounts.entries_of_days", days=keys_json(days)):
+        posted[row[0], row[1]].append(posted_entry(row))
+    return posted
+
+
+def posted_entry(row: tuple[Any, ...], steps: tuple[Step, ...] = ()) -> PointEntry:
+    """Return the entry of a row: member, earned day, the event's place, kind, corrects, day, period, points,
+    programme version."""
+    return PointEntry(
+        event=EventId(row[2], row[3], row[4], Seq(row[5])),
+        kind=row[6],
+        corrects=row[7],
+        earned_day=Day(row[1]),
+        business_day=Day(row[8]),
+        period_id=row[9],
+        redeemable=row[10],
+        qualifying=row[11],
+        programme_version=row[12],
+        steps=steps,
+    )
+
+
+def _append(
+    tx: Transaction, buckets: Mapping[str, int], moves: Mapping[str, list[PointEntry]], now_ms: EpochMs
+) -> None:
+    """Append entries and add them to balances and totals, each summed to one row."""
+    keys = keys_json((buckets[member], member) for member in moves)
+    standing = {
+        member: (balance, count) for member, balance, count in tx.all("accounts.accounts_of", members=keys)
+    }
+    rows: list[dict[str, Value]] = []
+    accounts: list[dict[str, Value]] = []
+    totals: dict[tuple[str, str], int] = defaultdict(int)
+    for member, entries in moves.items():
+        balance, count = standing.get(member, (0, 0))
+        bucket = buckets[member]
+        for entry in entries:
+            count += 1
+            balance += entry.redeemable
+            totals[member, entry.period_id] += entry.qualifying
+            rows.append(_entry_row(bucket, member, count, entry, now_ms))
+        accounts.append({"bucket": bucket, "member_id": member, "balance": balance, "entry_count": count})
+    tx.many("accounts.add_entry", rows)
+    tx.many("accounts.put_account", accounts)
+    tx.many(
+        "accounts.add_to_total",
+        [
+            {"bucket": buckets[member], "member_id": member, "period_id": period_id, "qualifying": points}
+            for (member, period_id), points in totals.items()
+            if points
+        ],
+    )
+
+
+def _entry_row(bucket: int, member: str, number: int, entry: PointEntry, now_ms: EpochMs) -> dict[str, Value]:
+    event = entry.event
+    return {
+        "bucket": bucket,
+        "member_id": member,
+        "earned_day": entry.earned_day,
+        "entry_no": number,
+        "terminal_id": event.terminal_id,
+        "epoch": event.epoch,
+        "branch": event.branch,
+        "seq": event.seq,
+        "kind": entry.kind,
+        "corrects": entry.corrects,
+        "business_day": entry.business_day,
+        "period_id": entry.period_id,
+        "redeemable": entry.redeemable,
+        "qualifying": entry.qualifying,
+        "programme_version": entry.programme_version,
+        "steps": _STEPS.encode(entry.steps).decode(),
+        "posted_at_ms": now_ms,
+    }
+
+
+def _stamp(tx: Transaction, buckets: Mapping[str, int], stamps: Iterable[Stamp]) -> None:
+    tx.many(
+        "accounts.put_stamp",
+        [
+            {
+                "bucket": buckets[stamp.member_id],
+                "member_id": stamp.member_id,
+                "terminal_id": stamp.terminal_id,
+                "epoch": stamp.place[0],
+                "branch": stamp.place[1],
+                "seq": stamp.place[2],
+            }
+            for stamp in stamps
+        ],
+    )
+
+
+def _tell(
+    tx: Transaction,
+    buckets: Mapping[str, int],
+    change_no: dict[int, int],
+    told: set[tuple[str, str]],
+    changed: set[str],
+) -> None:
+    """Give every changed member the next change number of its bucket, for all who hear of it."""
+    numbers: dict[str, int] = {}
+    for member in changed:
+        numbers[member] = change_no[buckets[member]] = change_no[buckets[member]] + 1
+    tx.many(
+        "accounts.tell",
+        [
+            {
+                "bucket": buckets[member],
+                "member_id": member,
+                "audience": audience,
+                "change_no": numbers[member],
+            }
+            for member, audience in told
+            if audience
+        ],
+    )
+    # Whoever was told just now need not be told twice; of several, telling all but one again is harmless.
+    hearing = dict(told)
+    tx.many(
+        "accounts.tell_others",
+        [
+            {
+                "bucket": buckets[member],
+                "member_id": member,
+                "audience": hearing.get(member, ""),
+                "change_no": number,
+            }
+            for member, number in numbers.items()
+        ],
+    )
+    tx.many(
+        "accounts.set_change_no",
+        [{"bucket": bucket, "change_no": last} for bucket, last in change_no.items()],
+    )

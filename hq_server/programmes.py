@@ -1,0 +1,103 @@
+"""Publishing a programme: what may change, what it would move, and the version that stands for good."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hq_server.house import House, load_house
+from hq_server.ledger import ledger_days
+from hq_server.posting import derive
+from hq_server.store.connection import Transaction
+from loyalty_core.calendar import business_day, date_of
+from loyalty_core.entries import diff
+from loyalty_core.envelope import seal
+from loyalty_core.errors import BadInput
+from loyalty_core.messages import ProgrammeText
+from loyalty_core.programme import Programme
+from loyalty_core.units import EpochMs
+from loyalty_core.wire import pack
+
+
+class Moves(msgspec.Struct, frozen=True):
+    """What a version would move in what is posted already."""
+
+    members: int
+    redeemable_up: int
+    redeemable_down: int
+    qualifying_up: int
+    qualifying_down: int
+
+
+def check_next(house: House, programme: Programme, *, retroactive: bool, now_ms: EpochMs) -> None:
+    """Raise BadInput unless this version may follow what is published: the first reason, with its code."""
+    today = business_day(now_ms, programme.place)
+    if house.programmes:
+        newest = house.newest
+        for name, stands, wants in (
+            ("programme", newest.programme_id, programme.programme_id),
+            ("currency", newest.currency, programme.currency),
+            ("timezone", newest.timezone, programme.timezone),
+            ("business_day_starts", newest.place.starts, programme.place.starts),
+            ("period.months", newest.period_months, programme.period_months),
+        ):
+            if stands != wants:
+                raise BadInput(
+                    f"{name} may not change from {stands} to {wants} in a new version",
+                    code="programme_unlike",
+                )
+        if programme.version <= newest.version:
+            raise BadInput(
+                f"version {programme.version} does not come after {newest.version}, which is published",
+                code="version_not_new",
+            )
+        dropped = {tier.code for tier in newest.ladder} - {tier.code for tier in programme.ladder}
+        if dropped:
+            raise BadInput(
+                f"tier {', '.join(sorted(dropped))} may not be dropped: members may hold it",
+                code="tier_dropped",
+            )
+    if programme.effective_from < today and not retroactive:
+        raise BadInput(
+            f"effective_from {date_of(programme.effective_from)} is past: --retroactive moves what is posted",
+            code="effective_from_past",
+        )
+
+
+def preview(tx: Transaction, house: House, programme: Programme) -> Moves:
+    """Return what publishing this version would move; nothing is written."""
+    after = msgspec.structs.replace(house, programmes=(*house.programmes, programme))
+    members: set[str] = set()
+    sums = [0, 0, 0, 0]
+    for bucket in range(house.bucket_count):
+        for day in ledger_days(tx, bucket, since=programme.effective_from):
+            for entry in diff(derive(after, day.business_day, day.receipts) or (), day.posted):
+                members.add(day.member_id)
+                sums[0] += max(0, entry.redeemable)
+                sums[1] += min(0, entry.redeemable)
+                sums[2] += max(0, entry.qualifying)
+                sums[3] += min(0, entry.qualifying)
+    return Moves(len(members), *sums)
+
+
+def publish(
+    tx: Transaction, programme: Programme, text: str, *, retroactive: bool, key: bytes, now_ms: EpochMs
+) -> None:
+    """Publish a version and mark every member-day from its first date on to be derived again.
+
+    Raises:
+        BadInput: it may not follow what is published.
+    """
+    check_next(load_house(tx), programme, retroactive=retroactive, now_ms=now_ms)
+    sealed = seal(
+        "dangol/programme/1", pack(ProgrammeText(programme.programme_id, programme.version, text)), key
+    )
+    tx.run(
+        "house.publish_programme",
+        version=programme.version,
+        programme_id=programme.programme_id,
+        effective_from=programme.effective_from,
+        text=text,
+        envelope=sealed,
+        published_at_ms=now_ms,
+    )
+    tx.run("accounts.mark_days_from", business_day=programme.effective_from)

@@ -1,0 +1,131 @@
+"""One SQLite connection as headquarters wants it, and the face that all decisions see: `Transaction`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from hq_server.store.sqlite import sqlite3
+from hq_server.store.statements import STATEMENTS
+from loyalty_core.errors import LoyaltyError
+
+BUSY_MS: Final = 5_000
+"""How long a write waits for another process."""
+WAL_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Above this, the write-ahead log is written back after a commit."""
+CACHE_KIB: Final = 64 * 1024
+
+Row = tuple[Any, ...]
+Value = str | int | bytes | None
+Parameters = Mapping[str, Value]
+Connection: TypeAlias = sqlite3.Connection
+
+
+class Busy(LoyaltyError):
+    """Another process holds the database."""
+
+    code = "database_busy"
+
+
+class Transaction:
+    """What decisions may do with the database: run named statements. Reads and writes are one moment.
+
+    Rows are tuples in the order of the statement's columns; who reads them gives them their types.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def one(self, statement: str, **parameters: Value) -> Row | None:
+        """Return the first row, or None."""
+        row: Row | None = self._connection.execute(STATEMENTS[statement], parameters).fetchone()
+        return row
+
+    def all(self, statement: str, **parameters: Value) -> list[Row]:
+        """Return all rows."""
+        return self._connection.execute(STATEMENTS[statement], parameters).fetchall()
+
+    def each(self, statement: str, **parameters: Value) -> Iterator[Row]:
+        """Return the rows one by one, for results that do not fit in memory."""
+        return iter(self._connection.execute(STATEMENTS[statement], parameters))
+
+    def run(self, statement: str, **parameters: Value) -> int:
+        """Write, and return how many rows it touched."""
+        return self._connection.execute(STATEMENTS[statement], parameters).rowcount
+
+    def many(self, statement: str, rows: Iterable[Parameters]) -> None:
+        """Write once for each of the rows."""
+        self._connection.executemany(STATEMENTS[statement], rows)
+
+
+def connect(path: Path, *, read_only: bool = False) -> Connection:
+    """Return a connection to an existing or new database file.
+
+    A commit is durable when it returns: WAL with synchronous=FULL. Checkpoints are explicit, because SQLite's
+    automatic one swallows an fsync error.
+    """
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            # A log that has been written back is cut to this on its next use, so that its size tells.
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def writing(connection: Connection) -> Iterator[Transaction]:
+    """Open a transaction that sees and makes one state: committed, and durable, when the block has ended.
+
+    Raises:
+        Busy: another process has been writing for `BUSY_MS`.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith("SQLITE_BUSY"):
+            raise Busy("the database is busy with another command: try again in a moment") from None
+        raise
+    try:
+        yield Transaction(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def reading(connection: Connection) -> Iterator[Transaction]:
+    """Open a transaction that sees one committed state and writes nothing."""
+    connection.execute("BEGIN")
+    try:
+        yield Transaction(connection)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def checkpoint(connection: Connection, path: Path) -> None:
+    """Write the log back into the database when it has grown past its bound; fsync errors are raised here."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size > WAL_BYTES_MAX:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -1,0 +1,116 @@
+"""The database of a running server: one writer thread, a few readers. Nothing here decides anything.
+
+Work is a function of a `Transaction`; it runs on the store's threads, never on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+from hq_server.store.connection import Connection, Transaction, checkpoint, connect, reading, writing
+from hq_server.store.migrate import migrate
+from loyalty_core.errors import LoyaltyError
+
+READERS: Final = 2
+_T = TypeVar("_T")
+
+
+class DatabaseMissing(LoyaltyError):
+    """There is no database where the settings say."""
+
+    code = "database_missing"
+
+
+class Database:
+    """A life: opened, used by many tasks, closed. Writes queue for one thread, each its own transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="hq-writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="hq-reader")
+        self._own = threading.local()
+        self._opened: list[Connection] = []
+        self._failure: Exception | None = None
+        self._connection = _open(path)
+
+    async def write(self, work: Callable[[Transaction], _T]) -> _T:
+        """Return what `work` returns once its transaction is durable.
+
+        Raises:
+            Busy: another process holds the database.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
+
+    async def read(self, work: Callable[[Transaction], _T]) -> _T:
+        """Return what `work` returns, seeing one committed state."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def close(self) -> None:
+        """Finish what was begun, then close every connection."""
+        self._readers.shutdown()
+        self._writer.shutdown()
+        for connection in [*self._opened, self._connection]:
+            connection.close()
+
+    def _write(self, work: Callable[[Transaction], _T]) -> _T:
+        if self._failure is not None:
+            raise self._failure
+        with writing(self._connection) as transaction:
+            result = work(transaction)
+        self._writer.submit(self._checkpoint)
+        return result
+
+    def _checkpoint(self) -> None:
+        """Keep the log small; a failure to make it durable stops all further writes."""
+        try:
+            checkpoint(self._connection, self._path)
+        except Exception as error:
+            self._failure = error
+            raise
+
+    def _read(self, work: Callable[[Transaction], _T]) -> _T:
+        connection: Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = connect(self._path, read_only=True)
+            self._opened.append(connection)
+        with reading(connection) as transaction:
+            return work(transaction)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Connection]:
+    """Open the database for one command, brought to this release's form.
+
+    Raises:
+        DatabaseMissing: `init` has not been run.
+        WrongDatabase: it belongs to another release.
+    """
+    connection = _open(path)
+    try:
+        yield connection
+        checkpoint(connection, path)
+    finally:
+        connection.close()
+
+
+def create(path: Path) -> Connection:
+    """Return a connection to a new, empty database in this release's form."""
+    connection = connect(path)
+    try:
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open(path: Path) -> Connection:
+    if not path.is_file():
+        raise DatabaseMissing(f"there is no database at {path}: run hq-server init")
+    return create(path)

@@ -1,0 +1,59 @@
+-- name: hold_receipt(bucket, reference, receipt_id, business_day, version, resolved)*!
+INSERT INTO held_receipts (bucket, reference, receipt_id, business_day, version, resolved)
+VALUES (:bucket, :reference, :receipt_id, :business_day, :version, :resolved)
+ON CONFLICT (bucket, reference, receipt_id, business_day) DO UPDATE
+SET version = excluded.version, resolved = excluded.resolved
+WHERE excluded.version > held_receipts.version;
+
+-- name: hold_stamp(bucket, reference, terminal_id, audience, epoch, branch, seq)*!
+INSERT INTO held_stamps (bucket, reference, terminal_id, audience, epoch, branch, seq)
+VALUES (:bucket, :reference, :terminal_id, :audience, :epoch, :branch, :seq)
+ON CONFLICT (bucket, reference, terminal_id) DO UPDATE
+SET epoch = excluded.epoch, branch = excluded.branch, seq = excluded.seq
+WHERE (excluded.epoch, excluded.branch, excluded.seq) > (held_stamps.epoch, held_stamps.branch, held_stamps.seq);
+
+-- name: hold_hash(bucket, reference, audience, held_at_ms)*!
+INSERT INTO held_hashes (bucket, reference, audience, tried, held_at_ms)
+VALUES (:bucket, :reference, :audience, 0, :held_at_ms)
+ON CONFLICT (bucket, reference) DO NOTHING;
+
+-- name: held_receipts(bucket, reference)
+SELECT receipt_id, business_day, version, resolved FROM held_receipts
+WHERE bucket = :bucket AND reference = :reference;
+
+-- name: held_stamps(bucket, reference)
+SELECT terminal_id, audience, epoch, branch, seq FROM held_stamps
+WHERE bucket = :bucket AND reference = :reference;
+
+-- name: held_references(keys)
+-- Which of these references (a JSON array of [bucket, reference]) hold anything.
+SELECT wanted.value ->> 1 FROM json_each(:keys) AS wanted
+WHERE EXISTS (SELECT 1 FROM held_stamps
+  WHERE held_stamps.bucket = wanted.value ->> 0 AND held_stamps.reference = wanted.value ->> 1);
+
+-- name: held_audiences()
+-- Every store that has unknown hashes.
+SELECT DISTINCT audience FROM held_hashes ORDER BY audience;
+
+-- name: held_hashes(audience)
+SELECT reference FROM held_hashes WHERE audience = :audience;
+
+-- name: untried_hashes()
+SELECT reference, audience FROM held_hashes WHERE tried = 0 ORDER BY bucket, reference LIMIT 10000;
+
+-- name: hash_was_tried(bucket, reference)*!
+UPDATE held_hashes SET tried = 1 WHERE bucket = :bucket AND reference = :reference;
+
+-- name: forget_held_receipts(bucket, reference)*!
+DELETE FROM held_receipts WHERE bucket = :bucket AND reference = :reference;
+
+-- name: forget_held_stamps(bucket, reference)*!
+DELETE FROM held_stamps WHERE bucket = :bucket AND reference = :reference;
+
+-- name: forget_held_hash(bucket, reference)*!
+DELETE FROM held_hashes WHERE bucket = :bucket AND reference = :reference;
+
+-- name: attach(bucket, reference, member_id, attached_at_ms)*!
+INSERT INTO attachments (bucket, reference, member_id, attached_at_ms)
+VALUES (:bucket, :reference, :member_id, :attached_at_ms)
+ON CONFLICT (bucket, reference) DO NOTHING;

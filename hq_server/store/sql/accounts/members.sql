@@ -1,0 +1,65 @@
+-- name: changed_members(cursors, audience, period_id, terminal_id, count)
+-- What an audience has not heard yet, a bucket after the other. cursors is a JSON array, one number a bucket.
+SELECT changes.bucket, changes.change_no, changes.member_id, members.name, accounts.balance,
+  totals.qualifying, stamps.epoch, stamps.branch, stamps.seq
+FROM json_each(:cursors) AS cursor
+CROSS JOIN changes ON changes.bucket = cursor.key AND changes.audience = :audience
+  AND changes.change_no > cursor.value
+JOIN members ON members.bucket = changes.bucket AND members.member_id = changes.member_id
+LEFT JOIN accounts ON accounts.bucket = changes.bucket AND accounts.member_id = changes.member_id
+LEFT JOIN totals ON totals.bucket = changes.bucket AND totals.member_id = changes.member_id
+  AND totals.period_id = :period_id
+LEFT JOIN stamps ON stamps.bucket = changes.bucket AND stamps.member_id = changes.member_id
+  AND stamps.terminal_id = :terminal_id
+ORDER BY cursor.key, changes.change_no
+LIMIT :count;
+
+-- name: look_ups_of(members)
+-- members is a JSON array of [bucket, member_id].
+SELECT member_look_ups.member_id, member_look_ups.look_up
+FROM json_each(:members) AS wanted
+CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.value ->> 0
+  AND member_look_ups.member_id = wanted.value ->> 1;
+
+-- name: member(bucket, member_id)^
+SELECT member_id, name, phone, joined_on, home_store, birthday FROM members
+WHERE bucket = :bucket AND member_id = :member_id;
+
+-- name: account(bucket, member_id)^
+SELECT balance, entry_count FROM accounts WHERE bucket = :bucket AND member_id = :member_id;
+
+-- name: totals_of(bucket, member_id)
+SELECT period_id, qualifying FROM totals
+WHERE bucket = :bucket AND member_id = :member_id ORDER BY period_id;
+
+-- name: entries_of(bucket, member_id)
+SELECT member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id,
+  redeemable, qualifying, programme_version, steps, entry_no, posted_at_ms
+FROM entries WHERE bucket = :bucket AND member_id = :member_id ORDER BY entry_no;
+
+-- name: receipts_of(bucket, member_id)
+-- The member's receipts and visits as they stand.
+SELECT business_day, receipt_id, resolved FROM member_receipts
+WHERE bucket = :bucket AND member_id = :member_id AND resolved IS NOT NULL ORDER BY business_day;
+
+-- name: put_member(bucket, member_id, name, phone, joined_on, home_store, birthday)!
+INSERT INTO members (bucket, member_id, name, phone, joined_on, home_store, birthday)
+VALUES (:bucket, :member_id, :name, :phone, :joined_on, :home_store, :birthday)
+ON CONFLICT (bucket, member_id) DO UPDATE
+SET name = excluded.name, phone = excluded.phone, joined_on = excluded.joined_on,
+  home_store = excluded.home_store, birthday = excluded.birthday;
+
+-- name: add_look_up(bucket, look_up, member_id)!
+INSERT INTO look_ups (bucket, look_up, member_id) VALUES (:bucket, :look_up, :member_id)
+ON CONFLICT (bucket, look_up) DO NOTHING;
+
+-- name: add_member_look_up(bucket, member_id, look_up)!
+INSERT INTO member_look_ups (bucket, member_id, look_up) VALUES (:bucket, :member_id, :look_up)
+ON CONFLICT (bucket, member_id, look_up) DO NOTHING;
+
+-- name: phone_look_ups(bucket)
+SELECT look_up, member_id FROM look_ups
+WHERE bucket = :bucket AND look_up >= 'phone:' AND look_up < 'phone;' ORDER BY look_up;
+
+-- name: member_count()^
+SELECT count(*) FROM members;

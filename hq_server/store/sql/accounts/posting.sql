@@ -1,0 +1,119 @@
+-- name: add_bucket(bucket)*!
+INSERT INTO buckets (bucket, change_no) VALUES (:bucket, 0);
+
+-- name: lock_buckets(buckets)
+-- The first thing a posting does with its buckets (a JSON array), in order, so that two never wait for each other.
+SELECT bucket, change_no FROM buckets WHERE bucket IN (SELECT value FROM json_each(:buckets)) ORDER BY bucket;
+
+-- name: set_change_no(bucket, change_no)*!
+UPDATE buckets SET change_no = :change_no WHERE bucket = :bucket;
+
+-- name: members_of_references(keys)
+-- keys is a JSON array of [bucket, reference].
+SELECT look_ups.look_up, look_ups.member_id
+FROM json_each(:keys) AS wanted
+CROSS JOIN look_ups ON look_ups.bucket = wanted.value ->> 0 AND look_ups.look_up = wanted.value ->> 1;
+
+-- name: resolved_of_days(days)
+-- days is a JSON array of [bucket, member_id, business_day].
+SELECT member_receipts.member_id, member_receipts.business_day, member_receipts.receipt_id, member_receipts.version, member_receipts.resolved
+FROM json_each(:days) AS wanted
+CROSS JOIN member_receipts ON member_receipts.bucket = wanted.value ->> 0 AND member_receipts.member_id = wanted.value ->> 1
+  AND member_receipts.business_day = wanted.value ->> 2;
+
+-- name: entries_of_days(days)
+-- What is posted for these member-days, without the steps.
+SELECT entries.member_id, entries.earned_day, entries.terminal_id, entries.epoch, entries.branch, entries.seq, entries.kind,
+  entries.corrects, entries.business_day, entries.period_id, entries.redeemable, entries.qualifying,
+  entries.programme_version
+FROM json_each(:days) AS wanted
+CROSS JOIN entries ON entries.bucket = wanted.value ->> 0 AND entries.member_id = wanted.value ->> 1
+  AND entries.earned_day = wanted.value ->> 2
+ORDER BY entries.bucket, entries.member_id, entries.earned_day, entries.entry_no;
+
+-- name: accounts_of(members)
+-- members is a JSON array of [bucket, member_id].
+SELECT accounts.member_id, accounts.balance, accounts.entry_count
+FROM json_each(:members) AS wanted
+CROSS JOIN accounts ON accounts.bucket = wanted.value ->> 0 AND accounts.member_id = wanted.value ->> 1;
+
+-- name: put_resolved(bucket, member_id, business_day, receipt_id, version, resolved)*!
+INSERT INTO member_receipts (bucket, member_id, business_day, receipt_id, version, resolved)
+VALUES (:bucket, :member_id, :business_day, :receipt_id, :version, :resolved)
+ON CONFLICT (bucket, member_id, business_day, receipt_id) DO UPDATE
+SET version = excluded.version, resolved = excluded.resolved
+WHERE excluded.version > member_receipts.version;
+
+-- name: add_entry(bucket, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms)*!
+INSERT INTO entries (bucket, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects,
+  business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms)
+VALUES (:bucket, :member_id, :earned_day, :entry_no, :terminal_id, :epoch, :branch, :seq, :kind, :corrects,
+  :business_day, :period_id, :redeemable, :qualifying, :programme_version, :steps, :posted_at_ms);
+
+-- name: put_account(bucket, member_id, balance, entry_count)*!
+INSERT INTO accounts (bucket, member_id, balance, entry_count)
+VALUES (:bucket, :member_id, :balance, :entry_count)
+ON CONFLICT (bucket, member_id) DO UPDATE
+SET balance = excluded.balance, entry_count = excluded.entry_count;
+
+-- name: add_to_total(bucket, member_id, period_id, qualifying)*!
+INSERT INTO totals (bucket, member_id, period_id, qualifying)
+VALUES (:bucket, :member_id, :period_id, :qualifying)
+ON CONFLICT (bucket, member_id, period_id) DO UPDATE SET qualifying = totals.qualifying + excluded.qualifying;
+
+-- name: put_stamp(bucket, member_id, terminal_id, epoch, branch, seq)*!
+INSERT INTO stamps (bucket, member_id, terminal_id, epoch, branch, seq)
+VALUES (:bucket, :member_id, :terminal_id, :epoch, :branch, :seq)
+ON CONFLICT (bucket, member_id, terminal_id) DO UPDATE
+SET epoch = excluded.epoch, branch = excluded.branch, seq = excluded.seq
+WHERE (excluded.epoch, excluded.branch, excluded.seq) > (stamps.epoch, stamps.branch, stamps.seq);
+
+-- name: tell(bucket, member_id, audience, change_no)*!
+-- From now on this audience hears of the member, beginning with this change.
+INSERT INTO changes (bucket, member_id, audience, change_no)
+VALUES (:bucket, :member_id, :audience, :change_no)
+ON CONFLICT (bucket, member_id, audience) DO UPDATE SET change_no = excluded.change_no;
+
+-- name: tell_others(bucket, member_id, audience, change_no)*!
+UPDATE changes SET change_no = :change_no
+WHERE bucket = :bucket AND member_id = :member_id AND audience <> :audience;
+
+-- name: open_account_exception(bucket, kind, subject, detail, opened_at_ms)*!
+INSERT INTO account_exceptions (bucket, kind, subject, detail, opened_at_ms)
+VALUES (:bucket, :kind, :subject, :detail, :opened_at_ms)
+ON CONFLICT (bucket, kind, subject) DO UPDATE
+SET detail = excluded.detail, opened_at_ms = excluded.opened_at_ms, closed_at_ms = NULL
+WHERE account_exceptions.closed_at_ms IS NOT NULL;
+
+-- name: close_account_exception(bucket, kind, subject, closed_at_ms)*!
+UPDATE account_exceptions SET closed_at_ms = :closed_at_ms
+WHERE bucket = :bucket AND kind = :kind AND subject = :subject AND closed_at_ms IS NULL;
+
+-- name: open_account_exceptions()
+SELECT kind, subject, detail, opened_at_ms FROM account_exceptions
+WHERE closed_at_ms IS NULL ORDER BY opened_at_ms, kind, subject;
+
+-- name: mark_days_from(business_day)!
+-- Every member-day from this date on is to be derived again.
+INSERT INTO dirty_days (bucket, member_id, business_day)
+SELECT DISTINCT bucket, member_id, business_day FROM member_receipts WHERE business_day >= :business_day
+ON CONFLICT (bucket, member_id, business_day) DO NOTHING;
+
+-- name: dirty_days(count)
+SELECT member_id, business_day FROM dirty_days ORDER BY bucket, member_id, business_day LIMIT :count;
+
+-- name: days_are_clean(bucket, member_id, business_day)*!
+DELETE FROM dirty_days WHERE bucket = :bucket AND member_id = :member_id AND business_day = :business_day;
+
+-- name: receipts_in_order(bucket, business_day)
+-- Every receipt of a bucket from this date on, by member and day.
+SELECT member_id, business_day, resolved FROM member_receipts
+WHERE bucket = :bucket AND business_day >= :business_day AND resolved IS NOT NULL
+ORDER BY member_id, business_day;
+
+-- name: entries_in_order(bucket, business_day)
+-- Every entry of a bucket that was derived from this date on, by member and day.
+SELECT member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id,
+  redeemable, qualifying, programme_version
+FROM entries
+WHERE bucket = :bucket AND earned_day >= :business_day ORDER BY member_id, earned_day, entry_no;

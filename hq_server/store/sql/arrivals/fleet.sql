@@ -1,0 +1,75 @@
+-- name: add_store(store_id, name, timezone, business_day_starts, look_up_key, made_at_ms)!
+INSERT INTO stores (store_id, name, timezone, business_day_starts, look_up_key, made_at_ms)
+VALUES (:store_id, :name, :timezone, :business_day_starts, :look_up_key, :made_at_ms);
+
+-- name: change_store(store_id, name, timezone, business_day_starts)!
+UPDATE stores SET name = :name, timezone = :timezone, business_day_starts = :business_day_starts
+WHERE store_id = :store_id;
+
+-- name: store(store_id)^
+SELECT store_id, name, timezone, business_day_starts, look_up_key FROM stores WHERE store_id = :store_id;
+
+-- name: stores()
+SELECT store_id, name, timezone, business_day_starts, look_up_key FROM stores ORDER BY store_id;
+
+-- name: store_zones(keys)
+-- The zones of these stores (a JSON array).
+SELECT store_id, timezone FROM stores WHERE store_id IN (SELECT value FROM json_each(:keys));
+
+-- name: add_invite(store_id, secret_hash, terminal_id, preapproved, made_at_ms, expires_at_ms)!
+INSERT INTO invites (store_id, secret_hash, terminal_id, preapproved, made_at_ms, expires_at_ms)
+VALUES (:store_id, :secret_hash, :terminal_id, :preapproved, :made_at_ms, :expires_at_ms);
+
+-- name: invite(secret_hash)^
+-- All stores are asked: a code does not say whose it is.
+SELECT store_id, terminal_id, preapproved, expires_at_ms, used_by FROM invites WHERE secret_hash = :secret_hash;
+
+-- name: use_invite(store_id, secret_hash, terminal_id, used_by)!
+UPDATE invites SET terminal_id = :terminal_id, used_by = :used_by
+WHERE store_id = :store_id AND secret_hash = :secret_hash AND used_by IS NULL;
+
+-- name: put_terminal(store_id, terminal_id, state, key_id, epoch, enrolled_at_ms, software)!
+INSERT INTO terminals (store_id, terminal_id, state, key_id, epoch, enrolled_at_ms, seen_at_ms, software)
+VALUES (:store_id, :terminal_id, :state, :key_id, :epoch, :enrolled_at_ms, :enrolled_at_ms, :software)
+ON CONFLICT (store_id, terminal_id) DO UPDATE
+SET state = excluded.state, reason = '', key_id = excluded.key_id, epoch = excluded.epoch,
+  enrolled_at_ms = excluded.enrolled_at_ms, seen_at_ms = excluded.seen_at_ms, software = excluded.software;
+
+-- name: add_terminal_key(store_id, terminal_id, key_id, public_key)!
+INSERT INTO terminal_keys (store_id, terminal_id, key_id, public_key)
+VALUES (:store_id, :terminal_id, :key_id, :public_key)
+ON CONFLICT (store_id, terminal_id, key_id) DO NOTHING;
+
+-- name: terminal_keys(store_id, terminal_id)
+SELECT key_id, public_key FROM terminal_keys WHERE store_id = :store_id AND terminal_id = :terminal_id;
+
+-- name: terminal_by_key(key_id)^
+-- All stores are asked: an envelope names its key before it names its store.
+SELECT store_id, terminal_id, state, reason, key_id, epoch FROM terminals WHERE key_id = :key_id;
+
+-- name: terminal(store_id, terminal_id)^
+SELECT store_id, terminal_id, state, reason, key_id, epoch FROM terminals
+WHERE store_id = :store_id AND terminal_id = :terminal_id;
+
+-- name: terminals_named(terminal_id)
+-- All stores are asked: people name a terminal by its id alone.
+SELECT store_id, terminal_id, state, reason, key_id, epoch FROM terminals WHERE terminal_id = :terminal_id;
+
+-- name: terminal_ids(store_id)
+-- Ids that are taken in a store, by terminals or by invites.
+SELECT terminal_id FROM terminals WHERE store_id = :store_id
+UNION SELECT terminal_id FROM invites WHERE store_id = :store_id AND terminal_id IS NOT NULL;
+
+-- name: terminals()
+SELECT store_id, terminal_id, state, reason, key_id, epoch, enrolled_at_ms, seen_at_ms, software, waiting,
+  quarantined, disk_free_bytes
+FROM terminals ORDER BY store_id, terminal_id;
+
+-- name: set_terminal_state(store_id, terminal_id, state, reason)!
+UPDATE terminals SET state = :state, reason = :reason WHERE store_id = :store_id AND terminal_id = :terminal_id;
+
+-- name: terminal_was_seen(store_id, terminal_id, seen_at_ms, software, waiting, quarantined, disk_free_bytes)!
+UPDATE terminals
+SET seen_at_ms = :seen_at_ms, software = :software, waiting = :waiting, quarantined = :quarantined,
+  disk_free_bytes = :disk_free_bytes
+WHERE store_id = :store_id AND terminal_id = :terminal_id;

@@ -1,0 +1,52 @@
+-- name: heads(store_id, terminal_id)
+-- Every journal of a terminal and how far it is kept.
+SELECT epoch, branch, seq, hash FROM heads
+WHERE store_id = :store_id AND terminal_id = :terminal_id ORDER BY epoch, branch;
+
+-- name: head(store_id, terminal_id, epoch, branch)^
+SELECT seq, hash FROM heads
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch;
+
+-- name: move_head(store_id, terminal_id, epoch, branch, seq, hash)!
+INSERT INTO heads (store_id, terminal_id, epoch, branch, seq, hash)
+VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :hash)
+ON CONFLICT (store_id, terminal_id, epoch, branch) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
+WHERE excluded.seq > heads.seq;
+
+-- name: keep_batch(store_id, terminal_id, epoch, branch, first_seq, last_seq, last_hash, envelope, received_at_ms)!
+INSERT INTO batches (store_id, terminal_id, epoch, branch, first_seq, last_seq, last_hash, envelope, received_at_ms)
+VALUES (:store_id, :terminal_id, :epoch, :branch, :first_seq, :last_seq, :last_hash, :envelope, :received_at_ms);
+
+-- name: batches_over(store_id, terminal_id, epoch, branch, first_seq, last_seq)
+-- Kept batches that hold any of these records.
+SELECT first_seq, last_seq, envelope FROM batches
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
+  AND first_seq <= :last_seq AND last_seq >= :first_seq
+ORDER BY first_seq;
+
+-- name: batches(store_id, terminal_id, epoch, branch)
+SELECT first_seq, last_seq, last_hash, envelope FROM batches
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
+ORDER BY first_seq;
+
+-- name: add_event(store_id, terminal_id, epoch, branch, seq, code, member, business_day, occurred_at_ms, receipt_key, state)*!
+INSERT INTO events (store_id, terminal_id, epoch, branch, seq, code, member, business_day, occurred_at_ms,
+  receipt_key, state)
+VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :code, :member, :business_day, :occurred_at_ms,
+  :receipt_key, :state);
+
+-- name: receipt_key_of(store_id, terminal_id, epoch, branch, seq)^
+SELECT receipt_key FROM events
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
+
+-- name: events(store_id, terminal_id, epoch, branch)
+SELECT seq, code, member, business_day, occurred_at_ms, receipt_key, state FROM events
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
+ORDER BY seq;
+
+-- name: last_occurred(store_id, terminal_id)^
+-- The newest business day that a terminal has reported anything of.
+SELECT max(business_day) FROM events WHERE store_id = :store_id AND terminal_id = :terminal_id;
+
+-- name: store_has_events(store_id)^
+SELECT 1 FROM events WHERE store_id = :store_id LIMIT 1;

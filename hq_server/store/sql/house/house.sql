@@ -1,0 +1,33 @@
+-- name: make_house(bucket_count, incarnation_random, made_at_ms)!
+-- Once, at init.
+INSERT INTO house (only, bucket_count, incarnation_counter, incarnation_random, made_at_ms)
+VALUES (1, :bucket_count, 1, :incarnation_random, :made_at_ms);
+
+-- name: house()^
+SELECT bucket_count, incarnation_counter, incarnation_random FROM house;
+
+-- name: publish_programme(version, programme_id, effective_from, text, envelope, published_at_ms)!
+INSERT INTO programmes (version, programme_id, effective_from, text, envelope, published_at_ms)
+VALUES (:version, :programme_id, :effective_from, :text, :envelope, :published_at_ms);
+
+-- name: programme_texts()
+SELECT text FROM programmes ORDER BY version;
+
+-- name: programmes()
+SELECT version, programme_id, effective_from, published_at_ms, text FROM programmes ORDER BY version;
+
+-- name: programme_envelopes(after)
+SELECT envelope FROM programmes WHERE version > :after ORDER BY version;
+
+-- name: add_token(name, hash, made_at_ms)!
+INSERT INTO tokens (name, hash, made_at_ms) VALUES (:name, :hash, :made_at_ms)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: tokens()
+SELECT name, made_at_ms, revoked_at_ms FROM tokens ORDER BY made_at_ms, name;
+
+-- name: token_of(hash)^
+SELECT name FROM tokens WHERE hash = :hash AND revoked_at_ms IS NULL;
+
+-- name: revoke_token(name, revoked_at_ms)!
+UPDATE tokens SET revoked_at_ms = :revoked_at_ms WHERE name = :name AND revoked_at_ms IS NULL;

@@ -1,0 +1,29 @@
+"""What handlers find in the application: typed keys, and reading a request with bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiohttp import web
+
+from hq_server.config import HqConfig
+from hq_server.exchange import Answering
+from hq_server.store.database import Database
+from loyalty_core.units import EpochMs
+
+CONFIG = web.AppKey("config", HqConfig)
+DATABASE = web.AppKey("database", Database)
+ANSWERING = web.AppKey("answering", Answering)
+PLACES = web.AppKey("places", asyncio.Semaphore)
+
+
+class WallClock:
+    """The wall clock of this machine; tests put another one in its place."""
+
+    def __call__(self) -> EpochMs:
+        """Return the time now."""
+        return EpochMs(time.time_ns() // 1_000_000)
+
+
+NOW_MS = web.AppKey("now_ms", WallClock)

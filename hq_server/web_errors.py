@@ -1,0 +1,92 @@
+"""Errors as HTTP: RFC 9457 problem documents with a stable code. The only place here with statuses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from loyalty_core.errors import LoyaltyError
+
+LOG: Final = logging.getLogger(__name__)
+_STATUS: Final = {
+    "bad_input": 400,
+    "wire_malformed": 400,
+    "envelope_invalid": 400,
+    "key_unknown": 400,
+    "token_missing": 401,
+    "token_invalid": 401,
+    "terminal_unknown": 403,
+    "terminal_pending": 403,
+    "terminal_revoked": 403,
+    "invite_unknown": 403,
+    "invite_expired": 403,
+    "invite_used": 403,
+    "key_in_use": 409,
+    "member_not_found": 404,
+    "period_unknown": 404,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "body_too_large": 413,
+    "server_busy": 503,
+    "database_busy": 503,
+    "programme_missing": 503,
+}
+_OF_STATUS: Final = {
+    404: ("not_found", "there is nothing at this address: see /openapi.json"),
+    405: ("method_not_allowed", "this address does not take that method: see /openapi.json"),
+    413: ("body_too_large", "the request is larger than this server takes"),
+}
+_RETRY_AFTER_S: Final = "2"
+PROBLEM_TYPE: Final = "application/problem+json"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A problem document."""
+
+    title: str
+    status: int
+    code: str
+
+
+class WebError(LoyaltyError):
+    """A refusal that only HTTP knows: a wrong token, too many at once."""
+
+    code = "bad_input"
+
+
+@web.middleware
+async def problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Render every error as a problem document; what is nobody's fault but ours is logged with its trace."""
+    try:
+        return await handler(request)
+    except LoyaltyError as error:
+        return problem(error.code, str(error))
+    except web.HTTPException as error:
+        if error.status in _OF_STATUS:
+            return problem(*_OF_STATUS[error.status])
+        if error.status < 400:
+            raise
+        return _render(Problem(error.reason, error.status, "http_error"))
+    except Exception:
+        LOG.exception("a request failed")
+        return _render(Problem("the server failed on this request and has logged why", 500, "server_failed"))
+
+
+def problem(code: str, sentence: str) -> web.Response:
+    """Return the problem document of a code."""
+    return _render(Problem(sentence, _STATUS.get(code, 400), code))
+
+
+def _render(found: Problem) -> web.Response:
+    response = web.Response(body=msgspec.json.encode(found), status=found.status, content_type=PROBLEM_TYPE)
+    if found.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if found.status == 503:
+        response.headers["Retry-After"] = _RETRY_AFTER_S
+    return response

@@ -1,0 +1,211 @@
+"""A headquarters of its own for each test: real SQLite in tmp_path, a clock that stands still."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+from aiohttp.web import Application, Request
+
+from hq_server import fleet
+from hq_server.app import build_app
+from hq_server.config import HqConfig, load_config
+from hq_server.keys import make_key
+from hq_server.members import Imported, import_rows
+from hq_server.members_csv import BadRow, NewMember, read_members
+from hq_server.programmes import publish
+from hq_server.setup import found_house
+from hq_server.store.connection import Connection, Row, reading, writing
+from hq_server.store.database import create, opened
+from hq_server.tokens import add_token
+from hq_server.web_context import WallClock
+from loyalty_core.envelope import public_of
+from loyalty_core.messages import Reply
+from loyalty_core.programme_toml import read_programme
+from loyalty_core.units import EpochMs
+from tests.hq.till import NOW_MS, Till
+
+Client = TestClient[Request, Application]
+PROGRAMME = """
+schema = 1
+programme = "moonlight"
+version = 1
+effective_from = 2026-07-01
+currency = "KRW"
+timezone = "Asia/Seoul"
+business_day_starts = "05:00"
+
+[names]
+ko = "달빛 멤버십"
+en = "Moonlight"
+
+[period]
+months = 6
+
+[[earn]]
+id = "spend"
+on = "purchase"
+points = 1
+per = 1000
+
+[[earn]]
+id = "visit"
+on = "visit"
+points = 10
+limit_per_day = 1
+
+[[tier]]
+code = "BRONZE"
+from = 0
+[[tier]]
+code = "SILVER"
+from = 100
+[[tier]]
+code = "GOLD"
+from = 300
+
+[tier_policy]
+near_miss = 10
+"""
+
+
+class StillClock(WallClock):
+    """A clock that shows what a test sets."""
+
+    def __init__(self) -> None:
+        self.now = NOW_MS
+
+    def __call__(self) -> EpochMs:
+        return EpochMs(self.now)
+
+
+@dataclass
+class Hq:
+    """A headquarters at rest, and what tests do with it behind its back."""
+
+    config: HqConfig
+    config_path: Path
+    key: bytes
+    token: str
+    clock: StillClock
+
+    @property
+    def public_key(self) -> bytes:
+        return public_of(self.key)
+
+    def connect(self) -> Connection:
+        return create(self.config.database_path)
+
+    def invite(self, store_id: str = "S012", *, till: str | None = None, preapproved: bool = True) -> str:
+        with opened(self.config.database_path) as connection, writing(connection) as tx:
+            return fleet.invite(
+                tx,
+                store_id,
+                till=till,
+                preapproved=preapproved,
+                hours=24,
+                secret=os.urandom(8),
+                look_up_key=os.urandom(32),
+                hq_public_key=self.public_key,
+                now_ms=self.clock(),
+            ).code
+
+    def members(self, text: str) -> Imported:
+        """Import CSV text."""
+        rows: list[tuple[int, NewMember]] = []
+        for line, row in read_members(text.splitlines(keepends=True), "KR"):
+            assert not isinstance(row, BadRow), row
+            rows.append((line, row))
+        with opened(self.config.database_path) as connection, writing(connection) as tx:
+            return import_rows(tx, rows, self.clock())
+
+    def publish(self, text: str, *, retroactive: bool = True) -> None:
+        with opened(self.config.database_path) as connection, writing(connection) as tx:
+            programme = read_programme(text)
+            publish(tx, programme, text, retroactive=retroactive, key=self.key, now_ms=self.clock())
+
+    def all(self, statement: str, **parameters: Any) -> list[Row]:
+        with opened(self.config.database_path) as connection, reading(connection) as tx:
+            return tx.all(statement, **parameters)
+
+    def sql(self, text: str) -> list[Row]:
+        """Run any SQL, as an attacker or a fault would."""
+        with opened(self.config.database_path) as connection:
+            return connection.execute(text).fetchall()
+
+    def balances(self) -> dict[str, int]:
+        return dict(self.sql("SELECT member_id, balance FROM accounts"))
+
+    def exceptions(self) -> list[tuple[str, str]]:
+        """Return (kind, subject) of every open exception."""
+        arrivals = [(row[1], row[2]) for row in self.all("arrivals.open_exceptions")]
+        accounts = [(row[0], row[1]) for row in self.all("accounts.open_account_exceptions")]
+        return sorted(arrivals + accounts)
+
+
+@pytest.fixture
+def hq(tmp_path: Path) -> Hq:
+    path = tmp_path / "hq.toml"
+    path.write_text('data_dir = "data"\n[listen]\nport = 0\n', "utf-8")
+    config = load_config(path)
+    Path(config.data_dir).mkdir()
+    key = make_key(config.key_path)
+    clock = StillClock()
+    connection = create(config.database_path)
+    with writing(connection) as tx:
+        found_house(tx, random=os.urandom(8), now_ms=clock())
+        token = add_token(tx, "admin", os.urandom(32), clock())
+    connection.close()
+    made = Hq(config, path, key, token, clock)
+    made.publish(PROGRAMME)
+    return made
+
+
+@pytest.fixture
+async def client(hq: Hq, aiohttp_client: Callable[[Application], Awaitable[Client]]) -> Client:
+    return await aiohttp_client(build_app(hq.config, hq.clock))
+
+
+@dataclass
+class Tills:
+    """Makes tills that have joined, and carries what they say."""
+
+    hq: Hq
+    client: Client
+
+    async def join(self, store_id: str = "S012", *, preapproved: bool = True) -> Till:
+        till = Till()
+        body = till.enrol_request(self.hq.invite(store_id, preapproved=preapproved))
+        answer = await self.client.post("/v1/enrol", data=body)
+        assert answer.status == 200, await answer.text()
+        till.enrolled(await answer.read(), self.hq.public_key)
+        return till
+
+    async def send(self, till: Till, *batches: bytes) -> Reply:
+        """Send these batches; without any, the whole journal as one."""
+        if not batches and till.records:
+            batches = (till.batch(),)
+        return await self.exchange(till, batches)
+
+    async def exchange(self, till: Till, batches: Sequence[bytes] = ()) -> Reply:
+        answer = await self.client.post("/v1/exchange", data=till.exchange_request(batches))
+        assert answer.status == 200, await answer.text()
+        return till.reply(await answer.read())
+
+    async def refused(self, path: str, body: bytes) -> tuple[int, str]:
+        """Send bytes that are to be refused; return the status and the code."""
+        answer = await self.client.post(path, data=body)
+        problem = await answer.json(content_type="application/problem+json")
+        assert problem["status"] == answer.status
+        assert problem["title"]
+        return answer.status, problem["code"]
+
+
+@pytest.fixture
+def tills(hq: Hq, client: Client) -> Iterator[Tills]:
+    yield Tills(hq, client)
