@@ -5,7 +5,10 @@ Nothing here reads a clock, a disk, a network or chance; the two programs around
 errors, units        what goes wrong, and in which unit a number is
 calendar             business days, weekdays, periods; the only room that knows time zones
 events               what happened, as tills report it
-programme            the rules as values; `programme_toml` reads them, `programme_reading` says them in words
+programme            the rules as values
+programme_toml       TOML text -> programme, or every mistake at once; `rule_tables` reads the four rule tables,
+                     `programme_forms` says what a value must be, `toml_tables` and `toml_lines` know TOML only
+programme_reading    a programme in plain words; `rule_reading` says its rules
 receipts             all facts of one receipt key -> owner, content, what remains
 accrual              one member's business day -> entries with their steps
 account              entries -> period totals and balance

@@ -1,0 +1,121 @@
+"""Spellings of cards and phone numbers -> one form, and what may be shown or kept of a person.
+
+A look-up form is `id:` (HQ's member id), `card:` (digits or code) or `phone:` (E.164); a till may keep it
+hashed as `h:`. What can never name one member (masked, misread, empty) has no form, so that it never matches.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+from typing import Final
+
+MEMBER_ID_FORM: Final = r"^[A-Za-z0-9._-]{1,40}$"
+TEXT_LENGTH_MAX: Final = 64
+NAME_LENGTH_MAX: Final = 64
+
+_CODE: Final = re.compile(r"[A-Za-z0-9._]{1,40}")
+_CARD_DIGITS: Final = re.compile(r"[0-9]{13,}")
+_PHONE: Final = re.compile(r"\+?[0-9() .-]{3,}")
+_DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
+_SYMBOLOGY: Final = re.compile(r"^\][A-Za-z][0-9A-Za-z]")
+"""What a scanner may put before a code to tell its kind (ISO/IEC 15424)."""
+_MASKED: Final = re.compile(r"[0-9Xx]*[Xx]{3}[0-9Xx]*")
+
+
+def candidates(text: str, region: str = "KR") -> tuple[str, ...]:
+    """Return the forms to try for what was typed or scanned, likeliest first; () where none can match.
+
+    `region` says whose phone numbers may be written without their country code. 13 digits or more are never
+    a phone number; 13 digits that begin with 2 are a member card and must pass its check digit.
+    """
+    clean = _cleaned(text)
+    compact = re.sub("[ -]", "", clean)
+    if not compact.strip("0") or (len(compact) >= 8 and _MASKED.fullmatch(compact)) or _is_misread(compact):
+        return ()
+    forms: list[str] = []
+    if len(compact) == 14 and compact[0] == "0" and _is_ean13(compact[1:]):
+        forms += [f"id:{compact[1:]}", f"card:{compact[1:]}"]
+    if re.fullmatch(MEMBER_ID_FORM, clean):
+        forms.append(f"id:{clean}")
+    if re.fullmatch("[0-9]{1,40}", compact):
+        forms.append(f"id:{compact}")
+    if _CODE.fullmatch(compact):
+        forms.append(f"card:{compact}")
+    phone = _phone(clean, region)
+    if phone is not None:
+        forms.append(f"phone:{phone}")
+    return tuple(dict.fromkeys(forms))
+
+
+def unknown_form(text: str, region: str = "KR") -> str | None:
+    """Return the one form under which a look-up that nobody has is recorded; None where it can never match.
+
+    A valid phone number goes as phone, everything else as card.
+    """
+    return unknown_of(candidates(text, region))
+
+
+def unknown_of(forms: tuple[str, ...]) -> str | None:
+    """Return the one of these candidates under which a look-up nobody has is recorded, None for none."""
+    phones = [form for form in forms if form.startswith("phone:")]
+    cards = [form for form in forms if form.startswith("card:")]
+    return next(iter(phones + cards), None)
+
+
+def hashed(look_up: str, store_key: bytes) -> str:
+    """Return the form that a till keeps: `h:` and 16 bytes of HMAC-SHA256 under the store's key, in hex."""
+    return "h:" + hmac.digest(store_key, look_up.encode(), "sha256")[:16].hex()
+
+
+def masked_name(name: str) -> str:
+    """Return what may be shown of a name: `홍*동`, `김*`, `J*** D**`.
+
+    A Korean name keeps its first syllable, and its last where it has three or more; every other name keeps
+    the first letter of each word; a single letter is masked as a whole.
+    """
+    plain = unicodedata.normalize("NFC", name)[:NAME_LENGTH_MAX]
+    words = "".join(letter if letter.isprintable() else " " for letter in plain).split()
+    joined = "".join(words)
+    if re.fullmatch("[가-힣]{3,}", joined):
+        return joined[0] + "*" * (len(joined) - 2) + joined[-1]
+    if re.fullmatch("[가-힣]{2}", joined):
+        return joined[0] + "*"
+    return " ".join(word[0] + "*" * (len(word) - 1) if len(word) > 1 else "*" for word in words)
+
+
+def _cleaned(text: str) -> str:
+    """Return the text with one spelling for digits, dashes and spaces; "" where it is too long."""
+    if len(text) > TEXT_LENGTH_MAX:
+        return ""
+    plain = _DASHES.sub("-", unicodedata.normalize("NFKC", text)).strip()
+    return _SYMBOLOGY.sub("", plain)
+
+
+def _is_misread(compact: str) -> bool:
+    return bool(re.fullmatch("2[0-9]{12}", compact)) and not _is_ean13(compact)
+
+
+def _is_ean13(digits: str) -> bool:
+    """Tell whether these are 13 digits whose last one is the check digit of the others (GS1)."""
+    if not re.fullmatch("[0-9]{13}", digits):
+        return False
+    return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10 == 0
+
+
+def _phone(clean: str, region: str) -> str | None:
+    """Return the E.164 form of a valid phone number."""
+    digits = re.sub("[^0-9]", "", clean)
+    if not _PHONE.fullmatch(clean) or (_CARD_DIGITS.fullmatch(digits) and not clean.startswith("+")):
+        return None
+    # Loading phonenumbers takes time and memory that a till without phone look-ups need not spend.
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(clean, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
