@@ -6,8 +6,8 @@ errors, units        what goes wrong, and in which unit a number is
 calendar             business days, weekdays, periods; the only room that knows time zones
 events               what happened, as tills report it
 programme            the rules as values
-programme_toml       TOML text -> programme, or every mistake at once; `rule_tables` reads the four rule tables,
-                     `programme_forms` says what a value must be, `toml_tables` and `toml_lines` know TOML only
+programme_toml       TOML text -> programme, or every mistake at once; it stands on `rule_tables` (the four
+                     kinds of rules), `programme_forms` (what a value must be), `toml_tables`, `toml_lines`
 programme_reading    a programme in plain words; `rule_reading` says its rules
 receipts             all facts of one receipt key -> owner, content, what remains
 accrual              one member's business day -> entries with their steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from loyalty_core.units import MinorUnits, Minute, Points
 from tests.core.made import day
 from tests.core.programme_texts import HEAD, LADDER, mistake, mistakes, programme
 
-MOONLIGHT = Path(__file__).parents[2] / "docs" / "examples" / "moonlight.toml"
+DOCS = Path(__file__).parents[2] / "docs"
+MOONLIGHT = DOCS / "examples" / "moonlight.toml"
+REFERENCE = (DOCS / "programme.md").read_text(encoding="utf-8")
 
 
 def test_the_example_of_the_documentation_reads_clean() -> None:
@@ -61,6 +64,37 @@ def test_the_example_of_the_documentation_reads_clean() -> None:
         minimum=Points(1000), step=Points(100), minor_per_point=MinorUnits(1), offline_points=Points(3000)
     )
     assert (read.expiry_after_periods, read.combine, read.period_months) == (2, "best", 6)
+
+
+def test_the_examples_of_the_reference_are_one_programme_that_reads_clean() -> None:
+    read = read_programme("\n".join(re.findall(r"```toml\n(.*?)```", REFERENCE, re.DOTALL)))
+    assert [rule.id for rule in (*read.earns, *read.weights, *read.bonuses, *read.caps)] == [
+        "tea",
+        "visit",
+        "rainy-mornings",
+        "tenth-visit",
+        "a-day",
+    ]
+    assert [tier.code for tier in read.ladder] == ["GUEST", "REGULAR"]
+
+
+def test_the_reference_explains_every_key_that_may_be_written() -> None:
+    tables = ["names", "period", "combine", "tier_policy", "redeem", "expiry"]
+    lists = ["earn", "weight", "bonus", "cap", "tier"]
+    text = "zzz = 1\n" + "".join(f"[{table}]\nzzz = 1\n" for table in tables)
+    text += "".join(f"[[{table}]]\nzzz = 1\nbenefits = [{{ zzz = 1 }}]\n" for table in lists)
+    with pytest.raises(ProgrammeErrors) as caught:
+        read_programme(text)
+    known = [
+        key
+        for sentence in caught.value.mistakes
+        if "zzz is an unknown key" in sentence
+        for key in re.split(", | or ", sentence.split(": expected ")[1])
+    ]
+    assert len(known) > 60
+    prose = re.sub(r"```.*?```", "", REFERENCE, flags=re.DOTALL)
+    written = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]+`", prose))))
+    assert not set(known) - written
 
 
 def test_a_file_of_the_required_keys_alone_has_the_documented_defaults() -> None:
