@@ -209,5 +209,61 @@ def verify(ctx: click.Context, as_json: bool) -> None:
         sys.exit(REFUSED)
 
 
+@main.group(name="quarantine", invoke_without_command=True)
+@_with_config
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
+    """Show what was set aside and why; `retry` hands it in again, `discard` gives it up."""
+    from edge_agent.store import quarantine
+    from edge_agent.store.database import connect
+
+    if ctx.invoked_subcommand is not None:
+        return
+    conn = connect(_config(ctx).database, read_only=True)
+    rows = quarantine.open_rows(conn)
+    conn.close()
+    if as_json:
+        _echo_json(
+            [{**msgspec.structs.asdict(row), "raw": row.raw.decode("utf-8", "replace")} for row in rows]
+        )
+        return
+    for row in rows:
+        click.echo(f"{row.quarantine_id}  {row.source} {row.place}: {row.sentence} ({row.code})")
+        click.echo(f"    {row.raw[:200].decode('utf-8', 'replace')}")
+    if not rows:
+        click.echo("nothing is set aside")
+
+
+@quarantine_desk.command()
+@click.argument("quarantine_id", type=int, required=False)
+@click.pass_context
+def retry(ctx: click.Context, quarantine_id: int | None) -> None:
+    """Hand in again one input that was set aside, or all of them."""
+    from edge_agent.mending import retry as again
+
+    refused = False
+    for number, became in again(_config(ctx), MachineClock(), quarantine_id):
+        if became.outcome is None:
+            refused = True
+            click.echo(f"{number}  refused again: {became.sentence} ({became.code})")
+        else:
+            click.echo(f"{number}  {became.became} as {became.outcome.event}")
+    if refused:
+        sys.exit(REFUSED)
+
+
+@quarantine_desk.command()
+@click.argument("quarantine_id", type=int)
+@click.option("--reason", required=True, help="Why it is given up; this is kept.")
+@click.pass_context
+def discard(ctx: click.Context, quarantine_id: int, reason: str) -> None:
+    """Give up one input that was set aside."""
+    from edge_agent.mending import discard as give_up
+
+    give_up(_config(ctx), quarantine_id, reason)
+    click.echo(f"{quarantine_id}  discarded")
+
+
 if __name__ == "__main__":
     main()

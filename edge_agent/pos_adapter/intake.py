@@ -11,7 +11,7 @@ import msgspec
 from edge_agent.config import EdgeConfig
 from edge_agent.pos_adapter.receipt import Expectations, understand
 from edge_agent.pos_adapter.rows import Row
-from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
+from edge_agent.recorder import Books, Intake, Outcome, Recorder, intake_of
 from edge_agent.store import quarantine
 from edge_agent.store.database import Connection, savepoint
 from edge_agent.store.quarantine import Refused
@@ -61,31 +61,34 @@ def take(
     Raises:
         StoreError: when the store or the quarantine can take no more; nothing of the chunk was kept.
     """
-    books = recorder.books(conn)
     mending = quarantine.has_open(conn, source)
-    result = []
-    for ready in chunk:
-        refusal = ready.refusal
-        if ready.intake is not None:
-            head = books.head
-            try:
-                with savepoint(conn):
-                    outcome = recorder.record(conn, books, ready.intake)
-            except BadInput as error:
-                books.head = head
-                refusal = error
-            else:
-                if mending:
-                    quarantine.settle_place(conn, source, ready.row.place)
-                became: Literal["repeated", "recorded"] = "repeated" if outcome.repeated else "recorded"
-                result.append(Became(place=ready.row.place, became=became, outcome=outcome))
-                continue
-        if refusal is not None:
+    result = record(conn, recorder, chunk)
+    for ready, became in zip(chunk, result, strict=True):
+        if became.became == "refused":
+            refusal = BadInput(became.sentence, code=became.code)
             set_aside(conn, config, ready.row, refusal, source=source, adapter=adapter, now_ms=now_ms)
-            result.append(
-                Became(place=ready.row.place, became="refused", code=refusal.code, sentence=str(refusal))
-            )
+        elif mending:
+            quarantine.settle_place(conn, source, ready.row.place)
     return result
+
+
+def record(conn: Connection, recorder: Recorder, chunk: Sequence[Understood]) -> list[Became]:
+    """Record a chunk, a savepoint a row, and say what became of each. Sets nothing aside."""
+    books = recorder.books(conn)
+    return [_record(conn, recorder, books, ready) for ready in chunk]
+
+
+def _record(conn: Connection, recorder: Recorder, books: Books, ready: Understood) -> Became:
+    place, head, refusal = ready.row.place, books.head, ready.refusal
+    if ready.intake is not None:
+        try:
+            with savepoint(conn):
+                outcome = recorder.record(conn, books, ready.intake)
+            return Became(place=place, became="repeated" if outcome.repeated else "recorded", outcome=outcome)
+        except BadInput as error:
+            books.head, refusal = head, error
+    code, sentence = (refusal.code, str(refusal)) if refusal else ("bad_input", "")
+    return Became(place=place, became="refused", code=code, sentence=sentence)
 
 
 def set_aside(
