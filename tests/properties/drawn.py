@@ -1,0 +1,332 @@
+"""What Hypothesis draws for the laws of the core: programmes, member-days, receipts, records.
+
+Amounts are small and categories, stores and tenders few, so that rules meet often.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final, TypeVar
+
+import hypothesis.strategies as st
+import msgspec
+
+from loyalty_core.calendar import Place, weekday_of
+from loyalty_core.events import (
+    AT_MAX,
+    AT_MIN,
+    Booted,
+    ClockStepped,
+    Event,
+    EventId,
+    Fact,
+    Line,
+    MemberPresented,
+    PurchaseRecorded,
+    PurchaseVoided,
+    ReceiptKey,
+    ReturnRecorded,
+    Tender,
+    VisitRecorded,
+    VisitVoided,
+)
+from loyalty_core.journal import Claim, Record
+from loyalty_core.programme import (
+    Affects,
+    Bonus,
+    Cap,
+    Combine,
+    Earn,
+    Kind,
+    Programme,
+    Rule,
+    Slot,
+    Weight,
+    When,
+)
+from loyalty_core.receipts import Item, Resolved, Takeback
+from loyalty_core.units import MINOR_MAX, Day, EpochMs, MinorUnits, Minute, Points, Seq
+from tests.core.made import FIVE, LADDER, SEOUL, at, day
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Rule)
+
+TODAY: Final = day("2026-11-24")
+OPENING: Final = at("2026-11-24 05:00")
+_KINDS: Final[list[Kind]] = ["visit", "purchase"]
+_AFFECTS: Final[list[Affects]] = [None, None, "redeemable", "qualifying"]
+_COMBINES: Final[list[Combine]] = ["best", "product", "sum"]
+
+categories = st.sampled_from(["", "golf", "food"])
+tender_types = st.sampled_from(["card", "cash", "points", "gift_card", "voucher"])
+stores = st.sampled_from(["S1", "S2"])
+affects = st.sampled_from(_AFFECTS)
+factors = st.sampled_from(["0", "0.5", "0.75", "1", "1.1", "1.5", "2", "3.25"]).map(Fraction)
+raising_factors = st.sampled_from(["1", "1.1", "1.5", "2", "3.25"]).map(Fraction)
+points = st.sampled_from([0, 1, 3, 10]).map(Points)
+limits = st.sampled_from([None, None, 1, 2])
+nets = st.one_of(st.integers(-500, 9_000), st.sampled_from([0, 899, 900, 999, 1_000, 2_500]))
+
+
+def maybe(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
+    """Draw None as often as not."""
+    return st.one_of(st.none(), strategy)
+
+
+_ANY_CONDITIONS: Final[list[dict[str, object]]] = [
+    {},
+    {"on": frozenset({"visit"})},
+    {"on": frozenset({"purchase"})},
+    {"stores": frozenset({"S1"})},
+    {"exclude_tenders": frozenset({"cash", "voucher"})},
+    {"weekdays": frozenset({weekday_of(TODAY)})},
+    {"weekdays": frozenset(range(7)) - {weekday_of(TODAY)}},
+    {"slot": Slot(Minute(9 * 60), Minute(17 * 60))},
+    {"slot": Slot(Minute(22 * 60), Minute(2 * 60))},
+    {"slot": Slot(Minute(17 * 60), Minute(0))},
+    {"from_day": TODAY},
+    {"from_day": Day(TODAY + 1)},
+    {"until_day": TODAY},
+    {"until_day": Day(TODAY - 1)},
+    {"tiers": frozenset({"GOLD"})},
+]
+_LINE_CONDITIONS: Final[list[dict[str, object]]] = [
+    {"categories": frozenset({"golf"})},
+    {"categories": frozenset({"golf", "food"})},
+    {"categories": frozenset({""})},
+    {"exclude_categories": frozenset({"golf"})},
+    {"exclude_categories": frozenset({"food", ""})},
+]
+_MONEY_CONDITIONS: Final[list[dict[str, object]]] = [{"minimum": amount} for amount in (1, 900, 2_500)]
+
+
+def whens(*, lines: bool = True, minimum: bool = True) -> st.SearchStrategy[When]:
+    """Draw up to three conditions; such as look at lines or ask for a minimum only where wanted."""
+    choices = _ANY_CONDITIONS + _LINE_CONDITIONS * (2 * lines) + _MONEY_CONDITIONS * (2 * minimum)
+
+    def combined(drawn: list[dict[str, object]]) -> When:
+        conditions: dict[str, object] = {}
+        for condition in drawn:
+            conditions |= condition
+        return msgspec.structs.replace(When(), **conditions)
+
+    return st.lists(st.sampled_from(choices), max_size=3).map(combined)
+
+
+def earns(when: st.SearchStrategy[When], limit: st.SearchStrategy[int | None]) -> st.SearchStrategy[Earn]:
+    """Draw an earning rule."""
+    pers = st.sampled_from([None, MinorUnits(1), MinorUnits(7), MinorUnits(100), MinorUnits(1_000)])
+    return st.builds(
+        Earn, id=st.just("earn"), when=when, affects=affects, points=points, per=pers, limit_per_day=limit
+    )
+
+
+def weights(when: st.SearchStrategy[When], times: st.SearchStrategy[Fraction]) -> st.SearchStrategy[Weight]:
+    """Draw a multiplier."""
+    return st.builds(Weight, id=st.just("weight"), when=when, affects=affects, times=times)
+
+
+bonuses: Final = st.one_of(
+    st.builds(Bonus, id=st.just("bonus"), when=whens(), affects=affects, points=points),
+    st.builds(
+        Bonus,
+        id=st.just("bonus"),
+        when=whens(),
+        affects=affects,
+        points=points,
+        per=st.just("day"),
+        nth=st.sampled_from([None, 1, 2, 3]),
+    ),
+)
+caps: Final = st.builds(
+    Cap,
+    id=st.just("cap"),
+    when=whens(lines=False, minimum=False),
+    affects=affects,
+    points=st.sampled_from([0, 5, 20, 100]).map(Points),
+    per=st.sampled_from(["event", "day"]),
+)
+
+
+def rules(of: st.SearchStrategy[R], count: int) -> st.SearchStrategy[tuple[R, ...]]:
+    """Draw up to `count` rules of a kind, each with an id of its own."""
+    return st.lists(of, max_size=count).map(
+        lambda drawn: tuple(
+            msgspec.structs.replace(rule, id=f"{rule.id}-{number}") for number, rule in enumerate(drawn)
+        )
+    )
+
+
+@st.composite
+def programmes(draw: st.DrawFn) -> Programme:
+    """Draw any rules that the day fold knows."""
+    return _programme(
+        combine=draw(st.sampled_from(_COMBINES)),
+        earns=draw(rules(earns(whens(), limits), 2)),
+        weights=draw(rules(weights(whens(), factors), 3)),
+        bonuses=draw(rules(bonuses, 2)),
+        caps=draw(rules(caps, 2)),
+    )
+
+
+@st.composite
+def generous_programmes(draw: st.DrawFn, *, negative_lines: bool) -> Programme:
+    """Draw rules under which spending more never earns less: see the law for the precondition."""
+    free = earns(whens(), st.none())
+    limited = earns(whens(lines=False, minimum=False), limits)
+    any_factor = weights(whens(minimum=False), factors)
+    raising = weights(whens(lines=not negative_lines), raising_factors)
+    return _programme(
+        combine=draw(st.sampled_from(_COMBINES)),
+        earns=draw(rules(st.one_of(free, limited), 2)),
+        weights=draw(rules(st.one_of(any_factor, raising), 3)),
+        bonuses=draw(rules(bonuses, 2)),
+    )
+
+
+def _programme(
+    *,
+    combine: Combine,
+    earns: tuple[Earn, ...],
+    weights: tuple[Weight, ...],
+    bonuses: tuple[Bonus, ...],
+    caps: tuple[Cap, ...] = (),
+) -> Programme:
+    return Programme(
+        programme_id="drawn",
+        version=1,
+        effective_from=Day(0),
+        currency="KRW",
+        timezone="Asia/Seoul",
+        place=Place(SEOUL, FIVE),
+        combine=combine,
+        earns=earns,
+        weights=weights,
+        bonuses=bonuses,
+        caps=caps,
+        ladder=LADDER,
+    )
+
+
+@st.composite
+def items(draw: st.DrawFn, seq: int, net: st.SearchStrategy[int] = nets) -> Item:
+    """Draw a visit or a purchase of today; `seq` makes it one of its own."""
+    minutes = draw(st.integers(0, 1439))
+    kind = draw(st.sampled_from(_KINDS))
+    money = draw(st.lists(st.tuples(categories, net), min_size=1, max_size=4)) if kind == "purchase" else []
+    paid = draw(st.lists(st.tuples(tender_types, st.integers(-300, 3_000)), max_size=2))
+    return Item(
+        EventId(draw(st.sampled_from(["T1", "T2"])), 1, 0, Seq(seq)),
+        EpochMs(OPENING + minutes * 60_000),
+        kind,
+        draw(stores),
+        Minute((FIVE + minutes) % 1440),
+        tuple(money),
+        tuple(paid) if kind == "purchase" else (),
+    )
+
+
+@st.composite
+def item_lists(draw: st.DrawFn, net: st.SearchStrategy[int] = nets, *, at_least: int = 0) -> list[Item]:
+    """Draw up to four items of today."""
+    return [draw(items(number, net)) for number in range(draw(st.integers(at_least, 4)))]
+
+
+@st.composite
+def member_days(draw: st.DrawFn) -> list[Resolved]:
+    """Draw a day of up to five items, some taken back in part or whole, today or later."""
+    resolved = []
+    for number in range(draw(st.integers(0, 5))):
+        item = draw(items(number))
+        backs = []
+        left: Item | None = item
+        for again in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2]))):
+            if left is None:
+                break
+            left = _part_of(draw, left)
+            later = draw(st.integers(-60, 3_000))
+            backs.append(
+                Takeback(
+                    EventId("T1", 1, 0, Seq(100 + 10 * number + again)),
+                    EpochMs(item.occurred_at_ms + (later + again * 3_001) * 60_000),
+                    Day(TODAY + max(0, later) // 1440),
+                    left,
+                )
+            )
+        resolved.append(Resolved(TODAY, item, tuple(backs)))
+    return resolved
+
+
+def _part_of(draw: st.DrawFn, item: Item) -> Item | None:
+    keep = draw(st.integers(0, len(item.money)))
+    if not keep or draw(st.booleans()):
+        return None
+    return Item(
+        item.id, item.occurred_at_ms, item.kind, item.store_id, item.minute, item.money[:keep], item.tenders
+    )
+
+
+@st.composite
+def receipt_facts(draw: st.DrawFn, *, till: str = "T1", kind: Kind | None = None) -> list[Fact]:
+    """Draw facts of one receipt key: copies that agree or not, voids right and wrong, returns."""
+    key = ReceiptKey("S1", till, TODAY, "0001")
+    visits = (kind or draw(st.sampled_from(_KINDS))) == "visit"
+    facts = []
+    for seq in range(1, draw(st.integers(1, 6)) + 1):
+        place = EventId(draw(st.sampled_from(["T1", "T2"])), 1, draw(st.sampled_from([0, 0, 1])), Seq(seq))
+        when = OPENING + draw(st.integers(0, 3)) * 60_000
+        member = draw(st.sampled_from([None, "id:m1", "id:m1", "id:m2"]))
+        net = draw(st.sampled_from([5_000, 5_000, 9_000]))
+        original: Event = (
+            VisitRecorded(member, when, TODAY, "till", key)
+            if visits
+            else PurchaseRecorded(member, when, TODAY, key, net, 0, (), ())
+        )
+        other: list[Event] = [
+            original,
+            PurchaseVoided(member, when, TODAY, key, key),
+            VisitVoided(member, when, TODAY, 1, draw(st.integers(1, 6)), key),
+            ReturnRecorded(member, when, TODAY, key, key, 100, 0, (), ()),
+        ]
+        facts.append(Fact(place, draw(st.sampled_from([original, original, *other]))))
+    return facts
+
+
+_text = st.text(max_size=64)
+_name = st.text(min_size=1, max_size=32)
+_count = st.integers(0, 2**53)
+_money = st.integers(-MINOR_MAX, MINOR_MAX)
+_common = {
+    "member": st.one_of(st.none(), st.text(min_size=3, max_size=80)),
+    "occurred_at_ms": st.integers(AT_MIN, AT_MAX),
+    "business_day": st.integers(10_957, 47_482),
+}
+_key = st.builds(ReceiptKey, _name, _name, st.integers(10_957, 47_482), st.text(min_size=1, max_size=64))
+_sale = {
+    "net_minor": _money,
+    "tax_minor": _money,
+    "lines": st.lists(
+        st.builds(Line, _count, _text, _text, st.integers(-(10**12), 10**12), _money), max_size=3
+    ).map(tuple),
+    "tenders": st.lists(st.builds(Tender, st.text(min_size=1, max_size=64), _money), max_size=2).map(tuple),
+}
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(VisitRecorded, **_common, channel=st.sampled_from(["till", "check-in"]), receipt=maybe(_key)),
+    st.builds(VisitVoided, **_common, epoch=_count, seq=_count, receipt=maybe(_key)),
+    st.builds(MemberPresented, **_common),
+    st.builds(PurchaseRecorded, **_common, receipt=_key, **_sale),
+    st.builds(ReturnRecorded, **_common, receipt=_key, original=maybe(_key), **_sale),
+    st.builds(PurchaseVoided, **_common, receipt=_key, original=_key),
+    st.builds(Booted, **_common, boot_id=_text, software=_text),
+    st.builds(ClockStepped, **_common, step_ms=st.integers(-(2**53), 2**53)),
+)
+records = st.builds(
+    Record,
+    event=events,
+    adapter=_text,
+    natural_key=maybe(_text),
+    monotonic_ms=_count,
+    claim=maybe(
+        st.builds(Claim, _count, _text, st.integers(-(2**63), 2**64 - 1), st.integers(-(2**63), 2**63))
+    ),
+)
