@@ -1,4 +1,4 @@
-"""`make bench`: every figure beside its floor. `--events 20000` for a quick look, `--json FILE` to keep it."""
+"""`make bench`: every figure beside its floor. `--events 20000` for a look, `--json FILE` to keep it."""
 
 from __future__ import annotations
 
