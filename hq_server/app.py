@@ -18,6 +18,8 @@ from typing import Final
 from aiohttp import web
 
 from hq_server import till_api
+from hq_server.api import house as house_api
+from hq_server.api import members as members_api
 from hq_server.background import run_chores
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
@@ -43,7 +45,8 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
     )
     app[PLACES] = asyncio.Semaphore(config.limits.exchanges_at_once_max)
     app.cleanup_ctx.extend([database_context, chores_context])
-    app.add_routes(till_api.routes)
+    for routes in (till_api.routes, members_api.routes, house_api.routes):
+        app.add_routes(routes)
     return app
 
 

@@ -43,7 +43,7 @@ def terminals(tx: Transaction) -> list[TerminalView]:
                 fingerprint="-".join(key_id.hex()[start : start + 4] for start in range(0, 16, 4)),
                 epoch=epoch,
                 seq=head[0] if head else 0,
-                seen_at=datetime.fromtimestamp(seen // 1000, UTC).isoformat().replace("+00:00", "Z"),
+                seen_at=at_text(seen),
                 software=software,
                 waiting=waiting,
                 quarantined=quarantined,
@@ -51,3 +51,8 @@ def terminals(tx: Transaction) -> list[TerminalView]:
             )
         )
     return found
+
+
+def at_text(at_ms: int) -> str:
+    """Return an instant as people and JSON read it: UTC, to the second."""
+    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")

@@ -76,7 +76,7 @@ class _Standing(msgspec.Struct, frozen=True):
 
 def spread(tx: Transaction, terminal: Terminal, runs: Sequence[Kept], now_ms: EpochMs) -> Spread:
     """Write events and facts of kept runs, fold every receipt they touch, and say what changed."""
-    arrived = _Arrived(tx, terminal)
+    arrived = Arrivals(tx, terminal)
     for run in runs:
         for seq, (record, says) in enumerate(zip(run.records, run.says, strict=True), start=run.first_seq):
             arrived.take(EventId(terminal.terminal_id, run.epoch, BRANCH, Seq(seq)), record, says)
@@ -89,7 +89,7 @@ def spread(tx: Transaction, terminal: Terminal, runs: Sequence[Kept], now_ms: Ep
     return result
 
 
-class _Arrived:
+class Arrivals:
     """Rows to write for the events taken so far, and their facts by store and receipt key."""
 
     def __init__(self, tx: Transaction, terminal: Terminal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -44,11 +45,13 @@ _RETRY_AFTER_S: Final = "2"
 PROBLEM_TYPE: Final = "application/problem+json"
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """A problem document."""
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A problem document: `code` is stable, `detail` is for people."""
 
+    type: str = "about:blank"
     title: str
     status: int
+    detail: str
     code: str
 
 
@@ -72,21 +75,22 @@ async def problems(
             return problem(*_OF_STATUS[error.status])
         if error.status < 400:
             raise
-        return _render(Problem(error.reason, error.status, "http_error"))
+        return _render(error.status, "http_error", error.reason)
     except Exception:
         LOG.exception("a request failed")
-        return _render(Problem("the server failed on this request and has logged why", 500, "server_failed"))
+        return _render(500, "server_failed", "the server failed on this request and has logged why")
 
 
 def problem(code: str, sentence: str) -> web.Response:
     """Return the problem document of a code."""
-    return _render(Problem(sentence, _STATUS.get(code, 400), code))
+    return _render(_STATUS.get(code, 400), code, sentence)
 
 
-def _render(found: Problem) -> web.Response:
-    response = web.Response(body=msgspec.json.encode(found), status=found.status, content_type=PROBLEM_TYPE)
-    if found.status == 401:
+def _render(status: int, code: str, sentence: str) -> web.Response:
+    found = Problem(title=HTTPStatus(status).phrase, status=status, detail=sentence, code=code)
+    response = web.Response(body=msgspec.json.encode(found), status=status, content_type=PROBLEM_TYPE)
+    if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if found.status == 503:
+    if status == 503:
         response.headers["Retry-After"] = _RETRY_AFTER_S
     return response

@@ -9,8 +9,9 @@ from typing import Final
 
 import click
 
-from hq_server.cli.shell import Shell, command, group, now_ms, table, time_text
+from hq_server.cli.shell import Shell, command, group, now_ms, table
 from hq_server.config import TEMPLATE, HqConfig
+from hq_server.fleet_view import at_text
 from hq_server.keys import make_key
 from hq_server.setup import found_house
 from hq_server.store.connection import writing
@@ -90,7 +91,7 @@ def token_list(shell: Shell) -> None:
     with shell.reading() as tx:
         rows = tx.all("house.tokens")
     found = [
-        {"account": name, "made_at": time_text(made), "revoked_at": None if gone is None else time_text(gone)}
+        {"account": name, "made_at": at_text(made), "revoked_at": None if gone is None else at_text(gone)}
         for name, made, gone in rows
     ]
     shell.show(

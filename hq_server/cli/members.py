@@ -1,3 +1,159 @@
-"""Placeholder."""
+"""`member import | show`."""
 
-COMMANDS = ()
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from hq_server.account_view import Movement, Standing, entry_view, history, standing
+from hq_server.cli.progress import progress
+from hq_server.cli.shell import Shell, command, group, now_ms
+from hq_server.hashes import try_hashes
+from hq_server.house import House, load_house
+from hq_server.members import ROWS_AT_ONCE, Imported, Member, find_member, import_rows, look_ups_of
+from hq_server.members_csv import BadRow, NewMember, read_members
+from hq_server.store.connection import reading, writing
+from loyalty_core.calendar import date_of
+from loyalty_core.errors import BadInput
+from loyalty_core.explain import Language, sentence
+from loyalty_core.lookups import candidates
+from loyalty_core.programme import Programme
+
+
+@group("member")
+def member_group() -> None:
+    """The members, and why they have the points they have."""
+
+
+@command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--encoding", default="utf-8-sig", show_default=True, help="Of the file, such as cp949.")
+def import_command(shell: Shell, file: Path, encoding: str) -> None:
+    """Take in members from a CSV file; importing it again is harmless.
+
+    Columns by name: member_id, lookups (separated by ";"), name, phone, joined_on, home_store, birthday.
+    """
+    result = Imported()
+    with _text(file, encoding) as lines, shell.database() as connection:
+        with progress("members", shown=not shell.as_json) as advance:
+            for chunk, refused in _chunks(read_members(lines, shell.config.phone_region)):
+                with writing(connection) as tx:
+                    result = result.plus(import_rows(tx, chunk, now_ms())).plus(Imported(refused=refused))
+                advance(len(chunk) + len(refused))
+        with writing(connection) as tx:
+            found = try_hashes(tx, now_ms())
+        result = result.plus(Imported(attached=found))
+    shell.show(result, _imported_lines(result))
+    if result.refused:
+        raise BadInput(
+            f"{len(result.refused)} rows were refused, the others are in: mend them and import again",
+            code="rows_refused",
+        )
+
+
+@command("show")
+@click.argument("look_up")
+@click.option("--explain", is_flag=True, help="The whole history, with the reason of every point.")
+@click.option("--language", type=click.Choice(["ko", "en"]), help="Of the sentences.")
+def show(shell: Shell, look_up: str, explain: bool, language: Language | None) -> None:
+    """Show where a member stands, by member id, card or phone."""
+    language = language or shell.config.language
+    with shell.database() as connection, reading(connection) as tx:
+        house = load_house(tx)
+        member = find_member(tx, house, candidates(look_up, shell.config.phone_region))
+        if member is None:
+            raise BadInput("no member has this id, card or phone", code="member_not_found")
+        now = standing(tx, house, member.member_id, now_ms())
+        look_ups = look_ups_of(tx, house, member.member_id)
+        movements = history(tx, house, member.member_id) if explain else []
+    value = msgspec.to_builtins(now) | {
+        "name": member.name,
+        "home_store": member.home_store,
+        "look_ups": look_ups,
+    }
+    if explain:
+        value["history"] = [_explained(house, one, language) for one in movements]
+    lines = [*_standing_lines(member, now), *(_history_lines(house, movements, language) if explain else [])]
+    shell.show(value, lines)
+
+
+for _command in (import_command, show):
+    member_group.add_command(_command)
+COMMANDS: Final = (member_group,)
+
+
+@contextmanager
+def _text(file: Path, encoding: str) -> Iterator[io.TextIOWrapper]:
+    try:
+        with file.open(encoding=encoding, newline="") as lines:
+            yield lines
+    except LookupError:
+        raise BadInput(f'encoding "{encoding}" is not known: try cp949', code="encoding_unknown") from None
+    except UnicodeDecodeError:
+        raise BadInput(
+            f"{file} is not {encoding} from some row on: give --encoding cp949, or what it was saved as",
+            code="encoding_wrong",
+        ) from None
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
+
+
+def _chunks(
+    rows: Iterable[tuple[int, NewMember | BadRow]],
+) -> Iterator[tuple[list[tuple[int, NewMember]], tuple[BadRow, ...]]]:
+    good: list[tuple[int, NewMember]] = []
+    bad: list[BadRow] = []
+    for line, row in rows:
+        if isinstance(row, BadRow):
+            bad.append(row)
+        else:
+            good.append((line, row))
+        if len(good) + len(bad) == ROWS_AT_ONCE:
+            yield good, tuple(bad)
+            good, bad = [], []
+    yield good, tuple(bad)
+
+
+def _imported_lines(result: Imported) -> Iterator[str]:
+    for bad in result.refused:
+        yield f"line {bad.line} ({bad.code}): {bad.sentence}"
+    yield f"members: {result.added} added, {result.updated} updated, {result.unchanged} unchanged"
+    yield f"rows refused: {len(result.refused)}; waiting cards or phones attached: {result.attached}"
+
+
+def _standing_lines(member: Member, now: Standing) -> Iterator[str]:
+    yield f"{member.member_id} {member.name}".rstrip()
+    yield f"tier {now.tier}, balance {now.balance}"
+    for total in now.periods:
+        yield f"{total.id} ({total.state}): {total.qualifying} qualifying points, now worth {total.tier}"
+    if now.next is not None:
+        yield f"{now.next.missing} more to {now.next.tier} until {now.next.until}"
+
+
+def _explained(house: House, movement: Movement, language: Language) -> dict[str, object]:
+    programme = _programme(house, movement)
+    value: dict[str, object] = msgspec.to_builtins(entry_view(movement))
+    return value | {"sentences": [sentence(step, programme, language) for step in movement.entry.steps]}
+
+
+def _history_lines(house: House, movements: list[Movement], language: Language) -> Iterator[str]:
+    for one in movements:
+        entry = one.entry
+        points = f"{entry.redeemable:+}"
+        if entry.qualifying != entry.redeemable:
+            points += f" (qualifying {entry.qualifying:+})"
+        corrects = f" of {entry.corrects}" if entry.corrects else ""
+        yield f"{date_of(entry.business_day)}  {points}  {entry.kind}{corrects}  {entry.event}"
+        for step in entry.steps:
+            yield f"    {sentence(step, _programme(house, one), language)}"
+
+
+def _programme(house: House, movement: Movement) -> Programme | None:
+    wanted = movement.entry.programme_version
+    return next((each for each in house.programmes if each.version == wanted), None)

@@ -7,7 +7,8 @@ from typing import Final
 
 import click
 
-from hq_server.cli.shell import Shell, command, group, now_ms, table, time_text
+from hq_server.cli.shell import Shell, command, group, now_ms, table
+from hq_server.fleet_view import at_text
 from hq_server.house import House, load_house
 from hq_server.keys import read_key
 from hq_server.programmes import Moves, check_next, preview, publish
@@ -79,7 +80,7 @@ def list_command(shell: Shell) -> None:
             "programme": programme_id,
             "version": version,
             "effective_from": date_of(Day(day)).isoformat(),
-            "published_at": time_text(published),
+            "published_at": at_text(published),
         }
         for version, programme_id, day, published, _ in rows
     ]

@@ -9,7 +9,6 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -105,11 +104,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[st
 def now_ms() -> EpochMs:
     """Return the wall clock."""
     return EpochMs(time.time_ns() // 1_000_000)
-
-
-def time_text(at_ms: int) -> str:
-    """Return an instant as people and JSON read it: UTC, to the second."""
-    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _config_option() -> click.Option:

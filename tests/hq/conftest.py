@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -207,5 +207,5 @@ class Tills:
 
 
 @pytest.fixture
-def tills(hq: Hq, client: Client) -> Iterator[Tills]:
-    yield Tills(hq, client)
+def tills(hq: Hq, client: Client) -> Tills:
+    return Tills(hq, client)

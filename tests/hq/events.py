@@ -25,7 +25,9 @@ def purchase(
     return PurchaseRecorded(member, at, day, key(number, store=store, day=day), net, 0, (), ())
 
 
-def void(number: str = "1", *, of_store: str = "S012", store: str = "S012", at: int = NOW_MS) -> PurchaseVoided:
+def void(
+    number: str = "1", *, of_store: str = "S012", store: str = "S012", at: int = NOW_MS
+) -> PurchaseVoided:
     return PurchaseVoided(None, at, DAY, key(f"void-{number}", store=store), key(number, store=of_store))
 
 

@@ -63,3 +63,13 @@ WHERE bucket = :bucket AND look_up >= 'phone:' AND look_up < 'phone;' ORDER BY l
 
 -- name: member_count()^
 SELECT count(*) FROM members;
+
+-- name: totals_by_points(period_id)
+-- How many members stand at each total of a period.
+SELECT qualifying, count(*) FROM totals WHERE period_id = :period_id GROUP BY qualifying ORDER BY qualifying;
+
+-- name: members_between(period_id, low, high, count)
+-- Members whose total of a period lies in a range, the nearest to its upper end first.
+SELECT member_id, qualifying FROM totals
+WHERE period_id = :period_id AND qualifying BETWEEN :low AND :high
+ORDER BY qualifying DESC, member_id LIMIT :count;

@@ -39,14 +39,26 @@ VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :code, :member, :busines
 SELECT receipt_key FROM events
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
 
--- name: events(store_id, terminal_id, epoch, branch)
-SELECT seq, code, member, business_day, occurred_at_ms, receipt_key, state FROM events
-WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
-ORDER BY seq;
-
--- name: last_occurred(store_id, terminal_id)^
--- The newest business day that a terminal has reported anything of.
-SELECT max(business_day) FROM events WHERE store_id = :store_id AND terminal_id = :terminal_id;
+-- name: last_day(store_id, terminal_id)^
+-- The business day of the last event that a terminal has reported.
+SELECT business_day FROM events
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND business_day IS NOT NULL
+ORDER BY epoch DESC, branch DESC, seq DESC LIMIT 1;
 
 -- name: store_has_events(store_id)^
 SELECT 1 FROM events WHERE store_id = :store_id LIMIT 1;
+
+-- name: journals()
+-- Every journal of every terminal and how far it is kept.
+SELECT store_id, terminal_id, epoch, branch, seq, hash FROM heads ORDER BY store_id, terminal_id, epoch, branch;
+
+-- name: event_counts()
+-- How many events each journal has.
+SELECT store_id, terminal_id, epoch, branch, count(*) FROM events
+GROUP BY store_id, terminal_id, epoch, branch;
+
+-- name: events_between(store_id, terminal_id, epoch, branch, first_seq, last_seq)
+SELECT seq, code, member, business_day, occurred_at_ms, receipt_key, state FROM events
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
+  AND seq BETWEEN :first_seq AND :last_seq
+ORDER BY seq;

@@ -30,11 +30,9 @@ WHERE store_id = :store_id ORDER BY receipt_key;
 -- name: receipts_of_store(store_id)
 SELECT receipt_key, version, owner, resolved FROM receipts WHERE store_id = :store_id ORDER BY receipt_key;
 
--- name: fact(store_id, receipt_key, terminal_id, epoch, branch, seq)^
-SELECT record FROM receipt_facts
-WHERE store_id = :store_id AND receipt_key = :receipt_key AND terminal_id = :terminal_id
-  AND epoch = :epoch AND branch = :branch AND seq = :seq;
+-- name: receipt_stores()
+-- Every store that a fact or a receipt was ever filed under.
+SELECT store_id FROM receipt_facts UNION SELECT store_id FROM receipts ORDER BY store_id;
 
--- name: fact_stores()
--- Every store that a fact was ever filed under.
-SELECT DISTINCT store_id FROM receipt_facts ORDER BY store_id;
+-- name: fact_count()^
+SELECT count(*) FROM receipt_facts;

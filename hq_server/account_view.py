@@ -1,0 +1,197 @@
+"""A member's account as staff and other systems read it: where they stand, and every movement with why.
+
+Reads only; what is shown is what the ledger holds, except events that earned nothing, which are derived again
+for their reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, Literal
+
+import msgspec
+
+from hq_server.house import House, tier_in_force
+from hq_server.posting import derive, posted_entry
+from hq_server.references import bucket_of
+from hq_server.spread import RESOLVED
+from hq_server.store.connection import Transaction
+from loyalty_core.calendar import Period, date_of, period_named, period_of
+from loyalty_core.entries import PointEntry, Step
+from loyalty_core.events import EventId
+from loyalty_core.tiers import gap, tier_earned
+from loyalty_core.units import EpochMs
+
+_STEPS: Final = msgspec.json.Decoder(tuple[Step, ...])
+ENTRIES_MAX: Final = 1000
+
+
+class PeriodTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """Qualifying points of one period, and the tier that they would give."""
+
+    id: str
+    qualifying: int
+    state: Literal["open"]
+    tier: str
+
+
+class Next(msgspec.Struct, frozen=True, kw_only=True):
+    """The way to the next tier in the period now open."""
+
+    tier: str
+    missing: int
+    until: str
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a member stands. `tier_until` is None for a tier that does not lapse."""
+
+    member_id: str
+    tier: str
+    tier_until: str | None
+    balance: int
+    periods: tuple[PeriodTotal, ...]
+    next: Next | None
+
+
+class EventName(msgspec.Struct, frozen=True, kw_only=True):
+    """An event by its place in a terminal's journal."""
+
+    terminal: str
+    epoch: int
+    branch: int
+    seq: int
+
+
+class StepView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One reason, in data. `affects` is absent where both kinds of points went alike."""
+
+    rule: str
+    kind: str
+    saw: str
+    before: int
+    after: int
+    affects: str | None = None
+
+
+class EntryView(msgspec.Struct, frozen=True, kw_only=True):
+    """One movement. `number` counts the member's entries in the order of posting; 0 where nothing moved."""
+
+    number: int
+    event: EventName
+    business_date: str
+    earned_date: str
+    period: str
+    kind: str
+    corrects: str | None
+    redeemable: int
+    qualifying: int
+    programme_version: int
+    posted_at_ms: int | None
+    steps: tuple[StepView, ...]
+
+
+class Movement(msgspec.Struct, frozen=True):
+    """One line of a member's history."""
+
+    number: int
+    entry: PointEntry
+    posted_at_ms: int | None
+
+
+def standing(tx: Transaction, house: House, member_id: str, now_ms: EpochMs) -> Standing:
+    """Return where a member stands now."""
+    bucket = bucket_of(member_id, house.bucket_count)
+    account = tx.one("accounts.account", bucket=bucket, member_id=member_id)
+    today = house.today(now_ms)
+    now = period_of(today, house.in_force(today).period_months)
+    totals: dict[str, int] = dict(tx.all("accounts.totals_of", bucket=bucket, member_id=member_id))
+    totals.setdefault(now.id, 0)
+    return Standing(
+        member_id=member_id,
+        tier=tier_in_force(house.in_force(today)),
+        tier_until=None,
+        balance=account[0] if account else 0,
+        periods=tuple([_total(house, period_id, totals[period_id]) for period_id in sorted(totals)]),
+        next=_next(house, now, totals[now.id]),
+    )
+
+
+def entries(tx: Transaction, house: House, member_id: str, *, after: int = 0) -> list[EntryView]:
+    """Return at most ENTRIES_MAX of the member's entries, in the order of posting, after a number."""
+    bucket = bucket_of(member_id, house.bucket_count)
+    found = [_movement(row) for row in tx.all("accounts.entries_of", bucket=bucket, member_id=member_id)]
+    return [entry_view(one) for one in found if one.number > after][:ENTRIES_MAX]
+
+
+def history(tx: Transaction, house: House, member_id: str) -> list[Movement]:
+    """Return all that happened to a member, by business day: movements, and events that moved nothing."""
+    bucket = bucket_of(member_id, house.bucket_count)
+    posted = [_movement(row) for row in tx.all("accounts.entries_of", bucket=bucket, member_id=member_id)]
+    moved = {one.entry.event for one in posted}
+    order: dict[EventId, int] = {}
+    idle: list[Movement] = []
+    rows = tx.all("accounts.receipts_of", bucket=bucket, member_id=member_id)
+    for day, of_day in groupby(rows, key=itemgetter(0)):
+        for entry in derive(house, day, [RESOLVED.decode(row[2]) for row in of_day]) or ():
+            order[entry.event] = len(order)
+            if entry.event not in moved:
+                idle.append(Movement(0, entry, None))
+    last = len(order)
+    return sorted(
+        [*posted, *idle],
+        key=lambda one: (one.entry.business_day, order.get(one.entry.event, last), one.number),
+    )
+
+
+def entry_view(movement: Movement) -> EntryView:
+    """Return a movement in the shape of the API."""
+    entry = movement.entry
+    event = entry.event
+    return EntryView(
+        number=movement.number,
+        event=EventName(terminal=event.terminal_id, epoch=event.epoch, branch=event.branch, seq=event.seq),
+        business_date=date_of(entry.business_day).isoformat(),
+        earned_date=date_of(entry.earned_day).isoformat(),
+        period=entry.period_id,
+        kind=entry.kind,
+        corrects=entry.corrects,
+        redeemable=entry.redeemable,
+        qualifying=entry.qualifying,
+        programme_version=entry.programme_version,
+        posted_at_ms=movement.posted_at_ms,
+        steps=tuple(_steps(entry.steps)),
+    )
+
+
+def _steps(steps: tuple[Step, ...]) -> Iterator[StepView]:
+    for step in steps:
+        yield StepView(
+            rule=step.rule,
+            kind=step.kind,
+            saw=step.saw,
+            before=step.before,
+            after=step.after,
+            affects=step.affects,
+        )
+
+
+def _movement(row: tuple[Any, ...]) -> Movement:
+    return Movement(row[14], posted_entry(row, _STEPS.decode(row[13])), row[15])
+
+
+def _total(house: House, period_id: str, qualifying: int) -> PeriodTotal:
+    period = period_named(period_id, house.newest.period_months)
+    ladder = house.in_force(period.last).ladder
+    return PeriodTotal(
+        id=period_id, qualifying=qualifying, state="open", tier=tier_earned(qualifying, ladder).code
+    )
+
+
+def _next(house: House, period: Period, qualifying: int) -> Next | None:
+    missing = gap(qualifying, house.in_force(period.last).ladder)
+    if missing is None:
+        return None
+    return Next(tier=missing.tier.code, missing=missing.missing, until=date_of(period.last).isoformat())

@@ -1,0 +1,87 @@
+"""`terminals`, `exceptions`, `periods/{id}`, `programmes`; without a token liveness and the description."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from hq_server.api.answers import json, read_for
+from hq_server.api.openapi import document
+from hq_server.fleet_view import at_text, terminals
+from hq_server.house import load_house
+from hq_server.periods import PeriodStatus, status
+from hq_server.reconcile import open_exceptions
+from hq_server.store.connection import Transaction
+from hq_server.web_context import DATABASE, NOW_MS
+from loyalty_core.calendar import date_of
+from loyalty_core.units import Day
+
+routes: Final = web.RouteTableDef()
+
+
+class ProgrammeView(msgspec.Struct, frozen=True, kw_only=True):
+    """One published version, with its text as its owner wrote it."""
+
+    programme: str
+    version: int
+    effective_from: str
+    published_at: str
+    text: str
+
+
+@routes.get("/api/v1/terminals")
+async def get_terminals(request: web.Request) -> web.Response:
+    """Answer every terminal."""
+    return json(await read_for(request, terminals))
+
+
+@routes.get("/api/v1/exceptions")
+async def get_exceptions(request: web.Request) -> web.Response:
+    """Answer every open exception, the oldest first."""
+    now_ms = request.app[NOW_MS]()
+    return json(await read_for(request, lambda tx: open_exceptions(tx, now_ms)))
+
+
+@routes.get("/api/v1/periods/{period_id}")
+async def get_period(request: web.Request) -> web.Response:
+    """Answer how a period stands."""
+    now_ms = request.app[NOW_MS]()
+
+    def work(tx: Transaction) -> PeriodStatus:
+        return status(tx, load_house(tx), request.match_info["period_id"], now_ms)
+
+    return json(await read_for(request, work))
+
+
+@routes.get("/api/v1/programmes")
+async def get_programmes(request: web.Request) -> web.Response:
+    """Answer every published version."""
+    return json(await read_for(request, _programmes))
+
+
+@routes.get("/healthz")
+async def get_health(request: web.Request) -> web.Response:
+    """Answer that the server lives and reaches its database."""
+    await request.app[DATABASE].read(load_house)
+    return json({"status": "ok"})
+
+
+@routes.get("/openapi.json")
+async def get_document(_: web.Request) -> web.Response:
+    """Answer the description of this API."""
+    return json(document())
+
+
+def _programmes(tx: Transaction) -> list[ProgrammeView]:
+    return [
+        ProgrammeView(
+            programme=programme_id,
+            version=version,
+            effective_from=date_of(Day(day)).isoformat(),
+            published_at=at_text(published),
+            text=text,
+        )
+        for version, programme_id, day, published, text in tx.all("house.programmes")
+    ]

@@ -1,0 +1,109 @@
+"""The OpenAPI 3.1 document, made from the very shapes that the handlers answer with."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any, Final
+
+import msgspec
+
+from hq_server.account_view import EntryView, Standing
+from hq_server.fleet_view import TerminalView
+from hq_server.periods import PeriodStatus
+from hq_server.reconcile import ExceptionView
+from hq_server.web_errors import PROBLEM_TYPE, Problem
+
+_REFERENCE: Final = "#/components/schemas/{name}"
+_PROGRAMME: Final = {
+    "type": "object",
+    "required": ["programme", "version", "effective_from", "published_at", "text"],
+    "properties": {
+        "programme": {"type": "string"},
+        "version": {"type": "integer"},
+        "effective_from": {"type": "string", "format": "date"},
+        "published_at": {"type": "string", "format": "date-time"},
+        "text": {"type": "string"},
+    },
+}
+_SHAPES: Final = (Standing, EntryView, TerminalView, ExceptionView, PeriodStatus, Problem)
+_LOOK_UP: Final = {"look_up": "Member id, card number or phone number."}
+_GETS: Final[tuple[tuple[str, str, str, bool, dict[str, str]], ...]] = (
+    ("/api/v1/members/{look_up}", "Where a member stands.", "Standing", False, _LOOK_UP),
+    ("/api/v1/members/{look_up}/entries", "Every movement, with why.", "EntryView", True, _LOOK_UP),
+    ("/api/v1/terminals", "Every terminal.", "TerminalView", True, {}),
+    ("/api/v1/exceptions", "Every open exception.", "ExceptionView", True, {}),
+    (
+        "/api/v1/periods/{period_id}",
+        "How a period stands.",
+        "PeriodStatus",
+        False,
+        {"period_id": "Such as 2026-H2."},
+    ),
+    ("/api/v1/programmes", "Every published programme version.", "ProgrammeView", True, {}),
+)
+_OCTETS: Final = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_TILLS: Final = (
+    ("/v1/exchange", "A till's signed request; the signed reply."),
+    ("/v1/enrol", "A till joins; the signed answer."),
+)
+
+
+def document() -> dict[str, Any]:
+    """Return the document."""
+    _, schemas = msgspec.json.schema_components(_SHAPES, ref_template=_REFERENCE)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Dangol headquarters", "version": version("dangol")},
+        "security": [{"token": []}],
+        "paths": {
+            **{
+                path: {"get": _get(summary, shape, many, names)}
+                for path, summary, shape, many, names in _GETS
+            },
+            **{path: {"post": _post(summary)} for path, summary in _TILLS},
+        },
+        "components": {
+            "schemas": {**schemas, "ProgrammeView": _PROGRAMME},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _get(summary: str, shape: str, many: bool, names: dict[str, str]) -> dict[str, Any]:
+    one = {"$ref": _REFERENCE.format(name=shape)}
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+        for name, text in names.items()
+    ]
+    if shape == "EntryView":
+        parameters.append(
+            {
+                "name": "after",
+                "in": "query",
+                "description": "The number of the last entry that is known; at most 1000 come at once.",
+                "schema": {"type": "integer", "minimum": 0},
+            }
+        )
+    schema = {"type": "array", "items": one} if many else one
+    return {
+        "summary": summary,
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": summary, "content": {"application/json": {"schema": schema}}},
+            "default": _problem(),
+        },
+    }
+
+
+def _post(summary: str) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "security": [],
+        "requestBody": {"required": True, "content": _OCTETS},
+        "responses": {"200": {"description": summary, "content": _OCTETS}, "default": _problem()},
+    }
+
+
+def _problem() -> dict[str, Any]:
+    schema = {"$ref": _REFERENCE.format(name="Problem")}
+    return {"description": "A problem document.", "content": {PROBLEM_TYPE: {"schema": schema}}}

@@ -1,0 +1,110 @@
+"""Journals: the bytes that tills sent verify, chain, and say what the events and facts say."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hq_server.accept import BRANCH, Terminal, keys_of
+from hq_server.audit.comparing import Audited, Progress, differs
+from hq_server.spread import Arrivals
+from hq_server.store.connection import Row, Transaction, Value
+from loyalty_core.envelope import open_sealed
+from loyalty_core.errors import LoyaltyError
+from loyalty_core.events import EventId
+from loyalty_core.journal import Record, chain, first_hash, unpack_record
+from loyalty_core.messages import Batch, unpack_records
+from loyalty_core.units import Seq
+from loyalty_core.wire import unpack
+
+
+def audit_journals(tx: Transaction, done: Audited, progress: Progress) -> int:
+    """Check every journal and return how many facts their records make."""
+    filed = 0
+    counts = {tuple(row[:4]): row[4] for row in tx.all("arrivals.event_counts")}
+    for store_id, terminal_id, epoch, branch, head, head_hash in tx.all("arrivals.journals"):
+        terminal = Terminal(store_id, terminal_id, "", "", b"", epoch)
+        where = f"{terminal_id}, epoch {epoch}"
+        seq, last = 0, first_hash(terminal_id, epoch)
+        for row in tx.each(
+            "arrivals.batches", store_id=store_id, terminal_id=terminal_id, epoch=epoch, branch=branch
+        ):
+            records, last, seq = _batch(tx, terminal, row, seq, last, where)
+            filed += _events(tx, terminal, epoch, seq - len(records) + 1, records)
+            done.batches += 1
+            done.events += len(records)
+            progress("events", len(records))
+        if (seq, last) != (head, head_hash):
+            differs(where, f"its batches end at record {seq}, its head says {head}, or their hashes differ")
+        if counts.pop((store_id, terminal_id, epoch, branch), 0) != seq:
+            differs(where, f"there are not {seq} events")
+    if counts:
+        differs(str(next(iter(counts))), "events stand here of a journal that has no head")
+    return filed
+
+
+def _batch(
+    tx: Transaction, terminal: Terminal, row: Row, seq: int, last: bytes, where: str
+) -> tuple[tuple[bytes, ...], bytes, int]:
+    """Return the records of a kept batch that follow `seq`, the hash of the last, and its seq."""
+    first_seq, last_seq, last_hash, envelope = row
+    try:
+        batch = unpack(open_sealed(envelope, "dangol/batch/1", keys_of(tx, terminal)), Batch)
+        records = unpack_records(batch.packed)
+    except LoyaltyError as error:
+        differs(f"{where}, batch from record {first_seq}", str(error))
+    skipped = first_seq - batch.first_seq
+    hashes = [batch.before, *chain(batch.before, records)]
+    if first_seq != seq + 1 or skipped < 0 or last_seq != batch.first_seq + len(records) - 1:
+        differs(where, f"a batch says records {first_seq} to {last_seq}, its bytes and the one before do not")
+    if hashes[skipped] != last or hashes[-1] != last_hash:
+        differs(f"{where}, batch from record {first_seq}", "its chain does not follow from the record before")
+    return records[skipped:], last_hash, last_seq
+
+
+def _events(tx: Transaction, terminal: Terminal, epoch: int, first: int, records: tuple[bytes, ...]) -> int:
+    """Compare a batch's events and facts with what its records say; return how many facts they make."""
+    arrived = Arrivals(tx, terminal)
+    for seq, record in enumerate(records, start=first):
+        try:
+            says: Record | LoyaltyError = unpack_record(record)
+        except LoyaltyError as error:
+            says = error
+        arrived.take(EventId(terminal.terminal_id, epoch, BRANCH, Seq(seq)), record, says)
+    stands = tx.all(
+        "arrivals.events_between",
+        store_id=terminal.store_id,
+        terminal_id=terminal.terminal_id,
+        epoch=epoch,
+        branch=BRANCH,
+        first_seq=first,
+        last_seq=first + len(records) - 1,
+    )
+    for row, should in zip(stands, arrived.events, strict=False):
+        if row != _event_row(should):
+            differs(f"event {terminal.terminal_id}.{epoch}.{row[0]}", "it is not what its record says")
+    if len(stands) != len(records):
+        differs(f"{terminal.terminal_id}, epoch {epoch}", f"events from record {first} on are missing")
+    return _facts(tx, arrived)
+
+
+def _facts(tx: Transaction, arrived: Arrivals) -> int:
+    count = 0
+    for store_id, by_key in arrived.facts.items():
+        keys = msgspec.json.encode(list(by_key)).decode()
+        stands = {
+            (key, EventId(terminal_id, epoch, branch, seq)): record
+            for key, terminal_id, epoch, branch, seq, record in tx.all(
+                "arrivals.facts", store_id=store_id, keys=keys
+            )
+        }
+        for key, facts in by_key.items():
+            for fact, record in facts:
+                count += 1
+                if stands.get((key, fact.id)) != record:
+                    differs(f"event {fact.id}", f"its fact under {store_id}/{key} is missing or differs")
+    return count
+
+
+def _event_row(should: dict[str, Value]) -> Row:
+    names = ("seq", "code", "member", "business_day", "occurred_at_ms", "receipt_key", "state")
+    return tuple([should[name] for name in names])
