@@ -35,6 +35,14 @@ class _Commands(click.Group):
         except PermissionError as error:
             click.echo(f"edge-agent: {error.filename} may not be used by this user (not_permitted)", err=True)
             ctx.exit(REFUSED)
+        except Exception as error:
+            from edge_agent.store.database import DatabaseError, store_error
+
+            if not isinstance(error, DatabaseError):
+                raise
+            told = store_error(error)
+            click.echo(f"edge-agent: {told} ({told.code})", err=True)
+            ctx.exit(REFUSED)
 
 
 def _remember_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:

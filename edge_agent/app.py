@@ -36,6 +36,7 @@ from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, Event
 from loyalty_core.units import Day, EpochMs
 
 CLOCK_LOOK_SECONDS: Final = 5
+RESTART_SECONDS: Final = 30
 MakeEvent = Callable[[EpochMs, Day], Event]
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ async def store_context(app: web.Application) -> AsyncIterator[None]:
 
 async def clock_context(app: web.Application) -> AsyncIterator[None]:
     """Watches the wall clock for steps."""
-    async with _task("clock", _watch_clock(app)):
+    async with _task("clock", lambda: _watch_clock(app)):
         yield
 
 
@@ -110,7 +111,7 @@ async def sync_context(app: web.Application) -> AsyncIterator[None]:
     key = keys.private_key(config.data_dir)
     async with open_session(config.sync) as session:
         app[SYNC] = SyncLoop(config, app[CLOCK], app[WRITER], app[READER], session, key)
-        async with _task("sync", app[SYNC].run()):
+        async with _task("sync", app[SYNC].run):
             yield
 
 
@@ -123,7 +124,7 @@ async def folder_context(app: web.Application) -> AsyncIterator[None]:
     folder = WatchedFolder(
         config, config.folder, app[CLOCK], app[WRITER], app[RECORDER], recorded=app[SYNC].nudge
     )
-    async with _task("folder", folder.run()):
+    async with _task("folder", folder.run):
         yield
 
 
@@ -147,10 +148,9 @@ async def get_openapi(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def _task(name: str, work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `work` beside; when it ends by itself, say so, for it never should."""
-    task = asyncio.create_task(work, name=name)
-    task.add_done_callback(_tell_end)
+async def _task(name: str, work: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Run `work` beside, and again after a while should it fail: the till goes on selling meanwhile."""
+    task = asyncio.create_task(_supervised(name, work), name=name)
     try:
         yield
     finally:
@@ -159,9 +159,13 @@ async def _task(name: str, work: Coroutine[None, None, None]) -> AsyncIterator[N
             await task
 
 
-def _tell_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("task_failed", extra={"task": task.get_name()}, exc_info=error)
+async def _supervised(name: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("task_failed", extra={"task": name})
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 async def _watch_clock(app: web.Application) -> None:

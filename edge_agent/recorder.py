@@ -26,6 +26,7 @@ from loyalty_core.entries import PointEntry, Step
 from loyalty_core.envelope import key_id, open_sealed
 from loyalty_core.errors import BadInput
 from loyalty_core.events import (
+    AT_MAX,
     Event,
     EventId,
     Fact,
@@ -40,7 +41,7 @@ from loyalty_core.events import (
 )
 from loyalty_core.journal import Claim, Record, pack_record, unpack_record
 from loyalty_core.lookups import candidates, hashed, unknown_form
-from loyalty_core.messages import ProgrammeText
+from loyalty_core.messages import MemberRow, ProgrammeText
 from loyalty_core.programme import Programme, version_for
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.receipts import Resolved, fold_receipt
@@ -147,7 +148,7 @@ class Recorder:
             store_id=books.terminal.store_id,
             place=books.terminal.place,
             currency=books.programmes[-1].currency if books.programmes else None,
-            now_ms=now_ms if now_ms >= PLAUSIBLE_FROM else None,
+            now_ms=now_ms if PLAUSIBLE_FROM <= now_ms <= AT_MAX else None,
             future_tolerance_ms=self._config.future_tolerance_ms,
         )
 
@@ -169,7 +170,8 @@ class Recorder:
         known = sources.find(conn, intake.natural_key, books.terminal.terminal_id)
         if known is not None:
             _refuse_conflict(intake, known, owner)
-            if owner is None or known.account == owner.account:
+            names_owner = owner is not None and known.account is None
+            if not names_owner or not isinstance(intake.event, PurchaseRecorded):
                 return self._again(conn, books, intake, known)
         offers: tuple[str, ...] = ()
         if books.cards_wait and isinstance(intake.event, PurchaseRecorded):
@@ -181,10 +183,14 @@ class Recorder:
         event_id = books.next_id()
         event = _with_member(intake.event, owner)
         account, day, notice = self._place(conn, books, intake, owner)
+        new = [Fact(event_id, event)]
+        if isinstance(event, PurchaseRecorded) and (void := self._early_void(conn, books, intake)):
+            new.append(void)
+            notice += ("this purchase was voided before it came: its points are taken back",)
         entry = claim = None
         if account is not None and not isinstance(event, MemberPresented):
             rules = self._rules_on(conn, books, account, day)
-            entry = self._derive(conn, books, account, day, Fact(event_id, event), rules and rules[0])
+            entry = self._derive(conn, books, account, day, new, rules and rules[0])
             claim = _claim(rules, entry)
         record = Record(
             event=event,
@@ -194,8 +200,10 @@ class Recorder:
             claim=claim,
         )
         books.head = journal.append(conn, books.terminal, books.head, pack_record(record))
-        source = Source(content=intake.content, account=account, event=event_id)
-        sources.put(conn, intake.natural_key, source, intake.raw_sha256)
+        source = Source(content=intake.content, account=account, event=event_id, raw_sha256=intake.raw_sha256)
+        sources.put(conn, intake.natural_key, source)
+        if isinstance(event, PurchaseVoided) and account is None:
+            sources.put(conn, f"voided/{intake.voids}", source)
         if isinstance(event, MemberPresented) and owner:
             presented.add(conn, event_id, owner.recorded, owner.account, event.occurred_at_ms)
             books.cards_wait = True
@@ -250,12 +258,6 @@ class Recorder:
         look_up = hashed(recorded, books.terminal.store_key) if recorded.startswith("card:") else recorded
         member_id = members.find(conn, [look_up])
         return look_up if member_id is None else f"id:{member_id}"
-
-    def tier(self, conn: Connection, account: str, programme: Programme) -> str:
-        """Return the tier that the account holds as far as this till knows: the lowest if HQ said nothing."""
-        row = members.read(conn, account.removeprefix("id:")) if account.startswith("id:") else None
-        codes = {tier.code for tier in programme.ladder}
-        return row.tier if row is not None and row.tier in codes else programme.ladder[0].code
 
     def stands(self, conn: Connection, books: Books, account: str, day: Day) -> tuple[PointEntry, ...]:
         """Return what the till's own events of a member-day give, each with its steps."""
@@ -319,30 +321,37 @@ class Recorder:
         recorded = unpack_record(record).event.member
         return (None if recorded is None else self.account(conn, books, recorded)), voids
 
+    def _early_void(self, conn: Connection, books: Books, intake: Intake) -> Fact | None:
+        """Return the void that came when its purchase was not known here, or was nobody's."""
+        source = sources.find(conn, f"voided/{intake.natural_key}", books.terminal.terminal_id)
+        record = journal.record_at(conn, source.event) if source else None
+        return Fact(source.event, unpack_record(record).event) if source and record else None
+
     def _derive(
         self,
         conn: Connection,
         books: Books,
         account: str,
         day: Day,
-        new: Fact,
+        new: list[Fact],
         rules: DayRules | None,
     ) -> PointEntry | None:
-        """Post what the new fact gives and what it changes of the day's others; return its own entry."""
+        """Post what new facts give and what they change of the day's others; return the first one's entry."""
         own = entries.of_day(conn, account, day, books.terminal.terminal_id)
         facts = [Fact(award.event, unpack_record(record).event) for award, record in own]
-        entries_due = derive_day(rules, _resolved([*facts, new], books.terminal)) if rules else ()
+        entries_due = derive_day(rules, _resolved([*facts, *new], books.terminal)) if rules else ()
         derived = {entry.event: entry for entry in entries_due}
         for award, _ in own:
             entry = derived.get(award.event)
             redeemable = (entry.redeemable if entry else 0) - award.redeemable
             qualifying = (entry.qualifying if entry else 0) - award.qualifying
             if redeemable or qualifying:
-                entries.add(conn, account, new.id, day, Award(award.event, redeemable, qualifying))
-        entry = derived.get(new.id)
-        given = Award(new.id, entry.redeemable, entry.qualifying) if entry else Award(new.id, 0, 0)
-        entries.add(conn, account, new.id, day, given)
-        return entry
+                entries.add(conn, account, new[0].id, day, Award(award.event, redeemable, qualifying))
+        for fact in new:
+            entry = derived.get(fact.id)
+            given = Award(fact.id, entry.redeemable, entry.qualifying) if entry else Award(fact.id, 0, 0)
+            entries.add(conn, account, new[0].id, day, given)
+        return derived.get(new[0].id)
 
     def _rules_on(
         self, conn: Connection, books: Books, account: str, day: Day
@@ -351,13 +360,20 @@ class Recorder:
         programme = books.programme_on(day)
         if programme is None:
             return None
-        tier = self.tier(conn, account, programme)
+        row = members.read(conn, account.removeprefix("id:")) if account.startswith("id:") else None
+        tier = tier_held(row, programme)
         rules = self._rules.get((programme.version, day, tier))
         if rules is None:
             if len(self._rules) >= RULES_KEPT:
                 self._rules.clear()
             rules = self._rules[programme.version, day, tier] = rules_of_day(programme, day, tier)
         return rules, tier
+
+
+def tier_held(row: MemberRow | None, programme: Programme) -> str:
+    """Return the tier that a member holds as far as this till knows: the lowest if HQ said nothing."""
+    codes = [tier.code for tier in programme.ladder]
+    return row.tier if row is not None and row.tier in codes else codes[0]
 
 
 def intake_of(understood: Understood, member: str | None, adapter: str, raw: bytes) -> Intake:
@@ -400,7 +416,8 @@ def _refuse_conflict(intake: Intake, known: Source, owner: Owner | None) -> None
             "correction needs a void or a receipt number of its own",
             code="receipt_conflict",
         )
-    if owner is not None and known.account is not None and known.account != owner.account:
+    same_raw = known.raw_sha256 == intake.raw_sha256  # said in the same bytes; what is known of members moves
+    if owner and known.account and known.account != owner.account and not same_raw:
         raise BadInput(
             f"{intake.natural_key} is recorded already for another member: nothing was changed",
             code="receipt_conflict",

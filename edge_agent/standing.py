@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edge_agent.recorder import Books, Recorder
+from edge_agent.recorder import Books, tier_held
 from edge_agent.store import entries, members, outbox
 from edge_agent.store.database import Connection
 from loyalty_core.calendar import Period, period_named, period_of
@@ -31,18 +31,18 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     as_of_ms: int | None
 
 
-def standing(conn: Connection, recorder: Recorder, books: Books, account: str, day: Day) -> Standing:
+def standing(conn: Connection, books: Books, account: str, day: Day) -> Standing:
     """Return where an account stands in the period of a business day, or in HQ's if that is a later one."""
     row = members.read(conn, account.removeprefix("id:")) if account.startswith("id:") else None
     stamp = row.stamp if row and row.stamp else members.NEVER
-    balance = (row.balance if row else 0) + entries.sum_above(conn, account, stamp)
     as_of_ms = outbox.link(conn).hq_time_ms if row else None
     if not books.programmes:
+        redeemable, _ = entries.above(conn, account, stamp, 0, 0)
         return Standing(
             member_id=row.member_id if row else None,
             masked_name=row.masked_name if row else None,
             tier=row.tier if row else None,
-            balance=balance,
+            balance=(row.balance if row else 0) + redeemable,
             period=None,
             qualifying=0,
             next_tier=None,
@@ -54,14 +54,15 @@ def standing(conn: Connection, recorder: Recorder, books: Books, account: str, d
     if row and row.period_id > period.id:
         period = period_named(row.period_id, months)
     programme = books.programme_on(period.last) or books.programmes[0]
-    qualifying = row.qualifying if row and row.period_id == period.id else 0
-    qualifying += entries.qualifying_above(conn, account, stamp, period.first, period.last)
+    redeemable, qualifying = entries.above(conn, account, stamp, period.first, period.last)
+    if row and row.period_id == period.id:
+        qualifying += row.qualifying
     ahead = gap(qualifying, programme.ladder)
     return Standing(
         member_id=row.member_id if row else None,
         masked_name=row.masked_name if row else None,
-        tier=recorder.tier(conn, account, programme),
-        balance=balance,
+        tier=tier_held(row, programme),
+        balance=(row.balance if row else 0) + redeemable,
         period=period,
         qualifying=qualifying,
         next_tier=ahead.tier.code if ahead else None,

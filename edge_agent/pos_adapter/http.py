@@ -167,13 +167,13 @@ class TillApi:
         if owner.member_id is None:
             raise BadInput("no member with this card or number is known at this till", code="member_unknown")
         day = business_day(self._now(books), books.terminal.place)
-        return found_member(standing(conn, self._recorder, books, owner.account, day), owner.member_id)
+        return found_member(standing(conn, books, owner.account, day), owner.member_id)
 
     def _record(self, conn: Connection, books: Books, what: Intake) -> ReceiptAnswer:
         outcome = self._recorder.record(conn, books, what)
         account = outcome.account
-        stands = standing(conn, self._recorder, books, account, outcome.day) if account else None
-        offers = [standing(conn, self._recorder, books, offer, outcome.day) for offer in outcome.offers]
+        stands = standing(conn, books, account, outcome.day) if account else None
+        offers = [standing(conn, books, offer, outcome.day) for offer in outcome.offers]
         return receipt_answer(outcome, stands, offers, self._config.language)
 
     async def _do(

@@ -68,24 +68,19 @@ def day_of_event(conn: Connection, account: str, event: EventId) -> int | None:
     return None if row is None else int(row[0])
 
 
-def sum_above(conn: Connection, account: str, stamp: Stamp) -> int:
-    """Return the redeemable points moved by events that HQ has not yet posted for this account."""
-    (redeemable,) = conn.execute(
-        "SELECT coalesce(sum(redeemable), 0) FROM entry WHERE account = ?"
-        " AND (epoch, branch, seq) > (?, ?, ?)",
-        (account, stamp.epoch, stamp.branch, stamp.seq),
-    ).fetchone()
-    return int(redeemable)
+def above(conn: Connection, account: str, stamp: Stamp, first_day: int, last_day: int) -> tuple[int, int]:
+    """Return what events that HQ has not yet posted moved for this account.
 
-
-def qualifying_above(conn: Connection, account: str, stamp: Stamp, first_day: int, last_day: int) -> int:
-    """Return the qualifying points of a range of days moved by events above the stamp."""
-    (qualifying,) = conn.execute(
-        "SELECT coalesce(sum(qualifying), 0) FROM entry WHERE account = ?"
-        " AND (epoch, branch, seq) > (?, ?, ?) AND earned_day BETWEEN ? AND ?",
-        (account, stamp.epoch, stamp.branch, stamp.seq, first_day, last_day),
+    The first figure is redeemable points, the second qualifying points of the business days from
+    `first_day` to `last_day`, both inclusive.
+    """
+    redeemable, qualifying = conn.execute(
+        "SELECT coalesce(sum(redeemable), 0),"
+        " coalesce(sum(CASE WHEN earned_day BETWEEN ? AND ? THEN qualifying END), 0) FROM entry"
+        " WHERE account = ? AND (epoch, branch, seq) > (?, ?, ?)",
+        (first_day, last_day, account, stamp.epoch, stamp.branch, stamp.seq),
     ).fetchone()
-    return int(qualifying)
+    return int(redeemable), int(qualifying)
 
 
 def attach(conn: Connection, look_up: str, account: str) -> None:

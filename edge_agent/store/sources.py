@@ -17,19 +17,26 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     account: str | None
     event: EventId
+    raw_sha256: bytes
 
 
 def find(conn: Connection, natural_key: str, terminal_id: str) -> Source | None:
     """Return what was recorded under a natural key, or None."""
     row = conn.execute(
-        "SELECT content, account, epoch, branch, seq FROM source WHERE natural_key = ?", (natural_key,)
+        "SELECT content, account, epoch, branch, seq, raw_sha256 FROM source WHERE natural_key = ?",
+        (natural_key,),
     ).fetchone()
     if row is None:
         return None
-    return Source(content=row[0], account=row[1], event=EventId(terminal_id, row[2], row[3], row[4]))
+    return Source(
+        content=row[0],
+        account=row[1],
+        event=EventId(terminal_id, row[2], row[3], row[4]),
+        raw_sha256=row[5],
+    )
 
 
-def put(conn: Connection, natural_key: str, source: Source, raw_sha256: bytes) -> None:
+def put(conn: Connection, natural_key: str, source: Source) -> None:
     """Note what a natural key became; a copy that names the owner of an anonymous receipt takes its place."""
     conn.execute(
         "INSERT OR REPLACE INTO source (natural_key, content, account, epoch, branch, seq, raw_sha256)"
@@ -41,6 +48,6 @@ def put(conn: Connection, natural_key: str, source: Source, raw_sha256: bytes) -
             source.event.epoch,
             source.event.branch,
             source.event.seq,
-            raw_sha256,
+            source.raw_sha256,
         ),
     )
