@@ -84,7 +84,7 @@ def _echo_json(value: object) -> None:
 @click.pass_context
 def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
     """Join: make this till's key, prove the invite, and learn who this till is."""
-    from edge_agent.app import prepare
+    from edge_agent.store.migrations import open_database
     from edge_agent.sync import keys
     from edge_agent.sync.enrol import enrol as join
     from edge_agent.sync.exchange import open_session
@@ -92,7 +92,7 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
     from loyalty_core.messages import Enrolled
 
     config = _config(ctx)
-    conn = prepare(config)
+    conn = open_database(config.database)
 
     async def ask() -> Enrolled:
         async with open_session(config.sync) as session:

@@ -24,8 +24,8 @@ from edge_agent.pos_adapter.folder import WatchedFolder, path_of
 from edge_agent.pos_adapter.http import TillApi
 from edge_agent.recorder import Recorder
 from edge_agent.store import terminal
-from edge_agent.store.database import Connection, Reader, Writer, connect
-from edge_agent.store.migrations import migrate
+from edge_agent.store.database import Connection, Reader, Writer
+from edge_agent.store.migrations import open_database
 from edge_agent.sync import keys
 from edge_agent.sync.exchange import open_session
 from edge_agent.sync.loop import SyncLoop
@@ -42,25 +42,13 @@ MakeEvent = Callable[[EpochMs, Day], Event]
 log = logging.getLogger(__name__)
 
 
-def prepare(config: EdgeConfig) -> Connection:
-    """Return a connection to the till's database, made and brought up to date if need be.
-
-    Raises:
-        StoreError: the disk refuses, or a later release has written this database.
-    """
-    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    conn = connect(config.database)
-    migrate(conn)
-    return conn
-
-
 def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     """Return the agent, wired but not started.
 
     Raises:
         LoyaltyError: what must be there before it can start, in one sentence.
     """
-    conn = prepare(config)
+    conn = open_database(config.database)
     try:
         terminal.read(conn)
     finally:

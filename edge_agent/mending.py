@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edge_agent.app import prepare
 from edge_agent.clock import Clock
 from edge_agent.config import Csv, EdgeConfig
 from edge_agent.pos_adapter import intake
@@ -11,6 +10,7 @@ from edge_agent.pos_adapter.rows import rows_of
 from edge_agent.recorder import Recorder
 from edge_agent.store import quarantine
 from edge_agent.store.database import Connection, transaction
+from edge_agent.store.migrations import open_database
 from edge_agent.store.quarantine import Refused
 from loyalty_core.errors import BadInput
 
@@ -21,7 +21,7 @@ def retry(config: EdgeConfig, clock: Clock, quarantine_id: int | None) -> list[t
     Raises:
         BadInput: `quarantine_unknown`.
     """
-    conn = prepare(config)
+    conn = open_database(config.database)
     try:
         chosen = [row for row in quarantine.open_rows(conn) if quarantine_id in {None, row.quarantine_id}]
         if quarantine_id is not None and not chosen:
@@ -38,7 +38,7 @@ def discard(config: EdgeConfig, quarantine_id: int, reason: str) -> None:
     Raises:
         BadInput: `quarantine_unknown`.
     """
-    conn = prepare(config)
+    conn = open_database(config.database)
     try:
         with transaction(conn):
             if not quarantine.settle(conn, quarantine_id, "discarded", reason):

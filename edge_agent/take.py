@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_agent.app import prepare
 from edge_agent.clock import Clock
 from edge_agent.config import Csv, EdgeConfig
 from edge_agent.pos_adapter import intake
@@ -14,6 +13,7 @@ from edge_agent.pos_adapter.intake import Became
 from edge_agent.pos_adapter.rows import adapter_of, rows_of
 from edge_agent.recorder import Recorder
 from edge_agent.store.database import Connection, transaction
+from edge_agent.store.migrations import open_database
 from loyalty_core.errors import BadInput
 
 
@@ -34,7 +34,7 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
         data = file.read_bytes()
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
-    conn = prepare(config)
+    conn = open_database(config.database)
     try:
         recorder = Recorder(config, clock)
         expected = recorder.expectations(recorder.books(conn))

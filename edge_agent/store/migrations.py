@@ -6,9 +6,10 @@ more to load than the rest of the agent. `PRAGMA user_version` tells without it 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.store.database import Connection, StoreError
+from edge_agent.store.database import Connection, StoreError, connect
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -144,6 +145,18 @@ CREATE TABLE file_taken (
     taken_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+
+
+def open_database(path: Path) -> Connection:
+    """Return a connection to the till's database, made and brought up to date if need be.
+
+    Raises:
+        StoreError: the disk refuses, or a later release has written this database.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    conn = connect(path)
+    migrate(conn)
+    return conn
 
 
 def migrate(conn: Connection) -> None:

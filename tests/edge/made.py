@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent.app import prepare
 from edge_agent.config import EdgeConfig, Folder, Sync
 from edge_agent.pos_adapter.receipt import decode, understand
 from edge_agent.recorder import Books, Outcome, Recorder, intake_of
 from edge_agent.standing import Standing, standing
 from edge_agent.store import journal, members, programmes, terminal
 from edge_agent.store.database import Connection, transaction
+from edge_agent.store.migrations import open_database
 from edge_agent.sync import keys
 from loyalty_core.calendar import day_of
 from loyalty_core.envelope import public_of, seal
@@ -127,7 +127,7 @@ def folder_of(path: Path, **changed: object) -> Folder:
 
 def enrol_till(config: EdgeConfig, *envelopes: bytes, hq_url: str = "http://127.0.0.1:1") -> None:
     """Make a till's store as enrolment leaves it, with these programmes (the documentation's for none)."""
-    conn = prepare(config)
+    conn = open_database(config.database)
     keys.make_private_key(config.data_dir)
     keys.make_token(config.data_dir)
     with transaction(conn):
@@ -192,7 +192,7 @@ class Till:
         self.config = config_of(folder, **config)
         enrol_till(self.config, *envelopes)
         self.clock = clock or HeldClock()
-        self.conn: Connection = prepare(self.config)
+        self.conn: Connection = open_database(self.config.database)
         self.recorder = Recorder(self.config, self.clock)
 
     def books(self) -> Books:
