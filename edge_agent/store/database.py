@@ -37,6 +37,9 @@ WAL_BYTES_MAX: Final = 64 * 1024 * 1024
 """Above this imports wait for a checkpoint; sales never do."""
 IDLE_SECONDS: Final = 1.0
 
+_OWN_FAULTS: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
+"""What a statement may do wrong while the disk is sound: it undoes its own job, not those beside it."""
+
 
 class StoreError(LoyaltyError):
     """The disk under the store refuses. Nothing of the job was kept."""
@@ -222,6 +225,8 @@ class Writer:
                     try:
                         with savepoint(self._conn):
                             waiting.result = waiting.job(self._conn)
+                    except _OWN_FAULTS as error:
+                        waiting.error = store_error(error)
                     except sqlite3.Error:
                         raise
                     except Exception as error:  # noqa: BLE001 - it is told to the caller, whose job it was
@@ -235,9 +240,7 @@ class Writer:
                 loop.call_soon_threadsafe(_tell, answered)
 
     def _checkpoint(self) -> None:
-        with suppress(
-            sqlite3.OperationalError
-        ):  # a reader is in the way, or the disk refuses: the WAL stands
+        with suppress(sqlite3.Error):  # a reader is in the way, or the disk refuses: the WAL stands
             self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _wal_bytes(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge_agent.store.database import Connection, StoreError, connect
+from edge_agent.store.database import Connection, DatabaseError, StoreError, connect, store_error
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -163,7 +163,7 @@ def migrate(conn: Connection) -> None:
     """Bring the schema up to date.
 
     Raises:
-        StoreError: `store_newer`, when a later release has written this database.
+        StoreError: `store_newer`, when a later release has written this database; the disk refuses.
     """
     (found,) = conn.execute("PRAGMA user_version").fetchone()
     if found > VERSION:
@@ -184,8 +184,11 @@ def migrate(conn: Connection) -> None:
         for statement in _statements(_ONE):
             db.conn.execute(statement)
 
-    migrations.apply(Database(conn, execute_plugins=False))
-    conn.execute(f"PRAGMA user_version={VERSION}")
+    try:
+        migrations.apply(Database(conn, execute_plugins=False))
+        conn.execute(f"PRAGMA user_version={VERSION}")
+    except DatabaseError as error:
+        raise store_error(error) from error
 
 
 def _statements(script: str) -> list[str]:

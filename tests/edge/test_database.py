@@ -1,0 +1,346 @@
+"""The store's one writer: answered means durable, a refused job undoes itself alone, a full disk is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+
+from edge_agent.store import database, terminal
+from edge_agent.store.database import (
+    Connection,
+    DatabaseError,
+    Reader,
+    StoreError,
+    Writer,
+    connect,
+    savepoint,
+    transaction,
+)
+from edge_agent.store.migrations import VERSION, migrate, open_database
+from loyalty_core.errors import BadInput
+from tests.edge.made import Till, config_of, enrol_till, enrolled, purchase, until
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a database with one table of numbers."""
+    path = tmp_path / "till.db"
+    conn = connect(path)
+    conn.execute("CREATE TABLE number (n INTEGER NOT NULL, pad BLOB) STRICT")
+    conn.close()
+    return path
+
+
+@pytest.fixture
+async def writer(path: Path) -> AsyncIterator[Writer]:
+    writer = Writer(path)
+    yield writer
+    await asyncio.to_thread(writer.close)
+
+
+def put(conn: Connection, n: int) -> int:
+    conn.execute("INSERT INTO number (n) VALUES (?)", (n,))
+    return n
+
+
+def numbers(path: Path) -> list[int]:
+    """Return what another connection sees: what is committed."""
+    conn = connect(path, read_only=True)
+    found = [n for (n,) in conn.execute("SELECT n FROM number ORDER BY n")]
+    conn.close()
+    return found
+
+
+class Gate:
+    """A job that holds the writer until the test lets it go."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.opened = threading.Event()
+
+    def __call__(self, conn: Connection) -> None:
+        self.entered.set()
+        assert self.opened.wait(20)
+
+
+async def held(writer: Writer) -> tuple[Gate, asyncio.Task[None]]:
+    """Return a gate in which the writer stands now."""
+    gate = Gate()
+    task = asyncio.create_task(writer.do(gate))
+    await asyncio.to_thread(gate.entered.wait, 20)
+    return gate, task
+
+
+async def test_an_answer_comes_only_after_the_commit(writer: Writer, path: Path) -> None:
+    for n in range(20):
+        assert await writer.do(lambda conn, n=n: put(conn, n)) == n  # type: ignore[misc]
+        assert n in numbers(path)
+
+
+async def test_jobs_that_wait_together_are_committed_together(writer: Writer, path: Path) -> None:
+    gate, first = await held(writer)
+    seen: list[list[int]] = []
+
+    def job(conn: Connection, n: int) -> None:
+        seen.append(numbers(path))
+        put(conn, n)
+
+    tasks = [asyncio.create_task(writer.do(lambda conn, n=n: job(conn, n))) for n in range(5)]  # type: ignore[misc]
+    await asyncio.sleep(0)
+    gate.opened.set()
+    await asyncio.gather(first, *tasks)
+    assert seen == [[]] * 5, "none of the group was there before all of it was"
+    assert numbers(path) == [0, 1, 2, 3, 4]
+
+
+async def test_a_job_that_raises_undoes_itself_alone(writer: Writer, path: Path) -> None:
+    gate, first = await held(writer)
+
+    def bad(conn: Connection) -> None:
+        put(conn, 99)
+        raise BadInput("no", code="no_such")
+
+    def broken(conn: Connection) -> None:
+        put(conn, 98)
+        conn.execute("INSERT INTO number (n) VALUES (NULL)")
+
+    tasks = [
+        asyncio.create_task(writer.do(lambda conn: put(conn, 1))),
+        asyncio.create_task(writer.do(bad)),
+        asyncio.create_task(writer.do(broken)),
+        asyncio.create_task(writer.do(lambda conn: put(conn, 2))),
+    ]
+    await asyncio.sleep(0)
+    gate.opened.set()
+    one, refused, failed, two = await asyncio.gather(*tasks, return_exceptions=True)
+    await first
+    assert (one, two) == (1, 2)
+    assert isinstance(refused, BadInput)
+    assert refused.code == "no_such"
+    assert isinstance(failed, StoreError)
+    assert numbers(path) == [1, 2]
+
+
+async def test_sales_go_before_imports(writer: Writer) -> None:
+    gate, first = await held(writer)
+    order: list[str] = []
+    tasks = [
+        asyncio.create_task(writer.do(lambda conn: order.append("import"), urgent=False)),
+        asyncio.create_task(writer.do(lambda conn: order.append("sale"))),
+    ]
+    await asyncio.sleep(0)
+    gate.opened.set()
+    await asyncio.gather(first, *tasks)
+    assert order == ["sale", "import"]
+
+
+async def test_an_answer_that_nobody_waits_for_any_more_harms_nobody(writer: Writer, path: Path) -> None:
+    gate, first = await held(writer)
+    gone = asyncio.create_task(writer.do(lambda conn: put(conn, 1)))
+    await asyncio.sleep(0)
+    gone.cancel()
+    gate.opened.set()
+    await first
+    assert await writer.do(lambda conn: put(conn, 2)) == 2
+    assert numbers(path) == [1, 2]
+
+
+async def test_a_closed_writer_has_done_what_waited_and_takes_nothing_more(path: Path) -> None:
+    writer = Writer(path)
+    gate, first = await held(writer)
+    waiting = asyncio.create_task(writer.do(lambda conn: put(conn, 7), urgent=False))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(writer.close))
+    gate.opened.set()
+    await asyncio.gather(first, closing)
+    assert await waiting == 7
+    assert numbers(path) == [7]
+    with pytest.raises(StoreError) as refused:
+        await writer.do(lambda conn: put(conn, 8))
+    assert refused.value.code == "stopping"
+
+
+async def test_a_full_disk_keeps_nothing_and_the_next_sale_after_space_is_back_works(
+    writer: Writer, path: Path
+) -> None:
+    await writer.do(lambda conn: put(conn, 1))
+
+    def pages(conn: Connection, number: int) -> None:
+        conn.execute(f"PRAGMA max_page_count={number}")
+
+    def large(conn: Connection) -> None:
+        put(conn, 2)
+        conn.execute("INSERT INTO number (n, pad) VALUES (3, zeroblob(1000000))")
+
+    (used,) = await writer.do(lambda conn: conn.execute("PRAGMA page_count").fetchone())
+    await writer.do(lambda conn: pages(conn, used))
+    gate, first = await held(writer)
+    tasks = [asyncio.create_task(writer.do(job)) for job in (lambda conn: put(conn, 4), large)]
+    await asyncio.sleep(0)
+    gate.opened.set()
+    await first
+    for refused in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(refused, StoreError)
+        assert refused.code == "disk_full"
+    assert numbers(path) == [1]
+    await writer.do(lambda conn: pages(conn, 1_000_000))
+    await writer.do(large)
+    assert numbers(path) == [1, 2, 3]
+
+
+async def test_the_writer_waits_for_another_process_that_writes(writer: Writer, path: Path) -> None:
+    other = connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    put(other, 1)
+    task = asyncio.create_task(writer.do(lambda conn: put(conn, 2)))
+    done, _ = await asyncio.wait([task], timeout=0.05)
+    assert not done
+    other.execute("COMMIT")
+    assert await task == 2
+    other.close()
+    assert numbers(path) == [1, 2]
+
+
+async def test_a_checkpoint_that_fails_does_not_end_the_writer(writer: Writer, path: Path) -> None:
+    """The WAL stands until one succeeds; a writer that ends would leave every sale waiting for ever."""
+
+    class Damaged:
+        def __init__(self, conn: Connection) -> None:
+            self._conn = conn
+            self.asked = 0
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._conn, name)
+
+        def execute(self, sql: str, values: tuple[int, ...] = ()) -> object:
+            if "wal_checkpoint" in sql:
+                self.asked += 1
+                raise DatabaseError("database disk image is malformed")
+            return self._conn.execute(sql, values)
+
+    await writer.do(lambda conn: put(conn, 1))
+    damaged = Damaged(writer._conn)
+    writer._conn = damaged  # type: ignore[assignment]
+    writer._wal_bytes = lambda: database.CHECKPOINT_BYTES + 1  # type: ignore[method-assign]
+    await writer.do(lambda conn: put(conn, 2))
+    await until(lambda: damaged.asked > 0)
+    assert await asyncio.wait_for(writer.do(lambda conn: put(conn, 3)), 5) == 3
+
+
+async def test_a_large_wal_is_checkpointed_before_an_import(writer: Writer, path: Path) -> None:
+    wal = path.with_name("till.db-wal")
+
+    def large(conn: Connection) -> None:
+        conn.execute("INSERT INTO number (n, pad) VALUES (1, zeroblob(?))", (database.CHECKPOINT_BYTES,))
+
+    await writer.do(large, urgent=False)
+    await until(lambda: path.stat().st_size > database.CHECKPOINT_BYTES)
+    await writer.do(lambda conn: put(conn, 2), urgent=False)
+    assert wal.stat().st_size < database.CHECKPOINT_BYTES, "begun anew, and cut to its limit"
+
+
+async def test_the_reader_cannot_write_and_sees_one_state(writer: Writer, path: Path) -> None:
+    reader = Reader(path)
+    try:
+        with pytest.raises(StoreError) as refused:
+            await reader.do(lambda conn: put(conn, 1))
+        assert refused.value.code == "disk_read_only"
+
+        def twice(conn: Connection) -> tuple[int, int]:
+            (before,) = conn.execute("SELECT count(*) FROM number").fetchone()
+            other = connect(path)
+            put(other, 1)
+            other.close()
+            (after,) = conn.execute("SELECT count(*) FROM number").fetchone()
+            return before, after
+
+        assert await reader.do(twice) == (0, 0)
+        assert await reader.do(lambda conn: conn.execute("SELECT count(*) FROM number").fetchone()) == (1,)
+    finally:
+        reader.close()
+
+
+def test_a_savepoint_inside_a_savepoint_undoes_the_inner_one_alone(path: Path) -> None:
+    conn = connect(path)
+    with transaction(conn), savepoint(conn):
+        put(conn, 1)
+        with pytest.raises(DatabaseError), savepoint(conn):
+            conn.execute("INSERT INTO number (n) VALUES (2), (NULL)")
+        put(conn, 3)
+    conn.close()
+    assert numbers(path) == [1, 3]
+
+
+def test_every_connection_that_writes_is_durable_at_commit(path: Path) -> None:
+    conn = connect(path)
+    assert conn.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert conn.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
+    assert conn.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
+    conn.close()
+
+
+def test_a_database_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as refused:
+        connect(tmp_path / "none.db", read_only=True)
+    assert refused.value.code == "store_missing"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "till.db"
+    path.write_bytes(b"not a database, but long enough to be looked at as one" * 100)
+    with pytest.raises(StoreError) as refused:
+        connect(path)
+    assert refused.value.code == "store_damaged"
+
+
+# The schema
+
+
+@pytest.mark.parametrize("statement", ["UPDATE journal SET record = x'00'", "DELETE FROM journal"])
+def test_nobody_changes_or_cuts_the_journal(till: Till, statement: str) -> None:
+    till.record(purchase())
+    with pytest.raises(DatabaseError, match="append-only"):
+        till.conn.execute(statement)
+    assert len(till.records()) == 1
+
+
+def test_a_database_of_a_later_release_is_refused_and_left_alone(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    enrol_till(config)
+    conn = connect(config.database)
+    conn.execute(f"PRAGMA user_version={VERSION + 1}")
+    with pytest.raises(StoreError) as refused:
+        open_database(config.database)
+    assert refused.value.code == "store_newer"
+    assert conn.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
+    conn.close()
+
+
+def test_migrating_twice_or_after_a_cut_before_the_last_step_changes_nothing(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    enrol_till(config)
+    conn = connect(config.database)
+    schema = conn.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+    conn.execute("PRAGMA user_version=0")
+    migrate(conn)
+    assert conn.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall() == schema
+    assert terminal.read(conn).terminal_id == enrolled().terminal_id
+    conn.close()
+
+
+def test_a_disk_that_fills_up_during_a_migration_is_told_and_leaves_no_half_schema(tmp_path: Path) -> None:
+    conn = connect(tmp_path / "till.db")
+    conn.execute("PRAGMA max_page_count=10")
+    with pytest.raises(StoreError) as refused:
+        migrate(conn)
+    assert refused.value.code == "disk_full"
+    conn.execute("PRAGMA max_page_count=100000")
+    migrate(conn)
+    assert not terminal.is_enrolled(conn)
+    conn.close()
