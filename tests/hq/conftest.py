@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,14 @@ class Hq:
             programme = read_programme(text)
             publish(tx, programme, text, retroactive=retroactive, key=self.key, now_ms=self.clock())
 
+    def set_state(self, terminal_id: str, state: str, reason: str = "") -> None:
+        """Approve or revoke a terminal."""
+        with opened(self.config.database_path) as connection, writing(connection) as tx:
+            if state == "approved":
+                fleet.approve(tx, terminal_id)
+            else:
+                fleet.revoke(tx, terminal_id, reason)
+
     def all(self, statement: str, **parameters: Any) -> list[Row]:
         with opened(self.config.database_path) as connection, reading(connection) as tx:
             return tx.all(statement, **parameters)
@@ -197,7 +207,15 @@ class Tills:
         assert answer.status == 200, await answer.text()
         return till.reply(await answer.read())
 
-    async def refused(self, path: str, body: bytes) -> tuple[int, str]:
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait until the server's chores have brought something about."""
+        for _ in range(1000):
+            if done():
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("it did not come about")
+
+    async def refused(self, path: str, body: bytes | BytesIO) -> tuple[int, str]:
         """Send bytes that are to be refused; return the status and the code."""
         answer = await self.client.post(path, data=body)
         problem = await answer.json(content_type="application/problem+json")

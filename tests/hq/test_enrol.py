@@ -1,0 +1,108 @@
+"""Joining: one code makes one terminal, however it is raced, and a lost answer costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from hq_server.fleet import HOUR_MS
+from loyalty_core.envelope import seal
+from loyalty_core.invite import pin_of, read_code
+from loyalty_core.messages import Enrol
+from loyalty_core.wire import pack
+from tests.hq.conftest import Hq, Tills
+from tests.hq.events import purchase
+from tests.hq.till import Till
+
+
+async def test_a_till_learns_who_it_is_and_what_it_needs(hq: Hq, tills: Tills) -> None:
+    code = hq.invite("S012", till="T03", preapproved=True)
+    assert read_code(code)[1] == pin_of(hq.public_key)
+    till = Till()
+    answer = await tills.client.post("/v1/enrol", data=till.enrol_request(code))
+    enrolled = till.enrolled(await answer.read(), hq.public_key)
+    assert (enrolled.terminal_id, enrolled.store_id, enrolled.epoch) == ("S012-T03", "S012", 1)
+    assert (enrolled.approved, enrolled.programme_id, enrolled.buckets) == (True, "moonlight", 64)
+    assert (enrolled.timezone, enrolled.business_day_starts) == ("Asia/Seoul", 300)
+    assert len(enrolled.programmes) == 1
+    assert len(enrolled.store_key) == 32
+
+
+async def test_the_same_key_with_the_same_code_gets_the_same_answer_again(hq: Hq, tills: Tills) -> None:
+    till = Till()
+    request = till.enrol_request(hq.invite())
+    answers = []
+    for _ in range(3):
+        answer = await tills.client.post("/v1/enrol", data=request)
+        answers.append(till.enrolled(await answer.read(), hq.public_key))
+    assert len(set(answers)) == 1
+    assert answers[0].epoch == 1
+
+
+async def test_a_code_that_was_used_is_refused_to_another_key(hq: Hq, tills: Tills) -> None:
+    code = hq.invite()
+    assert (await tills.client.post("/v1/enrol", data=Till().enrol_request(code))).status == 200
+    assert await tills.refused("/v1/enrol", Till().enrol_request(code)) == (403, "invite_used")
+
+
+async def test_of_many_who_race_for_one_code_one_gets_it(hq: Hq, tills: Tills) -> None:
+    code = hq.invite()
+    answers = await asyncio.gather(
+        *[tills.client.post("/v1/enrol", data=Till().enrol_request(code)) for _ in range(20)]
+    )
+    assert sorted(answer.status for answer in answers) == [200] + [403] * 19
+    assert len(hq.sql("SELECT 1 FROM terminals")) == 1
+
+
+@pytest.mark.parametrize(("late_ms", "status"), [(-1, 200), (0, 403)])
+async def test_a_code_ends_with_its_hours(hq: Hq, tills: Tills, late_ms: int, status: int) -> None:
+    request = Till().enrol_request(hq.invite())
+    hq.clock.now += 24 * HOUR_MS + late_ms
+    assert (await tills.client.post("/v1/enrol", data=request)).status == status
+
+
+async def test_a_code_that_was_never_made_is_refused(tills: Tills) -> None:
+    request = Till().enrol_request("0000-0000-0000-0000-0000-0000")
+    assert await tills.refused("/v1/enrol", request) == (403, "invite_unknown")
+
+
+async def test_a_request_must_be_signed_by_the_key_that_it_brings(hq: Hq, tills: Tills) -> None:
+    till = Till()
+    enrol = Enrol(b"n" * 16, read_code(hq.invite())[0], b"p" * 32, "x")
+    sealed = seal("dangol/enrol/1", pack(enrol), till.key)
+    assert (await tills.refused("/v1/enrol", sealed))[0] == 400
+    assert hq.sql("SELECT 1 FROM terminals") == []
+
+
+async def test_a_large_enrolment_is_refused_unread(tills: Tills) -> None:
+    assert await tills.refused("/v1/enrol", b"x" * 5000) == (413, "body_too_large")
+
+
+async def test_a_replaced_till_goes_on_as_itself_in_the_next_epoch(hq: Hq, tills: Tills) -> None:
+    old = await tills.join()
+    old.record(purchase(member=None))
+    last = old.batch()
+    await tills.send(old, last)
+    new = Till()
+    answer = await tills.client.post("/v1/enrol", data=new.enrol_request(hq.invite(till="T01")))
+    enrolled = new.enrolled(await answer.read(), hq.public_key)
+    assert (enrolled.terminal_id, enrolled.epoch) == ("S012-T01", 2)
+    assert await tills.refused("/v1/exchange", old.exchange_request()) == (403, "terminal_unknown")
+    reply = await tills.exchange(new, [last])
+    assert reply.refusals == ()
+    new.record(purchase("2", member=None))
+    assert new.acknowledged(await tills.send(new)) == {2: 1}
+
+
+async def test_terminals_are_numbered_after_the_highest_that_is_taken(hq: Hq, tills: Tills) -> None:
+    hq.invite(till="T07")
+    assert (await tills.join()).terminal_id == "S012-T08"
+    assert (await tills.join("S099")).terminal_id == "S099-T01"
+
+
+async def test_neither_code_nor_secret_lies_in_the_database(hq: Hq) -> None:
+    code = hq.invite()
+    data = hq.config.database_path.read_bytes()
+    assert code.encode() not in data
+    assert read_code(code)[0] not in data

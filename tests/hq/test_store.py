@@ -1,0 +1,151 @@
+"""The store: what is posted cannot be changed, migrations only go forward, no write is lost to another."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hq_server.store import connection as store_connection
+from hq_server.store import migrate
+from hq_server.store.connection import WAL_BYTES_MAX, Busy, checkpoint, connect, reading, writing
+from hq_server.store.database import DatabaseMissing, create, opened
+from hq_server.store.migrate import WrongDatabase
+from hq_server.store.sqlite import sqlite3
+from hq_server.tokens import add_token
+from loyalty_core.units import EpochMs
+from tests.hq.conftest import Hq, Tills
+from tests.hq.events import purchase
+
+FOREVER = (
+    "UPDATE events SET seq = seq",
+    "DELETE FROM events",
+    "UPDATE batches SET last_seq = last_seq",
+    "DELETE FROM batches",
+    "UPDATE entries SET redeemable = redeemable",
+    "DELETE FROM entries",
+    "UPDATE receipt_facts SET record = record",
+    "DELETE FROM receipt_facts",
+    "UPDATE programmes SET text = text",
+    "DELETE FROM programmes",
+    "UPDATE attachments SET member_id = member_id",
+)
+
+
+@pytest.mark.parametrize("change", FOREVER)
+async def test_what_is_kept_is_never_changed_or_deleted(hq: Hq, tills: Tills, change: str) -> None:
+    till = await tills.join()
+    till.record(purchase(member="card:9999"))
+    await tills.send(till)
+    hq.members("member_id,lookups\nM1,9999\n")
+    with pytest.raises(sqlite3.IntegrityError, match="never"):
+        hq.sql(change)
+
+
+def test_every_table_is_strict(hq: Hq) -> None:
+    loose = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0"
+    assert [name for (name,) in hq.sql(loose) if not name.startswith("sqlite_")] == []
+
+
+def test_a_commit_is_durable_when_it_returns(hq: Hq) -> None:
+    assert hq.sql("PRAGMA synchronous") == [(2,)]
+    assert hq.sql("PRAGMA journal_mode") == [("wal",)]
+    assert hq.sql("PRAGMA wal_autocheckpoint") == [(0,)]
+
+
+def test_the_log_is_written_back_once_it_has_grown(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = hq.config.database_path
+    connection = connect(path)
+    checkpoints = []
+    monkeypatch.setattr(store_connection, "WAL_BYTES_MAX", 100_000)
+    for number in range(30):
+        with writing(connection) as tx:
+            tx.many(
+                "accounts.put_account",
+                [
+                    {"bucket": 0, "member_id": f"{number}-{each}", "balance": 0, "entry_count": 0}
+                    for each in range(500)
+                ],
+            )
+        size = path.with_name(path.name + "-wal").stat().st_size
+        checkpoints.append(size > 100_000)
+        checkpoint(connection, path)
+    connection.close()
+    assert True in checkpoints
+    assert not all(checkpoints)
+    assert WAL_BYTES_MAX == 8 * 1024 * 1024
+
+
+def test_a_database_of_a_newer_release_is_not_touched(hq: Hq) -> None:
+    hq.sql("INSERT INTO migrations (number, name, checksum) VALUES (9000, '9000_later.sql', 'x')")
+    with pytest.raises(WrongDatabase) as caught, opened(hq.config.database_path):
+        pass
+    assert caught.value.code == "database_newer"
+
+
+def test_an_edited_migration_is_refused(hq: Hq) -> None:
+    hq.sql("UPDATE migrations SET checksum = 'x' WHERE number = 2")
+    with pytest.raises(WrongDatabase) as caught, opened(hq.config.database_path):
+        pass
+    assert caught.value.code == "migration_changed"
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = list(migrate.migrations())
+    bad = migrate.Migration(4, "0004_bad.sql", "CREATE TABLE a (b TEXT) STRICT;\nCREATE TABLE a (b TEXT);\n")
+    monkeypatch.setattr(migrate, "migrations", lambda: iter([*good, bad]))
+    with pytest.raises(sqlite3.Error):
+        create(tmp_path / "x.db")
+    monkeypatch.setattr(migrate, "migrations", lambda: iter(good))
+    connection = create(tmp_path / "x.db")
+    assert connection.execute("SELECT count(*) FROM migrations").fetchone() == (len(good),)
+    assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'a'").fetchone() == (0,)
+    connection.close()
+
+
+def test_two_that_set_a_database_up_at_once_agree(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(create, tmp_path / "x.db") for _ in range(4)]:
+            done.result().close()
+
+
+def test_there_is_no_database_before_init(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseMissing), opened(tmp_path / "none.db"):
+        pass
+
+
+def test_a_second_writer_waits_then_is_told_that_the_database_is_busy(
+    hq: Hq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_connection, "BUSY_MS", 50)
+    one, other = connect(hq.config.database_path), connect(hq.config.database_path)
+    with writing(one), pytest.raises(Busy), writing(other):
+        pass
+    with writing(other) as tx:
+        assert tx.one("house.house") is not None
+    one.close()
+    other.close()
+
+
+def test_a_failed_transaction_leaves_nothing(hq: Hq) -> None:
+    class Stop(Exception):
+        pass
+
+    def fail() -> None:
+        with opened(hq.config.database_path) as connection, writing(connection) as tx:
+            add_token(tx, "gone", bytes(32), EpochMs(0))
+            raise Stop
+
+    with pytest.raises(Stop):
+        fail()
+    assert [row[0] for row in hq.all("house.tokens")] == ["admin"]
+
+
+def test_a_reader_can_not_write(hq: Hq) -> None:
+    connection = connect(hq.config.database_path, read_only=True)
+    with reading(connection) as tx, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        tx.run("house.revoke_token", name="admin", revoked_at_ms=1)
+    connection.close()
