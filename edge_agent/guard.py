@@ -33,7 +33,7 @@ def guard(allowed_hosts: tuple[str, ...], token: str) -> Middleware:
         if request.method not in _READS:
             _check_origin(request, hosts)
         if request.path not in OPEN_PATHS:
-            given = request.headers.get("Authorization", "").encode()
+            given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
             if not hmac.compare_digest(given, expected):
                 raise BadInput(
                     "the bearer token is missing or wrong: send Authorization: Bearer and the token that was "
@@ -54,6 +54,9 @@ def _check_origin(request: web.Request, hosts: frozenset[str]) -> None:
     """A browser says where a page came from; the till's own software says nothing."""
     origin = request.headers.get("Origin")
     site = request.headers.get("Sec-Fetch-Site", "none")
-    own = origin is None or _host(urlsplit(origin).netloc) in hosts
+    try:
+        own = origin is None or _host(urlsplit(origin).netloc) in hosts
+    except ValueError:
+        own = False
     if not own or site not in {"none", "same-origin"}:
         raise BadInput("pages of other sites may not write to this till", code="origin_refused")

@@ -160,12 +160,11 @@ class Recorder:
         """
         notices = intake.notices
         owner = self.owner(conn, books, intake.member) if intake.member else None
+        if owner is None and isinstance(intake.event, VisitRecorded | MemberPresented):
+            raise BadInput(
+                "this card or number can never be a member's: scan or type it again", code="member_unreadable"
+            )
         if intake.member and owner is None:
-            if isinstance(intake.event, VisitRecorded | MemberPresented):
-                raise BadInput(
-                    "this card or number can never be a member's: scan or type it again",
-                    code="member_unreadable",
-                )
             notices += ("the member's card or number cannot be read: recorded without a member",)
         known = sources.find(conn, intake.natural_key, books.terminal.terminal_id)
         if known is not None:

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.config import Csv
-from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, TenderIn
+from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, TenderIn, shown
 from edge_agent.pos_adapter.rows import Row
 from loyalty_core.errors import BadInput
 
@@ -121,7 +121,7 @@ def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
     kind = head.get("kind") or "purchase"
     if kind not in _KINDS:
         raise BadInput(
-            f'line {number}: kind "{kind[:20]}" is none of {", ".join(_KINDS)}', code="receipt_invalid"
+            f'line {number}: kind "{shown(kind)}" is none of {", ".join(_KINDS)}', code="receipt_invalid"
         )
     for other, cells in items[1:]:
         for name in ("occurred_at", "member", "original"):
@@ -168,7 +168,7 @@ def _numbered(
 def _line(place: int, number: int, cells: _Cells, net: int) -> LineIn:
     text = cells.get("line") or str(place)
     if not text.isdecimal() or len(text) > 9:
-        raise BadInput(f'line {number}: line "{text[:20]}" is not a number', code="receipt_invalid")
+        raise BadInput(f'line {number}: line "{shown(text)}" is not a number', code="receipt_invalid")
     quantity = (cells.get("quantity") or "1").replace(",", ".")
     return LineIn(
         number=int(text),
@@ -188,7 +188,7 @@ def _amount(text: str, number: int, settings: Csv) -> int:
     digits = settings.decimals if settings.amounts == "major" else 0
     if not whole.isdecimal() or len(whole) > 15 or (mark and (not rest.isdecimal() or len(rest) > digits)):
         unit = f"an amount with at most {digits} decimals" if digits else "a whole number of minor units"
-        raise BadInput(f'line {number}: net_minor "{text[:20]}" is not {unit}', code="amount_impossible")
+        raise BadInput(f'line {number}: net_minor "{shown(text)}" is not {unit}', code="amount_impossible")
     return sign * int(whole + rest.ljust(digits, "0"))
 
 
@@ -209,7 +209,7 @@ def _parsed(text: str, form: str, number: int, name: str) -> datetime:
         return datetime.strptime(text, form)  # noqa: DTZ007 - a local time stays local until the store's zone is put to it
     except ValueError:
         raise BadInput(
-            f'line {number}: {name} "{text[:40]}" does not fit the form {form}', code="date_impossible"
+            f'line {number}: {name} "{shown(text)}" does not fit the form {form}', code="date_impossible"
         ) from None
 
 
@@ -219,7 +219,7 @@ def _original(text: str, number: int) -> Key | None:
     parts = text.split("/", 3)
     if len(parts) != 4:
         raise BadInput(
-            f'line {number}: original "{text[:40]}" is not store/till/business_date/number',
+            f'line {number}: original "{shown(text)}" is not store/till/business_date/number',
             code="receipt_invalid",
         )
     return Key(store=parts[0], till=parts[1], business_date=parts[2], number=parts[3])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import date
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -25,17 +24,17 @@ from edge_agent.pos_adapter.answers import (
     found_member,
     receipt_answer,
 )
-from edge_agent.pos_adapter.receipt import decode, instant, understand
+from edge_agent.pos_adapter.receipt import day_named, decode, instant, shown, understand
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Books, Intake, Recorder, intake_of
 from edge_agent.standing import standing
 from edge_agent.store import journal
 from edge_agent.store.database import Connection
-from loyalty_core.calendar import business_day, day_of
+from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import EventId, MemberPresented, VisitRecorded, VisitVoided
 from loyalty_core.journal import unpack_record
-from loyalty_core.units import Day, EpochMs, Seq
+from loyalty_core.units import EpochMs, Seq
 
 T = TypeVar("T")
 _KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,64}")
@@ -99,9 +98,8 @@ class TillApi:
             visit = _decode(raw, VisitIn)
             books = self._recorder.books(conn)
             at_ms = self._instant(books, visit.occurred_at)
-            day = business_day(at_ms, books.terminal.place)
-            if visit.business_date is not None:
-                day = _date(visit.business_date)
+            expected = self._recorder.expectations(books)
+            day = day_named(visit.business_date, "business_date", at_ms, expected)
             event = VisitRecorded(None, at_ms, day, visit.channel, None)
             return self._record(conn, books, _keyed(event, key, visit.member, request.path, raw))
 
@@ -205,7 +203,7 @@ class TillApi:
             event = unpack_record(record).event if record else None
             if isinstance(event, VisitRecorded):
                 return event_id, event
-        raise BadInput(f'"{name[:60]}" is no visit that this till recorded', code="event_unknown")
+        raise BadInput(f'"{shown(name)}" is no visit that this till recorded', code="event_unknown")
 
     def _instant(self, books: Books, text: str | None) -> EpochMs:
         if text is None:
@@ -256,15 +254,6 @@ def _decode(raw: bytes, kind: type[T]) -> T:
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"this is not JSON: {error}", code="json_invalid") from None
-
-
-def _date(text: str) -> Day:
-    try:
-        return day_of(date.fromisoformat(text))
-    except ValueError:
-        raise BadInput(
-            f'business_date "{text[:40]}" is not a date: write it like 2026-11-21', code="date_impossible"
-        ) from None
 
 
 def _json(answer: msgspec.Struct) -> web.Response:

@@ -37,6 +37,8 @@ _MS: Final = timedelta(milliseconds=1)
 _ID: Final = re.compile(ID_FORM)
 _QUANTITY: Final = re.compile(r"(-?)(\d{1,9})(?:\.(\d{1,3})0*)?", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+DAY_MIN: Final = AT_MIN // 86_400_000
+DAY_MAX: Final = AT_MAX // 86_400_000
 DAY_OFF_MAX: Final = 1
 """How many days the till's business date may differ from ours before it is reported."""
 
@@ -193,6 +195,11 @@ def understand(receipt: Receipt, expected: Expectations) -> Understood:
     return Understood(event=event, natural_key=natural_key(receipt.kind, key), notices=notices)
 
 
+def shown(text: str) -> str:
+    """Return the start of what came in, for a sentence: on one line, without control codes."""
+    return "".join([letter if letter.isprintable() else "?" for letter in text[:40]])
+
+
 def natural_key(kind: str, key: ReceiptKey) -> str:
     """Return the text under which a receipt is known at this till."""
     return f"{kind}/{key.store}/{key.till}/{key.business_day}/{key.number}"
@@ -208,18 +215,18 @@ def instant(text: str, expected: Expectations) -> EpochMs:
         value = datetime.fromisoformat(text)
     except ValueError:
         raise BadInput(
-            f'occurred_at "{text[:40]}" is not a time: write it like 2026-11-21T10:31:00+09:00',
+            f'occurred_at "{shown(text)}" is not a time: write it like 2026-11-21T10:31:00+09:00',
             code="date_impossible",
         ) from None
     if value.tzinfo is None:
         value = value.replace(tzinfo=expected.place.zone)
     at_ms = (value - _EPOCH) // _MS
     if not AT_MIN <= at_ms <= AT_MAX:
-        raise BadInput(f'occurred_at "{text[:40]}" is not in this century', code="date_impossible")
+        raise BadInput(f'occurred_at "{shown(text)}" is not in this century', code="date_impossible")
     if expected.now_ms is not None and at_ms > expected.now_ms + expected.future_tolerance_ms:
         raise BadInput(
-            f'occurred_at "{text[:40]}" is in the future: check the clock of the till\'s software, then send '
-            "it again",
+            f'occurred_at "{shown(text)}" is in the future: check the clock of the till\'s software, then '
+            "send it again",
             code="date_in_future",
         )
     return EpochMs(at_ms)
@@ -227,9 +234,9 @@ def instant(text: str, expected: Expectations) -> EpochMs:
 
 def _key(key: Key, name: str, at_ms: EpochMs, expected: Expectations) -> ReceiptKey:
     for field, value in (("store", key.store), ("till", key.till)):
-        if not _ID.match(value):
+        if not _ID.fullmatch(value):
             raise BadInput(
-                f'{name}.{field} "{value[:40]}" is not an id: use 1 to 32 letters, digits, "-" and "_"',
+                f'{name}.{field} "{shown(value)}" is not an id: use 1 to 32 letters, digits, "-" and "_"',
                 code="receipt_invalid",
             )
     if not 1 <= len(key.number) <= TEXT_MAX or _CONTROL.search(key.number):
@@ -237,26 +244,37 @@ def _key(key: Key, name: str, at_ms: EpochMs, expected: Expectations) -> Receipt
             f"{name}.number must be a text of 1 to {TEXT_MAX} characters", code="receipt_number_invalid"
         )
     return ReceiptKey(
-        key.store, key.till, _business_day(key.business_date, name, at_ms, expected), key.number
+        key.store,
+        key.till,
+        day_named(key.business_date, f"{name}.business_date", at_ms, expected),
+        key.number,
     )
 
 
-def _business_day(text: str | None, name: str, at_ms: EpochMs, expected: Expectations) -> Day:
+def day_named(text: str | None, name: str, at_ms: EpochMs, expected: Expectations) -> Day:
+    """Return the business day that the till names, or the one of the instant where it names none.
+
+    Raises:
+        BadInput: `date_impossible`, `date_in_future`.
+    """
     if text is None:
-        return business_day(at_ms, expected.place)
+        day = business_day(at_ms, expected.place)
+        if not DAY_MIN <= day <= DAY_MAX:
+            raise BadInput(f"{name} would not be in this century: set the clock", code="date_impossible")
+        return day
     try:
         day = day_of(date.fromisoformat(text))
     except ValueError:
         raise BadInput(
-            f'{name}.business_date "{text[:40]}" is not a date: write it like 2026-11-21',
+            f'{name} "{shown(text)}" is not a date: write it like 2026-11-21',
             code="date_impossible",
         ) from None
-    if not AT_MIN <= day * 86_400_000 <= AT_MAX:
-        raise BadInput(f'{name}.business_date "{text[:40]}" is not in this century', code="date_impossible")
+    if not DAY_MIN <= day <= DAY_MAX:
+        raise BadInput(f'{name} "{shown(text)}" is not in this century', code="date_impossible")
     now_ms = expected.now_ms
     if now_ms is not None and day * 86_400_000 > now_ms + expected.future_tolerance_ms + 86_400_000:
         raise BadInput(
-            f'{name}.business_date "{text[:40]}" is in the future: check the clock of the till\'s software, '
+            f'{name} "{shown(text)}" is in the future: check the clock of the till\'s software, '
             "then send it again",
             code="date_in_future",
         )
@@ -277,7 +295,7 @@ def _check_currency(currency: str | None, expected: Expectations) -> None:
         return
     if currency not in CURRENCY_EXPONENTS:
         raise BadInput(
-            f'currency "{currency[:10]}" is not known: use an ISO 4217 code such as KRW',
+            f'currency "{shown(currency)}" is not known: use an ISO 4217 code such as KRW',
             code="currency_unknown",
         )
     if expected.currency is not None and currency != expected.currency:
@@ -324,7 +342,7 @@ def _thousandths(quantity: str | int, name: str) -> int:
     found = _QUANTITY.fullmatch(str(quantity))
     if found is None:
         raise BadInput(
-            f'{name} "{str(quantity)[:40]}" is not a number with at most 9 digits and 3 decimals',
+            f'{name} "{shown(str(quantity))}" is not a number with at most 9 digits and 3 decimals',
             code="amount_impossible",
         )
     sign, whole, decimals = found.groups()

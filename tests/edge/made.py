@@ -252,3 +252,8 @@ async def until(true: Callable[[], bool | Awaitable[bool]], seconds: float = DEA
             return
         assert time.monotonic() < deadline, "it did not come true in time"
         await asyncio.sleep(0.005)
+
+
+def quiet_sync() -> Sync:
+    """Return settings under which headquarters, which is absent, is asked once and then not for hours."""
+    return Sync(interval_ms=36_000_000, retry_first_ms=36_000_000, retry_max_ms=36_000_000)

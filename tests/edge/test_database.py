@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-
 from edge_agent.store import database, terminal
 from edge_agent.store.database import (
     Connection,
