@@ -8,13 +8,13 @@ import signal
 
 from aiohttp import web
 
-from edge_agent import log
+from edge_agent import logs
 from edge_agent.app import build_app
 from edge_agent.clock import MachineClock
 from edge_agent.config import EdgeConfig
 from loyalty_core.errors import BadInput
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 async def serve(config: EdgeConfig) -> None:
@@ -23,7 +23,7 @@ async def serve(config: EdgeConfig) -> None:
     Raises:
         LoyaltyError: what must be there before it can start, in one sentence.
     """
-    log.set_up()
+    logs.set_up()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -33,9 +33,9 @@ async def serve(config: EdgeConfig) -> None:
     try:
         host, port = await _listen(runner, config)
         (config.data_dir / "address").write_text(f"http://{host}:{port}\n", "ascii")
-        _log.info("agent_ready", extra={"host": host, "port": port})
+        log.info("agent_ready", extra={"host": host, "port": port})
         await stop.wait()
-        _log.info("agent_stopping")
+        log.info("agent_stopping")
     finally:
         await runner.cleanup()
 

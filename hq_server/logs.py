@@ -9,14 +9,14 @@ import msgspec
 
 
 class JsonLines(logging.Formatter):
-    """One line a record: time, level, where, message, and the trace of an error."""
+    """One line a record: time, level, where, event, and the trace of an error."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": datetime.fromtimestamp(int(record.created), UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "event": record.getMessage(),
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)

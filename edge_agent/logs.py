@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -14,10 +15,10 @@ _OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "ascti
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "at_ms": int(record.created * 1000),
+            "time": datetime.fromtimestamp(int(record.created), UTC).isoformat(),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
             "logger": record.name,
+            "event": record.getMessage(),
         }
         line |= {name: value for name, value in record.__dict__.items() if name not in _OWN}
         if record.exc_info:
