@@ -26,6 +26,8 @@ NAMES: Final = (
     *("quantity", "net_minor", "tender", "original"),
 )
 _KINDS: Final = ("purchase", "return", "void", "visit")
+BROKEN_MAX: Final = 1000
+"""Lines that are no CSV: beyond this many it is the file or its settings that are wrong."""
 _Cells = dict[str, str]
 
 
@@ -35,26 +37,62 @@ def rows(data: bytes, settings: Csv) -> Iterator[Row]:
     Raises:
         BadInput: `encoding_wrong`, `columns_missing`, `csv_invalid`: nothing of the file can be read.
     """
-    text = _decoded(data, settings)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=settings.delimiter, strict=True)
-    try:
-        header = next(lines, [])
-        columns = _columns(header, settings)
-        groups: dict[tuple[str, ...], list[tuple[int, list[str]]]] = {}
-        for cells in lines:
-            if any(cell.strip() for cell in cells):
-                named = _named(cells, columns)
-                key = tuple(named.get(n, "") for n in ("kind", "store", "till", "business_date", "number"))
-                groups.setdefault(key, []).append((lines.line_num, cells))
-    except csv.Error as error:
-        raise BadInput(f"line {lines.line_num} is not CSV: {error}", code="csv_invalid") from None
+    encoding = _encoding(data, settings)
+    lines = io.StringIO(_decoded(data, encoding, settings), newline="").readlines()
+    table = _table(lines, settings)
+    _, header = next(table, (0, []))
+    if isinstance(header, BadInput):
+        raise header
+    columns = _columns(header, settings)
+    groups: dict[tuple[str, ...], list[tuple[int, list[str]]]] = {}
+    for number, cells in table:
+        if isinstance(cells, BadInput):
+            raw = (lines[0] + lines[number - 1]).encode(encoding, _escapes(encoding))
+            yield Row(place=f"line {number}", raw=raw, refusal=cells)
+        elif any(cell.strip() for cell in cells):
+            named = _named(cells, columns)
+            key = tuple(named.get(n, "") for n in ("kind", "store", "till", "business_date", "number"))
+            groups.setdefault(key, []).append((number, cells))
     for group in groups.values():
-        yield _row(group, header, columns, settings)
+        yield _row(group, header, columns, settings, encoding)
 
 
-def _decoded(data: bytes, settings: Csv) -> str:
+def _table(lines: list[str], settings: Csv) -> Iterator[tuple[int, list[str] | BadInput]]:
+    """Yield each row with the line on which it begins; one that is broken costs that line, not the file.
+
+    Raises:
+        BadInput: `csv_invalid`, when so much is broken that this is no CSV.
+    """
+    begins, broken = 0, 0
+    while begins < len(lines):
+        start = begins
+        reader = csv.reader(
+            (lines[place] for place in range(start, len(lines))), delimiter=settings.delimiter, strict=True
+        )
+        try:
+            for cells in reader:
+                yield begins + 1, cells
+                begins = start + reader.line_num
+        except csv.Error as error:
+            broken += 1
+            refusal = BadInput(f"line {begins + 1} is not CSV: {error}", code="csv_invalid")
+            if broken > BROKEN_MAX:
+                raise refusal from None
+            begins += 1
+            yield begins, refusal
+
+
+def _encoding(data: bytes, settings: Csv) -> str:
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else settings.encoding
-    encoding = "utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding
+    return "utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding
+
+
+def _escapes(encoding: str) -> str:
+    """Return how letters that stand for undecodable bytes become bytes again."""
+    return "surrogatepass" if encoding.lower().startswith("utf-16") else "surrogateescape"
+
+
+def _decoded(data: bytes, encoding: str, settings: Csv) -> str:
     try:
         return data.decode(encoding, errors="surrogateescape")
     except (UnicodeError, LookupError):
@@ -83,11 +121,15 @@ def _named(cells: list[str], columns: dict[str, int]) -> _Cells:
 
 
 def _row(
-    group: list[tuple[int, list[str]]], header: list[str], columns: dict[str, int], settings: Csv
+    group: list[tuple[int, list[str]]],
+    header: list[str],
+    columns: dict[str, int],
+    settings: Csv,
+    encoding: str,
 ) -> Row:
-    first, last = group[0][0], group[-1][0]
-    place = f"line {first}" if first == last else f"lines {first} to {last}"
-    raw = _raw([header, *(cells for _, cells in group)], settings)
+    """Return a receipt's rows as one; its place is where it begins, so that it keeps it when rows come."""
+    place = f"line {group[0][0]}"
+    raw = _raw([header, *(cells for _, cells in group)], settings, encoding)
     try:
         for number, cells in group:
             _check_cells(number, cells, header)
@@ -97,10 +139,11 @@ def _row(
         return Row(place=place, raw=raw, refusal=error)
 
 
-def _raw(table: list[list[str]], settings: Csv) -> bytes:
+def _raw(table: list[list[str]], settings: Csv, encoding: str) -> bytes:
+    """Return the rows as a file of their own, in the encoding in which they came."""
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=settings.delimiter, lineterminator="\n").writerows(table)
-    return text.getvalue().encode("utf-8", errors="surrogateescape")
+    return text.getvalue().encode(encoding, _escapes(encoding))
 
 
 def _check_cells(number: int, cells: list[str], header: list[str]) -> None:

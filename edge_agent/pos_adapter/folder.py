@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig, Folder
 from edge_agent.pos_adapter import intake
 from edge_agent.pos_adapter.rows import ADAPTERS, Row, adapter_of, is_unfinished, rows_of
 from edge_agent.recorder import Recorder
-from edge_agent.store import files
+from edge_agent.store import files, quarantine
 from edge_agent.store.database import Connection, Writer
 from edge_agent.store.files import Taken
 from loyalty_core.errors import BadInput, LoyaltyError
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
+
+WHOLE_FILE: Final = "file"
+"""The place of what is refused as a whole."""
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +96,6 @@ class WatchedFolder:
         self._seen = {path: self._first_seen(path, state, now_ms) for path, state in found.items()}
         waiting = False
         for path, (state, since_ms) in sorted(self._seen.items(), key=lambda item: item[1][0].mtime_ns):
-            if self._taken.get(path) == state:
-                continue
             age_ms = now_ms - since_ms
             if age_ms < self._folder.settle_ms:
                 waiting = True
@@ -110,7 +112,7 @@ class WatchedFolder:
         return before if before is not None and before[0] == state else (state, now_ms)
 
     def _look(self) -> dict[str, _State]:
-        """Return the state of each receipt file: regular ones only, no links followed."""
+        """Return the state of each receipt file that is to be taken: regular ones only, no links followed."""
         found: dict[str, _State] = {}
         for entry in self._folder.path.iterdir():
             if entry.suffix.lower() not in ADAPTERS or entry.name.startswith((".", "~")):
@@ -119,8 +121,9 @@ class WatchedFolder:
                 about = entry.lstat()
             except FileNotFoundError:
                 continue
-            if stat.S_ISREG(about.st_mode):
-                found[entry.name] = _State(about.st_size, about.st_mtime_ns)
+            state = _State(about.st_size, about.st_mtime_ns)
+            if stat.S_ISREG(about.st_mode) and self._taken.get(entry.name) != state:
+                found[entry.name] = state
             if len(found) >= self._folder.files_max:
                 log.warning("folder_crowded", extra={"files_max": self._folder.files_max})
                 break
@@ -138,8 +141,14 @@ class WatchedFolder:
             log.warning("file_unreadable", extra={"error": type(error).__name__})
             return False
         except BadInput as error:
-            tally = {"refused": 1}
-            await self._refuse(path, adapter, error)
+            return await self._refuse(path, adapter, state, error)
+        except LoyaltyError:
+            raise
+        except Exception:
+            log.exception("file_failed")
+            broken = BadInput(f"{path} breaks this agent: the log says more", code="file_unreadable")
+            return await self._refuse(path, adapter, state, broken)
+        await self._writer.do(lambda conn: quarantine.settle_place(conn, path, WHOLE_FILE), urgent=False)
         await self._note(path, state, tally)
         return True
 
@@ -163,15 +172,17 @@ class WatchedFolder:
             conn, self._recorder, self._config, chunk, source=path, adapter=adapter, now_ms=now_ms
         )
 
-    async def _refuse(self, path: str, adapter: str, error: BadInput) -> None:
+    async def _refuse(self, path: str, adapter: str, state: _State, error: BadInput) -> bool:
         now_ms = self._clock.wall_ms()
-        row = Row(place="file", raw=b"")
+        row = Row(place=WHOLE_FILE, raw=b"")
         await self._writer.do(
             lambda conn: intake.set_aside(
                 conn, self._config, row, error, source=path, adapter=adapter, now_ms=now_ms
             ),
             urgent=False,
         )
+        await self._note(path, state, {"refused": 1})
+        return True
 
     async def _note(self, path: str, state: _State, tally: dict[str, int]) -> None:
         taken = Taken(
@@ -197,7 +208,12 @@ class WatchedFolder:
                 "split it",
                 code="file_too_large",
             )
-        return (self._folder.path / path).read_bytes()
+        # What was a regular file a moment ago may be a link or a pipe now.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        with os.fdopen(os.open(self._folder.path / path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(f"{path} is no regular file")
+            return file.read(self._folder.file_bytes_max)
 
     def _observe(self, loop: asyncio.AbstractEventLoop) -> BaseObserver | None:
         """Return a running observer that wakes the scan, or None where the system has no file events."""

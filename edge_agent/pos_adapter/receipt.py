@@ -139,7 +139,10 @@ def without_unknown(raw: bytes) -> Receipt:
     Raises:
         BadInput: as `decode`.
     """
-    value = msgspec.json.decode(raw)
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"this is not JSON: {error}", code="json_invalid") from None
     if isinstance(value, dict):
         value = _known(value, Receipt)
         for name, part in _PARTS.items():

@@ -63,6 +63,6 @@ def is_unfinished(adapter: str, data: bytes) -> bool:
         return True
     try:
         msgspec.json.decode(data[data.rfind(b"\n") + 1 :])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return True
     return False

@@ -30,7 +30,7 @@ def put(conn: Connection, refused: Refused, rows_max: int) -> None:
         StoreError: `quarantine_full`.
     """
     (rows,) = conn.execute("SELECT count(*) FROM quarantine WHERE state = 'open'").fetchone()
-    if rows >= rows_max:
+    if rows >= rows_max and not _stands(conn, refused):
         raise StoreError(
             f"{rows} refused inputs wait already: mend or discard some before more are taken",
             code="quarantine_full",
@@ -51,6 +51,15 @@ def put(conn: Connection, refused: Refused, rows_max: int) -> None:
             refused.at_ms,
         ),
     )
+
+
+def _stands(conn: Connection, refused: Refused) -> bool:
+    """Tell whether the same input waits already."""
+    row = conn.execute(
+        "SELECT 1 FROM quarantine WHERE source = ? AND place = ? AND raw_sha256 = ? AND state = 'open'",
+        (refused.source, refused.place, hashlib.sha256(refused.raw).digest()),
+    ).fetchone()
+    return row is not None
 
 
 def open_rows(conn: Connection, limit: int = 1000) -> list[Refused]:

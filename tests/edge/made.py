@@ -101,10 +101,10 @@ def programme(version: int = 7, text: str = MOONLIGHT, key: bytes = HQ_KEY) -> b
     return seal("dangol/programme/1", pack(ProgrammeText("moonlight", version, text)), key)
 
 
-def config_of(folder: Path, **changed: object) -> EdgeConfig:
+def config_of(below: Path, **changed: object) -> EdgeConfig:
     """Return settings that keep everything below a folder, and wait for nothing."""
     plain = EdgeConfig(
-        data_dir=folder / "data",
+        data_dir=below / "data",
         language="en",
         sync=Sync(interval_ms=3_600_000, after_sale_ms=1, retry_first_ms=1, retry_max_ms=2),
     )
