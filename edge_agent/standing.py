@@ -7,12 +7,15 @@ Read only; never waits for HQ.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from edge_agent.recorder import Books, tier_held
 from edge_agent.store import entries, members, outbox
 from edge_agent.store.database import Connection
 from loyalty_core.calendar import Period, period_named, period_of
+from loyalty_core.errors import BadInput
 from loyalty_core.tiers import gap
 from loyalty_core.units import Day
 
@@ -52,7 +55,8 @@ def standing(conn: Connection, books: Books, account: str, day: Day) -> Standing
     months = books.programmes[-1].period_months
     period = period_of(day, months)
     if row and row.period_id > period.id:
-        period = period_named(row.period_id, months)
+        with suppress(BadInput):  # an id of another length of period than this till's programme has
+            period = period_named(row.period_id, months)
     programme = books.programme_on(period.last) or books.programmes[0]
     redeemable, qualifying = entries.above(conn, account, stamp, period.first, period.last)
     if row and row.period_id == period.id:

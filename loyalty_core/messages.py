@@ -23,6 +23,9 @@ BATCHES_MAX: Final = 8
 
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Total = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+PERIOD_ID_FORM: Final = r"\A(|[12][0-9]{3}(-(H[12]|Q[1-4]|0[1-9]|1[0-2]))?)\Z"
+"""The id of a period of any length; empty where HQ has no programme yet."""
 Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
@@ -156,9 +159,9 @@ class MemberRow(Shape, frozen=True):
     masked_name: str
     look_ups: tuple[str, ...]
     tier: str
-    balance: int
-    period_id: str
-    qualifying: int
+    balance: Total
+    period_id: Annotated[str, Meta(pattern=PERIOD_ID_FORM)]
+    qualifying: Total
     stamp: Stamp | None
 
 

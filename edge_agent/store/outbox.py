@@ -26,14 +26,15 @@ def acknowledged(conn: Connection, epoch: int) -> int:
     return 0 if row is None else int(row[0])
 
 
-def acknowledge(conn: Connection, said: Acknowledgement) -> None:
-    """Keep an acknowledgement; within one life of HQ heads only rise."""
-    conn.execute(
+def acknowledge(conn: Connection, said: Acknowledgement) -> bool:
+    """Keep an acknowledgement and tell whether it is news; within one life of HQ heads only rise."""
+    done = conn.execute(
         "INSERT INTO acknowledged (epoch, branch, seq, hash) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (epoch, branch) DO UPDATE SET seq = excluded.seq, hash = excluded.hash"
         " WHERE excluded.seq > acknowledged.seq",
         (said.epoch, said.branch, said.seq, said.hash),
     )
+    return done.rowcount == 1
 
 
 def waiting(conn: Connection) -> tuple[int, int | None, int | None]:

@@ -16,6 +16,9 @@ def highest(conn: Connection) -> int:
     return int(version)
 
 
-def put(conn: Connection, version: int, envelope: bytes) -> None:
-    """Keep a version. A version that is known stays as it is."""
-    conn.execute("INSERT OR IGNORE INTO programme (version, envelope) VALUES (?, ?)", (version, envelope))
+def put(conn: Connection, version: int, envelope: bytes) -> bool:
+    """Keep a version and tell whether it is new. A version that is known stays as it is."""
+    done = conn.execute(
+        "INSERT OR IGNORE INTO programme (version, envelope) VALUES (?, ?)", (version, envelope)
+    )
+    return done.rowcount == 1

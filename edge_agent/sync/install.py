@@ -20,11 +20,10 @@ log = logging.getLogger(__name__)
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a reply: what HQ refused, and whether programmes came."""
+    """What came of a reply: what HQ refused, and whether anything moved, here or there."""
 
     refusals: tuple[Refusal, ...]
-    members: int
-    programmes: int
+    moved: bool
 
 
 def open_reply(data: bytes, identity: Terminal, nonce: bytes) -> Reply:
@@ -51,25 +50,24 @@ def install(conn: Connection, reply: Reply) -> Installed:
         LinkError: `hq_older`, `hq_other`, `hq_nonsense`: nothing of the reply is kept.
     """
     identity = terminal.read(conn)
-    _check_incarnation(conn, identity, reply)
     keys = _keys(identity)
-    for data in reply.receipts:
-        _acknowledge(conn, identity, data, keys)
-    new = sum(_programme(conn, identity, data, keys) for data in reply.programmes)
-    rows = sum(_page(conn, page) for page in reply.pages)
+    moved = [_check_incarnation(conn, identity, reply)]
+    moved += [_acknowledge(conn, identity, data, keys) for data in reply.receipts]
+    moved += [_programme(conn, identity, data, keys) for data in reply.programmes]
+    moved += [_page(conn, page) for page in reply.pages]
     for directive in reply.directives:
         log.warning("directive_unknown", extra={"directive": directive.code})
-    return Installed(refusals=reply.refusals, members=rows, programmes=new)
+    return Installed(refusals=reply.refusals, moved=any(moved))
 
 
 def _keys(identity: Terminal) -> dict[bytes, bytes]:
     return {key_id(identity.hq_public_key): identity.hq_public_key}
 
 
-def _check_incarnation(conn: Connection, identity: Terminal, reply: Reply) -> None:
+def _check_incarnation(conn: Connection, identity: Terminal, reply: Reply) -> bool:
     known, said = identity.incarnation, reply.incarnation
     if said == known:
-        return
+        return False
     if said.counter < known.counter:
         raise LinkError("HQ's database is older than what this till knows of it", code="hq_older")
     if said.counter == known.counter:
@@ -77,21 +75,22 @@ def _check_incarnation(conn: Connection, identity: Terminal, reply: Reply) -> No
     outbox.forget(conn)
     members.forget_cursors(conn)
     terminal.set_incarnation(conn, said)
+    return True
 
 
-def _acknowledge(conn: Connection, identity: Terminal, data: bytes, keys: dict[bytes, bytes]) -> None:
+def _acknowledge(conn: Connection, identity: Terminal, data: bytes, keys: dict[bytes, bytes]) -> bool:
     try:
         said = unpack(open_sealed(data, "dangol/receipt/1", keys), Acknowledgement)
     except (BadEnvelope, BadWire):
         raise LinkError("an acknowledgement is not signed by HQ's key", code="hq_wrong_key") from None
     if said.terminal_id != identity.terminal_id or said.branch != 0 or said.seq == 0:
-        return
+        return False
     if journal.hash_at(conn, said.epoch, said.seq) != said.hash:
         raise LinkError(
             f"HQ acknowledges a record {said.seq} that is not this till's: run edge-agent verify",
             code="acknowledgement_wrong",
         )
-    outbox.acknowledge(conn, said)
+    return outbox.acknowledge(conn, said)
 
 
 def _programme(conn: Connection, identity: Terminal, data: bytes, keys: dict[bytes, bytes]) -> bool:
@@ -108,16 +107,15 @@ def _programme(conn: Connection, identity: Terminal, data: bytes, keys: dict[byt
     if identity.programme_id not in {"", read.programme_id} or read.version != said.version:
         raise LinkError("HQ sent a programme of another name", code="hq_other")
     terminal.set_programme_id(conn, read.programme_id)
-    programmes.put(conn, said.version, data)
-    return True
+    return programmes.put(conn, said.version, data)
 
 
-def _page(conn: Connection, page: Page) -> int:
+def _page(conn: Connection, page: Page) -> bool:
     if not members.move_cursor(conn, page):
-        return 0
+        return False
     for row in page.rows:
         members.put(conn, row)
         for look_up in row.look_ups:
             if entries.has_account(conn, look_up):
                 entries.attach(conn, look_up, f"id:{row.member_id}")
-    return len(page.rows)
+    return True

@@ -108,7 +108,9 @@ class SyncLoop:
         if refusal is None:
             self._failures, self._resend_from = 0, None
             more = self._reply.next_in_ms == 0 or await self._reader.do(_waits)
-            wait_ms = 0 if more else min(self._reply.next_in_ms, sync.interval_ms)
+            # An HQ that says "at once" and moves nothing would be asked without pause.
+            wait_ms = min(self._reply.next_in_ms or sync.interval_ms, sync.interval_ms)
+            wait_ms = 0 if more and installed.moved else wait_ms
             await self._note(tried_at_ms, wait_ms, None, self._reply)
             return wait_ms
         self._resend_from = (refusal.epoch, refusal.need_seq) if refusal.need_seq else None

@@ -489,3 +489,9 @@ def test_what_is_recorded_can_be_read_again(till: Till) -> None:
     till.record(purchase("9" * 64, lines=lines, net_minor=10**12, tax_minor=10**12))
     assert isinstance(till.records()[0].event, PurchaseRecorded)
     assert date.fromisoformat("2026-11-20").toordinal() - 719163 == till.records()[0].event.business_day
+
+
+def test_headquarters_periods_of_another_length_stop_no_sale(till: Till) -> None:
+    till.know(member(period_id="2027"))
+    assert till.points(purchase()) == 12
+    assert till.standing().qualifying == 12
