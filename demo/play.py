@@ -250,26 +250,24 @@ def _tell_addresses(shops: Shops) -> None:
     """Say where everything answers and what to try."""
     screen, hq = shops.screen, shops.hq
     folder = shops.folder
-    token = hq.folder / "token"
-    token.touch(mode=0o600)
-    token.write_text(hq.token + "\n", "ascii")
+    for program, token in ((hq, hq.token), *((till, till.token) for till in shops.tills)):
+        bearer = program.folder / "bearer"
+        bearer.touch(mode=0o600)
+        bearer.write_text(f"Authorization: Bearer {token}\n", "ascii")
     till = shops.tills[0]
-    someone = members.card(shops.played.baskets[-1].household)
+    theirs = [basket for basket in shops.played.baskets if basket.store_id == till.store_id]
+    someone = members.card(theirs[-1].household)
     edge_agent = f".venv/bin/edge-agent --config $D/{till.store_id}/till.toml"
     hq_server = ".venv/bin/hq-server --config $D/hq/hq.toml"
-    bearer = 'curl -H "Authorization: Bearer $(cat {})"'
-    at_till, at_hq = (
-        bearer.format(f"$D/{file}") for file in (f"{till.store_id}/data/http.token", "hq/token")
-    )
     screen.heading("Still running, until Ctrl-C")
     screen.copyable(
         [
             ("folder", f"D={folder}"),
-            ("headquarters", f"{hq.address}  described by /openapi.json, token in $D/hq/token"),
+            ("headquarters", f"{hq.address}  described by /openapi.json, token in $D/hq/bearer"),
             *(
                 (
                     f"till {one.store_id}",
-                    f"{one.address}  /openapi.json, token in $D/{one.store_id}/data/http.token",
+                    f"{one.address}  the same, token in $D/{one.store_id}/bearer",
                 )
                 for one in shops.tills
             ),
@@ -281,8 +279,8 @@ def _tell_addresses(shops: Shops) -> None:
             ("a till", f"{edge_agent} status"),
             ("the period", f"{hq_server} period status"),
             ("what is open", f"{hq_server} exceptions"),
-            ("at the till", f"{at_till} {till.address}/v1/members/{someone}"),
-            ("at HQ", f"{at_hq} {hq.address}/api/v1/members/{someone}"),
+            ("at the till", f"curl -H @$D/{till.store_id}/bearer {till.address}/v1/members/{someone}"),
+            ("at HQ", f"curl -H @$D/hq/bearer {hq.address}/api/v1/members/{someone}"),
         ]
     )
     screen.note("Ctrl-C stops all of it and removes the folder.")

@@ -123,10 +123,12 @@ class Screen:
         """Show how journals and ledger agree."""
         self.heading("Tills and headquarters compared, record by record")
         self._console.print(_records(found))
+        self._console.print()
         for sentence, style in _remarks(found):
             self.note(sentence, style)
         self.heading("Points: what the tills had claimed, what headquarters gave")
         self._console.print(_points(found))
+        self._console.print()
         for reason, count in sorted(_reasons(found).items()):
             self.note(f"{count} differ: {reason}.")
 

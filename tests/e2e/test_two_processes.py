@@ -59,7 +59,7 @@ from = 100
 """
 MEMBERS = {f"M{number}": f"CARD{number:05}" for number in range(8)}
 FIRST = datetime(2026, 7, 1, 1, tzinfo=UTC)  # 10:00 in Seoul
-DAYS = 5
+DAYS = 30
 CLIENTS = 4
 ROUNDS = 3
 SALES_A_ROUND = 120
