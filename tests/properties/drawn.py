@@ -53,7 +53,7 @@ R = TypeVar("R", bound=Rule)
 
 TODAY: Final = day("2026-11-24")
 OPENING: Final = at("2026-11-24 05:00")
-_KINDS: Final[list[Kind]] = ["visit", "purchase"]
+_KINDS: Final[list[Kind]] = ["purchase", "purchase", "visit"]
 _AFFECTS: Final[list[Affects]] = [None, None, "redeemable", "qualifying"]
 _COMBINES: Final[list[Combine]] = ["best", "product", "sum"]
 
@@ -63,8 +63,8 @@ stores = st.sampled_from(["S1", "S2"])
 affects = st.sampled_from(_AFFECTS)
 factors = st.sampled_from(["0", "0.5", "0.75", "1", "1.1", "1.5", "2", "3.25"]).map(Fraction)
 raising_factors = st.sampled_from(["1", "1.1", "1.5", "2", "3.25"]).map(Fraction)
-points = st.sampled_from([0, 1, 3, 10]).map(Points)
-limits = st.sampled_from([None, None, 1, 2])
+points = st.sampled_from([1, 3, 10, 0]).map(Points)
+limits = st.sampled_from([None, None, None, 1, 2])
 nets = st.one_of(st.integers(-500, 9_000), st.sampled_from([0, 899, 900, 999, 1_000, 2_500]))
 
 
@@ -101,8 +101,8 @@ _MONEY_CONDITIONS: Final[list[dict[str, object]]] = [{"minimum": amount} for amo
 
 
 def whens(*, lines: bool = True, minimum: bool = True) -> st.SearchStrategy[When]:
-    """Draw up to three conditions; such as look at lines or ask for a minimum only where wanted."""
-    choices = _ANY_CONDITIONS + _LINE_CONDITIONS * (2 * lines) + _MONEY_CONDITIONS * (2 * minimum)
+    """Draw up to two conditions; such as look at lines or ask for a minimum only where wanted."""
+    choices = [{}, *_ANY_CONDITIONS] + _LINE_CONDITIONS * (4 * lines) + _MONEY_CONDITIONS * (2 * minimum)
 
     def combined(drawn: list[dict[str, object]]) -> When:
         conditions: dict[str, object] = {}
@@ -110,12 +110,13 @@ def whens(*, lines: bool = True, minimum: bool = True) -> st.SearchStrategy[When
             conditions |= condition
         return msgspec.structs.replace(When(), **conditions)
 
-    return st.lists(st.sampled_from(choices), max_size=3).map(combined)
+    one = st.sampled_from(choices)
+    return st.one_of(st.just([]), one.map(lambda c: [c]), st.tuples(one, one).map(list)).map(combined)
 
 
 def earns(when: st.SearchStrategy[When], limit: st.SearchStrategy[int | None]) -> st.SearchStrategy[Earn]:
     """Draw an earning rule."""
-    pers = st.sampled_from([None, MinorUnits(1), MinorUnits(7), MinorUnits(100), MinorUnits(1_000)])
+    pers = st.sampled_from([MinorUnits(1_000), MinorUnits(100), MinorUnits(7), MinorUnits(1), None])
     return st.builds(
         Earn, id=st.just("earn"), when=when, affects=affects, points=points, per=pers, limit_per_day=limit
     )
@@ -148,44 +149,43 @@ caps: Final = st.builds(
 )
 
 
-def rules(of: st.SearchStrategy[R], count: int) -> st.SearchStrategy[tuple[R, ...]]:
-    """Draw up to `count` rules of a kind, each with an id of its own."""
-    return st.lists(of, max_size=count).map(
+def rules(of: st.SearchStrategy[R], least: int, most: int) -> st.SearchStrategy[tuple[R, ...]]:
+    """Draw rules of a kind, each with an id of its own."""
+    return st.lists(of, min_size=least, max_size=most).map(
         lambda drawn: tuple(
             msgspec.structs.replace(rule, id=f"{rule.id}-{number}") for number, rule in enumerate(drawn)
         )
     )
 
 
+# Built once: to build a strategy costs more than to draw from it.
+_COMBINE: Final = st.sampled_from(_COMBINES)
+_BONUSES: Final = rules(bonuses, 0, 2)
+_CAPS: Final = rules(caps, 0, 2)
+_ANY_EARNS: Final = rules(earns(whens(), limits), 1, 2)
+_ANY_WEIGHTS: Final = rules(weights(whens(), factors), 1, 4)
+_FREE: Final = earns(whens(), st.none())
+_LIMITED: Final = earns(whens(lines=False, minimum=False), limits)
+_GENEROUS_EARNS: Final = rules(st.one_of(_FREE, _LIMITED), 1, 2)
+_NO_MINIMUM: Final = weights(whens(minimum=False), factors)
+_RAISING: Final = rules(st.one_of(_NO_MINIMUM, weights(whens(), raising_factors)), 1, 4)
+_RAISING_ALL_LINES: Final = rules(st.one_of(_NO_MINIMUM, weights(whens(lines=False), raising_factors)), 1, 4)
+
+
 @st.composite
 def programmes(draw: st.DrawFn) -> Programme:
     """Draw any rules that the day fold knows."""
-    return _programme(
-        combine=draw(st.sampled_from(_COMBINES)),
-        earns=draw(rules(earns(whens(), limits), 2)),
-        weights=draw(rules(weights(whens(), factors), 3)),
-        bonuses=draw(rules(bonuses, 2)),
-        caps=draw(rules(caps, 2)),
-    )
+    return _programme(draw(_COMBINE), draw(_ANY_EARNS), draw(_ANY_WEIGHTS), draw(_BONUSES), draw(_CAPS))
 
 
 @st.composite
 def generous_programmes(draw: st.DrawFn, *, negative_lines: bool) -> Programme:
     """Draw rules under which spending more never earns less: see the law for the precondition."""
-    free = earns(whens(), st.none())
-    limited = earns(whens(lines=False, minimum=False), limits)
-    any_factor = weights(whens(minimum=False), factors)
-    raising = weights(whens(lines=not negative_lines), raising_factors)
-    return _programme(
-        combine=draw(st.sampled_from(_COMBINES)),
-        earns=draw(rules(st.one_of(free, limited), 2)),
-        weights=draw(rules(st.one_of(any_factor, raising), 3)),
-        bonuses=draw(rules(bonuses, 2)),
-    )
+    raising = _RAISING_ALL_LINES if negative_lines else _RAISING
+    return _programme(draw(_COMBINE), draw(_GENEROUS_EARNS), draw(raising), draw(_BONUSES))
 
 
 def _programme(
-    *,
     combine: Combine,
     earns: tuple[Earn, ...],
     weights: tuple[Weight, ...],
@@ -208,35 +208,42 @@ def _programme(
     )
 
 
+_MINUTES: Final = st.integers(0, 1439)
+_KIND: Final = st.sampled_from(_KINDS)
+_TERMINAL: Final = st.sampled_from(["T1", "T2"])
+_PAID: Final = st.lists(st.tuples(tender_types, st.integers(-300, 3_000)), max_size=2)
+_MONEY: Final = st.lists(st.tuples(categories, nets), min_size=1, max_size=5)
+_MONEY_ABOVE_ZERO: Final = st.lists(st.tuples(categories, st.integers(0, 9_000)), min_size=1, max_size=5)
+
+
 @st.composite
-def items(draw: st.DrawFn, seq: int, net: st.SearchStrategy[int] = nets) -> Item:
+def items(draw: st.DrawFn, seq: int, *, negative_lines: bool = True) -> Item:
     """Draw a visit or a purchase of today; `seq` makes it one of its own."""
-    minutes = draw(st.integers(0, 1439))
-    kind = draw(st.sampled_from(_KINDS))
-    money = draw(st.lists(st.tuples(categories, net), min_size=1, max_size=4)) if kind == "purchase" else []
-    paid = draw(st.lists(st.tuples(tender_types, st.integers(-300, 3_000)), max_size=2))
+    minutes, kind = draw(_MINUTES), draw(_KIND)
+    money = draw(_MONEY if negative_lines else _MONEY_ABOVE_ZERO) if kind == "purchase" else []
     return Item(
-        EventId(draw(st.sampled_from(["T1", "T2"])), 1, 0, Seq(seq)),
+        EventId(draw(_TERMINAL), 1, 0, Seq(seq)),
         EpochMs(OPENING + minutes * 60_000),
         kind,
         draw(stores),
         Minute((FIVE + minutes) % 1440),
         tuple(money),
-        tuple(paid) if kind == "purchase" else (),
+        tuple(draw(_PAID)) if kind == "purchase" else (),
     )
 
 
 @st.composite
-def item_lists(draw: st.DrawFn, net: st.SearchStrategy[int] = nets, *, at_least: int = 0) -> list[Item]:
+def item_lists(draw: st.DrawFn, *, negative_lines: bool = True, at_least: int = 0) -> list[Item]:
     """Draw up to four items of today."""
-    return [draw(items(number, net)) for number in range(draw(st.integers(at_least, 4)))]
+    count = draw(st.integers(at_least, 4))
+    return [draw(items(number, negative_lines=negative_lines)) for number in range(count)]
 
 
 @st.composite
 def member_days(draw: st.DrawFn) -> list[Resolved]:
-    """Draw a day of up to five items, some taken back in part or whole, today or later."""
+    """Draw a day of one to five items, some taken back in part or whole, today or later."""
     resolved = []
-    for number in range(draw(st.integers(0, 5))):
+    for number in range(draw(st.integers(1, 5))):
         item = draw(items(number))
         backs = []
         left: Item | None = item
