@@ -238,7 +238,8 @@ def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row.quarantine_id}  {row.source} {row.place}: {row.sentence} ({row.code})")
-        click.echo(f"    {row.raw[:200].decode('utf-8', 'replace')}")
+        raw = row.raw[:200].decode("utf-8", "replace")
+        click.echo("    " + "".join(letter if letter.isprintable() else " " for letter in raw))
     if not rows:
         click.echo("nothing is set aside")
 

@@ -7,6 +7,7 @@ natural key and changes nothing. What is refused raises, and only its own savepo
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -24,7 +25,7 @@ from edge_agent.store.terminal import Terminal
 from loyalty_core.accrual import DayRules, derive_day, rules_of_day
 from loyalty_core.entries import PointEntry, Step
 from loyalty_core.envelope import key_id, open_sealed
-from loyalty_core.errors import BadInput
+from loyalty_core.errors import BadInput, LoyaltyError
 from loyalty_core.events import (
     AT_MAX,
     Event,
@@ -50,6 +51,8 @@ from loyalty_core.wire import unpack
 
 RULES_KEPT: Final = 1024
 SPELLINGS_KEPT: Final = 4096
+
+log = logging.getLogger(__name__)
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -449,10 +452,16 @@ def _receipt_of(fact: Fact) -> str:
 
 
 def _read_programmes(conn: Connection, identity: Terminal) -> tuple[Programme, ...]:
-    """Return the published versions, each verified again: what the disk holds is not believed by itself."""
+    """Return the published versions, each verified again: what the disk holds is not believed by itself.
+
+    One that was damaged, or that this release cannot read, gives no points and stops no sale.
+    """
     keys = {key_id(identity.hq_public_key): identity.hq_public_key}
-    texts = [
-        unpack(open_sealed(data, "dangol/programme/1", keys), ProgrammeText)
-        for data in programmes.envelopes(conn)
-    ]
-    return tuple(read_programme(t.text, f"version {t.version}") for t in texts)
+    found = []
+    for version, data in programmes.envelopes(conn):
+        try:
+            text = unpack(open_sealed(data, "dangol/programme/1", keys), ProgrammeText).text
+            found.append(read_programme(text, f"version {version}"))
+        except LoyaltyError as error:
+            log.error("programme_unusable", extra={"version": version, "code": error.code})
+    return tuple(found)

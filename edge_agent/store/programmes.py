@@ -5,9 +5,9 @@ from __future__ import annotations
 from edge_agent.store.database import Connection
 
 
-def envelopes(conn: Connection) -> list[bytes]:
-    """Return every version's envelope, in order of version."""
-    return [envelope for (envelope,) in conn.execute("SELECT envelope FROM programme ORDER BY version")]
+def envelopes(conn: Connection) -> list[tuple[int, bytes]]:
+    """Return every version and its envelope, in order of version."""
+    return list(conn.execute("SELECT version, envelope FROM programme ORDER BY version"))
 
 
 def highest(conn: Connection) -> int:

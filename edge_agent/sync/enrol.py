@@ -7,15 +7,16 @@ from pathlib import Path
 
 import aiohttp
 
-from edge_agent.store import programmes, terminal
+from edge_agent.store import terminal
 from edge_agent.store.database import Connection, StoreError, transaction
 from edge_agent.sync import keys
 from edge_agent.sync.exchange import PATH_ENROL, LinkError, check_url, post
+from edge_agent.sync.install import keep_programme
 from edge_agent.version import VERSION
 from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
 from loyalty_core.errors import BadEnvelope, BadWire
 from loyalty_core.invite import pin_of, read_code
-from loyalty_core.messages import Enrol, Enrolled, ProgrammeText
+from loyalty_core.messages import Enrol, Enrolled
 from loyalty_core.wire import pack, unpack
 
 
@@ -43,10 +44,10 @@ async def enrol(
     enrolled = _open(answer, pin, nonce)
     with transaction(conn):
         terminal.install(conn, enrolled, url)
+        identity = terminal.read(conn)
         hq = {key_id(enrolled.hq_public_key): enrolled.hq_public_key}
         for data in enrolled.programmes:
-            text = unpack(open_sealed(data, "dangol/programme/1", hq), ProgrammeText)
-            programmes.put(conn, text.version, data)
+            keep_programme(conn, identity, data, hq)
     keys.make_token(data_dir)
     return enrolled
 

@@ -109,7 +109,10 @@ def check_url(url: str) -> str:
     Raises:
         BadInput: `hq_url_invalid`: no https, unless it is this machine.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     try:
         local = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
     except ValueError:

@@ -53,7 +53,7 @@ def install(conn: Connection, reply: Reply) -> Installed:
     keys = _keys(identity)
     moved = [_check_incarnation(conn, identity, reply)]
     moved += [_acknowledge(conn, identity, data, keys) for data in reply.receipts]
-    moved += [_programme(conn, identity, data, keys) for data in reply.programmes]
+    moved += [keep_programme(conn, identity, data, keys) for data in reply.programmes]
     moved += [_page(conn, page) for page in reply.pages]
     for directive in reply.directives:
         log.warning("directive_unknown", extra={"directive": directive.code})
@@ -93,8 +93,12 @@ def _acknowledge(conn: Connection, identity: Terminal, data: bytes, keys: dict[b
     return outbox.acknowledge(conn, said)
 
 
-def _programme(conn: Connection, identity: Terminal, data: bytes, keys: dict[bytes, bytes]) -> bool:
-    """Keep a version; one that this release cannot read is left at HQ, and the rules known go on."""
+def keep_programme(conn: Connection, identity: Terminal, data: bytes, keys: dict[bytes, bytes]) -> bool:
+    """Keep a version and tell whether it is new; one that this release cannot read is left at HQ.
+
+    Raises:
+        LinkError: `hq_wrong_key`, `hq_other`.
+    """
     try:
         said = unpack(open_sealed(data, "dangol/programme/1", keys), ProgrammeText)
     except (BadEnvelope, BadWire):

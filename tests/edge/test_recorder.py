@@ -495,3 +495,12 @@ def test_headquarters_periods_of_another_length_stop_no_sale(till: Till) -> None
     till.know(member(period_id="2027"))
     assert till.points(purchase()) == 12
     assert till.standing().qualifying == 12
+
+
+def test_a_programme_that_the_disk_has_damaged_stops_no_sale(make_till: MakeTill) -> None:
+    till = make_till(programme(7), programme(8))
+    till.conn.execute("UPDATE programme SET envelope = substr(envelope, 2) WHERE version = 8")
+    assert till.points(purchase()) == 12
+    till.conn.execute("DELETE FROM programme WHERE version = 8")
+    till.conn.execute("UPDATE programme SET envelope = x'00'")
+    assert till.points(purchase("2")) == 0
