@@ -77,7 +77,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EntryView(msgspec.Struct, frozen=True, kw_only=True):
-    """One movement. `number` counts the member's entries in the order of posting; 0 where nothing moved."""
+    """One movement. `number` grows with every entry that is posted; 0 where nothing moved."""
 
     number: int
     event: EventName
@@ -104,16 +104,15 @@ class Movement(msgspec.Struct, frozen=True):
 def standing(tx: Transaction, house: House, member_id: str, now_ms: EpochMs) -> Standing:
     """Return where a member stands now."""
     bucket = bucket_of(member_id, house.bucket_count)
-    account = tx.one("accounts.account", bucket=bucket, member_id=member_id)
     today = house.today(now_ms)
     now = period_of(today, house.in_force(today).period_months)
-    totals: dict[str, int] = dict(tx.all("accounts.totals_of", bucket=bucket, member_id=member_id))
-    totals.setdefault(now.id, 0)
+    rows = tx.all("accounts.totals_of", bucket=bucket, member_id=member_id)
+    totals: dict[str, int] = {now.id: 0} | {period_id: qualifying for period_id, _, qualifying in rows}
     return Standing(
         member_id=member_id,
         tier=tier_in_force(house.in_force(today)),
         tier_until=None,
-        balance=account[0] if account else 0,
+        balance=sum(redeemable for _, redeemable, _ in rows),
         periods=tuple([_total(house, period_id, totals[period_id]) for period_id in sorted(totals)]),
         next=_next(house, now, totals[now.id]),
     )

@@ -18,8 +18,8 @@ from hq_server.exceptions import (
 from hq_server.house import House
 from hq_server.posting import Stamp, Version, Work, post
 from hq_server.references import bucket_of, keys_json, members_of, reference_of
-from hq_server.spread import RESOLVED, Spread, facts_of
-from hq_server.store.connection import Transaction, Value
+from hq_server.spread import RESOLVED, Place, Spread, facts_of
+from hq_server.store.connection import Transaction, Values
 from loyalty_core.units import EpochMs
 
 
@@ -73,17 +73,17 @@ def attach(tx: Transaction, house: House, pairs: Iterable[tuple[str, str]], now_
     found = [name for (name,) in tx.all("accounts.held_references", keys=keys)]
     work = Work()
     for name in found:
-        member, at = wanted[name], {"bucket": bucket_of(name, house.bucket_count), "reference": name}
-        for receipt_id, day, version, blob in tx.all("accounts.held_receipts", **at):
+        member, bucket = wanted[name], bucket_of(name, house.bucket_count)
+        for receipt_id, day, version, blob in tx.all("accounts.held_receipts", bucket=bucket, reference=name):
             resolved = None if blob is None else RESOLVED.decode(blob)
             work.put(member, day, receipt_id, Version(version, resolved, blob))
-        for terminal_id, audience, epoch, branch, seq in tx.all("accounts.held_stamps", **at):
-            work.stamps.append(Stamp(member, terminal_id, audience, (epoch, branch, seq)))
-        tx.run("accounts.attach", **at, member_id=member, attached_at_ms=now_ms)
+        for terminal_id, audience, *place in tx.all("accounts.held_stamps", bucket=bucket, reference=name):
+            work.stamps.append(Stamp(member, terminal_id, audience, (place[0], place[1], place[2])))
+        tx.run("accounts.attach", bucket=bucket, reference=name, member_id=member, attached_at_ms=now_ms)
         if name.startswith("h:"):
-            tx.run("accounts.add_look_up", bucket=at["bucket"], look_up=name, member_id=member)
+            tx.run("accounts.add_look_up", bucket=bucket, look_up=name, member_id=member)
         for statement in ("forget_held_receipts", "forget_held_stamps", "forget_held_hash"):
-            tx.run(f"accounts.{statement}", **at)
+            tx.run(f"accounts.{statement}", bucket=bucket, reference=name)
     close_accounts(tx, [_unknown(name) for name in found], house.bucket_count, now_ms)
     post(tx, house, work, now_ms)
     return len(found)
@@ -106,57 +106,37 @@ class _Held:
 
     def __init__(self, house: House, terminal: Terminal, now_ms: EpochMs) -> None:
         self._house, self._terminal, self._now_ms = house, terminal, now_ms
-        self._receipts: list[dict[str, Value]] = []
-        self._stamps: list[dict[str, Value]] = []
+        self._receipts: list[Values] = []
+        self._stamps: list[Values] = []
         self._owners: set[str] = set()
         self._hashes: set[str] = set()
 
     def receipt(self, reference: str, day: int, receipt_id: str, version: Version) -> None:
         """Hold one receipt."""
-        self._receipts.append(
-            self._at(reference)
-            | {
-                "receipt_id": receipt_id,
-                "business_day": day,
-                "version": version.version,
-                "resolved": version.encoded,
-            }
-        )
+        row = (self._bucket(reference), reference, receipt_id, day, version.version, version.encoded)
+        self._receipts.append(row)
         if version.encoded is not None:
             self._owners.add(reference)
 
-    def stamp(self, reference: str, place: tuple[int, int, int]) -> None:
+    def stamp(self, reference: str, place: Place) -> None:
         """Hold the last event of the terminal that named this reference."""
-        epoch, branch, seq = place
-        self._stamps.append(
-            self._at(reference)
-            | {
-                "terminal_id": self._terminal.terminal_id,
-                "audience": self._terminal.store_id,
-                "epoch": epoch,
-                "branch": branch,
-                "seq": seq,
-            }
-        )
+        terminal = self._terminal
+        row = (self._bucket(reference), reference, terminal.terminal_id, terminal.store_id, *place)
+        self._stamps.append(row)
         if reference.startswith("h:"):
             self._hashes.add(reference)
 
     def write(self, tx: Transaction) -> None:
         """Write all that is held."""
+        store_id, now_ms = self._terminal.store_id, self._now_ms
         tx.many("accounts.hold_receipt", self._receipts)
         tx.many("accounts.hold_stamp", self._stamps)
-        tx.many(
-            "accounts.hold_hash",
-            [
-                self._at(name) | {"audience": self._terminal.store_id, "held_at_ms": self._now_ms}
-                for name in self._hashes
-            ],
-        )
-        unknown = [_unknown(name) for name in self._owners]
-        open_accounts(tx, unknown, self._house.bucket_count, self._now_ms)
+        hashes = [(self._bucket(name), name, store_id, now_ms) for name in self._hashes]
+        tx.many("accounts.hold_hash", hashes)
+        open_accounts(tx, [_unknown(name) for name in self._owners], self._house.bucket_count, now_ms)
 
-    def _at(self, reference: str) -> dict[str, Value]:
-        return {"bucket": bucket_of(reference, self._house.bucket_count), "reference": reference}
+    def _bucket(self, reference: str) -> int:
+        return bucket_of(reference, self._house.bucket_count)
 
 
 def _unknown(reference: str) -> AccountException:

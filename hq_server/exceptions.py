@@ -36,19 +36,14 @@ class AccountException(msgspec.Struct, frozen=True):
 def open_arrivals(tx: Transaction, found: Iterable[ArrivalException], now_ms: EpochMs) -> None:
     """Open these; those that are open already keep their age."""
     tx.many(
-        "arrivals.open_exception", [msgspec.structs.asdict(one) | {"opened_at_ms": now_ms} for one in found]
+        "arrivals.open_exception",
+        [(one.store_id, one.kind, one.subject, one.receipt_key, one.detail, now_ms) for one in found],
     )
 
 
 def close_arrivals(tx: Transaction, gone: Iterable[tuple[str, str, str]], now_ms: EpochMs) -> None:
     """Close (store, kind, subject) where open."""
-    tx.many(
-        "arrivals.close_exception",
-        [
-            {"store_id": store_id, "kind": kind, "subject": subject, "closed_at_ms": now_ms}
-            for store_id, kind, subject in gone
-        ],
-    )
+    tx.many("arrivals.close_exception", [(*one, now_ms) for one in gone])
 
 
 def open_accounts(
@@ -57,16 +52,7 @@ def open_accounts(
     """Open these; those that are open already keep their age."""
     tx.many(
         "accounts.open_account_exception",
-        [
-            {
-                "bucket": bucket_of(one.owner, bucket_count),
-                "kind": one.kind,
-                "subject": one.subject,
-                "detail": one.detail,
-                "opened_at_ms": now_ms,
-            }
-            for one in found
-        ],
+        [(bucket_of(one.owner, bucket_count), one.kind, one.subject, one.detail, now_ms) for one in found],
     )
 
 
@@ -76,13 +62,5 @@ def close_accounts(
     """Close these where open."""
     tx.many(
         "accounts.close_account_exception",
-        [
-            {
-                "bucket": bucket_of(one.owner, bucket_count),
-                "kind": one.kind,
-                "subject": one.subject,
-                "closed_at_ms": now_ms,
-            }
-            for one in gone
-        ],
+        [(bucket_of(one.owner, bucket_count), one.kind, one.subject, now_ms) for one in gone],
     )

@@ -31,7 +31,7 @@ def try_hashes(tx: Transaction, now_ms: EpochMs) -> int:
     tx.many(
         "accounts.hash_was_tried",
         [
-            {"bucket": bucket_of(reference, house.bucket_count), "reference": reference}
+            (bucket_of(reference, house.bucket_count), reference)
             for references in waiting.values()
             for reference in references
         ],

@@ -16,7 +16,7 @@ from hq_server.exceptions import AccountException, close_accounts, open_accounts
 from hq_server.house import House, tier_in_force
 from hq_server.references import bucket_of, keys_json
 from hq_server.spread import RESOLVED
-from hq_server.store.connection import Transaction, Value
+from hq_server.store.connection import Transaction, Values
 from loyalty_core.accrual import DayRules, derive_day, rules_of_day
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import PointEntry, Step, diff
@@ -72,8 +72,9 @@ def post(tx: Transaction, house: House, work: Work, now_ms: EpochMs) -> int:
     change_no: dict[int, int] = dict(locked)
     receipts = _receipts(tx, buckets, work)
     moves = _moves(tx, house, buckets, receipts, now_ms)
-    _append(tx, buckets, moves, now_ms)
-    _stamp(tx, buckets, work.stamps)
+    _append(tx, buckets, change_no, moves, now_ms)
+    stamps = [(buckets[one.member_id], one.member_id, one.terminal_id, *one.place) for one in work.stamps]
+    tx.many("accounts.put_stamp", stamps)
     _tell(tx, buckets, change_no, told, changed)
     return sum(len(entries) for entries in moves.values())
 
@@ -93,28 +94,19 @@ def _rules(programme: Programme, day: int) -> DayRules:
 def _receipts(tx: Transaction, buckets: Mapping[str, int], work: Work) -> dict[MemberDay, dict[str, Version]]:
     """Write what is newer than what stands, and return all that now stands on the days of the work."""
     keys = keys_json((buckets[member], member, day) for member, day in work.days)
-    standing: dict[MemberDay, dict[str, Version]] = {key: {} for key in work.days}
+    standing: dict[MemberDay, dict[str, Version]] = {}
     for member, day, receipt_id, version, blob in tx.all("accounts.resolved_of_days", days=keys):
         resolved = None if blob is None else RESOLVED.decode(blob)
-        standing[member, day][receipt_id] = Version(version, resolved, blob)
-    rows: list[dict[str, Value]] = []
-    for (member, day), put in work.days.items():
-        stands = standing[member, day]
+        standing.setdefault((member, day), {})[receipt_id] = Version(version, resolved, blob)
+    rows: list[Values] = []
+    for key, put in work.days.items():
+        stands = standing.setdefault(key, {})
+        member, day = key
         for receipt_id, version in put.items():
             before = stands.get(receipt_id)
-            if before is not None and before.version >= version.version:
-                continue
-            stands[receipt_id] = version
-            rows.append(
-                {
-                    "bucket": buckets[member],
-                    "member_id": member,
-                    "business_day": day,
-                    "receipt_id": receipt_id,
-                    "version": version.version,
-                    "resolved": version.encoded,
-                }
-            )
+            if before is None or before.version < version.version:
+                stands[receipt_id] = version
+                rows.append((buckets[member], member, day, receipt_id, version.version, version.encoded))
     tx.many("accounts.put_resolved", rows)
     return standing
 
@@ -192,74 +184,47 @@ def posted_entry(row: tuple[Any, ...], steps: tuple[Step, ...] = ()) -> PointEnt
 
 
 def _append(
-    tx: Transaction, buckets: Mapping[str, int], moves: Mapping[str, list[PointEntry]], now_ms: EpochMs
+    tx: Transaction,
+    buckets: Mapping[str, int],
+    change_no: dict[int, int],
+    moves: Mapping[str, list[PointEntry]],
+    now_ms: EpochMs,
 ) -> None:
-    """Append entries and add them to balances and totals, each summed to one row."""
-    keys = keys_json((buckets[member], member) for member in moves)
-    standing = {
-        member: (balance, count) for member, balance, count in tx.all("accounts.accounts_of", members=keys)
-    }
-    rows: list[dict[str, Value]] = []
-    accounts: list[dict[str, Value]] = []
-    totals: dict[tuple[str, str], int] = defaultdict(int)
+    """Append entries, each with the next change number of its bucket, and add them to the totals, summed."""
+    rows: list[Values] = []
+    totals: dict[tuple[int, str, str], tuple[int, int]] = {}
     for member, entries in moves.items():
-        balance, count = standing.get(member, (0, 0))
         bucket = buckets[member]
         for entry in entries:
-            count += 1
-            balance += entry.redeemable
-            totals[member, entry.period_id] += entry.qualifying
-            rows.append(_entry_row(bucket, member, count, entry, now_ms))
-        accounts.append({"bucket": bucket, "member_id": member, "balance": balance, "entry_count": count})
+            number = change_no[bucket] = change_no[bucket] + 1
+            rows.append(_entry_row(bucket, member, number, entry, now_ms))
+            key = (bucket, member, entry.period_id)
+            before = totals.get(key, (0, 0))
+            totals[key] = (before[0] + entry.redeemable, before[1] + entry.qualifying)
     tx.many("accounts.add_entry", rows)
-    tx.many("accounts.put_account", accounts)
-    tx.many(
-        "accounts.add_to_total",
-        [
-            {"bucket": buckets[member], "member_id": member, "period_id": period_id, "qualifying": points}
-            for (member, period_id), points in totals.items()
-            if points
-        ],
-    )
+    tx.many("accounts.add_to_total", [(*key, *points) for key, points in totals.items()])
 
 
-def _entry_row(bucket: int, member: str, number: int, entry: PointEntry, now_ms: EpochMs) -> dict[str, Value]:
+def _entry_row(bucket: int, member: str, number: int, entry: PointEntry, now_ms: EpochMs) -> Values:
     event = entry.event
-    return {
-        "bucket": bucket,
-        "member_id": member,
-        "earned_day": entry.earned_day,
-        "entry_no": number,
-        "terminal_id": event.terminal_id,
-        "epoch": event.epoch,
-        "branch": event.branch,
-        "seq": event.seq,
-        "kind": entry.kind,
-        "corrects": entry.corrects,
-        "business_day": entry.business_day,
-        "period_id": entry.period_id,
-        "redeemable": entry.redeemable,
-        "qualifying": entry.qualifying,
-        "programme_version": entry.programme_version,
-        "steps": _STEPS.encode(entry.steps).decode(),
-        "posted_at_ms": now_ms,
-    }
-
-
-def _stamp(tx: Transaction, buckets: Mapping[str, int], stamps: Iterable[Stamp]) -> None:
-    tx.many(
-        "accounts.put_stamp",
-        [
-            {
-                "bucket": buckets[stamp.member_id],
-                "member_id": stamp.member_id,
-                "terminal_id": stamp.terminal_id,
-                "epoch": stamp.place[0],
-                "branch": stamp.place[1],
-                "seq": stamp.place[2],
-            }
-            for stamp in stamps
-        ],
+    return (
+        bucket,
+        member,
+        entry.earned_day,
+        number,
+        event.terminal_id,
+        event.epoch,
+        event.branch,
+        event.seq,
+        entry.kind,
+        entry.corrects,
+        entry.business_day,
+        entry.period_id,
+        entry.redeemable,
+        entry.qualifying,
+        entry.programme_version,
+        _STEPS.encode(entry.steps).decode(),
+        now_ms,
     )
 
 
@@ -271,37 +236,12 @@ def _tell(
     changed: set[str],
 ) -> None:
     """Give every changed member the next change number of its bucket, for all who hear of it."""
+    members = keys_json((buckets[member], member) for member in changed)
+    hearing = told.union(tx.all("accounts.audiences_of", members=members))
     numbers: dict[str, int] = {}
     for member in changed:
-        numbers[member] = change_no[buckets[member]] = change_no[buckets[member]] + 1
-    tx.many(
-        "accounts.tell",
-        [
-            {
-                "bucket": buckets[member],
-                "member_id": member,
-                "audience": audience,
-                "change_no": numbers[member],
-            }
-            for member, audience in told
-            if audience
-        ],
-    )
-    # Whoever was told just now need not be told twice; of several, telling all but one again is harmless.
-    hearing = dict(told)
-    tx.many(
-        "accounts.tell_others",
-        [
-            {
-                "bucket": buckets[member],
-                "member_id": member,
-                "audience": hearing.get(member, ""),
-                "change_no": number,
-            }
-            for member, number in numbers.items()
-        ],
-    )
-    tx.many(
-        "accounts.set_change_no",
-        [{"bucket": bucket, "change_no": last} for bucket, last in change_no.items()],
-    )
+        bucket = buckets[member]
+        numbers[member] = change_no[bucket] = change_no[bucket] + 1
+    rows = [(buckets[member], member, name, numbers[member]) for member, name in hearing if name]
+    tx.many("accounts.tell", rows)
+    tx.many("accounts.set_change_no", list(change_no.items()))

@@ -21,9 +21,6 @@ def rederive_some(tx: Transaction, now_ms: EpochMs) -> int:
     cover(tx, house, days, now_ms)
     tx.many(
         "accounts.days_are_clean",
-        [
-            {"bucket": bucket_of(member, house.bucket_count), "member_id": member, "business_day": day}
-            for member, day in days
-        ],
+        [(bucket_of(member, house.bucket_count), member, day) for member, day in days],
     )
     return len(days)

@@ -33,7 +33,7 @@ def audit(tx: Transaction, progress: Progress) -> Audited:
             code="days_pending",
         )
     house, done = load_house(tx), Audited()
-    filed = audit_journals(tx, done, progress)
-    audit_receipts(tx, house, done, filed, progress)
+    visiting = audit_journals(tx, done, progress)
+    audit_receipts(tx, house, done, visiting, progress)
     audit_balances(tx, house, done, progress)
     return done

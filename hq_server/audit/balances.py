@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import groupby
+from operator import itemgetter
 
 from hq_server.audit.comparing import Audited, Progress, differs
 from hq_server.house import House
 from hq_server.ledger import ledger_days
 from hq_server.posting import derive
 from hq_server.store.connection import Transaction
-from loyalty_core.account import fold_account
+from loyalty_core.account import Totals, fold_account
 from loyalty_core.entries import PointEntry, diff
 
 
@@ -25,7 +27,8 @@ def audit_balances(tx: Transaction, house: House, done: Audited, progress: Progr
                     f"member {day.member_id}, event {first.event}",
                     f"{first.redeemable:+} redeemable and {first.qualifying:+} qualifying points are missing",
                 )
-            entries[day.member_id] += day.posted
+            if day.posted:
+                entries[day.member_id] += day.posted
             done.member_days += 1
             done.entries += len(day.posted)
             progress("member-days", 1)
@@ -33,14 +36,15 @@ def audit_balances(tx: Transaction, house: House, done: Audited, progress: Progr
 
 
 def _sums(tx: Transaction, bucket: int, entries: dict[str, list[PointEntry]]) -> None:
-    totals: dict[str, dict[str, int]] = defaultdict(dict)
-    for member, period_id, qualifying in tx.all("accounts.totals_in_order", bucket=bucket):
-        totals[member][period_id] = qualifying
-    accounts = {row[0]: row[1:] for row in tx.all("accounts.accounts_in_order", bucket=bucket)}
-    for member in entries.keys() | accounts.keys() | totals.keys():
+    """Compare the kept sums of a bucket with the sums of its entries."""
+    stands: dict[str, Totals] = {}
+    for member, of_member in groupby(tx.all("accounts.totals_in_order", bucket=bucket), key=itemgetter(0)):
+        rows = list(of_member)
+        stands[member] = Totals(sum(row[2] for row in rows), {row[1]: row[3] for row in rows})
+    for member in entries.keys() | stands.keys():
         should = fold_account(entries.get(member, ()))
-        if accounts.get(member, (0, 0)) != (should.balance, len(entries.get(member, ()))):
-            differs(f"member {member}", f"the balance is not {should.balance}, the sum of the entries")
-        moved = {period: points for period, points in should.qualifying.items() if points}
-        if {period: points for period, points in totals[member].items() if points} != moved:
-            differs(f"member {member}", "a period's total is not the sum of the entries")
+        found = stands.get(member, Totals(0, {}))
+        if found.balance != should.balance:
+            differs(f"member {member}", f"the balance is {found.balance}, its entries give {should.balance}")
+        if found.qualifying != should.qualifying:
+            differs(f"member {member}", "a period's total is not the sum of its entries")

@@ -7,7 +7,7 @@ import msgspec
 from hq_server.accept import BRANCH, Terminal, keys_of
 from hq_server.audit.comparing import Audited, Progress, differs
 from hq_server.spread import Arrivals
-from hq_server.store.connection import Row, Transaction, Value
+from hq_server.store.connection import Row, Transaction
 from loyalty_core.envelope import open_sealed
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import EventId
@@ -18,8 +18,8 @@ from loyalty_core.wire import unpack
 
 
 def audit_journals(tx: Transaction, done: Audited, progress: Progress) -> int:
-    """Check every journal and return how many facts their records make."""
-    filed = 0
+    """Check every journal and return how many facts were filed with other stores."""
+    visiting = 0
     counts = {tuple(row[:4]): row[4] for row in tx.all("arrivals.event_counts")}
     for store_id, terminal_id, epoch, branch, head, head_hash in tx.all("arrivals.journals"):
         terminal = Terminal(store_id, terminal_id, "", "", b"", epoch)
@@ -29,7 +29,7 @@ def audit_journals(tx: Transaction, done: Audited, progress: Progress) -> int:
             "arrivals.batches", store_id=store_id, terminal_id=terminal_id, epoch=epoch, branch=branch
         ):
             records, last, seq = _batch(tx, terminal, row, seq, last, where)
-            filed += _events(tx, terminal, epoch, seq - len(records) + 1, records)
+            visiting += _events(tx, terminal, epoch, seq - len(records) + 1, records)
             done.batches += 1
             done.events += len(records)
             progress("events", len(records))
@@ -39,7 +39,7 @@ def audit_journals(tx: Transaction, done: Audited, progress: Progress) -> int:
             differs(where, f"there are not {seq} events")
     if counts:
         differs(str(next(iter(counts))), "events stand here of a journal that has no head")
-    return filed
+    return visiting
 
 
 def _batch(
@@ -62,7 +62,7 @@ def _batch(
 
 
 def _events(tx: Transaction, terminal: Terminal, epoch: int, first: int, records: tuple[bytes, ...]) -> int:
-    """Compare a batch's events and facts with what its records say; return how many facts they make."""
+    """Compare events with what their records say; return how many are facts of other stores' receipts."""
     arrived = Arrivals(tx, terminal)
     for seq, record in enumerate(records, start=first):
         try:
@@ -80,31 +80,18 @@ def _events(tx: Transaction, terminal: Terminal, epoch: int, first: int, records
         last_seq=first + len(records) - 1,
     )
     for row, should in zip(stands, arrived.events, strict=False):
-        if row != _event_row(should):
+        if row != should[4:]:
             differs(f"event {terminal.terminal_id}.{epoch}.{row[0]}", "it is not what its record says")
     if len(stands) != len(records):
         differs(f"{terminal.terminal_id}, epoch {epoch}", f"events from record {first} on are missing")
-    return _facts(tx, arrived)
+    _visiting(tx, arrived)
+    return len(arrived.visiting)
 
 
-def _facts(tx: Transaction, arrived: Arrivals) -> int:
-    count = 0
-    for store_id, by_key in arrived.facts.items():
-        keys = msgspec.json.encode(list(by_key)).decode()
-        stands = {
-            (key, EventId(terminal_id, epoch, branch, seq)): record
-            for key, terminal_id, epoch, branch, seq, record in tx.all(
-                "arrivals.facts", store_id=store_id, keys=keys
-            )
-        }
-        for key, facts in by_key.items():
-            for fact, record in facts:
-                count += 1
-                if stands.get((key, fact.id)) != record:
-                    differs(f"event {fact.id}", f"its fact under {store_id}/{key} is missing or differs")
-    return count
-
-
-def _event_row(should: dict[str, Value]) -> Row:
-    names = ("seq", "code", "member", "business_day", "occurred_at_ms", "receipt_key", "state")
-    return tuple([should[name] for name in names])
+def _visiting(tx: Transaction, arrived: Arrivals) -> None:
+    """Check that facts about receipts of other stores are filed there."""
+    for store_id, *fact in arrived.visiting:
+        keys = msgspec.json.encode(fact[:1]).decode()
+        if tuple(fact) not in tx.all("arrivals.facts", store_id=store_id, keys=keys):
+            where = ".".join(str(part) for part in (*fact[1:3], fact[4]))
+            differs(f"event {where}", f"its fact in store {store_id!s} is missing or differs")

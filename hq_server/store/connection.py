@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -19,7 +19,7 @@ CACHE_KIB: Final = 64 * 1024
 
 Row = tuple[Any, ...]
 Value = str | int | bytes | None
-Parameters = Mapping[str, Value]
+Values = tuple[Value, ...]
 Connection: TypeAlias = sqlite3.Connection
 
 
@@ -57,8 +57,8 @@ class Transaction:
         """Write, and return how many rows it touched."""
         return self._connection.execute(STATEMENTS[statement], parameters).rowcount
 
-    def many(self, statement: str, rows: Iterable[Parameters]) -> None:
-        """Write once for each of the rows."""
+    def many(self, statement: str, rows: Iterable[Values]) -> None:
+        """Write once for each of the rows, which hold the statement's parameters in declared order."""
         self._connection.executemany(STATEMENTS[statement], rows)
 
 

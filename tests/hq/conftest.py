@@ -149,7 +149,7 @@ class Hq:
             return connection.execute(text).fetchall()
 
     def balances(self) -> dict[str, int]:
-        return dict(self.sql("SELECT member_id, balance FROM accounts"))
+        return dict(self.sql("SELECT member_id, sum(redeemable) FROM totals GROUP BY member_id"))
 
     def exceptions(self) -> list[tuple[str, str]]:
         """Return (kind, subject) of every open exception."""

@@ -45,12 +45,12 @@ async def test_the_audit_finds_no_difference_in_what_the_server_made(hq: Hq, til
 
 
 DAMAGE = {
-    "a changed entry": "UPDATE entries SET redeemable = redeemable + 1 WHERE entry_no = 1",
+    "a changed entry": "UPDATE entries SET redeemable = redeemable + 1 WHERE kind = 'earn'",
     "a missing entry": "DELETE FROM entries WHERE kind = 'clawback'",
     "an entry too many": "INSERT INTO entries SELECT bucket, member_id, earned_day, 99, terminal_id, epoch, "
     "branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, steps, "
     "posted_at_ms FROM entries LIMIT 1",
-    "a changed balance": "UPDATE accounts SET balance = balance + 1",
+    "a changed balance": "UPDATE totals SET redeemable = redeemable + 1",
     "a changed total": "UPDATE totals SET qualifying = qualifying - 1",
     "a missing total": "DELETE FROM totals",
     "a flipped byte in a batch": "UPDATE batches SET envelope = CAST(substr(envelope, 1, 60) || x'00' || "
@@ -59,15 +59,17 @@ DAMAGE = {
     "a moved head": "UPDATE heads SET seq = seq + 1",
     "a missing event": "DELETE FROM events WHERE terminal_id = 'S012-T01' AND seq = 2",
     "a missing last event": "DELETE FROM events WHERE terminal_id = 'S012-T02' AND seq = 3",
-    "a changed event": "UPDATE events SET member = 'id:M9' WHERE seq = 1",
+    "a changed event": "UPDATE events SET code = 1, business_day = 1 WHERE seq = 1",
     "an invented event": "INSERT INTO events (store_id, terminal_id, epoch, branch, seq, code, state) "
     "VALUES ('S012', 'S012-T09', 1, 0, 1, 4, 'taken')",
-    "a changed fact": "UPDATE receipt_facts SET record = CAST(record || x'00' AS BLOB)",
-    "a missing fact": "DELETE FROM receipt_facts WHERE receipt_key LIKE 'v/%'",
-    "an invented fact": "INSERT INTO receipt_facts SELECT store_id, 'p/T01/2026-11-21/77', terminal_id, "
-    "epoch, branch, seq, record FROM receipt_facts LIMIT 1",
-    "a changed owner": "UPDATE receipts SET owner = 'id:M2' WHERE owner = 'id:M1'",
-    "a missing receipt": "DELETE FROM receipts WHERE receipt_key LIKE 'v/%'",
+    "a changed record": "UPDATE events SET record = CAST(record || x'00' AS BLOB) WHERE record IS NOT NULL",
+    "an event filed elsewhere": "UPDATE events SET receipt_key = 'p/T01/2026-11-21/77' "
+    "WHERE receipt_key LIKE 'v/%'",
+    "a changed visiting fact": "UPDATE visiting_facts SET receipt_key = 'p/T01/2026-11-21/77'",
+    "a missing visiting fact": "DELETE FROM visiting_facts",
+    "an invented fact": "INSERT INTO visiting_facts SELECT 'S077', receipt_key, terminal_id, epoch, branch, "
+    "seq, record FROM visiting_facts",
+    "a changed receipt": "UPDATE member_receipts SET resolved = CAST(resolved || x'00' AS BLOB)",
     "a receipt moved to another member": "UPDATE member_receipts SET member_id = 'M9' WHERE member_id = 'M2'",
     "a held receipt that is gone": "DELETE FROM held_receipts",
 }

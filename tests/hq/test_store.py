@@ -16,7 +16,8 @@ from hq_server.store.sqlite import sqlite3
 from hq_server.tokens import add_token
 from loyalty_core.units import EpochMs
 from tests.hq.conftest import Hq, Tills
-from tests.hq.events import purchase
+from tests.hq.events import purchase, void
+from tests.hq.till import NOW_MS
 
 FOREVER = (
     "UPDATE events SET seq = seq",
@@ -25,8 +26,8 @@ FOREVER = (
     "DELETE FROM batches",
     "UPDATE entries SET redeemable = redeemable",
     "DELETE FROM entries",
-    "UPDATE receipt_facts SET record = record",
-    "DELETE FROM receipt_facts",
+    "UPDATE visiting_facts SET record = record",
+    "DELETE FROM visiting_facts",
     "UPDATE programmes SET text = text",
     "DELETE FROM programmes",
     "UPDATE attachments SET member_id = member_id",
@@ -35,9 +36,11 @@ FOREVER = (
 
 @pytest.mark.parametrize("change", FOREVER)
 async def test_what_is_kept_is_never_changed_or_deleted(hq: Hq, tills: Tills, change: str) -> None:
-    till = await tills.join()
+    till, visitor = await tills.join(), await tills.join("S099")
     till.record(purchase(member="card:9999"))
+    visitor.record(void(store="S099", at=NOW_MS + 1))
     await tills.send(till)
+    await tills.send(visitor)
     hq.members("member_id,lookups\nM1,9999\n")
     with pytest.raises(sqlite3.IntegrityError, match="never"):
         hq.sql(change)
@@ -62,11 +65,7 @@ def test_the_log_is_written_back_once_it_has_grown(hq: Hq, monkeypatch: pytest.M
     for number in range(30):
         with writing(connection) as tx:
             tx.many(
-                "accounts.put_account",
-                [
-                    {"bucket": 0, "member_id": f"{number}-{each}", "balance": 0, "entry_count": 0}
-                    for each in range(500)
-                ],
+                "accounts.add_to_total", [(0, f"{number}-{each}", "2026-H2", 1, 1) for each in range(500)]
             )
         size = path.with_name(path.name + "-wal").stat().st_size
         checkpoints.append(size > 100_000)

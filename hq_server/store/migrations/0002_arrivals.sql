@@ -78,7 +78,9 @@ BEGIN SELECT RAISE(ABORT, 'a kept batch is never changed'); END;
 CREATE TRIGGER batch_is_never_deleted BEFORE DELETE ON batches
 BEGIN SELECT RAISE(ABORT, 'a kept batch is never deleted'); END;
 
--- code is 0 and business_day and occurred_at_ms are NULL where the record could not be read.
+-- One row a record. Where the record is a fact of a receipt of this store, receipt_key files it under that receipt
+-- and record repeats its bytes; all other bytes are in the batch alone. code is 0 and business_day NULL where the
+-- record could not be read.
 CREATE TABLE events (
   store_id TEXT NOT NULL,
   terminal_id TEXT NOT NULL,
@@ -86,13 +88,14 @@ CREATE TABLE events (
   branch INTEGER NOT NULL CHECK (branch >= 0),
   seq INTEGER NOT NULL CHECK (seq >= 1),
   code INTEGER NOT NULL CHECK (code >= 0),
-  member TEXT,
   business_day INTEGER,
-  occurred_at_ms INTEGER,
-  receipt_key TEXT,
   state TEXT NOT NULL CHECK (state IN ('taken', 'set_aside', 'unreadable')),
+  receipt_key TEXT,
+  record BLOB CHECK ((record IS NULL) = (receipt_key IS NULL)),
   PRIMARY KEY (store_id, terminal_id, epoch, branch, seq)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX events_of_receipt ON events (store_id, receipt_key) WHERE receipt_key IS NOT NULL;
 
 CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END;
@@ -100,8 +103,8 @@ BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END;
 CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'an event is never deleted'); END;
 
--- All facts that name one receipt key. store_id is the key's store, not always the terminal's.
-CREATE TABLE receipt_facts (
+-- Facts of a receipt of this store that a terminal of another store reported (a void elsewhere, say).
+CREATE TABLE visiting_facts (
   store_id TEXT NOT NULL,
   receipt_key TEXT NOT NULL,
   terminal_id TEXT NOT NULL,
@@ -112,21 +115,11 @@ CREATE TABLE receipt_facts (
   PRIMARY KEY (store_id, receipt_key, terminal_id, epoch, branch, seq)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER receipt_fact_is_never_changed BEFORE UPDATE ON receipt_facts
+CREATE TRIGGER visiting_fact_is_never_changed BEFORE UPDATE ON visiting_facts
 BEGIN SELECT RAISE(ABORT, 'a fact is never changed'); END;
 
-CREATE TRIGGER receipt_fact_is_never_deleted BEFORE DELETE ON receipt_facts
+CREATE TRIGGER visiting_fact_is_never_deleted BEFORE DELETE ON visiting_facts
 BEGIN SELECT RAISE(ABORT, 'a fact is never deleted'); END;
-
--- What the facts of one key amount to now. owner is a member reference; resolved is the fold's result.
-CREATE TABLE receipts (
-  store_id TEXT NOT NULL,
-  receipt_key TEXT NOT NULL,
-  version INTEGER NOT NULL CHECK (version >= 1),
-  owner TEXT,
-  resolved BLOB,
-  PRIMARY KEY (store_id, receipt_key)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE arrival_exceptions (
   store_id TEXT NOT NULL,

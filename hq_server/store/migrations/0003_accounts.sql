@@ -88,6 +88,7 @@ CREATE TABLE member_receipts (
   PRIMARY KEY (bucket, member_id, business_day, receipt_id)
 ) STRICT, WITHOUT ROWID;
 
+-- entry_no is the bucket's change number at the time of posting: it grows with every entry.
 CREATE TABLE entries (
   bucket INTEGER NOT NULL,
   member_id TEXT NOT NULL,
@@ -117,19 +118,12 @@ BEGIN SELECT RAISE(ABORT, 'an entry is never changed'); END;
 CREATE TRIGGER entry_is_never_deleted BEFORE DELETE ON entries
 BEGIN SELECT RAISE(ABORT, 'an entry is never deleted'); END;
 
--- Sums of a member's entries: the spendable balance, and qualifying points by period.
-CREATE TABLE accounts (
-  bucket INTEGER NOT NULL,
-  member_id TEXT NOT NULL,
-  balance INTEGER NOT NULL,
-  entry_count INTEGER NOT NULL CHECK (entry_count >= 0),
-  PRIMARY KEY (bucket, member_id)
-) STRICT, WITHOUT ROWID;
-
+-- Sums of a member's entries by period. The balance is the sum of redeemable over all periods.
 CREATE TABLE totals (
   bucket INTEGER NOT NULL,
   member_id TEXT NOT NULL,
   period_id TEXT NOT NULL,
+  redeemable INTEGER NOT NULL,
   qualifying INTEGER NOT NULL,
   PRIMARY KEY (bucket, member_id, period_id)
 ) STRICT, WITHOUT ROWID;

@@ -1,6 +1,6 @@
 -- name: resolved_at(keys)
 -- keys is a JSON array of [bucket, member_id, business_day, receipt_id].
-SELECT member_receipts.receipt_id, member_receipts.version, member_receipts.resolved
+SELECT member_receipts.receipt_id, member_receipts.resolved
 FROM json_each(:keys) AS wanted
 CROSS JOIN member_receipts ON member_receipts.bucket = wanted.value ->> 0
   AND member_receipts.member_id = wanted.value ->> 1
@@ -9,7 +9,7 @@ CROSS JOIN member_receipts ON member_receipts.bucket = wanted.value ->> 0
 
 -- name: held_at(keys)
 -- keys is a JSON array of [bucket, reference, business_day, receipt_id].
-SELECT held_receipts.receipt_id, held_receipts.version, held_receipts.resolved
+SELECT held_receipts.receipt_id, held_receipts.resolved
 FROM json_each(:keys) AS wanted
 CROSS JOIN held_receipts ON held_receipts.bucket = wanted.value ->> 0
   AND held_receipts.reference = wanted.value ->> 1
@@ -21,8 +21,6 @@ CROSS JOIN held_receipts ON held_receipts.bucket = wanted.value ->> 0
 SELECT (SELECT count(*) FROM member_receipts WHERE resolved IS NOT NULL)
   + (SELECT count(*) FROM held_receipts WHERE resolved IS NOT NULL);
 
--- name: accounts_in_order(bucket)
-SELECT member_id, balance, entry_count FROM accounts WHERE bucket = :bucket ORDER BY member_id;
-
 -- name: totals_in_order(bucket)
-SELECT member_id, period_id, qualifying FROM totals WHERE bucket = :bucket ORDER BY member_id, period_id;
+SELECT member_id, period_id, redeemable, qualifying FROM totals
+WHERE bucket = :bucket ORDER BY member_id, period_id;

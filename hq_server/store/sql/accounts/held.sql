@@ -44,16 +44,16 @@ SELECT reference, audience FROM held_hashes WHERE tried = 0 ORDER BY bucket, ref
 -- name: hash_was_tried(bucket, reference)*!
 UPDATE held_hashes SET tried = 1 WHERE bucket = :bucket AND reference = :reference;
 
--- name: forget_held_receipts(bucket, reference)*!
+-- name: forget_held_receipts(bucket, reference)!
 DELETE FROM held_receipts WHERE bucket = :bucket AND reference = :reference;
 
--- name: forget_held_stamps(bucket, reference)*!
+-- name: forget_held_stamps(bucket, reference)!
 DELETE FROM held_stamps WHERE bucket = :bucket AND reference = :reference;
 
--- name: forget_held_hash(bucket, reference)*!
+-- name: forget_held_hash(bucket, reference)!
 DELETE FROM held_hashes WHERE bucket = :bucket AND reference = :reference;
 
--- name: attach(bucket, reference, member_id, attached_at_ms)*!
+-- name: attach(bucket, reference, member_id, attached_at_ms)!
 INSERT INTO attachments (bucket, reference, member_id, attached_at_ms)
 VALUES (:bucket, :reference, :member_id, :attached_at_ms)
 ON CONFLICT (bucket, reference) DO NOTHING;

@@ -1,12 +1,13 @@
 -- name: changed_members(cursors, audience, period_id, terminal_id, count)
 -- What an audience has not heard yet, a bucket after the other. cursors is a JSON array, one number a bucket.
-SELECT changes.bucket, changes.change_no, changes.member_id, members.name, accounts.balance,
+SELECT changes.bucket, changes.change_no, changes.member_id, members.name,
+  (SELECT sum(every.redeemable) FROM totals AS every
+    WHERE every.bucket = changes.bucket AND every.member_id = changes.member_id),
   totals.qualifying, stamps.epoch, stamps.branch, stamps.seq
 FROM json_each(:cursors) AS cursor
 CROSS JOIN changes ON changes.bucket = cursor.key AND changes.audience = :audience
   AND changes.change_no > cursor.value
 JOIN members ON members.bucket = changes.bucket AND members.member_id = changes.member_id
-LEFT JOIN accounts ON accounts.bucket = changes.bucket AND accounts.member_id = changes.member_id
 LEFT JOIN totals ON totals.bucket = changes.bucket AND totals.member_id = changes.member_id
   AND totals.period_id = :period_id
 LEFT JOIN stamps ON stamps.bucket = changes.bucket AND stamps.member_id = changes.member_id
@@ -25,11 +26,8 @@ CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.value ->> 0
 SELECT member_id, name, phone, joined_on, home_store, birthday FROM members
 WHERE bucket = :bucket AND member_id = :member_id;
 
--- name: account(bucket, member_id)^
-SELECT balance, entry_count FROM accounts WHERE bucket = :bucket AND member_id = :member_id;
-
 -- name: totals_of(bucket, member_id)
-SELECT period_id, qualifying FROM totals
+SELECT period_id, redeemable, qualifying FROM totals
 WHERE bucket = :bucket AND member_id = :member_id ORDER BY period_id;
 
 -- name: entries_of(bucket, member_id)

@@ -31,12 +31,6 @@ CROSS JOIN entries ON entries.bucket = wanted.value ->> 0 AND entries.member_id 
   AND entries.earned_day = wanted.value ->> 2
 ORDER BY entries.bucket, entries.member_id, entries.earned_day, entries.entry_no;
 
--- name: accounts_of(members)
--- members is a JSON array of [bucket, member_id].
-SELECT accounts.member_id, accounts.balance, accounts.entry_count
-FROM json_each(:members) AS wanted
-CROSS JOIN accounts ON accounts.bucket = wanted.value ->> 0 AND accounts.member_id = wanted.value ->> 1;
-
 -- name: put_resolved(bucket, member_id, business_day, receipt_id, version, resolved)*!
 INSERT INTO member_receipts (bucket, member_id, business_day, receipt_id, version, resolved)
 VALUES (:bucket, :member_id, :business_day, :receipt_id, :version, :resolved)
@@ -50,16 +44,11 @@ INSERT INTO entries (bucket, member_id, earned_day, entry_no, terminal_id, epoch
 VALUES (:bucket, :member_id, :earned_day, :entry_no, :terminal_id, :epoch, :branch, :seq, :kind, :corrects,
   :business_day, :period_id, :redeemable, :qualifying, :programme_version, :steps, :posted_at_ms);
 
--- name: put_account(bucket, member_id, balance, entry_count)*!
-INSERT INTO accounts (bucket, member_id, balance, entry_count)
-VALUES (:bucket, :member_id, :balance, :entry_count)
-ON CONFLICT (bucket, member_id) DO UPDATE
-SET balance = excluded.balance, entry_count = excluded.entry_count;
-
--- name: add_to_total(bucket, member_id, period_id, qualifying)*!
-INSERT INTO totals (bucket, member_id, period_id, qualifying)
-VALUES (:bucket, :member_id, :period_id, :qualifying)
-ON CONFLICT (bucket, member_id, period_id) DO UPDATE SET qualifying = totals.qualifying + excluded.qualifying;
+-- name: add_to_total(bucket, member_id, period_id, redeemable, qualifying)*!
+INSERT INTO totals (bucket, member_id, period_id, redeemable, qualifying)
+VALUES (:bucket, :member_id, :period_id, :redeemable, :qualifying)
+ON CONFLICT (bucket, member_id, period_id) DO UPDATE
+SET redeemable = totals.redeemable + excluded.redeemable, qualifying = totals.qualifying + excluded.qualifying;
 
 -- name: put_stamp(bucket, member_id, terminal_id, epoch, branch, seq)*!
 INSERT INTO stamps (bucket, member_id, terminal_id, epoch, branch, seq)
@@ -68,15 +57,17 @@ ON CONFLICT (bucket, member_id, terminal_id) DO UPDATE
 SET epoch = excluded.epoch, branch = excluded.branch, seq = excluded.seq
 WHERE (excluded.epoch, excluded.branch, excluded.seq) > (stamps.epoch, stamps.branch, stamps.seq);
 
+-- name: audiences_of(members)
+-- Who hears of these members (a JSON array of [bucket, member_id]).
+SELECT changes.member_id, changes.audience
+FROM json_each(:members) AS wanted
+CROSS JOIN changes ON changes.bucket = wanted.value ->> 0 AND changes.member_id = wanted.value ->> 1;
+
 -- name: tell(bucket, member_id, audience, change_no)*!
--- From now on this audience hears of the member, beginning with this change.
+-- From now on this audience hears of the member; this change is the next it hears of.
 INSERT INTO changes (bucket, member_id, audience, change_no)
 VALUES (:bucket, :member_id, :audience, :change_no)
 ON CONFLICT (bucket, member_id, audience) DO UPDATE SET change_no = excluded.change_no;
-
--- name: tell_others(bucket, member_id, audience, change_no)*!
-UPDATE changes SET change_no = :change_no
-WHERE bucket = :bucket AND member_id = :member_id AND audience <> :audience;
 
 -- name: open_account_exception(bucket, kind, subject, detail, opened_at_ms)*!
 INSERT INTO account_exceptions (bucket, kind, subject, detail, opened_at_ms)

@@ -14,9 +14,9 @@ WHERE store_id = :store_id AND kind = :kind AND subject = :subject AND closed_at
 -- Open ones of these receipt keys (a JSON array).
 SELECT arrival_exceptions.receipt_key, arrival_exceptions.kind, arrival_exceptions.subject
 FROM json_each(:keys) AS wanted
-CROSS JOIN arrival_exceptions
+CROSS JOIN arrival_exceptions INDEXED BY arrival_exception_by_receipt
   ON arrival_exceptions.store_id = :store_id AND arrival_exceptions.receipt_key = wanted.value
-WHERE arrival_exceptions.closed_at_ms IS NULL;
+WHERE arrival_exceptions.receipt_key IS NOT NULL AND arrival_exceptions.closed_at_ms IS NULL;
 
 -- name: open_exceptions()
 SELECT store_id, kind, subject, receipt_key, detail, opened_at_ms FROM arrival_exceptions

@@ -29,11 +29,9 @@ SELECT first_seq, last_seq, last_hash, envelope FROM batches
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
 ORDER BY first_seq;
 
--- name: add_event(store_id, terminal_id, epoch, branch, seq, code, member, business_day, occurred_at_ms, receipt_key, state)*!
-INSERT INTO events (store_id, terminal_id, epoch, branch, seq, code, member, business_day, occurred_at_ms,
-  receipt_key, state)
-VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :code, :member, :business_day, :occurred_at_ms,
-  :receipt_key, :state);
+-- name: add_event(store_id, terminal_id, epoch, branch, seq, code, business_day, state, receipt_key, record)*!
+INSERT INTO events (store_id, terminal_id, epoch, branch, seq, code, business_day, state, receipt_key, record)
+VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :code, :business_day, :state, :receipt_key, :record);
 
 -- name: receipt_key_of(store_id, terminal_id, epoch, branch, seq)^
 SELECT receipt_key FROM events
@@ -58,7 +56,7 @@ SELECT store_id, terminal_id, epoch, branch, count(*) FROM events
 GROUP BY store_id, terminal_id, epoch, branch;
 
 -- name: events_between(store_id, terminal_id, epoch, branch, first_seq, last_seq)
-SELECT seq, code, member, business_day, occurred_at_ms, receipt_key, state FROM events
+SELECT seq, code, business_day, state, receipt_key, record FROM events
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
   AND seq BETWEEN :first_seq AND :last_seq
 ORDER BY seq;

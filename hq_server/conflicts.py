@@ -1,0 +1,60 @@
+"""Facts of one receipt that do not go together: each is an exception until it is one no more."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Final
+
+import msgspec
+
+from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals
+from hq_server.references import reference_of
+from hq_server.store.connection import Transaction
+from loyalty_core.receipts import Receipt
+from loyalty_core.units import EpochMs
+
+_SENTENCES: Final = {
+    "copy_differs": "a copy of this receipt has other content than the first one, which stands",
+    "member_differs": "a copy of this receipt names another member than the first one, who keeps it",
+    "original_missing": "the purchase or visit that it undoes has not come",
+    "return_waiting": "returns are kept and not yet derived",
+}
+
+
+class Dispute(msgspec.Struct, frozen=True):
+    """Two references named by copies of one receipt: an exception unless they are one member."""
+
+    owner: str
+    other: str
+    exception: ArrivalException
+
+
+def report_conflicts(
+    tx: Transaction,
+    store_id: str,
+    folded: Mapping[str, Receipt],
+    known_before: Container[str],
+    now_ms: EpochMs,
+) -> list[Dispute]:
+    """Open an exception for each conflict, close those that are no more, and return disputed owners."""
+    known = [key for key in folded if key in known_before]
+    gone: set[tuple[str, str, str]] = set()
+    if known:
+        keys = msgspec.json.encode(known).decode()
+        rows = tx.all("arrivals.exceptions_of_receipts", store_id=store_id, keys=keys)
+        gone = {(store_id, kind, subject) for _, kind, subject in rows}
+    opened: list[ArrivalException] = []
+    disputed: list[Dispute] = []
+    for key, receipt in folded.items():
+        for conflict in receipt.conflicts:
+            subject, detail = str(conflict.event), _SENTENCES[conflict.kind]
+            exception = ArrivalException(store_id, conflict.kind, subject, detail, key)
+            gone.discard((store_id, conflict.kind, subject))
+            if conflict.kind == "member_differs" and receipt.owner is not None:
+                owner, other = reference_of(receipt.owner, store_id), reference_of(conflict.names, store_id)
+                disputed.append(Dispute(owner, other, exception))
+            else:
+                opened.append(exception)
+    open_arrivals(tx, opened, now_ms)
+    close_arrivals(tx, gone, now_ms)
+    return disputed

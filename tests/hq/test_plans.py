@@ -1,0 +1,44 @@
+"""No statement on a till's way reads a table from end to end: its cost does not grow with the ledger."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from hq_server.store.statements import STATEMENTS
+from tests.hq.conftest import Hq
+
+ON_THE_WAY = (
+    "arrivals.terminal_by_key",
+    "arrivals.terminal_keys",
+    "arrivals.head",
+    "arrivals.heads",
+    "arrivals.batches_over",
+    "arrivals.facts",
+    "arrivals.receipt_key_of",
+    "arrivals.exceptions_of_receipts",
+    "arrivals.last_day",
+    "accounts.lock_buckets",
+    "accounts.members_of_references",
+    "accounts.resolved_of_days",
+    "accounts.entries_of_days",
+    "accounts.audiences_of",
+    "accounts.changed_members",
+    "accounts.look_ups_of",
+    "accounts.held_receipts",
+    "accounts.entries_of",
+    "accounts.totals_of",
+)
+
+
+@pytest.mark.parametrize("name", ON_THE_WAY)
+def test_a_statement_on_a_tills_way_searches_and_never_scans(hq: Hq, name: str) -> None:
+    sql = STATEMENTS[name]
+    values = dict.fromkeys(re.findall(r":(\w+)", sql), "[]")
+    connection = hq.connect()
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    connection.close()
+    assert any("SEARCH" in step for step in plan), plan
+    assert [step for step in plan if step.startswith("SCAN") and "VIRTUAL TABLE" not in step] == []
+    assert [step for step in plan if step.endswith("events USING PRIMARY KEY (store_id=?)")] == []
