@@ -17,6 +17,7 @@ import msgspec
 
 from edge_agent.clock import MachineClock
 from edge_agent.config import DEFAULT_PATH, EdgeConfig, read_config
+from edge_agent.version import VERSION
 from loyalty_core.errors import LoyaltyError
 
 REFUSED: Final = 1
@@ -63,7 +64,7 @@ def _with_config(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=_Commands)
 @_with_config
-@click.version_option(package_name="dangol")
+@click.version_option(VERSION, prog_name="edge-agent")
 def main() -> None:
     """Dangol's agent on the till."""
 

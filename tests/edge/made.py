@@ -200,6 +200,15 @@ def void(number: str = "1", **changed: Any) -> dict[str, Any]:
     } | changed
 
 
+def recorded(recorder: Recorder, conn: Connection, receipt: dict[str, Any]) -> Outcome:
+    """Record a receipt as the local HTTP face does, inside the caller's transaction."""
+    raw = json.dumps(receipt).encode()
+    books = recorder.books(conn)
+    read = decode(raw)
+    understood = understand(read, recorder.expectations(books))
+    return recorder.record(conn, books, intake_of(understood, read.member, "http", raw))
+
+
 class Till:
     """A till's store and recorder in the test's own hands."""
 
@@ -215,12 +224,8 @@ class Till:
 
     def record(self, receipt: dict[str, Any]) -> Outcome:
         """Record a receipt as the local HTTP face does."""
-        raw = json.dumps(receipt).encode()
         with transaction(self.conn):
-            books = self.books()
-            read = decode(raw)
-            understood = understand(read, self.recorder.expectations(books))
-            return self.recorder.record(self.conn, books, intake_of(understood, read.member, "http", raw))
+            return recorded(self.recorder, self.conn, receipt)
 
     def points(self, receipt: dict[str, Any]) -> int:
         """Return the points of a receipt that is recorded now."""
@@ -254,6 +259,14 @@ class Till:
 def stamp(seq: int) -> Stamp:
     """Return HQ's stamp at a seq of this till's first epoch."""
     return Stamp(1, 0, seq)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
+    """Wait, outside a loop, for what another process will make true; fail at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.005)
 
 
 async def until(true: Callable[[], bool | Awaitable[bool]], seconds: float = DEADLINE_SECONDS) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from edge_agent.app import build_app
 from edge_agent.config import EdgeConfig
 from edge_agent.metrics import render
-from edge_agent.pos_adapter.receipt import decode, understand
-from edge_agent.recorder import Recorder, intake_of
+from edge_agent.recorder import Recorder
 from edge_agent.standing import standing
 from edge_agent.store import journal, members, outbox, programmes, terminal
 from edge_agent.store.database import Connection, Reader, Writer
@@ -41,6 +39,7 @@ from tests.edge.made import (
     member,
     programme,
     purchase,
+    recorded,
     stamp,
     until,
 )
@@ -65,12 +64,8 @@ class Linked:
 
     async def sell(self, *numbers: int, member: str = CARD) -> None:
         def job(conn: Connection) -> None:
-            books = self.recorder.books(conn)
             for number in numbers:
-                raw = json.dumps(purchase(str(number), member=member)).encode()
-                read = decode(raw)
-                understood = understand(read, self.recorder.expectations(books))
-                self.recorder.record(conn, books, intake_of(understood, read.member, "http", raw))
+                recorded(self.recorder, conn, purchase(str(number), member=member))
 
         await self.writer.do(job)
 
