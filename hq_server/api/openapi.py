@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +10,7 @@ from hq_server.account_view import EntryView, Standing
 from hq_server.fleet_view import TerminalView
 from hq_server.periods import PeriodStatus
 from hq_server.reconcile import ExceptionView
+from hq_server.version import VERSION
 from hq_server.web_errors import PROBLEM_TYPE, Problem
 
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -53,7 +53,7 @@ def document() -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(_SHAPES, ref_template=_REFERENCE)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Dangol headquarters", "version": version("dangol")},
+        "info": {"title": "Dangol headquarters", "version": VERSION},
         "security": [{"token": []}],
         "paths": {
             **{

@@ -1,0 +1,136 @@
+"""The JSON API: the shapes that other systems rely on, for those who hold a token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hq_server.app import build_app
+from tests.hq.conftest import Client, Hq, Tills
+from tests.hq.events import purchase, visit
+
+MEMBERS = "member_id,lookups,name,phone,home_store\nM1,2000123456782,홍길동,010-1234-5678,S012\n"
+
+
+async def get(client: Client, hq: Hq, path: str) -> Any:
+    answer = await client.get(path, headers={"Authorization": f"Bearer {hq.token}"})
+    assert answer.status == 200, await answer.text()
+    return await answer.json()
+
+
+@pytest.mark.parametrize("look_up", ["M1", "2000123456782", "010-1234-5678", "+82 10-1234-5678"])
+async def test_a_member_is_found_by_id_card_or_phone(hq: Hq, tills: Tills, look_up: str) -> None:
+    hq.members(MEMBERS)
+    till = await tills.join()
+    till.record(purchase())
+    await tills.send(till)
+    assert await get(tills.client, hq, f"/api/v1/members/{look_up}") == {
+        "member_id": "M1",
+        "tier": "BRONZE",
+        "tier_until": None,
+        "balance": 12,
+        "periods": [{"id": "2026-H2", "qualifying": 12, "state": "open", "tier": "BRONZE"}],
+        "next": {"tier": "SILVER", "missing": 88, "until": "2026-12-31"},
+    }
+
+
+async def test_entries_tell_their_event_and_their_steps(hq: Hq, tills: Tills) -> None:
+    hq.members(MEMBERS)
+    till = await tills.join()
+    till.record(purchase())
+    till.record(visit())
+    await tills.send(till)
+    entries = await get(tills.client, hq, "/api/v1/members/M1/entries")
+    assert [entry["redeemable"] for entry in entries] == [12, 10]
+    first = entries[0]
+    assert first["event"] == {"terminal": "S012-T01", "epoch": 1, "branch": 0, "seq": 1}
+    assert (first["business_date"], first["kind"], first["qualifying"]) == ("2026-11-21", "earn", 12)
+    assert first["programme_version"] == 1
+    assert first["steps"] == [{"rule": "spend", "kind": "earn", "saw": "12990", "before": 0, "after": 12}]
+    rest = await get(tills.client, hq, f"/api/v1/members/M1/entries?after={first['number']}")
+    assert rest == entries[1:]
+
+
+async def test_a_member_without_any_event_has_nothing_and_all_before_them(hq: Hq, client: Client) -> None:
+    hq.members(MEMBERS)
+    member = await get(client, hq, "/api/v1/members/M1")
+    assert (member["balance"], member["next"]["missing"]) == (0, 100)
+    assert await get(client, hq, "/api/v1/members/M1/entries") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/v1/members/nobody", 404, "member_not_found"),
+        ("/api/v1/members/nobody/entries", 404, "member_not_found"),
+        ("/api/v1/members/M1/entries?after=x", 400, "bad_input"),
+        ("/api/v1/periods/2026-Q1", 404, "period_unknown"),
+        ("/api/v1/nothing", 404, "not_found"),
+    ],
+)
+async def test_what_is_not_there_is_a_problem_document(
+    hq: Hq, client: Client, path: str, status: int, code: str
+) -> None:
+    answer = await client.get(path, headers={"Authorization": f"Bearer {hq.token}"})
+    problem = await answer.json(content_type="application/problem+json")
+    assert (answer.status, problem["status"], problem["code"]) == (status, status, code)
+    assert problem["detail"]
+
+
+PATHS = ("members/M1", "members/M1/entries", "terminals", "exceptions", "periods/2026-H2", "programmes")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ({}, "token_missing"),
+        ({"Authorization": "Basic eA=="}, "token_missing"),
+        ({"Authorization": "Bearer dgl_wrong"}, "token_invalid"),
+    ],
+)
+async def test_nothing_is_told_without_a_valid_token(
+    client: Client, path: str, header: dict[str, str], code: str
+) -> None:
+    answer = await client.get(f"/api/v1/{path}", headers=header)
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert (await answer.json(content_type="application/problem+json"))["code"] == code
+
+
+async def test_a_revoked_token_ends_at_once(hq: Hq, client: Client) -> None:
+    await get(client, hq, "/api/v1/terminals")
+    hq.sql("UPDATE tokens SET revoked_at_ms = 1")
+    answer = await client.get("/api/v1/terminals", headers={"Authorization": f"Bearer {hq.token}"})
+    assert answer.status == 401
+
+
+async def test_the_fleet_the_period_and_the_programmes_are_told(hq: Hq, tills: Tills) -> None:
+    await tills.exchange(await tills.join())
+    (terminal,) = await get(tills.client, hq, "/api/v1/terminals")
+    assert (terminal["terminal_id"], terminal["state"], terminal["software"]) == (
+        "S012-T01",
+        "approved",
+        "test till",
+    )
+    assert (await get(tills.client, hq, "/api/v1/periods/2026-H2"))["state"] == "open"
+    assert (await get(tills.client, hq, "/api/v1/programmes"))[0]["version"] == 1
+    assert await get(tills.client, hq, "/api/v1/exceptions") == []
+
+
+async def test_every_answer_is_described(hq: Hq, client: Client) -> None:
+    document = await (await client.get("/openapi.json")).json()
+    assert document["openapi"] == "3.1.0"
+    served = {
+        route.resource.canonical
+        for route in build_app(hq.config).router.routes()
+        if route.resource is not None and route.resource.canonical not in ("/openapi.json", "/healthz")
+    }
+    assert set(document["paths"]) == served
+    (programme,) = await get(client, hq, "/api/v1/programmes")
+    assert set(document["components"]["schemas"]["ProgrammeView"]["properties"]) == set(programme)
+
+
+async def test_a_healthy_server_says_so(client: Client) -> None:
+    assert await (await client.get("/healthz")).json() == {"status": "ok"}
