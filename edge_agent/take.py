@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edge_agent.clock import Clock
 from edge_agent.config import Csv, EdgeConfig
@@ -12,80 +14,57 @@ from edge_agent.pos_adapter import intake
 from edge_agent.pos_adapter.intake import Became
 from edge_agent.pos_adapter.rows import adapter_of, rows_of
 from edge_agent.recorder import Recorder
-from edge_agent.store.database import Connection, transaction
+from edge_agent.store.database import Connection, scratch, transaction
 from edge_agent.store.migrations import open_database
 from loyalty_core.errors import BadInput
 
-
-class _DryRunError(Exception):
-    """Carries the results out of a transaction that is to be undone."""
+CHUNK: Final = 50
+"""Receipts a transaction, fewer than the agent itself takes: its sales wait meanwhile."""
+PAUSE_SECONDS: Final = 0.03
+"""Longer than the pauses in which SQLite asks again for a lock, so that a waiting sale gets it."""
 
 
 def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) -> Iterator[dict[str, Any]]:
     """Yield what each receipt of the file became, in order; with `dry_run`, what it would become.
 
-    Works beside a running agent: the database's lock keeps them apart.
+    Works beside a running agent: the database's lock keeps them apart, and is left to it between chunks. A
+    dry run takes no lock: it is done to a copy.
 
     Raises:
         BadInput: when nothing of the file can be read.
+        StoreError: `disk_low`, when a dry run's copy would not leave room.
     """
     adapter = adapter_of(file.name)
     try:
         data = file.read_bytes()
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
-    conn = open_database(config.database)
-    try:
+    with _opened(config, dry_run) as conn:
         recorder = Recorder(config, clock)
         expected = recorder.expectations(recorder.books(conn))
         csv = config.folder.csv if config.folder else Csv()
-        chunks = intake.chunks(rows_of(adapter, data, csv), expected, adapter)
-        if dry_run:
-            for became in _dry(conn, config, recorder, clock, chunks, file.name, adapter):
+        for chunk in intake.chunks(rows_of(adapter, data, csv), expected, adapter, CHUNK):
+            with transaction(conn):
+                taken = intake.take(
+                    conn, recorder, config, chunk, source=file.name, adapter=adapter, now_ms=clock.wall_ms()
+                )
+            for became in taken:
                 yield _told(file, became)
-            return
-        for chunk in chunks:
-            for became in _take(conn, config, recorder, clock, chunk, file.name, adapter):
-                yield _told(file, became)
+            if not dry_run:
+                time.sleep(PAUSE_SECONDS)
+
+
+@contextmanager
+def _opened(config: EdgeConfig, dry_run: bool) -> Iterator[Connection]:
+    if dry_run:
+        with scratch(config.database, config.disk_free_bytes_min) as conn:
+            yield conn
+        return
+    conn = open_database(config.database)
+    try:
+        yield conn
     finally:
         conn.close()
-
-
-def _take(
-    conn: Connection,
-    config: EdgeConfig,
-    recorder: Recorder,
-    clock: Clock,
-    chunk: list[intake.Understood],
-    source: str,
-    adapter: str,
-) -> list[Became]:
-    with transaction(conn):
-        return intake.take(
-            conn, recorder, config, chunk, source=source, adapter=adapter, now_ms=clock.wall_ms()
-        )
-
-
-def _dry(
-    conn: Connection,
-    config: EdgeConfig,
-    recorder: Recorder,
-    clock: Clock,
-    chunks: Iterator[list[intake.Understood]],
-    source: str,
-    adapter: str,
-) -> list[Became]:
-    """Do all of it in one transaction, and undo that."""
-    results: list[Became] = []
-    try:
-        with transaction(conn):
-            for chunk in chunks:
-                results += intake.take(
-                    conn, recorder, config, chunk, source=source, adapter=adapter, now_ms=clock.wall_ms()
-                )
-            raise _DryRunError
-    except _DryRunError:
-        return results
 
 
 def _told(file: Path, became: Became) -> dict[str, Any]:

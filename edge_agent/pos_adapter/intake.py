@@ -39,10 +39,12 @@ class Understood(msgspec.Struct, frozen=True, kw_only=True):
     refusal: BadInput | None = None
 
 
-def chunks(rows: Iterable[Row], expected: Expectations, adapter: str) -> Iterator[list[Understood]]:
-    """Yield the rows understood, `CHUNK` at a time. Touches no store."""
+def chunks(
+    rows: Iterable[Row], expected: Expectations, adapter: str, size: int = CHUNK
+) -> Iterator[list[Understood]]:
+    """Yield the rows understood, `size` at a time. Touches no store."""
     ready = (_understood(row, expected, adapter) for row in rows)
-    while chunk := list(islice(ready, CHUNK)):
+    while chunk := list(islice(ready, size)):
         yield chunk
 
 

@@ -7,6 +7,8 @@ its own, and are answered after its commit: answered means durable. Sales go bef
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -74,6 +76,30 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     except sqlite3.Error as error:
         raise store_error(error) from None
     return conn
+
+
+@contextmanager
+def scratch(path: Path, free_bytes_min: int) -> Iterator[Connection]:
+    """Lend a copy of the database that is gone afterwards; nobody waits for it.
+
+    Raises:
+        StoreError: `store_missing`, `disk_low` where the copy would not leave `free_bytes_min`.
+    """
+    source = connect(path, read_only=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="scratch-", dir=path.parent) as folder:
+            if shutil.disk_usage(folder).free < 3 * path.stat().st_size + free_bytes_min:
+                raise StoreError("the disk has no room for a dry run's copy", code="disk_low")
+            copy = connect(Path(folder) / path.name)
+            try:
+                source.backup(copy)
+                yield copy
+            except sqlite3.Error as error:
+                raise store_error(error) from error
+            finally:
+                copy.close()
+    finally:
+        source.close()
 
 
 def store_error(error: sqlite3.Error) -> StoreError:

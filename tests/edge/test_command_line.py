@@ -11,21 +11,24 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from edge_agent import take
 from edge_agent.__main__ import main
 from edge_agent.config import read_config
 from edge_agent.store import outbox
-from edge_agent.store.database import Connection, connect, transaction
+from edge_agent.store.database import Connection, StoreError, connect, transaction
 from edge_agent.store.migrations import open_database
 from edge_agent.sync import keys
+from edge_agent.take import take_file
 from edge_agent.version import VERSION
 from loyalty_core.envelope import fingerprint, public_of
 from loyalty_core.errors import BadInput
 from loyalty_core.messages import Acknowledgement
 from tests.edge.fake_hq import FakeHq
-from tests.edge.made import LIFE, enrol_till, purchase, wait_until, write_config
+from tests.edge.made import LIFE, HeldClock, enrol_till, purchase, wait_until, write_config
 
 NEVER_AGAIN = "[sync]\nretry_first_ms = 36000000\nretry_max_ms = 36000000\n"
 
@@ -309,8 +312,8 @@ def test_the_service_runs_beside_take_and_ends_when_told(tmp_path: Path) -> None
         wait_until(lambda: process.poll() is not None or _is_written(address))
         assert _post(address.read_text().strip(), desk, purchase("1"))["event"]["seq"] == 2
         many = [purchase(str(n), member=f"M{n}") for n in range(2, 402)]
-        take = [*command[:3], "take", "--config", str(desk.path), desk.write("many.jsonl", *many)]
-        taking = subprocess.Popen(take, stdout=subprocess.PIPE, text=True)
+        by_hand = [*command[:3], "take", "--config", str(desk.path), desk.write("many.jsonl", *many)]
+        taking = subprocess.Popen(by_hand, stdout=subprocess.PIPE, text=True)
         for n in range(500, 540):
             _post(address.read_text().strip(), desk, purchase(str(n)))
         out, _ = taking.communicate(timeout=60)
@@ -353,3 +356,35 @@ def test_an_address_in_use_and_a_missing_folder_are_one_sentence(tmp_path: Path)
     (desk.config.data_dir / keys.TOKEN_FILE).unlink()
     (tmp_path / "gone").mkdir()
     assert "(token_missing)" in desk.refused("run")
+
+
+def test_a_dry_run_holds_no_lock_that_a_sale_would_wait_for(desk: Desk) -> None:
+    file = Path(desk.write("a.jsonl", *[purchase(str(n), member=f"M{n}") for n in range(120)]))
+    conn = desk.open()
+    conn.execute("PRAGMA busy_timeout=0")
+    became = take_file(desk.config, HeldClock(), file, dry_run=True)
+    for n in range(120):
+        assert next(became)["event"] == f"S012-T03.1.{n + 1}"
+        conn.execute("BEGIN IMMEDIATE")
+        conn.execute("ROLLBACK")
+    assert list(became) == []
+    conn.close()
+    assert sorted(path.name for path in desk.config.data_dir.iterdir() if path.is_dir()) == []
+
+
+def test_a_dry_run_does_not_fill_the_disk(desk: Desk) -> None:
+    config = msgspec.structs.replace(desk.config, disk_free_bytes_min=2**62)
+    file = Path(desk.write("a.jsonl", purchase()))
+    with pytest.raises(StoreError) as refused:
+        list(take_file(config, HeldClock(), file, dry_run=True))
+    assert refused.value.code == "disk_low"
+
+
+def test_taking_by_hand_leaves_the_lock_to_the_agent_between_its_chunks(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("edge_agent.take.time.sleep", pauses.append)
+    file = Path(desk.write("a.jsonl", *[purchase(str(n), member=f"M{n}") for n in range(120)]))
+    assert len(list(take_file(desk.config, HeldClock(), file, dry_run=False))) == 120
+    assert pauses == [take.PAUSE_SECONDS] * 3
