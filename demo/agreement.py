@@ -8,7 +8,7 @@ differs   an event for which HQ gave other points than the till had claimed; eac
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -54,6 +54,7 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
     till: Till
     records: dict[EventId, tuple[bytes, Record]]
     synced: int
+    waiting: int
     refused: list[Refused]
     balances: dict[str, int]
 
@@ -117,13 +118,12 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(
-    tills: Iterable[Till], handed: Iterable[set[Handed]], hq: Path, period_id: str, now_ms: EpochMs
+    tills: Sequence[Till], handed: Sequence[set[Handed]], hq: Path, period_id: str, now_ms: EpochMs
 ) -> Agreement:
     """Return how the tills' journals and HQ's ledger agree, each read from one state of its store.
 
-    HQ is read first: what a till records meanwhile is not held against HQ's ledger, for nothing is sold then.
+    HQ is read first, so everything must have settled: what a till recorded meanwhile would count as lost.
     """
-    tills = list(tills)
     with closing(connect_hq(hq, read_only=True)) as connection, reading(connection) as tx:
         house = load_house(tx)
         ledger = _read_ledger(tx, house, tills, period_id)
@@ -149,6 +149,7 @@ def read_journal(till: Till, member_ids: Iterable[str]) -> Journal:
     with closing(connect_till(till.database, read_only=True)) as conn:
         conn.execute("BEGIN")
         identity = terminal.read(conn)
+        waiting, *_ = outbox.waiting(conn)
         records = {
             EventId(identity.terminal_id, epoch, branch, Seq(seq)): (data, unpack_record(data))
             for epoch, branch in journal.epochs(conn)
@@ -158,6 +159,7 @@ def read_journal(till: Till, member_ids: Iterable[str]) -> Journal:
             till=till,
             records=records,
             synced=sum(outbox.acknowledged(conn, epoch) for epoch, _ in journal.epochs(conn)),
+            waiting=waiting,
             refused=quarantine.open_rows(conn),
             balances=dict(_shown_balances(conn, member_ids)),
         )
@@ -177,16 +179,16 @@ def held_cards(hq: Path, cards: Iterable[str]) -> tuple[int, int]:
     return len(found), receipts
 
 
-def agree_on_balances(tills: Iterable[Till], hq: Path) -> bool:
-    """Tell whether every till has sent all, and shows for each member whom it knows what HQ's ledger says."""
+def have_settled(tills: Sequence[Till], handed: Sequence[set[Handed]], hq: Path) -> bool:
+    """Tell whether the tills recorded and sent all that was handed in, and show the ledger's balances."""
     with closing(connect_hq(hq, read_only=True)) as connection, reading(connection) as tx:
         balances = _hq_balances(tx, load_house(tx))
-    for till in tills:
-        with closing(connect_till(till.database, read_only=True)) as conn:
-            conn.execute("BEGIN")
-            waiting, *_ = outbox.waiting(conn)
-            if waiting or _shown_differ(conn, balances):
-                return False
+    for till, got_rid_of in zip(tills, handed, strict=True):
+        own = read_journal(till, balances)
+        if own.waiting or got_rid_of - _names(own):
+            return False
+        if any(balances[member] != shown for member, shown in own.balances.items()):
+            return False
     return True
 
 
@@ -197,10 +199,6 @@ def _shown_balances(conn: Connection, member_ids: Iterable[str]) -> Iterator[tup
         if row is not None:
             own, _ = entries.above(conn, f"id:{member_id}", row.stamp or members.NEVER, 0, 0)
             yield member_id, row.balance + own
-
-
-def _shown_differ(conn: Connection, balances: dict[str, int]) -> bool:
-    return any(balances[member] != shown for member, shown in _shown_balances(conn, balances))
 
 
 def _names(own: Journal) -> set[Handed]:

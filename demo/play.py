@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from demo import members
-from demo.agreement import Agreement, agree_on_balances, compare, held_cards
+from demo.agreement import Agreement, compare, have_settled, held_cards
 from demo.line import Line
 from demo.processes import DemoFailed, Hq, Program, Till, until
 from demo.receipts import STORES, Basket, Played, read_baskets, store_id, today
@@ -186,10 +186,11 @@ async def _sell(shops: Shops) -> None:
 
 
 async def _settle(shops: Shops) -> None:
-    """Return once every till has sent all, and shows for every member what HQ's ledger says."""
+    """Return once every till has recorded and sent all, and shows for every member what HQ's ledger says."""
     shops.screen.say("everything is sold; the tills and headquarters settle")
     end = time.monotonic() + AGREE_SECONDS
-    while not await asyncio.to_thread(agree_on_balances, shops.tills, shops.hq.database):
+    handed = [software.handed for software in shops.software]
+    while not await asyncio.to_thread(have_settled, shops.tills, handed, shops.hq.database):
         if time.monotonic() > end:
             raise DemoFailed(f"tills and headquarters did not agree within {AGREE_SECONDS} seconds")
         await asyncio.sleep(0.3)
