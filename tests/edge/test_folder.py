@@ -389,3 +389,14 @@ async def test_running_it_takes_files_with_and_without_file_events(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_was_mended_and_comes_in_bad_again_is_open_again(shop: Shop) -> None:
+    path = shop.write("a.jsonl", b"nonsense\n")
+    await shop.settle()
+    path.write_bytes(line("1"))
+    await shop.settle()
+    assert await shop.codes() == []
+    path.write_bytes(b"nonsense\n" + line("1"))
+    await shop.settle()
+    assert await shop.codes() == ["json_invalid"]
