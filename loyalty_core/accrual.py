@@ -200,7 +200,7 @@ class _Day:
         return count == (bonus.nth or 1)
 
     def _cap(self, cap: Cap, points: _Pair, steps: list[Step]) -> _Pair:
-        through = self._through.get(cap.id, (0, 0)) if cap.per == "day" else (0, 0)
+        through = self._through.get(cap.id, (0, 0))
         kept = (
             points[0] if cap.affects == "qualifying" else min(points[0], cap.points - through[0]),
             points[1] if cap.affects == "redeemable" else min(points[1], cap.points - through[1]),

@@ -126,6 +126,7 @@ def test_a_field_that_is_missing_extra_or_of_another_kind_is_refused(value: obje
     "data",
     [
         b"\x81\x01\x01",
+        b"\x81\xa1a\x01",
         b"\x91\x81\x01\x01",
         b"\x82\x01\x01\x01\x02",
         b"\xde\x00\x01\x01\x01",
@@ -144,6 +145,7 @@ def test_a_field_that_is_missing_extra_or_of_another_kind_is_refused(value: obje
     ],
     ids=[
         "map",
+        "map of text",
         "map inside",
         "duplicate keys",
         "map16",
@@ -255,6 +257,11 @@ def test_random_bytes_are_refused_or_come_back_the_same() -> None:
         except BadWire:
             continue
         assert pack(value) == b"\x95" + data
+
+
+def test_a_plain_value_with_a_field_too_many_is_no_shape() -> None:
+    with pytest.raises(BadWire):
+        shaped([1, "", b"", [], None, None], Sample)
 
 
 def test_a_shape_says_which_field_was_wrong() -> None:
