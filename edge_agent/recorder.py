@@ -51,6 +51,8 @@ from loyalty_core.wire import unpack
 
 RULES_KEPT: Final = 1024
 SPELLINGS_KEPT: Final = 4096
+RECEIPT_TIME_STEP_MS: Final = 60_000
+"""Tills cut a receipt's time to the minute: a card shown just before it may bear a later time."""
 
 log = logging.getLogger(__name__)
 
@@ -291,7 +293,8 @@ class Recorder:
     ) -> list[presented.Presented]:
         programme = books.programme_on(Day(event.business_day))
         minutes = programme.pair_minutes if programme else 0
-        return presented.take(conn, event.occurred_at_ms - minutes * 60_000, event.occurred_at_ms)
+        at_ms = event.occurred_at_ms
+        return presented.take(conn, at_ms - minutes * 60_000, at_ms + RECEIPT_TIME_STEP_MS)
 
     def _place(
         self, conn: Connection, books: Books, intake: Intake, owner: Owner | None

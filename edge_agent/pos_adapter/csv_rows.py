@@ -51,7 +51,8 @@ def rows(data: bytes, settings: Csv) -> Iterator[Row]:
             yield Row(place=f"line {number}", raw=raw, refusal=cells)
         elif any(cell.strip() for cell in cells):
             named = _named(cells, columns)
-            key = tuple(named.get(n, "") for n in ("kind", "store", "till", "business_date", "number"))
+            day = named.get("business_date") or named.get("occurred_at", "")
+            key = (*(named.get(name, "") for name in ("kind", "store", "till", "number")), day)
             groups.setdefault(key, []).append((number, cells))
     for group in groups.values():
         yield _row(group, header, columns, settings, encoding)

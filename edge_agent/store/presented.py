@@ -25,7 +25,7 @@ def add(conn: Connection, event: EventId, member: str, account: str, occurred_at
 
 
 def take(conn: Connection, from_ms: int, until_ms: int) -> list[Presented]:
-    """Return the different members who showed a card in this time, and let none of them wait any longer."""
+    """Return the different members who showed a card in this time; none of them waits on."""
     span = (from_ms, until_ms)
     rows = conn.execute(
         "SELECT min(member), account FROM presented WHERE occurred_at_ms BETWEEN ? AND ?"
@@ -33,8 +33,7 @@ def take(conn: Connection, from_ms: int, until_ms: int) -> list[Presented]:
         span,
     )
     found = [Presented(member, account) for member, account in rows]
-    if found:
-        conn.execute("DELETE FROM presented WHERE occurred_at_ms BETWEEN ? AND ?", span)
+    conn.execute("DELETE FROM presented WHERE occurred_at_ms <= ?", (until_ms,))
     return found
 
 

@@ -24,6 +24,8 @@ from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
 PATH_EXCHANGE: Final = "/v1/exchange"
 PATH_ENROL: Final = "/v1/enrol"
 PROBLEM_BYTES_MAX: Final = 64 * 1024
+RETRY_AFTER_MS_MAX: Final = 3_600_000
+"""The longest that HQ may send a till away for: an hour."""
 
 
 class LinkError(LoyaltyError):
@@ -191,7 +193,8 @@ def _refused(response: aiohttp.ClientResponse, body: bytes) -> LinkError:
     except (msgspec.DecodeError, UnicodeDecodeError):
         problem = _Problem()
     seconds = response.headers.get("Retry-After", "")
-    retry_after_ms = int(seconds) * 1000 if seconds.isdecimal() and len(seconds) < 6 else 0
+    asked_ms = int(seconds) * 1000 if seconds.isdecimal() and len(seconds) < 6 else 0
+    retry_after_ms = min(asked_ms, RETRY_AFTER_MS_MAX)
     if not problem.code:
         return LinkError(
             f"what answers at HQ's address is not HQ (status {response.status})",

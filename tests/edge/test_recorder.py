@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.clock import PLAUSIBLE_FROM
 from edge_agent.recorder import Intake, Outcome
-from edge_agent.store import programmes
+from edge_agent.store import presented, programmes
 from edge_agent.store.database import transaction
 from edge_agent.sync import install
 from loyalty_core.errors import BadInput
@@ -457,6 +457,20 @@ def test_a_receipt_that_names_its_member_uses_up_the_shown_card(till: Till) -> N
     show(till, CARD, "2026-11-20 10:25")
     assert till.points(purchase("1", member=OTHER_CARD)) == 12
     assert till.points(purchase("2", member=None)) == 0
+
+
+@pytest.mark.parametrize(("when", "points"), [("2026-11-20 10:32", 12), ("2026-11-20 10:33", 0)])
+def test_a_card_shown_in_the_minute_to_which_the_receipts_time_is_cut_still_pairs(
+    till: Till, when: str, points: int
+) -> None:
+    show(till, CARD, when)
+    assert till.points(purchase(member=None)) == points
+
+
+def test_a_card_that_waited_too_long_is_forgotten_with_the_next_receipt(till: Till) -> None:
+    show(till, CARD, "2026-11-20 10:20")
+    till.record(purchase("1", member=None))
+    assert not presented.any_wait(till.conn)
 
 
 def test_showing_a_card_moves_no_points(till: Till) -> None:

@@ -143,6 +143,14 @@ def test_rows_of_one_receipt_need_not_stand_together() -> None:
     assert (second.receipt.number, len(second.lines)) == ("2", 1)
 
 
+def test_numbers_that_begin_anew_each_day_are_two_receipts_where_only_the_time_tells_the_day() -> None:
+    rows = csv(
+        row("1", business_date="", occurred_at="2026-11-20T10:31:00+09:00"),
+        row("1", business_date="", occurred_at="2026-11-21T10:31:00+09:00"),
+    )
+    assert [r.occurred_at[:10] for r in receipts(rows)] == ["2026-11-20", "2026-11-21"]
+
+
 def test_a_receipt_without_items_has_a_total_and_no_lines() -> None:
     (receipt,) = receipts(csv(row(line="", sku="", category="")))
     assert (receipt.net_minor, receipt.lines) == (12990, [])

@@ -295,6 +295,11 @@ async def test_what_headquarters_says_of_its_trouble_is_shown_and_its_wait_obeye
     assert link.next_try_ms == till.clock.wall + 7000
 
 
+async def test_headquarters_cannot_send_a_till_away_for_more_than_an_hour(till: Linked, hq: FakeHq) -> None:
+    hq.problem = (503, {"code": "hq_busy", "detail": "too many tills"}, {"Retry-After": "99999"})
+    assert await till.turn() == 3_600_000
+
+
 async def test_a_refusal_of_the_key_is_told_and_nothing_is_lost(till: Linked, hq: FakeHq) -> None:
     await till.sell(1)
     hq.problem = (403, {"code": "key_unknown", "detail": "this till is not approved"}, {})
