@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import Final
 
 import msgspec
 
@@ -34,6 +35,8 @@ from loyalty_core.programme import (
 from loyalty_core.receipts import Item, Resolved, Takeback
 from loyalty_core.units import Day
 
+EVENT_POINTS_MAX: Final = 10**12
+"""The most points that one event may earn, whatever the rules say."""
 _ONE = Fraction(1)
 _DIGITS_MAX = 12
 _Pair = tuple[int, int]
@@ -162,6 +165,7 @@ class _Day:
         for cap in self._rules.caps:
             if _matches(cap.when, item):
                 points = self._cap(cap, points, steps)
+        points = _bounded(points, steps)
         self.total = _plus(self.total, points)
         return points, steps
 
@@ -210,6 +214,14 @@ class _Day:
         if kept != points:
             _add_step(steps, cap.id, "cap", str(cap.points), points, kept)
         return kept
+
+
+def _bounded(points: _Pair, steps: list[Step]) -> _Pair:
+    """Cut what no receipt can earn, so that sums stay within 64 bits whatever a programme multiplies."""
+    kept = (min(points[0], EVENT_POINTS_MAX), min(points[1], EVENT_POINTS_MAX))
+    if kept != points:
+        _add_step(steps, "event-maximum", "cap", str(EVENT_POINTS_MAX), points, kept)
+    return kept
 
 
 def eligible_minor(when: When, item: Item) -> int:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from loyalty_core.accrual import derive_day, eligible_minor
+from loyalty_core.accrual import EVENT_POINTS_MAX, derive_day, eligible_minor
 from loyalty_core.entries import Step
 from loyalty_core.events import Line
 from loyalty_core.programme import Affects, Bonus, Cap, Combine, Kind, Slot, When
@@ -610,6 +610,14 @@ def test_a_day_cap_cuts_in_canonical_order_and_says_so() -> None:
         Step("cap", "cap", "15", 9, 6),
         Step("cap", "cap", "15", 9, 0),
     ]
+
+
+def test_no_event_earns_more_than_the_ledger_can_add_up() -> None:
+    rule = programme(earns=[earn("spend", 1_000_000_000, per=1)])
+    (entry,) = derive_day(rules(rule), standing(bought(10**12)))
+    assert (entry.redeemable, entry.qualifying) == (EVENT_POINTS_MAX, EVENT_POINTS_MAX)
+    assert entry.steps[-1] == Step("event-maximum", "cap", str(10**12), 10**21, 10**12)
+    assert given(programme(earns=[earn("spend", 1, per=1)]), bought(10**12)) == [10**12]
 
 
 def test_an_event_cap_cuts_each_event_for_itself() -> None:
