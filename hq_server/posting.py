@@ -70,8 +70,11 @@ def post(tx: Transaction, house: House, work: Work, now_ms: EpochMs) -> int:
     buckets = {member: bucket_of(member, house.bucket_count) for member in changed}
     locked = tx.all("accounts.lock_buckets", buckets=msgspec.json.encode(set(buckets.values())).decode())
     change_no: dict[int, int] = dict(locked)
-    receipts = _receipts(tx, buckets, work)
-    moves = _moves(tx, house, buckets, receipts, now_ms)
+    days = _standing(tx, buckets, work)
+    # A day that had no receipt has no entry either, so most days of a till's news need no look.
+    posted = posted_entries(tx, ((buckets[member], member, day) for member, day in days))
+    _put_receipts(tx, buckets, work, days)
+    moves = _moves(tx, house, days, posted, now_ms)
     _append(tx, buckets, change_no, moves, now_ms)
     stamps = [(buckets[one.member_id], one.member_id, one.terminal_id, *one.place) for one in work.stamps]
     tx.many("accounts.put_stamp", stamps)
@@ -91,16 +94,23 @@ def _rules(programme: Programme, day: int) -> DayRules:
     return rules_of_day(programme, Day(day), tier_in_force(programme))
 
 
-def _receipts(tx: Transaction, buckets: Mapping[str, int], work: Work) -> dict[MemberDay, dict[str, Version]]:
-    """Write what is newer than what stands, and return all that now stands on the days of the work."""
+def _standing(tx: Transaction, buckets: Mapping[str, int], work: Work) -> dict[MemberDay, dict[str, Version]]:
+    """Return the receipts that stand on the days of the work, without the days that have none."""
     keys = keys_json((buckets[member], member, day) for member, day in work.days)
     standing: dict[MemberDay, dict[str, Version]] = {}
     for member, day, receipt_id, version, blob in tx.all("accounts.resolved_of_days", days=keys):
         resolved = None if blob is None else RESOLVED.decode(blob)
         standing.setdefault((member, day), {})[receipt_id] = Version(version, resolved, blob)
+    return standing
+
+
+def _put_receipts(
+    tx: Transaction, buckets: Mapping[str, int], work: Work, days: dict[MemberDay, dict[str, Version]]
+) -> None:
+    """Write what is newer than what stands, and put it into the days."""
     rows: list[Values] = []
     for key, put in work.days.items():
-        stands = standing.setdefault(key, {})
+        stands = days.setdefault(key, {})
         member, day = key
         for receipt_id, version in put.items():
             before = stands.get(receipt_id)
@@ -108,18 +118,16 @@ def _receipts(tx: Transaction, buckets: Mapping[str, int], work: Work) -> dict[M
                 stands[receipt_id] = version
                 rows.append((buckets[member], member, day, receipt_id, version.version, version.encoded))
     tx.many("accounts.put_resolved", rows)
-    return standing
 
 
 def _moves(
     tx: Transaction,
     house: House,
-    buckets: Mapping[str, int],
-    days: dict[MemberDay, dict[str, Version]],
+    days: Mapping[MemberDay, dict[str, Version]],
+    posted: Mapping[MemberDay, list[PointEntry]],
     now_ms: EpochMs,
 ) -> dict[str, list[PointEntry]]:
     """Return the entries to append for each member."""
-    posted = posted_entries(tx, ((buckets[member], member, day) for member, day in days))
     rules: dict[int, DayRules | None] = {}
     moves: dict[str, list[PointEntry]] = defaultdict(list)
     uncovered: list[AccountException] = []

@@ -89,7 +89,7 @@ CREATE TABLE events (
   seq INTEGER NOT NULL CHECK (seq >= 1),
   code INTEGER NOT NULL CHECK (code >= 0),
   business_day INTEGER,
-  state TEXT NOT NULL CHECK (state IN ('taken', 'set_aside', 'unreadable')),
+  state TEXT NOT NULL CHECK (state = 'taken' OR state = 'set_aside' OR state = 'unreadable'),
   receipt_key TEXT,
   record BLOB CHECK ((record IS NULL) = (receipt_key IS NULL)),
   PRIMARY KEY (store_id, terminal_id, epoch, branch, seq)
