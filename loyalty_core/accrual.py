@@ -78,6 +78,8 @@ def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntr
     Entries of zero points are in the result: they carry the steps that say why nothing was given. What is
     given twice counts once.
     """
+    if len(receipts) == 1 and not receipts[0].takebacks:
+        return (_earned(rules, receipts[0].item, *_Day(rules).take(receipts[0].item)),)
     facts: list[tuple[Order, int, Item, Takeback | None]] = []
     for receipt in {receipt.item.id: receipt for receipt in receipts}.values():
         item = receipt.item
@@ -154,9 +156,10 @@ class _Day:
         """Return what the item earns after all that was taken before it, and why."""
         steps: list[Step] = []
         points: _Pair = (0, 0)
+        weights = [weight for weight in self._rules.weights if _matches(weight.when, item)]
         for rule in self._rules.earns:
             if _matches(rule.when, item):
-                points = self._earn(rule, item, points, steps)
+                points = self._earn(rule, item, weights, points, steps)
         for bonus in self._rules.bonuses:
             if _matches(bonus.when, item) and self._bonus_is_due(bonus):
                 given = _plus(points, _for(bonus.affects, bonus.points))
@@ -169,17 +172,18 @@ class _Day:
         self.total = _plus(self.total, points)
         return points, steps
 
-    def _earn(self, rule: Earn, item: Item, before: _Pair, steps: list[Step]) -> _Pair:
+    def _earn(self, rule: Earn, item: Item, weights: list[Weight], before: _Pair, steps: list[Step]) -> _Pair:
         if rule.limit_per_day is not None:
             count = self._counts[rule.id] = self._counts.get(rule.id, 0) + 1
             if count > rule.limit_per_day:
                 _add_step(steps, rule.id, "limit", str(rule.limit_per_day), before, before)
                 return before
-        weights = [weight for weight in self._rules.weights if _matches(weight.when, item)]
         if rule.per is None:
             weights = [weight for weight in weights if not _selects_lines(weight.when)]
-        saw = item.kind if rule.per is None else str(eligible_minor(rule.when, item))
-        base = _base(rule, item)
+            saw, base = str(item.kind), int(rule.points)
+        else:
+            eligible = eligible_minor(rule.when, item)
+            saw, base = str(eligible), rule.points * (eligible // rule.per)
         points = _plus(before, _for(rule.affects, base))
         _add_step(steps, rule.id, "earn", saw, before, points)
         if not weights or not base:
@@ -226,20 +230,19 @@ def _bounded(points: _Pair, steps: list[Step]) -> _Pair:
 
 def eligible_minor(when: When, item: Item) -> int:
     """Return the money that a rule counts: its lines less what tenders it excludes paid, never below 0."""
-    return max(
-        0, sum(net for category, net in item.money if _selects(when, category)) - _excluded(when, item)
-    )
+    money = 0
+    for category, net in item.money:
+        if _selects(when, category):
+            money += net
+    return max(0, money - _excluded(when, item))
 
 
 def _excluded(when: When, item: Item) -> int:
-    return max(
-        0,
-        sum(
-            amount
-            for tender, amount in item.tenders
-            if tender in ALWAYS_EXCLUDED_TENDERS or tender in when.exclude_tenders
-        ),
-    )
+    paid = 0
+    for tender, amount in item.tenders:
+        if tender in ALWAYS_EXCLUDED_TENDERS or tender in when.exclude_tenders:
+            paid += amount
+    return max(0, paid)
 
 
 def _in_play(when: When, day: Day, tier: str) -> bool:
@@ -273,12 +276,6 @@ def _selects(when: When, category: str) -> bool:
     if when.categories is not None and category not in when.categories:
         return False
     return category not in when.exclude_categories
-
-
-def _base(rule: Earn, item: Item) -> int:
-    if rule.per is None:
-        return rule.points
-    return rule.points * (eligible_minor(rule.when, item) // rule.per)
 
 
 def _weigh(

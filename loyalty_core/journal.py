@@ -101,7 +101,8 @@ def unpack_record(data: bytes) -> Record:
         monotonic_ms=shape.monotonic_ms,
         claim=shape.claim,
     )
-    if pack_record(record) != data:
+    # Every field has been checked, so what was unpacked packs as the record itself does, only quicker.
+    if msgpack.packb(plain) != data:
         raise BadWire("the record is not in canonical form")
     return record
 

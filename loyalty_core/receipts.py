@@ -92,7 +92,12 @@ def fold_receipt(facts: Iterable[Fact], store_id: str, zone: ZoneInfo) -> Receip
 
     The store is the key's; its zone gives the local minute that time-of-day rules look at.
     """
-    ordered = sorted({fact.id: fact for fact in facts}.values(), key=lambda fact: fact.order)
+    given = {fact.id: fact for fact in facts}
+    if len(given) == 1:
+        (only,) = given.values()
+        if isinstance(only.event, PurchaseRecorded | VisitRecorded):
+            return Receipt(only.event.member, _standing(only, store_id, zone, ()), ())
+    ordered = sorted(given.values(), key=lambda fact: fact.order)
     originals = [f for f in ordered if isinstance(f.event, PurchaseRecorded | VisitRecorded)]
     waiting = [
         Conflict(kind="return_waiting", event=f.id) for f in ordered if isinstance(f.event, ReturnRecorded)
@@ -107,7 +112,7 @@ def fold_receipt(facts: Iterable[Fact], store_id: str, zone: ZoneInfo) -> Receip
     takebacks = tuple([_takeback(void) for void in voids if fits(void)][:1])
     return Receipt(
         owner=owner,
-        resolved=Resolved(Day(first.event.business_day), item_of(first, store_id, zone), takebacks),
+        resolved=_standing(first, store_id, zone, takebacks),
         conflicts=(*conflicts, *waiting, *missing),
     )
 
@@ -129,6 +134,10 @@ def item_of(fact: Fact, store_id: str, zone: ZoneInfo) -> Item:
         case VisitRecorded():
             return Item(fact.id, at_ms, "visit", store_id, minute, (), ())
     raise TypeError(f"{type(event).__name__} earns nothing")
+
+
+def _standing(fact: Fact, store_id: str, zone: ZoneInfo, takebacks: tuple[Takeback, ...]) -> Resolved:
+    return Resolved(Day(fact.event.business_day), item_of(fact, store_id, zone), takebacks)
 
 
 def _owner(first: Fact, originals: list[Fact]) -> tuple[str | None, list[Conflict]]:
