@@ -11,7 +11,8 @@ from contextlib import suppress
 
 import msgspec
 
-from edge_agent.recorder import Books, tier_held
+from edge_agent.books import Books
+from edge_agent.member_days import tier_held
 from edge_agent.store import entries, members, outbox
 from edge_agent.store.database import Connection
 from loyalty_core.calendar import Period, period_named, period_of

@@ -52,7 +52,8 @@ def candidates(text: str, region: str = "KR") -> tuple[str, ...]:
 def unknown_form(text: str, region: str = "KR") -> str | None:
     """Return the one form under which a look-up that nobody has is recorded; None where it can never match.
 
-    A valid phone number goes as phone, everything else as card.
+    A valid phone number goes as phone, digits as card, and what has letters as a member id, hyphens and all:
+    whoever knows the members finds the card among them too.
     """
     return unknown_of(candidates(text, region))
 
@@ -60,8 +61,8 @@ def unknown_form(text: str, region: str = "KR") -> str | None:
 def unknown_of(forms: tuple[str, ...]) -> str | None:
     """Return the one of these candidates under which a look-up nobody has is recorded, None for none."""
     phones = [form for form in forms if form.startswith("phone:")]
-    cards = [form for form in forms if form.startswith("card:")]
-    return next(iter(phones + cards), None)
+    digits = [form for form in forms if form.startswith("card:") and form[5:].isdecimal()]
+    return next(iter(phones + digits + list(forms)), None)
 
 
 def hashed(look_up: str, store_key: bytes) -> str:

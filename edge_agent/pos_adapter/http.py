@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from edge_agent.app_keys import READER, SYNC, WRITER
+from edge_agent.books import Books
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.pos_adapter import intake
@@ -26,7 +27,7 @@ from edge_agent.pos_adapter.answers import (
 )
 from edge_agent.pos_adapter.receipt import day_named, decode, instant, shown, understand
 from edge_agent.pos_adapter.rows import Row
-from edge_agent.recorder import Books, Intake, Recorder, intake_of
+from edge_agent.recorder import Intake, Recorder, intake_of
 from edge_agent.standing import standing
 from edge_agent.store import journal
 from edge_agent.store.database import Connection

@@ -8,10 +8,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from edge_agent.books import Books
 from edge_agent.config import EdgeConfig
 from edge_agent.pos_adapter.receipt import Expectations, understand
 from edge_agent.pos_adapter.rows import Row
-from edge_agent.recorder import Books, Intake, Outcome, Recorder, intake_of
+from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
 from edge_agent.store import quarantine
 from edge_agent.store.database import Connection, savepoint
 from edge_agent.store.quarantine import Refused

@@ -122,7 +122,8 @@ def test_a_number_that_is_both_is_tried_as_id_and_card_before_phone() -> None:
 def test_codes_of_letters_keep_their_case_and_are_no_phone_numbers() -> None:
     assert candidates("M-0000010") == ("id:M-0000010", "card:M0000010")
     assert candidates("m.kim_01") == ("id:m.kim_01", "card:m.kim_01")
-    assert unknown_form("010CALLNOW") == "card:010CALLNOW"
+    assert unknown_form("010CALLNOW") == "id:010CALLNOW"
+    assert unknown_form("M-0000010") == "id:M-0000010"
 
 
 def test_an_id_of_three_x_is_masked_only_when_it_is_as_long_as_a_number() -> None:

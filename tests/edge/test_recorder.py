@@ -16,7 +16,7 @@ from edge_agent.sync import install
 from loyalty_core.errors import BadInput
 from loyalty_core.events import AT_MAX, EventId, MemberPresented, PurchaseRecorded, VisitRecorded, VisitVoided
 from loyalty_core.lookups import hashed
-from loyalty_core.messages import Page
+from loyalty_core.messages import MemberRow, Page
 from tests.edge.conftest import MakeTill
 from tests.edge.made import (
     CARD,
@@ -53,6 +53,12 @@ def show(till: Till, card: str, when: str) -> None:
                 raw_sha256=b"",
             ),
         )
+
+
+def appear(till: Till, row: MemberRow) -> None:
+    """Let a member appear in a page of HQ's."""
+    with transaction(till.conn):
+        install._page(till.conn, Page(3, 0, 1, (row,)))
 
 
 def undo(till: Till, of: EventId) -> Outcome:
@@ -362,6 +368,41 @@ def test_what_a_late_receipt_moves_of_a_posted_one_still_counts_above_the_stamp(
     assert till.balance() == 15
 
 
+def test_what_headquarters_gave_by_newer_rules_is_not_taken_for_a_change_of_ours(till: Till) -> None:
+    till.know(member(balance=0))
+    till.record(visit("v1", "2026-11-24 12:30"))
+    with transaction(till.conn):
+        programmes.put(till.conn, 8, programme(8, MOONLIGHT.replace("points = 10\n", "points = 20\n")))
+    till.know(member(balance=20, qualifying=20, stamp=stamp(1)))
+    till.record(purchase("1", on="2026-11-24"))
+    assert (till.balance(), till.standing().qualifying) == (32, 32)
+
+
+def test_a_day_that_headquarters_put_together_is_not_put_together_again(till: Till) -> None:
+    till.record(visit("v1", "2026-11-24 12:30"))
+    till.record(visit("v2", "2026-11-24 12:40", member=OTHER_CARD))
+    both = tuple(hashed(form, STORE_KEY) for form in ("id:M1", f"card:{CARD}", f"card:{OTHER_CARD}"))
+    appear(till, member(balance=10, qualifying=10, stamp=stamp(2), look_ups=both))
+    till.record(purchase("1", on="2026-11-24"))
+    assert till.balance() == 22
+
+
+def test_a_void_names_the_member_for_whom_the_till_booked_the_purchase(till: Till) -> None:
+    till.record(purchase("1"))
+    till.record(void("1"))
+    assert till.records()[-1].event.member == f"card:{CARD}"
+    till.record(void("of nobody"))
+    assert till.records()[-1].event.member is None
+
+
+@pytest.mark.parametrize("member_id", ["M-0001", "3f2c-77", "010CALL"])
+def test_an_unknown_member_id_is_recorded_as_it_was_typed(till: Till, member_id: str) -> None:
+    till.record(purchase("1", member=member_id))
+    assert till.records()[-1].event.member == f"id:{member_id}"
+    appear(till, member(member_id, balance=0))
+    assert till.standing(member_id).balance == 12
+
+
 # Balance, period, attachment
 
 
@@ -410,8 +451,7 @@ def test_what_an_unknown_card_earned_is_the_members_when_the_member_appears(till
         balance=100,
         look_ups=tuple(hashed(form, STORE_KEY) for form in ("id:M1", f"card:{CARD}", "phone:+821098765432")),
     )
-    with transaction(till.conn):
-        install._page(till.conn, Page(3, 0, 1, (row,)))
+    appear(till, row)
     assert till.balance() == till.balance("M1") == till.balance(PHONE) == 124
     assert till.record(purchase("1")).repeated
     assert till.record(purchase("2", member="M1")).repeated

@@ -1,0 +1,79 @@
+"""What one transaction knows of this till: who it is, the rules that HQ published, and the journal's head."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from edge_agent.store import journal, presented, programmes, terminal
+from edge_agent.store.database import Connection
+from edge_agent.store.journal import Head
+from edge_agent.store.terminal import Terminal
+from loyalty_core.envelope import key_id, open_sealed
+from loyalty_core.errors import LoyaltyError
+from loyalty_core.events import EventId
+from loyalty_core.messages import ProgrammeText
+from loyalty_core.programme import Programme, version_for
+from loyalty_core.programme_toml import read_programme
+from loyalty_core.units import Day, Seq
+from loyalty_core.wire import unpack
+
+log = logging.getLogger(__name__)
+
+
+class Books(msgspec.Struct, kw_only=True):
+    """The books of one transaction; the head moves as it records."""
+
+    terminal: Terminal
+    programmes: tuple[Programme, ...]
+    head: Head
+    cards_wait: bool
+
+    def programme_on(self, day: Day) -> Programme | None:
+        """Return the version in force on a business day, or None while HQ has sent none for it."""
+        return version_for(self.programmes, day)
+
+    def next_id(self) -> EventId:
+        """Where the next event will stand."""
+        return EventId(self.terminal.terminal_id, self.terminal.epoch, 0, Seq(self.head.seq + 1))
+
+
+class Shelf:
+    """Opens books; keeps the published programmes that it has read."""
+
+    def __init__(self) -> None:
+        self._programmes: tuple[int, tuple[Programme, ...]] = (0, ())
+
+    def open(self, conn: Connection) -> Books:
+        """Return the books of this transaction.
+
+        Raises:
+            StoreError: `not_enrolled`.
+        """
+        identity = terminal.read(conn)
+        highest = programmes.highest(conn)
+        if highest != self._programmes[0]:
+            self._programmes = (highest, _read_programmes(conn, identity))
+        return Books(
+            terminal=identity,
+            programmes=self._programmes[1],
+            head=journal.head(conn, identity),
+            cards_wait=presented.any_wait(conn),
+        )
+
+
+def _read_programmes(conn: Connection, identity: Terminal) -> tuple[Programme, ...]:
+    """Return the published versions, each verified again: what the disk holds is not believed by itself.
+
+    One that was damaged, or that this release cannot read, gives no points and stops no sale.
+    """
+    keys = {key_id(identity.hq_public_key): identity.hq_public_key}
+    found = []
+    for version, data in programmes.envelopes(conn):
+        try:
+            text = unpack(open_sealed(data, "dangol/programme/1", keys), ProgrammeText).text
+            found.append(read_programme(text, f"version {version}"))
+        except LoyaltyError as error:
+            log.error("programme_unusable", extra={"version": version, "code": error.code})
+    return tuple(found)

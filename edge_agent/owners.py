@@ -1,0 +1,69 @@
+"""Whose card or number is this? Spellings -> the member this till knows, or the form to record another by."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from edge_agent.store import entries, members
+from edge_agent.store.database import Connection
+from loyalty_core.lookups import candidates, hashed, unknown_of
+
+SPELLINGS_KEPT: Final = 4096
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose points an event moves: the form that is recorded, and the account that the till keeps them under.
+
+    An unknown card is recorded as it was read, an unknown phone only as its keyed hash.
+    """
+
+    recorded: str
+    account: str
+    member_id: str | None
+
+
+class Owners:
+    """Finds owners in the store; holds nothing but spellings that it has worked out."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._read: dict[str, tuple[tuple[str, ...], Owner | None]] = {}
+
+    def find(self, conn: Connection, key: bytes, text: str) -> Owner | None:
+        """Return whose card or number this is, known here or not; None when it can never be a member's.
+
+        `key` is the store's.
+        """
+        look_ups, unknown = self._spellings(text, key)
+        member_id = members.find(conn, look_ups)
+        if member_id is not None:
+            return Owner(recorded=f"id:{member_id}", account=f"id:{member_id}", member_id=member_id)
+        return unknown
+
+    def _spellings(self, text: str, key: bytes) -> tuple[tuple[str, ...], Owner | None]:
+        """Return the keyed hashes to look for, and whose it is if nobody has any of them."""
+        known = self._read.get(text)
+        if known is not None:
+            return known
+        forms = candidates(text, self._region)
+        look_ups = tuple([hashed(form, key) for form in forms])
+        form, unknown = unknown_of(forms), None
+        if form is not None:
+            account = hashed(form, key)
+            recorded = account if form.startswith("phone:") else form
+            unknown = Owner(recorded=recorded, account=account, member_id=None)
+        if len(self._read) >= SPELLINGS_KEPT:
+            self._read.clear()
+        self._read[text] = look_ups, unknown
+        return look_ups, unknown
+
+
+def account_of(conn: Connection, key: bytes, recorded: str) -> str:
+    """Return the account under which the till keeps what was recorded under this form, now."""
+    if recorded.startswith("id:") and entries.has_account(conn, recorded):
+        return recorded
+    look_up = recorded if recorded.startswith("h:") else hashed(recorded, key)
+    member_id = members.find(conn, [look_up])
+    return look_up if member_id is None else f"id:{member_id}"
