@@ -36,6 +36,14 @@ class Version(msgspec.Struct, frozen=True):
     resolved: Resolved | None
     encoded: bytes | None
 
+    def beats(self, other: Version) -> bool:
+        """Tell whether this one stays where both would lie: the newer, or of one version the one that stands.
+
+        A receipt that goes from one name of a member to another leaves and comes in the same version.
+        """
+        mine, others = self.resolved is not None, other.resolved is not None
+        return (self.version, mine) > (other.version, others)
+
 
 class Stamp(msgspec.Struct, frozen=True):
     """An event of a terminal that touched a member; its store hears of the member from now on."""
@@ -54,10 +62,10 @@ class Work(msgspec.Struct, frozen=True):
     told: set[tuple[str, str]] = msgspec.field(default_factory=set)
 
     def put(self, member_id: str, business_day: int, receipt_id: str, version: Version) -> None:
-        """Put a receipt into a member's day; of two versions the newer stays."""
+        """Put a receipt into a member's day, where the version that beats the other stays."""
         day = self.days.setdefault((member_id, business_day), {})
         before = day.get(receipt_id)
-        if before is None or version.version > before.version:
+        if before is None or version.beats(before):
             day[receipt_id] = version
 
 
@@ -107,14 +115,14 @@ def _standing(tx: Transaction, buckets: Mapping[str, int], work: Work) -> dict[M
 def _put_receipts(
     tx: Transaction, buckets: Mapping[str, int], work: Work, days: dict[MemberDay, dict[str, Version]]
 ) -> None:
-    """Write what is newer than what stands, and put it into the days."""
+    """Write what beats what stands, and put it into the days."""
     rows: list[Values] = []
     for key, put in work.days.items():
         stands = days.setdefault(key, {})
         member, day = key
         for receipt_id, version in put.items():
             before = stands.get(receipt_id)
-            if before is None or before.version < version.version:
+            if before is None or version.beats(before):
                 stands[receipt_id] = version
                 rows.append((buckets[member], member, day, receipt_id, version.version, version.encoded))
     tx.many("accounts.put_resolved", rows)

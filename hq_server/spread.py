@@ -1,8 +1,9 @@
 """Kept runs -> events by unique key, each fact filed under its receipt, and what each receipt amounts to now.
 
 Writes the arrivals side only. What it returns goes to the accounts: resolved receipts with a version, of
-which the newer wins, and which member references each event touched. On a database with many writers the rows
-of the stores concerned are locked first, in order, so that two facts of one receipt cannot miss each other.
+which the newer wins (of one version the one that stands), and which member references each event touched. On
+a database with many writers the rows of the stores concerned are locked first, in order, so that two facts of
+one receipt cannot miss each other.
 """
 
 from __future__ import annotations

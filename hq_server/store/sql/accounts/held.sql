@@ -1,9 +1,11 @@
 -- name: hold_receipt(bucket, reference, receipt_id, business_day, version, resolved)*!
+-- Of one version the receipt that stands wins over the one that has moved away.
 INSERT INTO held_receipts (bucket, reference, receipt_id, business_day, version, resolved)
 VALUES (:bucket, :reference, :receipt_id, :business_day, :version, :resolved)
 ON CONFLICT (bucket, reference, receipt_id, business_day) DO UPDATE
 SET version = excluded.version, resolved = excluded.resolved
-WHERE excluded.version > held_receipts.version;
+WHERE (excluded.version, excluded.resolved IS NOT NULL)
+  > (held_receipts.version, held_receipts.resolved IS NOT NULL);
 
 -- name: hold_stamp(bucket, reference, terminal_id, audience, epoch, branch, seq)*!
 INSERT INTO held_stamps (bucket, reference, terminal_id, audience, epoch, branch, seq)

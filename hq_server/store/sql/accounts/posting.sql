@@ -32,11 +32,13 @@ CROSS JOIN entries ON entries.bucket = wanted.value ->> 0 AND entries.member_id 
 ORDER BY entries.bucket, entries.member_id, entries.earned_day, entries.entry_no;
 
 -- name: put_resolved(bucket, member_id, business_day, receipt_id, version, resolved)*!
+-- Of one version the receipt that stands wins over the one that has moved away: both may come to one place.
 INSERT INTO member_receipts (bucket, member_id, business_day, receipt_id, version, resolved)
 VALUES (:bucket, :member_id, :business_day, :receipt_id, :version, :resolved)
 ON CONFLICT (bucket, member_id, business_day, receipt_id) DO UPDATE
 SET version = excluded.version, resolved = excluded.resolved
-WHERE excluded.version > member_receipts.version;
+WHERE (excluded.version, excluded.resolved IS NOT NULL)
+  > (member_receipts.version, member_receipts.resolved IS NOT NULL);
 
 -- name: add_entry(bucket, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms)*!
 INSERT INTO entries (bucket, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects,
