@@ -213,8 +213,7 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     elif fault is None:
         click.echo(f"{read} records: database, chain and hashes are whole")
     if fault is not None:
-        at = f" at seq {fault.seq} of epoch {fault.epoch}" if fault.seq is not None else ""
-        click.echo(f"edge-agent: {fault.sentence}{at} ({fault.code})", err=True)
+        click.echo(f"edge-agent: {fault.sentence} ({fault.code})", err=True)
         sys.exit(REFUSED)
 
 

@@ -28,6 +28,7 @@ class Http(_Section, frozen=True, kw_only=True):
     port: Port = 8321
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     body_bytes_max: Positive = 1024 * 1024
+    body_ms_max: Positive = 15_000
 
 
 class Csv(_Section, frozen=True, kw_only=True):

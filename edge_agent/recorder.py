@@ -21,6 +21,7 @@ from edge_agent.pos_adapter.receipt import Expectations, Understood
 from edge_agent.store import entries, journal, presented, sources
 from edge_agent.store.database import Connection
 from edge_agent.store.sources import Source
+from loyalty_core.calendar import date_of
 from loyalty_core.entries import Step
 from loyalty_core.errors import BadInput
 from loyalty_core.events import (
@@ -31,6 +32,7 @@ from loyalty_core.events import (
     MemberPresented,
     PurchaseRecorded,
     PurchaseVoided,
+    ReceiptKey,
     ReturnRecorded,
     VisitRecorded,
     content_hash,
@@ -290,16 +292,25 @@ def _refuse_conflict(intake: Intake, known: Source, owner: Owner | None) -> None
                 code="idempotency_conflict",
             )
         raise BadInput(
-            f"{intake.natural_key} is recorded already with another content: nothing was changed; a "
+            f"{_named(intake)} is recorded already with another content: nothing was changed; a "
             "correction needs a void or a receipt number of its own",
             code="receipt_conflict",
         )
     same_raw = known.raw_sha256 == intake.raw_sha256  # said in the same bytes; what is known of members moves
     if owner and known.account and known.account != owner.account and not same_raw:
         raise BadInput(
-            f"{intake.natural_key} is recorded already for another member: nothing was changed",
+            f"{_named(intake)} is recorded already for another member: nothing was changed",
             code="receipt_conflict",
         )
+
+
+def _named(intake: Intake) -> str:
+    """Return a receipt's name for people."""
+    key = getattr(intake.event, "receipt", None)
+    if not isinstance(key, ReceiptKey):
+        return "this request"
+    kind = intake.natural_key.partition("/")[0]
+    return f"{kind} {key.number} of {date_of(Day(key.business_day))} at till {key.store}/{key.till}"
 
 
 def _naming(event: Event, recorded: str) -> Event:

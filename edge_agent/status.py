@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,9 @@ from edge_agent.version import VERSION
 from loyalty_core.events import EventId
 from loyalty_core.journal import unpack_record
 from loyalty_core.units import Seq
+
+DISK_FULL_BYTES: Final = 2 * 1024 * 1024
+"""With less than this free, a commit may fail at any moment."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,12 +89,18 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
 
 def lines(told: Status) -> list[str]:
     """Return the screen, one sentence first."""
-    waits = f"{told.queue} waiting" if told.queue else "nothing waiting"
+    waits = f"{told.queue} waiting" if told.queue else "Nothing waiting"
     state = {
         "up": f"Online since {told.link_since}. Sales are safe. {waits}.",
-        "down": f"Offline since {told.link_since}. Sales are safe. {waits}, next try {told.next_try}.",
+        "down": f"{_trouble(told)}. Sales are safe. {waits}, next try {told.next_try}.",
         "never": f"HQ has not answered yet. Sales are safe. {waits}.",
     }[told.link]
+    if told.disk_free_bytes < DISK_FULL_BYTES:
+        state = f"THE DISK IS FULL: sales cannot be recorded until space is freed. {waits} for HQ."
+    elif told.disk_low:
+        state = f"The disk is nearly full: free some space. {state}"
+    if told.quarantine:
+        state += f" {told.quarantine} inputs were set aside: see edge-agent quarantine."
     disk = f"{told.disk_free_bytes // 2**20} MiB free" + (" - LOW" if told.disk_low else "")
     clock = told.clock + ("" if told.clock_believed else " - NOT BELIEVED: set the clock")
     rows = [
@@ -106,6 +116,13 @@ def lines(told: Status) -> list[str]:
         ("software", told.version),
     ]
     return [state, *(f"  {name:<14}{value}" for name, value in rows)]
+
+
+def _trouble(told: Status) -> str:
+    """Say whether HQ is not reached, or does not take what this till sends."""
+    if (told.link_error_code or "").startswith("hq_"):
+        return f"Offline since {told.link_since}"
+    return f"HQ has taken nothing from this till since {told.link_since} ({told.link_error_code})"
 
 
 def _link(link: Link) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from edge_agent.clock import Clock
 from edge_agent.config import Csv, EdgeConfig
 from edge_agent.pos_adapter import intake
 from edge_agent.pos_adapter.intake import Became
-from edge_agent.pos_adapter.rows import adapter_of, rows_of
+from edge_agent.pos_adapter.rows import adapter_of, rows_of, shown
 from edge_agent.recorder import Recorder
 from edge_agent.store.database import Connection, scratch, transaction
 from edge_agent.store.migrations import open_database
@@ -36,6 +37,8 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
     """
     adapter = adapter_of(file.name)
     try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise BadInput(f"{file} is no regular file", code="file_unreadable")
         data = file.read_bytes()
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
@@ -44,14 +47,16 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
         expected = recorder.expectations(recorder.books(conn))
         csv = config.folder.csv if config.folder else Csv()
         for chunk in intake.chunks(rows_of(adapter, data, csv), expected, adapter, CHUNK):
-            with transaction(conn):
-                taken = intake.take(
-                    conn, recorder, config, chunk, source=file.name, adapter=adapter, now_ms=clock.wall_ms()
-                )
-            for became in taken:
-                yield _told(file, became)
-            if not dry_run:
-                time.sleep(PAUSE_SECONDS)
+            while chunk:
+                with transaction(conn):
+                    taken = intake.take(
+                        conn, recorder, config, chunk, source=shown(file.name), adapter=adapter, clock=clock
+                    )
+                for became in taken:
+                    yield _told(file, became)
+                chunk = chunk[len(taken) :]
+                if not dry_run:
+                    time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager
@@ -68,7 +73,7 @@ def _opened(config: EdgeConfig, dry_run: bool) -> Iterator[Connection]:
 
 
 def _told(file: Path, became: Became) -> dict[str, Any]:
-    told: dict[str, Any] = {"file": file.name, "place": became.place, "became": became.became}
+    told: dict[str, Any] = {"file": shown(file.name), "place": became.place, "became": became.became}
     if became.outcome is None:
         return told | {"code": became.code, "sentence": became.sentence}
     outcome = became.outcome

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from edge_agent.store.database import StoreError
 from loyalty_core.errors import BadInput, LoyaltyError
@@ -69,6 +70,10 @@ async def problems(
         return await handler(request)
     except LoyaltyError as error:
         return problem(error)
+    except TimeoutError:
+        return _response(408, "body_slow", "the request did not arrive in time: send it again")
+    except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
+        return _response(400, "body_unreadable", "the request broke off or is damaged: send it again")
     except web.HTTPException as error:
         code = _CODES.get(error.status, "http_error")
         return _response(error.status, code, _SENTENCES.get(error.status, error.reason))

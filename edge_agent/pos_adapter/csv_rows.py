@@ -29,6 +29,9 @@ _KINDS: Final = ("purchase", "return", "void", "visit")
 BROKEN_MAX: Final = 1000
 """Lines that are no CSV: beyond this many it is the file or its settings that are wrong."""
 _Cells = dict[str, str]
+_Key = tuple[str, ...]
+_Block = list[tuple[int, list[str]]]
+"""Rows that stand together in the file, with the lines on which they begin."""
 
 
 def rows(data: bytes, settings: Csv) -> Iterator[Row]:
@@ -44,7 +47,8 @@ def rows(data: bytes, settings: Csv) -> Iterator[Row]:
     if isinstance(header, BadInput):
         raise header
     columns = _columns(header, settings)
-    groups: dict[tuple[str, ...], list[tuple[int, list[str]]]] = {}
+    groups: dict[_Key, list[_Block]] = {}
+    open_key: _Key = ()
     for number, cells in table:
         if isinstance(cells, BadInput):
             raw = (lines[0] + lines[number - 1]).encode(encoding, _escapes(encoding))
@@ -53,9 +57,20 @@ def rows(data: bytes, settings: Csv) -> Iterator[Row]:
             named = _named(cells, columns)
             day = named.get("business_date") or named.get("occurred_at", "")
             key = (*(named.get(name, "") for name in ("kind", "store", "till", "number")), day)
-            groups.setdefault(key, []).append((number, cells))
-    for group in groups.values():
-        yield _row(group, header, columns, settings, encoding)
+            blocks = groups.setdefault(key, [])
+            if key != open_key:
+                blocks.append([])
+            open_key = key
+            blocks[-1].append((number, cells))
+    for blocks in groups.values():
+        yield _row(_joined(blocks), header, columns, settings, encoding)
+
+
+def _joined(blocks: list[_Block]) -> _Block:
+    """Return one receipt's rows. Rows that come again, all of them, after other receipts are a re-export."""
+    first = [cells for _, cells in blocks[0]]
+    others = [block for block in blocks[1:] if [cells for _, cells in block] != first]
+    return [row for block in (blocks[0], *others) for row in block]
 
 
 def _table(lines: list[str], settings: Csv) -> Iterator[tuple[int, list[str] | BadInput]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig, Folder
 from edge_agent.pos_adapter import intake
-from edge_agent.pos_adapter.rows import ADAPTERS, Row, adapter_of, is_unfinished, rows_of
+from edge_agent.pos_adapter.rows import ADAPTERS, Row, adapter_of, is_unfinished, rows_of, shown
 from edge_agent.recorder import Recorder
 from edge_agent.store import files, quarantine
 from edge_agent.store.database import Connection, Writer
@@ -63,6 +63,8 @@ class WatchedFolder:
         self._recorded = recorded
         self._seen: dict[str, tuple[_State, int]] = {}
         self._taken: dict[str, tuple[int, int]] = {}
+        self._paths: dict[str, Path] = {}
+        self._crowded: dict[str, _State] = {}
         self.changed = asyncio.Event()
 
     async def run(self) -> None:
@@ -95,17 +97,25 @@ class WatchedFolder:
         now_ms = self._clock.monotonic_ms()
         self._seen = {path: self._first_seen(path, state, now_ms) for path, state in found.items()}
         waiting = False
+        if self._crowded:
+            room = await self._writer.do(self._has_room, urgent=False)
+            self._crowded = {} if room else self._crowded
         for path, (state, since_ms) in sorted(self._seen.items(), key=lambda item: item[1][0].mtime_ns):
             age_ms = now_ms - since_ms
+            if self._crowded.get(path) == state:
+                continue
             if age_ms < self._folder.settle_ms:
                 waiting = True
                 continue
             try:
                 waiting |= not await self._take(path, state, age_ms)
             except LoyaltyError as error:
-                log.warning("file_not_taken", extra={"code": error.code})
+                log.warning("file_not_taken", extra={"file": path, "code": error.code})
                 waiting = True
         return waiting
+
+    def _has_room(self, conn: Connection) -> bool:
+        return quarantine.count_open(conn) < self._config.quarantine_rows_max
 
     def _first_seen(self, path: str, state: _State, now_ms: int) -> tuple[_State, int]:
         before = self._seen.get(path)
@@ -121,9 +131,10 @@ class WatchedFolder:
                 about = entry.lstat()
             except FileNotFoundError:
                 continue
-            state = _State(about.st_size, about.st_mtime_ns)
-            if stat.S_ISREG(about.st_mode) and self._taken.get(entry.name) != state:
-                found[entry.name] = state
+            state, name = _State(about.st_size, about.st_mtime_ns), shown(entry.name)
+            if stat.S_ISREG(about.st_mode) and self._taken.get(name) != state:
+                found[name] = state
+                self._paths[name] = entry
             if len(found) >= self._folder.files_max:
                 log.warning("folder_crowded", extra={"files_max": self._folder.files_max})
                 break
@@ -148,6 +159,10 @@ class WatchedFolder:
             log.exception("file_failed")
             broken = BadInput(f"{path} breaks this agent: the log says more", code="file_unreadable")
             return await self._refuse(path, adapter, state, broken)
+        if tally.get("unkept"):
+            self._crowded[path] = state
+            log.warning("file_waits_for_quarantine", extra={"file": path, "rows": tally["unkept"]})
+            return True
         await self._writer.do(lambda conn: quarantine.settle_place(conn, path, WHOLE_FILE), urgent=False)
         await self._note(path, state, tally)
         return True
@@ -159,17 +174,20 @@ class WatchedFolder:
         )
         understood = intake.chunks(rows_of(adapter, data, self._folder.csv), expected, adapter)
         while chunk := await asyncio.to_thread(next, understood, None):
-            for became in await self._writer.do(self._job(path, adapter, chunk), urgent=False):
-                tally[became.became] = tally.get(became.became, 0) + 1
+            while chunk:
+                taken = await self._writer.do(self._job(path, adapter, chunk), urgent=False)
+                for became in taken:
+                    what = became.became if became.kept else "unkept"
+                    tally[what] = tally.get(what, 0) + 1
+                chunk = chunk[len(taken) :]
             self._recorded()
         return tally
 
     def _job(
         self, path: str, adapter: str, chunk: list[intake.Understood]
     ) -> Callable[[Connection], list[intake.Became]]:
-        now_ms = self._clock.wall_ms()
         return lambda conn: intake.take(
-            conn, self._recorder, self._config, chunk, source=path, adapter=adapter, now_ms=now_ms
+            conn, self._recorder, self._config, chunk, source=path, adapter=adapter, clock=self._clock
         )
 
     async def _refuse(self, path: str, adapter: str, state: _State, error: BadInput) -> bool:
@@ -210,7 +228,7 @@ class WatchedFolder:
             )
         # What was a regular file a moment ago may be a link or a pipe now.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        with os.fdopen(os.open(self._folder.path / path, flags), "rb") as file:
+        with os.fdopen(os.open(self._paths[path], flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise OSError(f"{path} is no regular file")
             return file.read(self._folder.file_bytes_max)

@@ -6,6 +6,7 @@ reason, so that nothing handed in is lost.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable
@@ -80,7 +81,7 @@ class TillApi:
 
     async def post_receipt(self, request: web.Request) -> web.Response:
         """Record a purchase, return, void or visit; the same receipt again is answered again."""
-        raw = await request.read()
+        raw = await self._body(request)
 
         def job(conn: Connection) -> ReceiptAnswer:
             books = self._recorder.books(conn)
@@ -92,7 +93,7 @@ class TillApi:
 
     async def post_visit(self, request: web.Request) -> web.Response:
         """Record that a member was there."""
-        raw = await request.read()
+        raw = await self._body(request)
         key = _idempotency_key(request)
 
         def job(conn: Connection) -> ReceiptAnswer:
@@ -108,7 +109,7 @@ class TillApi:
 
     async def post_void(self, request: web.Request) -> web.Response:
         """Undo a visit; a second time changes nothing."""
-        raw = await request.read()
+        raw = await self._body(request)
         name = request.match_info["event"]
 
         def job(conn: Connection) -> ReceiptAnswer:
@@ -137,7 +138,7 @@ class TillApi:
 
     async def post_presented(self, request: web.Request) -> web.Response:
         """A card was shown: the till's next receipt is this member's."""
-        raw = await request.read()
+        raw = await self._body(request)
         key = _idempotency_key(request)
 
         def job(conn: Connection) -> ReceiptAnswer:
@@ -154,6 +155,11 @@ class TillApi:
         text = request.match_info["lookup"]
         found = await request.app[READER].do(lambda conn: self._find(conn, text))
         return _json(found)
+
+    async def _body(self, request: web.Request) -> bytes:
+        """Return the request's body; one that does not come in time ends in a TimeoutError."""
+        async with asyncio.timeout(self._config.http.body_ms_max / 1000):
+            return await request.read()
 
     def _find(self, conn: Connection, text: str) -> FoundMember:
         books = self._recorder.books(conn)

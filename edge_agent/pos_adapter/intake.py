@@ -9,17 +9,20 @@ from typing import Final, Literal
 import msgspec
 
 from edge_agent.books import Books
+from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.pos_adapter.receipt import Expectations, understand
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
 from edge_agent.store import quarantine
-from edge_agent.store.database import Connection, savepoint
+from edge_agent.store.database import Connection, StoreError, savepoint
 from edge_agent.store.quarantine import Refused
 from loyalty_core.errors import BadInput
 
 CHUNK: Final = 200
 """Receipts a transaction: long enough to share a commit, short enough that a sale need not wait."""
+BUDGET_MS: Final = 40
+"""How long a chunk may hold the writer: sales of a card that is used all day cost more with each receipt."""
 
 
 class Became(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +33,7 @@ class Became(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     code: str = ""
     sentence: str = ""
+    kept: bool = True
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,21 +61,30 @@ def take(
     *,
     source: str,
     adapter: str,
-    now_ms: int,
+    clock: Clock,
 ) -> list[Became]:
-    """Record a chunk and say what became of each row. Durable with the caller's transaction.
+    """Record the beginning of a chunk and say what became of each row. Durable with the caller's transaction.
+
+    It ends after `BUDGET_MS`, with at least one row: a sale never waits longer for an import. What the
+    quarantine has no room for is `kept` nowhere but in its file.
 
     Raises:
-        StoreError: when the store or the quarantine can take no more; nothing of the chunk was kept.
+        StoreError: when the store can take no more; nothing of the chunk was kept.
     """
+    until_ms = clock.monotonic_ms() + BUDGET_MS
     mending = quarantine.has_open(conn, source)
-    result = record(conn, recorder, chunk)
-    for ready, became in zip(chunk, result, strict=True):
-        if became.became == "refused":
-            refusal = BadInput(became.sentence, code=became.code)
-            set_aside(conn, config, ready.row, refusal, source=source, adapter=adapter, now_ms=now_ms)
-        elif mending:
-            quarantine.settle_place(conn, source, ready.row.place)
+    books = recorder.books(conn)
+    result: list[Became] = []
+    for ready in chunk:
+        became = _record(conn, recorder, books, ready)
+        if became.became != "refused":
+            if mending:
+                quarantine.settle_place(conn, source, ready.row.place)
+        elif not _is_set_aside(conn, config, ready.row, became, source, adapter, clock.wall_ms()):
+            became = msgspec.structs.replace(became, kept=False)
+        result.append(became)
+        if clock.monotonic_ms() > until_ms:
+            break
     return result
 
 
@@ -79,6 +92,20 @@ def record(conn: Connection, recorder: Recorder, chunk: Sequence[Understood]) ->
     """Record a chunk, a savepoint a row, and say what became of each. Sets nothing aside."""
     books = recorder.books(conn)
     return [_record(conn, recorder, books, ready) for ready in chunk]
+
+
+def _is_set_aside(
+    conn: Connection, config: EdgeConfig, row: Row, became: Became, source: str, adapter: str, now_ms: int
+) -> bool:
+    """Set a refused row aside; tell whether there was room for it."""
+    refusal = BadInput(became.sentence, code=became.code)
+    try:
+        set_aside(conn, config, row, refusal, source=source, adapter=adapter, now_ms=now_ms)
+    except StoreError as error:
+        if error.code != "quarantine_full":
+            raise
+        return False
+    return True
 
 
 def _record(conn: Connection, recorder: Recorder, books: Books, ready: Understood) -> Became:

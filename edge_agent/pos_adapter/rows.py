@@ -25,6 +25,11 @@ ADAPTERS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 """File ending -> adapter."""
 
 
+def shown(name: str) -> str:
+    """Return a file's name as it can be printed and stored, whatever bytes it is made of on the disk."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def adapter_of(name: str) -> str:
     """Return the adapter that reads a file of this name.
 

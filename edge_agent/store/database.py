@@ -111,6 +111,11 @@ def store_error(error: sqlite3.Error) -> StoreError:
         )
     if "readonly" in text or "read-only" in text:
         return StoreError("the disk can only be read: nothing was recorded", code="disk_read_only")
+    if "unable to open" in text:
+        return StoreError(
+            "the till database cannot be opened: may this user write to data_dir, and is the disk writable?",
+            code="store_unreadable",
+        )
     if "malformed" in text or "not a database" in text:
         return StoreError("the till database is damaged: run edge-agent verify", code="store_damaged")
     return StoreError(f"the till database refused ({text}): nothing was recorded")

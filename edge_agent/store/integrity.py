@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.store import journal, outbox, terminal
-from edge_agent.store.database import Connection, DatabaseError
+from edge_agent.store.database import Connection, DatabaseError, store_error
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.journal import first_hash, next_hash, unpack_record
 
@@ -30,6 +30,9 @@ def verify(conn: Connection, progress: Callable[[int], None] = lambda _: None) -
             return Fault(code="database_damaged", sentence=f"SQLite finds the database damaged: {found}")
         return _verify_journal(conn, progress)
     except DatabaseError as error:
+        told = store_error(error)
+        if told.code in {"store_unreadable", "disk_read_only"}:
+            raise told from None
         return Fault(code="database_damaged", sentence=f"the database cannot be read: {error}")
 
 
@@ -43,19 +46,21 @@ def _verify_journal(conn: Connection, progress: Callable[[int], None]) -> Fault 
             where = {"epoch": epoch, "seq": expected}
             if seq != expected:
                 return Fault(
-                    code="journal_gap", sentence=f"record {expected} of epoch {epoch} is missing", **where
+                    code="journal_gap", sentence=f"seq {expected} of epoch {epoch} is missing", **where
                 )
             before = next_hash(before, record)
             if before != chain_hash:
                 return Fault(
                     code="chain_broken",
-                    sentence=f"record {seq} of epoch {epoch} is not what was written",
+                    sentence=f"seq {seq} of epoch {epoch} is not what was written",
                     **where,
                 )
             try:
                 unpack_record(record)
             except LoyaltyError as error:
-                return Fault(code="record_unreadable", sentence=f"record {seq}: {error}", **where)
+                return Fault(
+                    code="record_unreadable", sentence=f"seq {seq} of epoch {epoch}: {error}", **where
+                )
             expected, done = expected + 1, done + 1
             if done % 10_000 == 0:
                 progress(done)
@@ -70,7 +75,7 @@ def _verify_references(conn: Connection, heads: dict[int, int]) -> Fault | None:
         if outbox.acknowledged(conn, epoch) > last:
             return Fault(
                 code="journal_behind",
-                sentence=f"HQ holds epoch {epoch} beyond record {last}: this database is older than HQ's",
+                sentence=f"HQ holds epoch {epoch} beyond seq {last}: this database is older than HQ's",
                 epoch=epoch,
                 seq=last + 1,
             )
@@ -79,7 +84,7 @@ def _verify_references(conn: Connection, heads: dict[int, int]) -> Fault | None:
         if row is not None:
             return Fault(
                 code="reference_broken",
-                sentence=f"{table} names record {row[1]} of epoch {row[0]}, which is not in the journal",
+                sentence=f"{table} names seq {row[1]} of epoch {row[0]}, which is not in the journal",
                 epoch=row[0],
                 seq=row[1],
             )

@@ -16,13 +16,14 @@ from edge_agent.config import EdgeConfig, Folder
 from edge_agent.pos_adapter import folder as watched
 from edge_agent.pos_adapter import intake
 from edge_agent.pos_adapter.folder import WatchedFolder
-from edge_agent.pos_adapter.intake import CHUNK
+from edge_agent.pos_adapter.intake import BUDGET_MS, CHUNK
 from edge_agent.pos_adapter.rows import rows_of
 from edge_agent.recorder import Recorder
 from edge_agent.store import files, journal, quarantine
 from edge_agent.store.database import StoreError, Writer
 from edge_agent.store.integrity import verify
 from edge_agent.store.quarantine import Refused
+from loyalty_core.units import EpochMs
 from tests.edge.made import HeldClock, config_of, enrol_till, folder_of, purchase, until
 
 HEADER = (
@@ -37,6 +38,23 @@ def line(number: str, **changed: Any) -> bytes:
 def csv_row(number: str, item: str = "1", net: str = "1000") -> str:
     when = "2026-11-20T10:31:00+09:00"
     return f"purchase,S012,T03,2026-11-20,{number},{when},M1,{item},A1,grocery,1,{net},card\n"
+
+
+class Hasty:
+    """A clock that moves on by itself whenever it is read."""
+
+    def __init__(self, clock: HeldClock, step_ms: int) -> None:
+        self.clock, self.step_ms = clock, step_ms
+
+    def wall_ms(self) -> EpochMs:
+        return self.clock.wall_ms()
+
+    def monotonic_ms(self) -> int:
+        self.clock.monotonic += self.step_ms
+        return self.clock.monotonic
+
+    def boot_id(self) -> str:
+        return ""
 
 
 class Shop:
@@ -319,18 +337,47 @@ async def test_files_that_tell_their_encoding_are_read_in_it(shop: Shop, name: s
     assert (await shop.count(), await shop.codes()) == (1, [])
 
 
-async def test_a_full_quarantine_stops_the_file_and_goes_on_when_there_is_room(make_shop: MakeShop) -> None:
+async def test_with_a_full_quarantine_good_rows_go_on_and_the_bad_ones_wait_in_their_file(
+    make_shop: MakeShop,
+) -> None:
     shop = await make_shop(quarantine_rows_max=1)
     shop.write("a.jsonl", b"bad\n" + line("1"))
-    shop.write("b.jsonl", b"bad\n" + line("2"))
+    shop.write("b.jsonl", b"worse\n" + line("2"))
     for _ in range(3):
-        assert await shop.look()
-    assert len(await shop.refused()) == 1
-    before = await shop.count()
+        await shop.look()
+    assert (await shop.count(), len(await shop.refused())) == (2, 1)
     (row,) = await shop.refused()
     await shop.writer.do(lambda conn: quarantine.settle(conn, row.quarantine_id, "discarded", "a test"))
     await shop.settle()
-    assert (before, await shop.count()) == (1, 2)
+    assert [r.raw for r in await shop.refused()] == [b"worse"]
+    assert await shop.count() == 2
+
+
+async def test_a_file_whose_name_is_no_text_is_taken_like_any_other(shop: Shop) -> None:
+    name = os.fsdecode("매출.jsonl".encode("cp949"))
+    shop.write(name, b"bad\n" + line("1"))
+    shop.write("z.jsonl", line("2"))
+    await shop.settle()
+    assert await shop.count() == 2
+    assert [r.source for r in await shop.refused()] == [r"\udcb8\udcc5\udcc3\udce2.jsonl"]
+
+
+async def test_an_import_gives_the_writer_back_when_its_time_is_up(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    take = intake.take
+
+    def slow(conn: Any, *rest: Any, clock: HeldClock, **named: Any) -> Any:
+        result = take(conn, *rest, clock=Hasty(clock, BUDGET_MS // 2), **named)
+        taken.append(len(result))
+        return result
+
+    monkeypatch.setattr(intake, "take", slow)
+    shop.write("a.jsonl", b"".join(line(str(number)) for number in range(9)))
+    await shop.settle()
+    assert (await shop.count(), sum(taken)) == (9, 9)
+    assert max(taken) < 9
 
 
 async def test_a_full_quarantine_still_counts_what_stands_in_it_already(make_shop: MakeShop) -> None:

@@ -143,6 +143,16 @@ def test_rows_of_one_receipt_need_not_stand_together() -> None:
     assert (second.receipt.number, len(second.lines)) == ("2", 1)
 
 
+def test_a_receipt_that_comes_again_in_the_same_file_counts_once() -> None:
+    rows = csv(row("77"), row("78"), row("77"))
+    assert [receipt.net_minor for receipt in receipts(rows)] == [12990, 12990]
+
+
+def test_identical_rows_that_stand_together_are_genuine() -> None:
+    (receipt,) = receipts(csv(row("77", line=""), row("77", line="")))
+    assert (receipt.net_minor, len(receipt.lines)) == (25980, 2)
+
+
 def test_numbers_that_begin_anew_each_day_are_two_receipts_where_only_the_time_tells_the_day() -> None:
     rows = csv(
         row("1", business_date="", occurred_at="2026-11-20T10:31:00+09:00"),
