@@ -551,3 +551,27 @@ async def test_the_journal_notes_that_the_agent_started(counter: Counter, tmp_pa
 def test_the_clock_of_these_tests_is_the_one_of_the_receipts() -> None:
     assert HeldClock().wall_ms() == at("2026-12-05 12:00")
     assert msgspec.json.decode(json.dumps(purchase()))["receipt"]["business_date"] == "2026-11-20"
+
+
+# Bodies that do not come whole
+
+
+async def test_a_damaged_compressed_body_is_refused_in_one_sentence(counter: Counter) -> None:
+    response = await counter.client.post(
+        "/v1/receipts", data=b"aaaaa", headers=counter.headers | {"Content-Encoding": "gzip"}
+    )
+    assert await problem(response) == (400, "body_unreadable")
+
+
+async def test_a_body_that_does_not_come_in_time_is_refused(tmp_path: Path) -> None:
+    config = config_of(tmp_path, sync=quiet_sync(), http=Http(body_ms_max=20))
+    enrol_till(config)
+    async with TestServer(build_app(config, HeldClock())) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        token = keys.token(config.data_dir)
+        head = f"POST /v1/receipts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+        writer.write(f"{head}Content-Length: 100\r\n\r\nhalf".encode())
+        answer = await reader.readuntil(b"}")
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"body_slow"' in answer

@@ -1,0 +1,42 @@
+"""The first sentence of the screen: it says what is wrong before it says that all is well."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from edge_agent.clock import MachineClock
+from edge_agent.status import DISK_FULL_BYTES, Status, lines, status
+from tests.edge.made import Till
+
+
+@pytest.fixture
+def told(till: Till) -> Status:
+    return status(till.conn, till.config, MachineClock())
+
+
+def first(told: Status, **changed: object) -> str:
+    return lines(msgspec.structs.replace(told, **changed))[0]
+
+
+def test_a_full_disk_is_said_first_and_sales_are_not_called_safe(told: Status) -> None:
+    said = first(told, link="up", disk_free_bytes=DISK_FULL_BYTES - 1, disk_low=True)
+    assert said.startswith("THE DISK IS FULL")
+    assert "safe" not in said
+    assert first(told, link="up", disk_free_bytes=DISK_FULL_BYTES, disk_low=True).startswith(
+        "The disk is nearly"
+    )
+    assert first(told, link="up", disk_free_bytes=10**12, disk_low=False).startswith("Online since")
+
+
+def test_what_was_set_aside_is_in_the_first_sentence(told: Status) -> None:
+    assert "7 inputs were set aside" in first(told, quarantine=7)
+    assert "set aside" not in first(told, quarantine=0)
+
+
+@pytest.mark.parametrize(
+    ("code", "begins"),
+    [("hq_unreachable", "Offline since"), ("terminal_pending", "HQ has taken nothing from this till since")],
+)
+def test_a_refusal_is_not_called_offline(told: Status, code: str, begins: str) -> None:
+    assert first(told, link="down", link_error_code=code).startswith(begins)
