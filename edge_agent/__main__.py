@@ -181,9 +181,14 @@ def take(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, as_json: bo
 def _line(became: dict[str, Any]) -> str:
     where = f"{became['file']} {became['place']}: "
     if became["became"] == "refused":
-        return f"{where}refused, {became['sentence']} ({became['code']})"
+        return f"{where}refused, {_without_place(became['sentence'], became['place'])} ({became['code']})"
     points = became["points"]
     return f"{where}{became['became']} as {became['event']}, {points['redeemable']} points"
+
+
+def _without_place(sentence: str, place: str) -> str:
+    """Return a sentence that does not say again where it is about."""
+    return sentence.removeprefix(f"{place}: ")
 
 
 @main.command()
@@ -237,7 +242,9 @@ def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
         )
         return
     for row in rows:
-        click.echo(f"{row.quarantine_id}  {row.source} {row.place}: {row.sentence} ({row.code})")
+        click.echo(
+            f"{row.quarantine_id}  {row.source} {row.place}: {_without_place(row.sentence, row.place)} ({row.code})"
+        )
         raw = row.raw[:200].decode("utf-8", "replace")
         click.echo("    " + "".join(letter if letter.isprintable() else " " for letter in raw))
     if not rows:

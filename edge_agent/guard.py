@@ -24,7 +24,7 @@ def guard(allowed_hosts: tuple[str, ...], token: str) -> Middleware:
         BadInput: `host_refused`, `origin_refused`, `token_wrong`.
     """
     hosts = frozenset(allowed_hosts)
-    expected = f"Bearer {token}".encode()
+    expected = token.encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -33,8 +33,9 @@ def guard(allowed_hosts: tuple[str, ...], token: str) -> Middleware:
         if request.method not in _READS:
             _check_origin(request, hosts)
         if request.path not in OPEN_PATHS:
-            given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
-            if not hmac.compare_digest(given, expected):
+            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+            right = hmac.compare_digest(given.encode(errors="surrogateescape"), expected)
+            if not right or scheme.lower() != "bearer":
                 raise BadInput(
                     "the bearer token is missing or wrong: send Authorization: Bearer and the token that was "
                     "made at enrolment",

@@ -126,7 +126,8 @@ def _columns(header: list[str], settings: Csv) -> dict[str, int]:
     missing = [wanted[name] for name in NEEDED if name not in columns]
     if missing:
         raise BadInput(
-            f"the header has no column {', '.join(missing)}: add it, or name it in folder.csv.columns",
+            f"the header has no column {', '.join(missing)}: add it, name it in folder.csv.columns, or set "
+            "folder.csv.delimiter to what the file uses",
             code="columns_missing",
         )
     return columns

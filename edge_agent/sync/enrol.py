@@ -61,7 +61,8 @@ def _open(data: bytes, pin: bytes, nonce: bytes) -> Enrolled:
         open_sealed(data, "dangol/enrolled/1", {key_id(claimed.hq_public_key): claimed.hq_public_key})
     except BadEnvelope:
         raise LinkError(
-            "what answers is not the HQ that made this code: check the address", code="hq_wrong_key"
+            "what answers is not the HQ that made this code: check the code, then the address",
+            code="hq_wrong_key",
         ) from None
     except BadWire:
         raise LinkError("the answer is not one that this release understands", code="hq_nonsense") from None

@@ -126,6 +126,12 @@ async def test_without_the_token_nothing_is_told_or_taken(
     assert await counter.refused() == []
 
 
+async def test_the_word_bearer_may_be_spelled_in_any_case(counter: Counter) -> None:
+    token = counter.headers["Authorization"].removeprefix("Bearer ")
+    response = await counter.client.get("/v1/members/M1", headers={"Authorization": f"bearer {token}"})
+    assert await problem(response) == (404, "member_unknown")
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/openapi.json"])
 async def test_what_holds_nothing_of_anybody_needs_no_token(counter: Counter, path: str) -> None:
     assert (await counter.client.get(path)).status == 200
