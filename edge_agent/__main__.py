@@ -242,9 +242,8 @@ def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
         )
         return
     for row in rows:
-        click.echo(
-            f"{row.quarantine_id}  {row.source} {row.place}: {_without_place(row.sentence, row.place)} ({row.code})"
-        )
+        sentence = _without_place(row.sentence, row.place)
+        click.echo(f"{row.quarantine_id}  {row.source} {row.place}: {sentence} ({row.code})")
         raw = row.raw[:200].decode("utf-8", "replace")
         click.echo("    " + "".join(letter if letter.isprintable() else " " for letter in raw))
     if not rows:

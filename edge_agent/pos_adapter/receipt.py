@@ -303,7 +303,7 @@ def _check_currency(currency: str | None, expected: Expectations) -> None:
         )
     if expected.currency is not None and currency != expected.currency:
         raise BadInput(
-            f"currency is {currency}, but the programme counts in {expected.currency}: the receipt is not recorded",
+            f"currency is {currency}, the programme's is {expected.currency}: the receipt is not recorded",
             code="currency_other",
         )
 
