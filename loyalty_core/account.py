@@ -11,6 +11,16 @@ from collections.abc import Iterable
 import msgspec
 
 from loyalty_core.entries import PointEntry
+from loyalty_core.programme import Programme
+
+
+def not_applied(programme: Programme) -> tuple[str, ...]:
+    """Return the ids of the rules, and the tables, of a programme that this release does not apply yet."""
+    caps = [cap.id for cap in programme.caps if cap.per == "period"]
+    bonuses = [bonus.id for bonus in programme.bonuses if not bonus.in_day]
+    redeem = ["[redeem]"] if programme.redeem else []
+    expiry = ["[expiry]"] if programme.expiry_after_periods else []
+    return (*caps, *bonuses, *redeem, *expiry)
 
 
 class Totals(msgspec.Struct, frozen=True):
