@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
+import socket
 import ssl
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -24,13 +26,33 @@ from hq_server.background import run_chores
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
 from hq_server.keys import read_key
+from hq_server.logs import connection_log
 from hq_server.store.database import Database
-from hq_server.web_context import ANSWERING, CONFIG, DATABASE, NOW_MS, PLACES, WallClock
+from hq_server.web_body import Bodies
+from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, NOW_MS, PLACES, WallClock
 from hq_server.web_errors import problems
+from loyalty_core.errors import LoyaltyError
 
 _LOG: Final = logging.getLogger(__name__)
 GOODBYE_S: Final = 10
 """How long requests may still take when the server is told to stop."""
+KEEPALIVE_S: Final = 75
+"""How long a connection may say nothing: longer than tills pause between two requests."""
+LINGER_S: Final = 2
+"""How long the rest of a refused body is read, so that its sender gets to see the refusal."""
+CONNECTIONS: Final[Mapping[str, Any]] = {
+    "keepalive_timeout": KEEPALIVE_S,
+    "lingering_time": LINGER_S,
+    "auto_decompress": False,
+    "logger": connection_log(),
+}
+"""How connections are kept. Nothing of a body that is not verified yet is decompressed."""
+
+
+class CannotListen(LoyaltyError):
+    """`address_in_use`, `address_unusable` or `tls_unusable`: nothing can answer where the settings say."""
+
+    code = "address_unusable"
 
 
 def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Application:
@@ -43,6 +65,7 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
         snapshot_rows_max=config.limits.snapshot_rows_max,
         next_in_ms=config.limits.next_in_ms,
     )
+    app[BODIES] = Bodies(config.limits)
     app[PLACES] = asyncio.Semaphore(config.limits.exchanges_at_once_max)
     app.cleanup_ctx.extend([database_context, chores_context])
     for routes in (till_api.routes, members_api.routes, house_api.routes):
@@ -68,39 +91,74 @@ async def chores_context(app: web.Application) -> AsyncIterator[None]:
 
 
 async def serve(config: HqConfig) -> None:
-    """Answer until SIGTERM or SIGINT; the address is written to `data_dir/address` once it is open."""
-    runner = web.AppRunner(build_app(config), shutdown_timeout=GOODBYE_S, access_log=None)
+    """Answer until SIGTERM or SIGINT; the address is written to `data_dir/address` once it is open.
+
+    Raises:
+        CannotListen: another program is there, or there is nothing of this machine.
+    """
+    runner = web.AppRunner(build_app(config), shutdown_timeout=GOODBYE_S, access_log=None, **CONNECTIONS)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     try:
         await runner.setup()
-        listen = config.listen
-        site = web.TCPSite(runner, listen.host, listen.port, ssl_context=_tls(config))
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        address = f"{'https' if listen.tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
-        _write_address(config, address)
-        _LOG.info("answering at %s", address)
-        await stop.wait()
+        with _written(config, await _listen(runner, config)):
+            await stop.wait()
     finally:
-        config.address_path.unlink(missing_ok=True)
         await runner.cleanup()
 
 
-def _write_address(config: HqConfig, address: str) -> None:
-    """Write the address whole or not at all, so that whoever waits for the file reads it complete."""
+async def _listen(runner: web.AppRunner, config: HqConfig) -> str:
+    """Open the address of the settings and return it as a URL."""
+    listen = config.listen
+    site = web.TCPSite(runner, listen.host, listen.port, ssl_context=_tls(config))
+    try:
+        await site.start()
+    except (OSError, UnicodeError) as error:
+        raise _cannot_listen(f"{listen.host} port {listen.port}", error) from None
+    host, port = runner.addresses[0][:2]
+    return f"{'https' if listen.tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@contextlib.contextmanager
+def _written(config: HqConfig, address: str) -> Iterator[None]:
+    """Keep the address in its file, whole or not at all, so that whoever waits for it reads it complete."""
     fresh = config.address_path.with_name("address.new")
     fresh.write_text(address + "\n", "utf-8")
     fresh.replace(config.address_path)
+    _LOG.info("answering at %s", address)
+    try:
+        yield
+    finally:
+        config.address_path.unlink(missing_ok=True)
 
 
 def _tls(config: HqConfig) -> ssl.SSLContext | None:
-    if not config.listen.tls_cert:
+    listen = config.listen
+    if not listen.tls_cert:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(config.listen.tls_cert, config.listen.tls_key)
+    try:
+        context.load_cert_chain(listen.tls_cert, listen.tls_key)
+    except OSError as error:
+        raise CannotListen(
+            f"TLS cannot be set up from {listen.tls_cert} and {listen.tls_key} ({error.strerror or error})",
+            code="tls_unusable",
+        ) from None
     return context
+
+
+def _cannot_listen(address: str, error: OSError | UnicodeError) -> CannotListen:
+    if isinstance(error, (UnicodeError, socket.gaierror)) or not error.errno:
+        why = "no such host"
+    elif error.errno == errno.EADDRINUSE:
+        return CannotListen(
+            f"{address} is in use: stop what answers there, or give another listen.port",
+            code="address_in_use",
+        )
+    else:
+        why = os.strerror(error.errno)
+    return CannotListen(f"{address} cannot be used ({why}): change listen.host or listen.port")
 
 
 def _stop_on_failure(task: asyncio.Task[None]) -> None:

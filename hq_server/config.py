@@ -18,6 +18,7 @@ from loyalty_core.errors import LoyaltyError
 DEFAULT_PATH: Final = Path("/etc/dangol/hq.toml")
 _Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 _Some = Annotated[int, Meta(ge=1, le=100_000)]
+_MIB: Final = 1 << 20
 
 TEMPLATE: Final = """\
 # Settings of hq-server. Paths are relative to this file's folder.
@@ -51,10 +52,14 @@ class Listen(_Settings, frozen=True):
 class Limits(_Settings, frozen=True):
     """Bounds; hitting one is an orderly refusal."""
 
-    body_bytes_max: _Bytes = 16 * 1024 * 1024
+    body_bytes_max: _Bytes = 16 * _MIB
     """The largest request of a till."""
+    body_seconds_max: Annotated[int, Meta(ge=1, le=3600)] = 30
+    """How long a request's body may take to arrive, from its head to its last byte."""
+    bodies_bytes_max: Annotated[int, Meta(ge=1024, le=1 << 40)] = 512 * _MIB
+    """All bodies together that are arriving or worked on; one more is told to come back."""
     exchanges_at_once_max: _Some = 32
-    """Requests of tills that are worked on or wait; one more is told to come back."""
+    """Requests of tills, wholly here, that are worked on or wait; one more is told to come back."""
     snapshot_rows_max: Annotated[int, Meta(ge=1, le=500)] = 500
     """Members in one reply."""
     next_in_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 30_000
@@ -91,10 +96,15 @@ def load_config(path: Path) -> HqConfig:
     """Return the settings of a file.
 
     Raises:
-        BadConfig: `config_missing`, or `config_invalid` with the file and the key.
+        BadConfig: `config_missing`, `config_unreadable`, or `config_invalid` with the file and the key.
     """
     try:
         data = path.read_bytes()
+    except PermissionError:
+        raise BadConfig(
+            f"settings {path} may not be read by this user: run this as the user who owns them",
+            code="config_unreadable",
+        ) from None
     except OSError as error:
         raise BadConfig(
             f"settings {path} cannot be read ({error.strerror}): give --config PATH, or run hq-server init",
@@ -112,6 +122,8 @@ def _checked(config: HqConfig, folder: Path) -> HqConfig:
         raise BadConfig("database: this release keeps its data in a SQLite file: give a path")
     data_dir = folder / config.data_dir
     listen = config.listen
+    if config.limits.bodies_bytes_max < config.limits.body_bytes_max:
+        raise BadConfig("limits: bodies_bytes_max is less than body_bytes_max: not even one would fit")
     if bool(listen.tls_cert) != bool(listen.tls_key):
         raise BadConfig("listen: tls_cert and tls_key go together")
     if not listen.tls_cert and not _is_loopback(listen.host):

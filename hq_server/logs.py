@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 
 import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
 
 
 class JsonLines(logging.Formatter):
@@ -21,6 +22,24 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()
+
+
+class Strangers(logging.Filter):
+    """Whoever sends what is not HTTP makes one line without a trace: it is no fault of the server."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg, record.args, record.exc_info = "a request was not HTTP", (), None
+        return True
+
+
+def connection_log() -> logging.Logger:
+    """Return where aiohttp says what went wrong on a connection."""
+    log = logging.getLogger("hq_server.connections")
+    if not log.filters:
+        log.addFilter(Strangers())
+    return log
 
 
 def start_logging() -> None:

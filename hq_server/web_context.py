@@ -10,12 +10,15 @@ from aiohttp import web
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
 from hq_server.store.database import Database
+from hq_server.web_body import Bodies
 from loyalty_core.units import EpochMs
 
 CONFIG = web.AppKey("config", HqConfig)
 DATABASE = web.AppKey("database", Database)
 ANSWERING = web.AppKey("answering", Answering)
+BODIES = web.AppKey("bodies", Bodies)
 PLACES = web.AppKey("places", asyncio.Semaphore)
+"""One for each request of a till that is worked on; taken only once all of its body is here."""
 
 
 class WallClock:

@@ -15,6 +15,7 @@ from loyalty_core.errors import LoyaltyError
 LOG: Final = logging.getLogger(__name__)
 _STATUS: Final = {
     "bad_input": 400,
+    "body_unreadable": 400,
     "wire_malformed": 400,
     "envelope_invalid": 400,
     "key_unknown": 400,
@@ -31,6 +32,7 @@ _STATUS: Final = {
     "period_unknown": 404,
     "not_found": 404,
     "method_not_allowed": 405,
+    "body_too_slow": 408,
     "body_too_large": 413,
     "server_busy": 503,
     "database_busy": 503,
@@ -41,6 +43,8 @@ _OF_STATUS: Final = {
     405: ("method_not_allowed", "this address does not take that method: see /openapi.json"),
     413: ("body_too_large", "the request is larger than this server takes"),
 }
+_LAST_WORDS: Final = frozenset({"body_too_slow", "body_unreadable"})
+"""What the rest of such a body says is nobody's guess, so the connection ends with the answer."""
 _RETRY_AFTER_S: Final = "2"
 PROBLEM_TYPE: Final = "application/problem+json"
 
@@ -89,6 +93,8 @@ def problem(code: str, sentence: str) -> web.Response:
 def _render(status: int, code: str, sentence: str) -> web.Response:
     found = Problem(title=HTTPStatus(status).phrase, status=status, detail=sentence, code=code)
     response = web.Response(body=msgspec.json.encode(found), status=status, content_type=PROBLEM_TYPE)
+    if code in _LAST_WORDS:
+        response.force_close()
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == 503:
