@@ -17,7 +17,7 @@ from hq_server.exceptions import (
 )
 from hq_server.house import House
 from hq_server.posting import Stamp, Version, Work, post
-from hq_server.references import bucket_of, keys_json, members_of, reference_of
+from hq_server.references import bucket_of, card_of, keys_json, members_of, reference_of
 from hq_server.spread import RESOLVED, Place, Spread, facts_of
 from hq_server.store.connection import Transaction, Values
 from loyalty_core.units import EpochMs
@@ -84,6 +84,10 @@ def attach(tx: Transaction, house: House, pairs: Iterable[tuple[str, str]], now_
             tx.run("accounts.add_look_up", bucket=bucket, look_up=name, member_id=member)
         for statement in ("forget_held_receipts", "forget_held_stamps", "forget_held_hash"):
             tx.run(f"accounts.{statement}", bucket=bucket, reference=name)
+        if name.startswith("id:"):
+            card = card_of(name)
+            card_bucket = bucket_of(card, house.bucket_count)
+            tx.run("accounts.forget_held_spelling", bucket=card_bucket, card=card, reference=name)
     close_accounts(tx, [_unknown(name) for name in found], house.bucket_count, now_ms)
     post(tx, house, work, now_ms)
     return len(found)
@@ -110,6 +114,7 @@ class _Held:
         self._stamps: list[Values] = []
         self._owners: set[str] = set()
         self._hashes: set[str] = set()
+        self._ids: set[str] = set()
 
     def receipt(self, reference: str, day: int, receipt_id: str, version: Version) -> None:
         """Hold one receipt."""
@@ -125,6 +130,8 @@ class _Held:
         self._stamps.append(row)
         if reference.startswith("h:"):
             self._hashes.add(reference)
+        if reference.startswith("id:"):
+            self._ids.add(reference)
 
     def write(self, tx: Transaction) -> None:
         """Write all that is held."""
@@ -133,6 +140,8 @@ class _Held:
         tx.many("accounts.hold_stamp", self._stamps)
         hashes = [(self._bucket(name), name, store_id, now_ms) for name in self._hashes]
         tx.many("accounts.hold_hash", hashes)
+        cards = {name: card_of(name) for name in self._ids}
+        tx.many("accounts.hold_spelling", [(self._bucket(card), card, name) for name, card in cards.items()])
         open_accounts(tx, [_unknown(name) for name in self._owners], self._house.bucket_count, now_ms)
 
     def _bucket(self, reference: str) -> int:

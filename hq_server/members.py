@@ -68,10 +68,10 @@ def import_rows(tx: Transaction, rows: Sequence[tuple[int, NewMember]], now_ms: 
         result = result.plus(done)
         if done.unchanged == 0:
             changed.append(row)
-    pairs = [(name, row.member_id) for row in changed for name in _references(row)]
+    names = {name for row in changed for name in (*_references(row), *row.also)}
+    pairs = list(members_of(tx, names | _spellings(tx, house, names), house.bucket_count).items())
     phones = [(name, member) for name, member in pairs if name.startswith("phone:")]
-    pairs += hashes_of(tx, phones)
-    attached = attach(tx, house, pairs, now_ms)
+    attached = attach(tx, house, [*pairs, *hashes_of(tx, phones)], now_ms)
     post(tx, house, Work(told={(row.member_id, _home(tx, house, row)) for row in changed}), now_ms)
     if attached:
         settle_disputes(tx, house, now_ms)
@@ -89,6 +89,12 @@ def find_member(tx: Transaction, house: House, references: Sequence[str]) -> Mem
 
 def _references(row: NewMember) -> tuple[str, ...]:
     return (f"id:{row.member_id}", f"card:{row.member_id}", *row.look_ups)
+
+
+def _spellings(tx: Transaction, house: House, names: set[str]) -> set[str]:
+    """Return the held references that may be one of these cards."""
+    cards = [(bucket_of(name, house.bucket_count), name) for name in names if name.startswith("card:")]
+    return {name for (name,) in tx.all("accounts.held_spellings", keys=keys_json(cards))}
 
 
 def _taken(tx: Transaction, house: House, row: NewMember) -> str | None:
@@ -116,8 +122,10 @@ def _write(tx: Transaction, house: House, row: NewMember) -> Imported:
     if after != stands:
         fields: dict[str, Value] = msgspec.structs.asdict(after)
         tx.run("accounts.put_member", bucket=bucket, **fields)
+    known = members_of(tx, row.also, house.bucket_count)
+    free = [name for name in row.also if known.get(name, row.member_id) == row.member_id]
     added = 0
-    for name in (f"id:{row.member_id}", *row.look_ups):
+    for name in (f"id:{row.member_id}", *row.look_ups, *free):
         name_bucket = bucket_of(name, house.bucket_count)
         added += tx.run("accounts.add_look_up", bucket=name_bucket, look_up=name, member_id=row.member_id)
         if not name.startswith("id:"):

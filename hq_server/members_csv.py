@@ -17,7 +17,7 @@ import msgspec
 from loyalty_core.calendar import day_of
 from loyalty_core.errors import BadInput
 from loyalty_core.events import ID_FORM
-from loyalty_core.lookups import MEMBER_ID_FORM, unknown_form
+from loyalty_core.lookups import MEMBER_ID_FORM, candidates
 
 COLUMNS: Final = ("member_id", "lookups", "name", "phone", "joined_on", "home_store", "birthday")
 NAME_MAX: Final = 100
@@ -26,7 +26,11 @@ CSV_FIELD_MAX: Final = 10_000
 
 
 class NewMember(msgspec.Struct, frozen=True, kw_only=True):
-    """A member as a row gives it. None: the file has no such column."""
+    """A member as a row gives it. None: the file has no such column.
+
+    `also` is what a till that does not know the member id makes of it where it reads as a number: look-ups of
+    this member unless another one has them.
+    """
 
     member_id: str
     look_ups: tuple[str, ...]
@@ -35,6 +39,7 @@ class NewMember(msgspec.Struct, frozen=True, kw_only=True):
     joined_on: int | None
     home_store: str | None
     birthday: int | None
+    also: tuple[str, ...] = ()
 
 
 class BadRow(msgspec.Struct, frozen=True):
@@ -82,8 +87,10 @@ def _read_row(line: int, row: Mapping[str | None, object], region: str) -> NewMe
         look_ups = [_look_up(text, region) for text in fields.get("lookups", "").split(";") if text.strip()]
         if len(look_ups) > LOOK_UPS_MAX:
             raise BadInput(f"a member has at most {LOOK_UPS_MAX} look-ups", code="look_up_malformed")
+        member_id = _member_id(fields["member_id"])
         return NewMember(
-            member_id=_member_id(fields["member_id"]),
+            member_id=member_id,
+            also=_numbers(member_id, region),
             look_ups=tuple(dict.fromkeys([*look_ups, *([f"phone:{phone}"] if phone else [])])),
             name=_name(fields["name"]) if "name" in fields else None,
             phone=phone if "phone" in fields else None,
@@ -105,12 +112,22 @@ def _member_id(text: str) -> str:
 
 
 def _look_up(text: str, region: str) -> str:
-    form = unknown_form(text, region)
-    if form is None:
+    """Return the phone that a text is, else the card."""
+    forms = candidates(text, region)
+    found = [form for kind in ("phone:", "card:") for form in forms if form.startswith(kind)]
+    if not found:
         raise BadInput(
             "a look-up can never match a card or phone: check its digits", code="look_up_malformed"
         )
-    return form
+    return found[0]
+
+
+def _numbers(member_id: str, region: str) -> tuple[str, ...]:
+    """Return the phone that a member id reads as, or the card; () where the id itself answers for it."""
+    forms = [form for form in candidates(member_id, region) if not form.startswith("id:")]
+    phones = [form for form in forms if form.startswith("phone:")]
+    digits = [form for form in forms if form.removeprefix("card:").isdecimal()]
+    return tuple([form for form in (*phones, *digits)[:1] if form != f"card:{member_id}"])
 
 
 def _phone(text: str, region: str) -> str:

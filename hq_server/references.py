@@ -1,12 +1,14 @@
 """Names of members as events carry them, and where in the accounts each of them lives.
 
 A reference is `id:`, `card:` or `h:<store>:<hash>`: a till's hash means something under its store's key
-only, so the store is put into it on arrival.
+only, so the store is put into it on arrival. A till that knows nobody of the name cannot tell ids from cards:
+it writes digits as `card:` and what has letters as `id:`, as it was typed, so each may be the other.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -27,18 +29,29 @@ def reference_of(member: str, store_id: str) -> str:
 
 
 def members_of(tx: Transaction, references: Iterable[str], bucket_count: int) -> dict[str, str]:
-    """Return reference -> member id for those that are known. A card that is a member's id names it."""
+    """Return reference -> member id for those that are known: as they say, else as the other of id and card."""
     wanted = set(references)
     found = _known(tx, wanted, bucket_count)
-    by_id = {f"id:{name[5:]}": name for name in wanted - found.keys() if name.startswith("card:")}
-    if by_id:
-        found |= {by_id[name]: member for name, member in _known(tx, set(by_id), bucket_count).items()}
-    return found
+    other_ways = {name: _other_way(name) for name in wanted - found.keys()}
+    known = _known(tx, {way for way in other_ways.values() if way is not None}, bucket_count)
+    return found | {name: known[way] for name, way in other_ways.items() if way in known}
+
+
+def card_of(reference: str) -> str:
+    """Return the card that an `id:` reference is, should it be none of a member's id."""
+    return f"card:{re.sub('[ -]', '', reference.removeprefix('id:'))}"
 
 
 def keys_json(keys: Iterable[tuple[str | int, ...]]) -> str:
     """Return keys as the JSON array of arrays that statements take for many rows at once."""
     return msgspec.json.encode(list(keys)).decode()
+
+
+def _other_way(reference: str) -> str | None:
+    """Return what else a reference may mean."""
+    if reference.startswith("card:"):
+        return f"id:{reference.removeprefix('card:')}"
+    return card_of(reference) if reference.startswith("id:") else None
 
 
 def _known(tx: Transaction, references: set[str], bucket_count: int) -> dict[str, str]:

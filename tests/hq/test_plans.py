@@ -27,6 +27,7 @@ ON_THE_WAY = (
     "accounts.changed_members",
     "accounts.look_ups_of",
     "accounts.held_receipts",
+    "accounts.held_spellings",
     "accounts.entries_of",
     "accounts.totals_of",
 )

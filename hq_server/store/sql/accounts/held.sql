@@ -19,6 +19,17 @@ INSERT INTO held_hashes (bucket, reference, audience, tried, held_at_ms)
 VALUES (:bucket, :reference, :audience, 0, :held_at_ms)
 ON CONFLICT (bucket, reference) DO NOTHING;
 
+-- name: hold_spelling(bucket, card, reference)*!
+INSERT INTO held_spellings (bucket, card, reference) VALUES (:bucket, :card, :reference)
+ON CONFLICT (bucket, card, reference) DO NOTHING;
+
+-- name: held_spellings(keys)
+-- Held references that are one of these cards (a JSON array of [bucket, card]) as somebody typed it.
+SELECT held_spellings.reference
+FROM json_each(:keys) AS wanted
+CROSS JOIN held_spellings ON held_spellings.bucket = wanted.value ->> 0
+  AND held_spellings.card = wanted.value ->> 1;
+
 -- name: held_receipts(bucket, reference)
 SELECT receipt_id, business_day, version, resolved FROM held_receipts
 WHERE bucket = :bucket AND reference = :reference;
@@ -54,6 +65,9 @@ DELETE FROM held_stamps WHERE bucket = :bucket AND reference = :reference;
 
 -- name: forget_held_hash(bucket, reference)!
 DELETE FROM held_hashes WHERE bucket = :bucket AND reference = :reference;
+
+-- name: forget_held_spelling(bucket, card, reference)!
+DELETE FROM held_spellings WHERE bucket = :bucket AND card = :card AND reference = :reference;
 
 -- name: attach(bucket, reference, member_id, attached_at_ms)!
 INSERT INTO attachments (bucket, reference, member_id, attached_at_ms)
