@@ -29,7 +29,7 @@ def reference_of(member: str, store_id: str) -> str:
 
 
 def members_of(tx: Transaction, references: Iterable[str], bucket_count: int) -> dict[str, str]:
-    """Return reference -> member id for those that are known: as they say, else as the other of id and card."""
+    """Return reference -> member id for those that are known, be it as the other of id and card."""
     wanted = set(references)
     found = _known(tx, wanted, bucket_count)
     other_ways = {name: _other_way(name) for name in wanted - found.keys()}

@@ -1,4 +1,4 @@
-"""What was typed for a member whom the till does not know: HQ finds them by id or card, known before or after."""
+"""What a till typed for a member it does not know: HQ finds the member by id or card, imported when ever."""
 
 from __future__ import annotations
 

@@ -94,7 +94,9 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = list(migrate.migrations())
-    bad = migrate.Migration(4, "0004_bad.sql", "CREATE TABLE a (b TEXT) STRICT;\nCREATE TABLE a (b TEXT);\n")
+    bad = migrate.Migration(
+        9000, "9000_bad.sql", "CREATE TABLE a (b TEXT) STRICT;\nCREATE TABLE a (b TEXT);\n"
+    )
     monkeypatch.setattr(migrate, "migrations", lambda: iter([*good, bad]))
     with pytest.raises(sqlite3.Error):
         create(tmp_path / "x.db")
