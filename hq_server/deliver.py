@@ -112,7 +112,7 @@ class _Held:
         self._house, self._terminal, self._now_ms = house, terminal, now_ms
         self._receipts: list[Values] = []
         self._stamps: list[Values] = []
-        self._owners: set[str] = set()
+        self._changed: set[str] = set()
         self._hashes: set[str] = set()
         self._ids: set[str] = set()
 
@@ -120,8 +120,7 @@ class _Held:
         """Hold one receipt."""
         row = (self._bucket(reference), reference, receipt_id, day, version.version, version.encoded)
         self._receipts.append(row)
-        if version.encoded is not None:
-            self._owners.add(reference)
+        self._changed.add(reference)
 
     def stamp(self, reference: str, place: Place) -> None:
         """Hold the last event of the terminal that named this reference."""
@@ -142,7 +141,16 @@ class _Held:
         tx.many("accounts.hold_hash", hashes)
         cards = {name: card_of(name) for name in self._ids}
         tx.many("accounts.hold_spelling", [(self._bucket(card), card, name) for name, card in cards.items()])
-        open_accounts(tx, [_unknown(name) for name in self._owners], self._house.bucket_count, now_ms)
+        self._tell(tx)
+
+    def _tell(self, tx: Transaction) -> None:
+        """Open an exception for what receipts wait for, close it where the last one has moved away."""
+        keys = keys_json((self._bucket(name), name) for name in self._changed)
+        waiting = {name for (name,) in tx.all("accounts.waiting_references", keys=keys)}
+        gone = self._changed - waiting
+        bucket_count = self._house.bucket_count
+        open_accounts(tx, [_unknown(name) for name in waiting], bucket_count, self._now_ms)
+        close_accounts(tx, [_unknown(name) for name in gone], bucket_count, self._now_ms)
 
     def _bucket(self, reference: str) -> int:
         return bucket_of(reference, self._house.bucket_count)

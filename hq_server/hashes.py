@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from hq_server.deliver import attach
+from hq_server.deliver import attach, settle_disputes
 from hq_server.house import load_house
 from hq_server.references import bucket_of, reference_of
 from hq_server.store.connection import Transaction
@@ -36,7 +36,10 @@ def try_hashes(tx: Transaction, now_ms: EpochMs) -> int:
             for reference in references
         ],
     )
-    return attach(tx, house, pairs, now_ms)
+    found = attach(tx, house, pairs, now_ms)
+    if found:
+        settle_disputes(tx, house, now_ms)
+    return found
 
 
 def hashes_of(tx: Transaction, look_ups: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

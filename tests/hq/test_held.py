@@ -75,6 +75,37 @@ async def test_a_receipt_that_changes_hands_leaves_what_is_held(hq: Hq, tills: T
     assert hq.exceptions() == [("member_differs", "S012-T02.1.1")]
 
 
+async def test_an_unknown_card_is_no_exception_once_nothing_waits_for_it(hq: Hq, tills: Tills) -> None:
+    hq.members("member_id,name\nM2,B\n")
+    one, other = await tills.join(), await tills.join()
+    other.record(purchase("1", member=CARD))
+    other.record(purchase("2", member=CARD))
+    await tills.send(other)
+    one.record(purchase("1", member="id:M2"))
+    await tills.send(one)
+    assert ("member_unknown", CARD) in hq.exceptions()
+    one.record(purchase("2", member="id:M2"))
+    await tills.send(one)
+    assert ("member_unknown", CARD) not in hq.exceptions()
+    other.record(purchase("3", member=CARD))
+    await tills.send(other)
+    assert ("member_unknown", CARD) in hq.exceptions()
+
+
+async def test_a_dispute_of_a_card_and_a_hashed_phone_ends_when_the_phone_is_found(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(MEMBERS)
+    one, other = await tills.join(), await tills.join()
+    one.record(purchase(member=CARD))
+    other.record(purchase(member=hashed(PHONE, other.store_key)))
+    await tills.send(one)
+    await tills.send(other)
+    assert ("member_differs", "S012-T02.1.1") in hq.exceptions()
+    await tills.until(lambda: hq.exceptions() == [])
+    assert hq.balances() == {"M1": 12}
+
+
 async def test_a_dispute_ends_when_both_names_turn_out_to_be_one_member(hq: Hq, tills: Tills) -> None:
     hq.members("member_id,name\nM1,A\n")
     one, other = await tills.join(), await tills.join()

@@ -28,6 +28,7 @@ ON_THE_WAY = (
     "accounts.look_ups_of",
     "accounts.held_receipts",
     "accounts.held_spellings",
+    "accounts.waiting_references",
     "accounts.entries_of",
     "accounts.totals_of",
 )

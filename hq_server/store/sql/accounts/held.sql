@@ -44,6 +44,13 @@ SELECT wanted.value ->> 1 FROM json_each(:keys) AS wanted
 WHERE EXISTS (SELECT 1 FROM held_stamps
   WHERE held_stamps.bucket = wanted.value ->> 0 AND held_stamps.reference = wanted.value ->> 1);
 
+-- name: waiting_references(keys)
+-- For which of these references (a JSON array of [bucket, reference]) a receipt waits that has not moved away.
+SELECT wanted.value ->> 1 FROM json_each(:keys) AS wanted
+WHERE EXISTS (SELECT 1 FROM held_receipts
+  WHERE held_receipts.bucket = wanted.value ->> 0 AND held_receipts.reference = wanted.value ->> 1
+    AND held_receipts.resolved IS NOT NULL);
+
 -- name: held_audiences()
 -- Every store that has unknown hashes.
 SELECT DISTINCT audience FROM held_hashes ORDER BY audience;
