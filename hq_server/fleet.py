@@ -60,7 +60,7 @@ def put_store(
     """Add a store, or change what is given of it; what is not given comes from the programme.
 
     Raises:
-        BadInput: `store_malformed`, `zone_unknown`, or `store_has_events`: its zone stands for good.
+        BadInput: `store_malformed`, `zone_unknown`, or `store_in_use`: its zone stands for good.
         NotReady: no programme is published.
     """
     check_id(store_id, "store")
@@ -81,10 +81,10 @@ def put_store(
         tx.run("arrivals.add_store", **msgspec.structs.asdict(store), made_at_ms=now_ms)
         return store
     moved = (stands.timezone, stands.business_day_starts) != (store.timezone, store.business_day_starts)
-    if moved and tx.one("arrivals.store_has_events", store_id=store_id):
+    if moved and tx.one("arrivals.store_in_use", store_id=store_id):
         raise BadInput(
-            f"store {store_id} has events: its time zone and start of day stand for good",
-            code="store_has_events",
+            f"store {store_id} has a terminal, which counts by its time zone and start of day: they stand",
+            code="store_in_use",
         )
     tx.run(
         "arrivals.change_store",

@@ -168,11 +168,15 @@ def test_a_store_takes_the_programmes_zone_and_keeps_it(shell: Shell) -> None:
     assert shell.refused("store", "add", "S1", "--business-day-starts", "25:00") == "time_malformed"
 
 
-async def test_the_zone_of_a_store_with_events_stands_for_good(shell: Shell, tills: Tills) -> None:
-    till = await tills.join()
-    till.record(purchase())
-    await tills.send(till)
-    assert shell.refused("store", "add", "S012", "--timezone", "Asia/Tokyo") == "store_has_events"
+@pytest.mark.parametrize("state", ["pending", "approved", "revoked"])
+async def test_the_zone_of_a_store_with_a_terminal_stands_for_good(
+    shell: Shell, hq: Hq, tills: Tills, state: str
+) -> None:
+    till = await tills.join(preapproved=state != "pending")
+    if state == "revoked":
+        hq.set_state(till.terminal_id, state, "stolen")
+    assert shell.refused("store", "add", "S012", "--timezone", "Asia/Tokyo") == "store_in_use"
+    assert shell.refused("store", "add", "S012", "--business-day-starts", "06:00") == "store_in_use"
     assert shell.json("store", "add", "S012", "--name", "강남점")["name"] == "강남점"
 
 

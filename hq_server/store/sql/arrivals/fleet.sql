@@ -9,6 +9,11 @@ WHERE store_id = :store_id;
 -- name: store(store_id)^
 SELECT store_id, name, timezone, business_day_starts, look_up_key FROM stores WHERE store_id = :store_id;
 
+-- name: store_in_use(store_id)^
+-- A terminal in any state: what it knows of its store, it was told when it enrolled.
+SELECT 1 WHERE EXISTS (SELECT 1 FROM terminals WHERE store_id = :store_id)
+  OR EXISTS (SELECT 1 FROM events WHERE store_id = :store_id);
+
 -- name: stores()
 SELECT store_id, name, timezone, business_day_starts, look_up_key FROM stores ORDER BY store_id;
 

@@ -43,9 +43,6 @@ SELECT business_day FROM events
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND business_day IS NOT NULL
 ORDER BY epoch DESC, branch DESC, seq DESC LIMIT 1;
 
--- name: store_has_events(store_id)^
-SELECT 1 FROM events WHERE store_id = :store_id LIMIT 1;
-
 -- name: journals()
 -- Every journal of every terminal and how far it is kept.
 SELECT store_id, terminal_id, epoch, branch, seq, hash FROM heads ORDER BY store_id, terminal_id, epoch, branch;
