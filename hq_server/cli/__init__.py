@@ -8,7 +8,6 @@ import click
 
 from hq_server.cli import checks, fleet, house, members, periods, programmes
 from hq_server.cli.shell import group
-from loyalty_core.errors import LoyaltyError
 
 
 @group()
@@ -25,9 +24,6 @@ def main() -> None:
     """Run one command: 0 done, 1 refused with one sentence on standard error, 2 wrongly used."""
     try:
         hq_server.main(standalone_mode=False)
-    except LoyaltyError as error:
-        click.echo(f"error ({error.code}): {error}", err=True)
-        sys.exit(1)
     except click.Abort:
         click.echo("error (aborted): nothing was done", err=True)
         sys.exit(1)

@@ -9,8 +9,9 @@ import click
 import msgspec
 
 from hq_server.audit import Difference, audit
+from hq_server.cli.lines import table, to_minute
 from hq_server.cli.progress import progress
-from hq_server.cli.shell import Shell, command, now_ms, table
+from hq_server.cli.shell import Shell, command, now_ms
 from hq_server.reconcile import by_kind, open_exceptions
 
 _HOUR_MS: Final = 3_600_000
@@ -45,10 +46,12 @@ def exceptions(shell: Shell) -> None:
     """List every open exception, the oldest first."""
     with shell.reading() as tx:
         found = open_exceptions(tx, now_ms())
-    rows = [[one.opened_at, one.kind, one.store_id or "", one.subject, one.detail] for one in found]
+    rows = [
+        [to_minute(one.opened_at), one.kind, one.store_id or "", one.subject, one.detail] for one in found
+    ]
     shell.show(
         found,
-        table(["opened", "kind", "store", "subject", "what"], rows) if rows else ["Nothing is open."],
+        table(["opened (UTC)", "kind", "store", "subject", "what"], rows) if rows else ["Nothing is open."],
     )
 
 

@@ -9,7 +9,8 @@ import click
 
 from hq_server import fleet
 from hq_server.accept import Terminal
-from hq_server.cli.shell import Shell, command, group, now_ms, table
+from hq_server.cli.lines import table, to_minute
+from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.fleet_view import terminals
 from hq_server.keys import read_key
 from loyalty_core.envelope import public_of
@@ -117,30 +118,16 @@ def terminal_list(shell: Shell) -> None:
     shell.show(
         found,
         table(
-            [
-                "terminal",
-                "store",
-                "state",
-                "key",
-                "epoch",
-                "kept",
-                "seen at",
-                "waiting",
-                "quarantined",
-                "reason",
-            ],
+            ["terminal", "key", "kept to", "seen at (UTC)", "waiting", "set aside", "state"],
             [
                 [
                     one.terminal_id,
-                    one.store_id,
-                    one.state,
                     one.fingerprint,
-                    one.epoch,
-                    one.seq,
-                    one.seen_at,
+                    f"{one.epoch}.{one.seq}",
+                    to_minute(one.seen_at),
                     one.waiting,
                     one.quarantined,
-                    one.reason,
+                    f"{one.state}: {one.reason}" if one.reason else one.state,
                 ]
                 for one in found
             ],

@@ -10,7 +10,8 @@ from typing import Final
 
 import click
 
-from hq_server.cli.shell import Shell, command, group, now_ms, table
+from hq_server.cli.lines import table
+from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.config import TEMPLATE, HqConfig
 from hq_server.fleet_view import at_text
 from hq_server.keys import make_key

@@ -7,7 +7,8 @@ from typing import Final
 
 import click
 
-from hq_server.cli.shell import Shell, command, group, now_ms, table
+from hq_server.cli.lines import table
+from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.house import load_house
 from hq_server.periods import PeriodStatus, status
 

@@ -7,7 +7,9 @@ from typing import Final
 
 import click
 
-from hq_server.cli.shell import Shell, command, group, now_ms, table
+from hq_server.cli import programme_words as words
+from hq_server.cli.lines import table
+from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.fleet_view import at_text
 from hq_server.house import House, load_house
 from hq_server.keys import read_key
@@ -38,17 +40,22 @@ def programme_group() -> None:
 def check(shell: Shell, file: Path, language: Language | None) -> None:
     """Print every mistake of a programme file, or what its rules say in plain words."""
     programme = read_programme(_text(file), str(file))
-    sentences = in_words(programme, language or _language(shell))
+    language = language or _language(shell)
+    sentences = in_words(programme, language)
     found = {"programme": programme.programme_id, "version": programme.version, "reading": sentences}
-    shell.show(found, [*sentences, f"{file}: no mistakes."])
+    shell.show(found, [*sentences, words.no_mistakes(str(file), language)])
 
 
 @command("publish")
 @_FILE
 @click.option("--retroactive", is_flag=True, help="Allow a past effective_from: points that are posted move.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def publish_command(shell: Shell, file: Path, retroactive: bool, yes: bool) -> None:
+@_LANGUAGE
+def publish_command(
+    shell: Shell, file: Path, retroactive: bool, yes: bool, language: Language | None
+) -> None:
     """Publish a version for good; tills get it with their next exchange."""
+    language = language or shell.config.language
     text = _text(file)
     programme = read_programme(text, str(file))
     key = read_key(shell.config.key_path)
@@ -56,18 +63,18 @@ def publish_command(shell: Shell, file: Path, retroactive: bool, yes: bool) -> N
         with reading(connection) as tx:
             house = load_house(tx)
             if _is_published(house, programme, text, tx.all("house.programme_texts")):
-                _show_published(shell, programme, None, again=True)
+                _show_published(shell, programme, None, language, again=True)
                 return
             check_next(house, programme, retroactive=retroactive, now_ms=now_ms())
             moves = preview(tx, house, programme) if retroactive else None
         if moves is not None and moves.members:
-            shell.say(_moves_text(moves))
+            shell.say(words.moved(moves, language))
             if not yes:
-                click.confirm("Publish and move these points?", abort=True, err=True)
+                click.confirm(words.QUESTION[language], abort=True, err=True)
         with writing(connection) as tx:
             publish(tx, programme, text, retroactive=retroactive, key=key, now_ms=now_ms())
         _rederive(connection)
-    _show_published(shell, programme, moves, again=False)
+    _show_published(shell, programme, moves, language, again=False)
 
 
 @command("list")
@@ -130,14 +137,9 @@ def _rederive(connection: Connection) -> None:
                 return
 
 
-def _moves_text(moves: Moves) -> str:
-    return (
-        f"This moves points of {moves.members} members: redeemable +{moves.redeemable_up} "
-        f"{moves.redeemable_down}, qualifying +{moves.qualifying_up} {moves.qualifying_down}."
-    )
-
-
-def _show_published(shell: Shell, programme: Programme, moves: Moves | None, *, again: bool) -> None:
+def _show_published(
+    shell: Shell, programme: Programme, moves: Moves | None, language: Language, *, again: bool
+) -> None:
     found = {
         "programme": programme.programme_id,
         "version": programme.version,
@@ -145,6 +147,4 @@ def _show_published(shell: Shell, programme: Programme, moves: Moves | None, *, 
         "published_before": again,
         "moved": moves,
     }
-    verb = "has been published before" if again else "is published"
-    sentence = f"{programme.programme_id} version {programme.version} {verb}"
-    shell.show(found, [f"{sentence}, effective from {found['effective_from']}."])
+    shell.show(found, [words.published(programme, language, again=again)])

@@ -1,23 +1,28 @@
-"""What all commands share: `--config` before or after the sub-command, `--json`, tables, the time now.
+"""What all commands share: `--config` before or after the sub-command, `--json`, refusals, the time now.
 
-A command shows one value: as JSON for programs, or as lines for people.
+A command shows one value on standard output: as JSON for programs, or as lines for people. A refusal goes to
+standard error in the same way: one JSON value, or one sentence.
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 import msgspec
 
+from hq_server.cli.faults import refusal_of
+from hq_server.cli.lines import hanging
 from hq_server.config import DEFAULT_PATH, HqConfig, load_config
 from hq_server.store.connection import Connection, Transaction, reading, writing
 from hq_server.store.database import opened
+from loyalty_core.errors import LoyaltyError, ProgrammeErrors
 from loyalty_core.units import EpochMs
 
 _META: Final = "hq_server.config_path"
@@ -61,6 +66,18 @@ class Shell:
             for line in lines:
                 click.echo(line)
 
+    def refuse(self, error: LoyaltyError) -> NoReturn:
+        """Say why nothing, or not all, was done, and end with status 1."""
+        if self.as_json:
+            told: dict[str, object] = {"code": error.code, "sentence": str(error)}
+            if isinstance(error, ProgrammeErrors):
+                told["mistakes"] = error.mistakes
+            click.echo(msgspec.json.encode({"error": told}).decode(), err=True)
+        else:
+            for line in hanging(f"error ({error.code}): {error}", sys.stderr):
+                click.echo(line, err=True)
+        sys.exit(1)
+
     def say(self, sentence: str) -> None:
         """Tell people what goes on; never in the way of JSON."""
         click.echo(sentence, err=self.as_json)
@@ -82,7 +99,14 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
         def run(*, config_path: Path | None, as_json: bool, **values: object) -> None:
             _remember(config_path)
             path = click.get_current_context().meta.get(_META, DEFAULT_PATH)
-            function(Shell(path, as_json=as_json), **values)
+            shell = Shell(path, as_json=as_json)
+            try:
+                function(shell, **values)
+            except Exception as error:
+                refusal = refusal_of(error)
+                if refusal is None:
+                    raise
+                shell.refuse(refusal)
 
         own: list[click.Parameter] = list(reversed(getattr(function, "__click_params__", [])))
         as_json = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")
@@ -91,14 +115,6 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
         )
 
     return make
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """Return aligned lines, or nothing but the heads where there are no rows."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max([len(head), *(len(row[place]) for row in cells)]) for place, head in enumerate(heads)]
-    for row in ([*heads], *cells):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def now_ms() -> EpochMs:
