@@ -34,7 +34,9 @@ _OF_DATABASE: Final = {
     "SQLITE_FULL": ("disk_full", "the disk is full: free space and try again"),
     "SQLITE_BUSY": ("database_busy", "another command is using it: try again in a moment"),
     "SQLITE_LOCKED": ("database_busy", "another command is using it: try again in a moment"),
-    "SQLITE_IOERR": ("disk_failed", "the disk failed: look at the machine's log"),
+    # What readers share lies in a file too, and this is how SQLite says that there was no room for it.
+    "SQLITE_IOERR_SHMSIZE": ("disk_full", "the disk is full: free space and try again"),
+    "SQLITE_IOERR": ("disk_failed", "the disk is full or failed: free space, or look at the machine's log"),
     "SQLITE_NOTADB": ("database_damaged", "it is not a database: restore it from the backup"),
     "SQLITE_CORRUPT": ("database_damaged", "it is damaged: restore it from the backup"),
 }
@@ -60,7 +62,7 @@ def refusal_of(error: Exception) -> LoyaltyError | None:
 
 
 def _of_system(error: OSError, number: int) -> Fault:
-    what = error.filename if isinstance(error.filename, str) else "a file"
+    what = error.filename if isinstance(error.filename, str) else "a file of this command"
     code, sentence = _OF_SYSTEM.get(number, ("io_failed", f"it cannot be used ({error.strerror})"))
     return Fault(f"{what}: {sentence}", code=code)
 

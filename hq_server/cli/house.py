@@ -44,8 +44,12 @@ def init(shell: Shell, admin: str) -> None:
         )
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     data_dir.chmod(0o700)
-    token = _make_database(config, admin)
-    key = make_key(config.key_path)
+    try:
+        token = _make_database(config, admin)
+        key = make_key(config.key_path)
+    except BaseException:
+        _forget(config)
+        raise
     found = {
         "config": str(shell.config_path),
         "data_dir": str(data_dir),
@@ -134,6 +138,13 @@ def _write_settings(path: Path) -> None:
             f"settings {path} cannot be written ({error.strerror}): give --config PATH",
             code="config_unwritable",
         ) from None
+
+
+def _forget(config: HqConfig) -> None:
+    """Remove a half-made headquarters, so that init can be run again once its obstacle is gone."""
+    for suffix in ("", "-wal", "-shm"):
+        config.database_path.with_name(config.database_path.name + suffix).unlink(missing_ok=True)
+    config.key_path.unlink(missing_ok=True)
 
 
 def _make_database(config: HqConfig, admin: str) -> str:

@@ -92,6 +92,17 @@ def test_a_folder_in_the_way_is_named(shell: Shell, hq: Hq, fresh: Shell) -> Non
     assert fresh.refused("init") == "io_failed"
 
 
+def test_an_init_that_failed_half_way_can_be_run_again(fresh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path) -> bytes:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hq_server.cli.house.make_key", full)
+        assert fresh.refused("init") == "disk_full"
+    assert fresh.json("init")["account"] == "admin"
+
+
 @pytest.mark.parametrize(
     ("pragma", "code"), [("query_only = 1", "read_only"), ("max_page_count = 1", "disk_full")]
 )
