@@ -19,12 +19,17 @@ _KEY = itemgetter(0, 1)
 
 
 class LedgerDay(msgspec.Struct, frozen=True):
-    """One member-day: the receipts it is derived from, and what is posted for it."""
+    """One member-day: the receipts it is derived from, and what is posted for it.
+
+    `steps` (as they are stored) and `posted_at_ms` go with `posted`, one for one.
+    """
 
     member_id: str
     business_day: int
     receipts: list[Resolved]
     posted: list[PointEntry]
+    steps: list[str]
+    posted_at_ms: list[int]
 
 
 def ledger_days(tx: Transaction, bucket: int, since: int = 0) -> Iterator[LedgerDay]:
@@ -41,6 +46,8 @@ def ledger_days(tx: Transaction, bucket: int, since: int = 0) -> Iterator[Ledger
             key[1],
             [RESOLVED.decode(row[2]) for row in of_receipts],
             [posted_entry(row) for row in of_entries],
+            [row[13] for row in of_entries],
+            [row[14] for row in of_entries],
         )
         left = next(receipts, None) if of_receipts else left
         right = next(entries, None) if of_entries else right

@@ -95,7 +95,17 @@ def derive(house: House, day: int, receipts: Iterable[Resolved]) -> tuple[PointE
     programme = version_for(house.programmes, Day(day))
     if programme is None:
         return None
+    return derive_by(programme, day, receipts)
+
+
+def derive_by(programme: Programme, day: int, receipts: Iterable[Resolved]) -> tuple[PointEntry, ...]:
+    """Return what a programme version makes of a member-day."""
     return derive_day(_rules(programme, day), list(receipts))
+
+
+def steps_json(entry: PointEntry) -> str:
+    """Return the steps of an entry as they are stored."""
+    return _STEPS.encode(entry.steps).decode()
 
 
 def _rules(programme: Programme, day: int) -> DayRules:
@@ -239,7 +249,7 @@ def _entry_row(bucket: int, member: str, number: int, entry: PointEntry, now_ms:
         entry.redeemable,
         entry.qualifying,
         entry.programme_version,
-        _STEPS.encode(entry.steps).decode(),
+        steps_json(entry),
         now_ms,
     )
 

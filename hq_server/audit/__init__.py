@@ -1,8 +1,11 @@
 """Everything derived again from the received bytes, and compared with what stands. Reads only, one state.
 
+programmes   every version's text as it was signed
+members      every name in both directions
 journals     every envelope's signature and every chain; events and facts as the bytes say
 receipts     every fold, and where in the accounts it lies
-balances     every member-day against the sum of its entries, then balances and totals
+stamps       how far each terminal's events have been posted for each member
+balances     every member-day against the sum of its entries and their steps, then balances and totals
 
 The first difference ends it.
 """
@@ -12,7 +15,10 @@ from __future__ import annotations
 from hq_server.audit.balances import audit_balances
 from hq_server.audit.comparing import Audited, Difference, Progress
 from hq_server.audit.journals import audit_journals
+from hq_server.audit.members import audit_members
+from hq_server.audit.programmes import audit_programmes
 from hq_server.audit.receipts import audit_receipts
+from hq_server.audit.stamps import Stamps
 from hq_server.house import load_house
 from hq_server.store.connection import Transaction
 from loyalty_core.errors import LoyaltyError
@@ -20,8 +26,8 @@ from loyalty_core.errors import LoyaltyError
 __all__ = ["Audited", "Difference", "Progress", "audit"]
 
 
-def audit(tx: Transaction, progress: Progress) -> Audited:
-    """Return what was compared, all of it equal.
+def audit(tx: Transaction, public_key: bytes, progress: Progress) -> Audited:
+    """Return what was compared, all of it equal. `public_key` is the one that HQ signs with.
 
     Raises:
         Difference: where the first difference is, and which.
@@ -33,7 +39,11 @@ def audit(tx: Transaction, progress: Progress) -> Audited:
             code="days_pending",
         )
     house, done = load_house(tx), Audited()
-    visiting = audit_journals(tx, done, progress)
-    audit_receipts(tx, house, done, visiting, progress)
+    audit_programmes(tx, public_key)
+    audit_members(tx, house, progress)
+    stamps = Stamps(tx, house)
+    visiting = audit_journals(tx, done, stamps, progress)
+    audit_receipts(tx, house, done, visiting, stamps, progress)
+    stamps.check()
     audit_balances(tx, house, done, progress)
     return done

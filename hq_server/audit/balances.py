@@ -1,4 +1,4 @@
-"""Balances: every member-day derived again against its entries, then the sums that are kept of them."""
+"""Balances: every member-day derived again against its entries and their steps, then the sums of entries."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from hq_server.audit.comparing import Audited, Progress, differs
+from hq_server.audit.explanations import check_explained
 from hq_server.house import House
 from hq_server.ledger import ledger_days
 from hq_server.posting import derive
@@ -20,13 +21,15 @@ def audit_balances(tx: Transaction, house: House, done: Audited, progress: Progr
     for bucket in range(house.bucket_count):
         entries: dict[str, list[PointEntry]] = defaultdict(list)
         for day in ledger_days(tx, bucket):
-            moves = diff(derive(house, day.business_day, day.receipts) or (), day.posted)
+            derived = derive(house, day.business_day, day.receipts) or ()
+            moves = diff(derived, day.posted)
             if moves:
                 first = moves[0]
                 differs(
                     f"member {day.member_id}, event {first.event}",
                     f"{first.redeemable:+} redeemable and {first.qualifying:+} qualifying points are missing",
                 )
+            check_explained(house, day, derived)
             if day.posted:
                 entries[day.member_id] += day.posted
             done.member_days += 1

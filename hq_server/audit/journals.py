@@ -6,6 +6,7 @@ import msgspec
 
 from hq_server.accept import BRANCH, Terminal, keys_of
 from hq_server.audit.comparing import Audited, Progress, differs
+from hq_server.audit.stamps import Stamps
 from hq_server.spread import Arrivals
 from hq_server.store.connection import Row, Transaction
 from loyalty_core.envelope import open_sealed
@@ -17,7 +18,7 @@ from loyalty_core.units import Seq
 from loyalty_core.wire import unpack
 
 
-def audit_journals(tx: Transaction, done: Audited, progress: Progress) -> int:
+def audit_journals(tx: Transaction, done: Audited, stamps: Stamps, progress: Progress) -> int:
     """Check every journal and return how many facts were filed with other stores."""
     visiting = 0
     counts = {tuple(row[:4]): row[4] for row in tx.all("arrivals.event_counts")}
@@ -29,7 +30,9 @@ def audit_journals(tx: Transaction, done: Audited, progress: Progress) -> int:
             "arrivals.batches", store_id=store_id, terminal_id=terminal_id, epoch=epoch, branch=branch
         ):
             records, last, seq = _batch(tx, terminal, row, seq, last, where)
-            visiting += _events(tx, terminal, epoch, seq - len(records) + 1, records)
+            arrived = _events(tx, terminal, epoch, seq - len(records) + 1, records)
+            visiting += len(arrived.visiting)
+            stamps.named(terminal_id, arrived.touched)
             done.batches += 1
             done.events += len(records)
             progress("events", len(records))
@@ -61,8 +64,10 @@ def _batch(
     return records[skipped:], last_hash, last_seq
 
 
-def _events(tx: Transaction, terminal: Terminal, epoch: int, first: int, records: tuple[bytes, ...]) -> int:
-    """Compare events with what their records say; return how many are facts of other stores' receipts."""
+def _events(
+    tx: Transaction, terminal: Terminal, epoch: int, first: int, records: tuple[bytes, ...]
+) -> Arrivals:
+    """Compare events with what their records say; return what they say."""
     arrived = Arrivals(tx, terminal)
     for seq, record in enumerate(records, start=first):
         try:
@@ -85,7 +90,7 @@ def _events(tx: Transaction, terminal: Terminal, epoch: int, first: int, records
     if len(stands) != len(records):
         differs(f"{terminal.terminal_id}, epoch {epoch}", f"events from record {first} on are missing")
     _visiting(tx, arrived)
-    return len(arrived.visiting)
+    return arrived
 
 
 def _visiting(tx: Transaction, arrived: Arrivals) -> None:

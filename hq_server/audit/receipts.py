@@ -11,18 +11,21 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from hq_server.audit.comparing import Audited, Progress, differs
+from hq_server.audit.stamps import Stamps
 from hq_server.house import House
 from hq_server.references import bucket_of, keys_json, members_of, reference_of
 from hq_server.spread import encoded
 from hq_server.store.connection import Transaction
 from loyalty_core.events import EventId, Fact
 from loyalty_core.journal import unpack_record
-from loyalty_core.receipts import Receipt, fold_receipt
+from loyalty_core.receipts import fold_receipt
 
 RECEIPTS_AT_ONCE: Final = 500
 
 
-def audit_receipts(tx: Transaction, house: House, done: Audited, visiting: int, progress: Progress) -> None:
+def audit_receipts(
+    tx: Transaction, house: House, done: Audited, visiting: int, stamps: Stamps, progress: Progress
+) -> None:
     """Fold every receipt again and compare what lies in the accounts; nothing else may lie there."""
     row = tx.one("arrivals.visiting_fact_count")
     if row is None or row[0] != visiting:
@@ -31,16 +34,23 @@ def audit_receipts(tx: Transaction, house: House, done: Audited, visiting: int, 
     live = 0
     for (store_id,) in tx.all("arrivals.receipt_stores"):
         placed: list[_Placed] = []
-        for key, receipt in _folds(tx, store_id, zones.get(store_id, ZoneInfo("UTC"))):
+        several: list[list[Fact]] = []
+        zone = zones.get(store_id, ZoneInfo("UTC"))
+        for key, facts in _facts(tx, store_id):
+            receipt = fold_receipt(facts, store_id, zone)
             done.receipts += 1
+            if len(facts) > 1:
+                several.append(facts)
             if receipt.owner is not None and receipt.resolved is not None:
                 owner, day = reference_of(receipt.owner, store_id), receipt.resolved.business_day
                 placed.append(_Placed(f"{store_id}/{key}", owner, day, encoded(receipt.resolved)))
-            if len(placed) == RECEIPTS_AT_ONCE:
+            if len(placed) == RECEIPTS_AT_ONCE or len(several) == RECEIPTS_AT_ONCE:
                 live += _lie_right(tx, house, placed)
-                placed.clear()
+                stamps.filed(store_id, several)
+                placed, several = [], []
             progress("receipts", 1)
         live += _lie_right(tx, house, placed)
+        stamps.filed(store_id, several)
     row = tx.one("accounts.live_receipts")
     if row is None or row[0] != live:
         differs("accounts", f"{live} receipts have an owner, {row[0] if row else 0} lie in the accounts")
@@ -53,14 +63,16 @@ class _Placed(msgspec.Struct, frozen=True):
     blob: bytes | None
 
 
-def _folds(tx: Transaction, store_id: str, zone: ZoneInfo) -> Iterator[tuple[str, Receipt]]:
+def _facts(tx: Transaction, store_id: str) -> Iterator[tuple[str, list[Fact]]]:
     rows = tx.each("arrivals.facts_of_store", store_id=store_id)
     for key, of_key in groupby(rows, key=itemgetter(0)):
-        facts = [
-            Fact(EventId(terminal_id, epoch, branch, seq), unpack_record(record).event)
-            for _, terminal_id, epoch, branch, seq, record in of_key
-        ]
-        yield key, fold_receipt(facts, store_id, zone)
+        yield (
+            key,
+            [
+                Fact(EventId(terminal_id, epoch, branch, seq), unpack_record(record).event)
+                for _, terminal_id, epoch, branch, seq, record in of_key
+            ],
+        )
 
 
 def _lie_right(tx: Transaction, house: House, placed: list[_Placed]) -> int:

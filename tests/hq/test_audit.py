@@ -8,14 +8,14 @@ from hq_server.audit import Audited, Difference, audit
 from hq_server.store.connection import reading
 from hq_server.store.database import opened
 from loyalty_core.lookups import hashed
-from tests.hq.conftest import Hq, Tills
+from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.events import purchase, visit, visit_void, void
 from tests.hq.till import NOW_MS
 
 
 def run_audit(hq: Hq) -> Audited:
     with opened(hq.config.database_path) as connection, reading(connection) as tx:
-        return audit(tx, lambda _, __: None)
+        return audit(tx, hq.public_key, lambda _, __: None)
 
 
 async def fill(hq: Hq, tills: Tills) -> None:
@@ -71,6 +71,30 @@ DAMAGE = {
     "seq, record FROM visiting_facts",
     "a changed receipt": "UPDATE member_receipts SET resolved = CAST(resolved || x'00' AS BLOB)",
     "a receipt moved to another member": "UPDATE member_receipts SET member_id = 'M9' WHERE member_id = 'M2'",
+    "a changed programme": "UPDATE programmes SET text = replace(text, 'points = 10', 'points = 90')",
+    "a space in a programme": "UPDATE programmes SET text = text || ' '",
+    "a programme's other date": "UPDATE programmes SET effective_from = effective_from + 1",
+    "a programme signed by another key": "UPDATE programmes SET envelope = CAST(replace(envelope, "
+    "substr(envelope, -64), zeroblob(64)) AS BLOB)",
+    "another programme version": "UPDATE entries SET programme_version = 77",
+    "another version of a correction": "UPDATE entries SET programme_version = 77 WHERE kind = 'correction'",
+    "steps that are gone": "UPDATE entries SET steps = '[]' WHERE member_id = 'M2'",
+    "steps that are gone on a corrected day": "UPDATE entries SET steps = '[]' WHERE kind = 'earn'",
+    "steps of a clawback": "UPDATE entries SET steps = '[]' WHERE kind = 'clawback'",
+    "steps that cannot be read": "UPDATE entries SET steps = '[' WHERE kind = 'clawback'",
+    "a stamp that is too low": "UPDATE stamps SET seq = seq - 1 WHERE member_id = 'M2'",
+    "a stamp that is too high": "UPDATE stamps SET seq = seq + 1",
+    "a missing stamp": "DELETE FROM stamps",
+    "a stamp too many": "INSERT INTO stamps SELECT bucket, member_id, 'S012-T09', 1, 0, 1 FROM stamps "
+    "LIMIT 1",
+    "a look-up that is not listed": "DELETE FROM member_look_ups",
+    "a look-up of another member": "UPDATE member_look_ups SET member_id = 'M9'",
+    "a listed look-up that is not known": "DELETE FROM look_ups WHERE look_up LIKE 'card:%'",
+    "an id that is not known": "DELETE FROM look_ups WHERE look_up = 'id:M2'",
+    "an id of another member": "UPDATE look_ups SET member_id = 'M1' WHERE look_up = 'id:M2'",
+    "a missing member": "DELETE FROM members WHERE member_id = 'M2'",
+    "a hash that nobody attached": "INSERT INTO look_ups (bucket, look_up, member_id) "
+    "VALUES (0, 'h:S:1', 'M1')",
     "a held receipt that is gone": "DELETE FROM held_receipts",
 }
 
@@ -85,3 +109,49 @@ async def test_the_audit_names_what_was_changed(hq: Hq, tills: Tills, damage: st
     with pytest.raises(Difference) as caught:
         run_audit(hq)
     assert caught.value.code == "audit_difference"
+
+
+async def test_an_entry_that_kept_its_points_is_right_though_its_steps_would_read_otherwise_now(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members("member_id\nM1\n")
+    one, other = await tills.join(), await tills.join()
+    one.record(purchase("1"))
+    one.record(void("1", at=NOW_MS + 10))
+    await tills.send(one)
+    other.record(purchase("2", 5_000, at=NOW_MS + 5))
+    await tills.send(other)
+    assert hq.sql("SELECT count(*) FROM entries WHERE kind = 'correction'") == [(0,)]
+    run_audit(hq)
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2").replace('"spend"', '"money"'))
+    await tills.until(lambda: hq.sql("SELECT 1 FROM dirty_days") == [])
+    run_audit(hq)
+    hq.sql("DROP TRIGGER entry_is_never_changed")
+    hq.sql("UPDATE entries SET steps = replace(steps, '[', '[ ') WHERE kind = 'clawback'")
+    with pytest.raises(Difference, match="its steps are not what its day gives"):
+        run_audit(hq)
+
+
+async def test_a_stamp_is_right_whoever_named_the_member_and_when(hq: Hq, tills: Tills) -> None:
+    hq.members("member_id,lookups,phone\nM1,2000123456782,010-1234-5678\nM2,,\n")
+    one, other, far = await tills.join(), await tills.join(), await tills.join("S099")
+    far.record(void("1", of_store="S012", store="S099", at=NOW_MS + 9))
+    await tills.send(far)
+    other.record(purchase("1", member="card:2000123456782"))
+    await tills.send(other)
+    one.record(purchase("1", member=hashed("phone:+821012345678", one.store_key)))
+    await tills.send(one)
+    await tills.until(lambda: hq.sql("SELECT 1 FROM held_hashes") == [])
+    other.record(purchase("2", member="id:M2"))
+    other.record(void("2", at=NOW_MS + 9))
+    await tills.send(other)
+    one.record(purchase("2", member="id:M1"))
+    one.record(purchase("3", member=None))
+    await tills.send(one)
+    run_audit(hq)
+    stamps = "SELECT member_id, terminal_id, seq FROM stamps ORDER BY 1, 2"
+    assert hq.sql(stamps) == [
+        ("M1", "S012-T01", 2),
+        ("M1", "S012-T02", 1),
+        ("M2", "S012-T02", 3),
+    ]

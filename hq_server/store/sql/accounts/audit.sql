@@ -24,3 +24,40 @@ SELECT (SELECT count(*) FROM member_receipts WHERE resolved IS NOT NULL)
 -- name: totals_in_order(bucket)
 SELECT member_id, period_id, redeemable, qualifying FROM totals
 WHERE bucket = :bucket ORDER BY member_id, period_id;
+
+-- name: look_ups_in_order(bucket)
+SELECT look_up, member_id FROM look_ups WHERE bucket = :bucket ORDER BY look_up;
+
+-- name: members_at(keys)
+-- keys is a JSON array of [bucket, member_id].
+SELECT members.member_id
+FROM json_each(:keys) AS wanted
+CROSS JOIN members ON members.bucket = wanted.value ->> 0 AND members.member_id = wanted.value ->> 1;
+
+-- name: member_look_ups_at(keys)
+-- keys is a JSON array of [bucket, member_id, look_up].
+SELECT member_look_ups.look_up, member_look_ups.member_id
+FROM json_each(:keys) AS wanted
+CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.value ->> 0
+  AND member_look_ups.member_id = wanted.value ->> 1 AND member_look_ups.look_up = wanted.value ->> 2;
+
+-- name: attachments_at(keys)
+-- keys is a JSON array of [bucket, reference].
+SELECT attachments.reference, attachments.member_id
+FROM json_each(:keys) AS wanted
+CROSS JOIN attachments ON attachments.bucket = wanted.value ->> 0
+  AND attachments.reference = wanted.value ->> 1;
+
+-- name: name_counts()^
+-- How many members there are, and how many look-ups they have besides their ids.
+SELECT (SELECT count(*) FROM members), (SELECT count(*) FROM member_look_ups);
+
+-- name: stamps_at(keys)
+-- keys is a JSON array of [bucket, member_id, terminal_id].
+SELECT stamps.member_id, stamps.terminal_id, stamps.epoch, stamps.branch, stamps.seq
+FROM json_each(:keys) AS wanted
+CROSS JOIN stamps ON stamps.bucket = wanted.value ->> 0 AND stamps.member_id = wanted.value ->> 1
+  AND stamps.terminal_id = wanted.value ->> 2;
+
+-- name: stamp_count()^
+SELECT count(*) FROM stamps;

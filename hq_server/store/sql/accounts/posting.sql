@@ -107,6 +107,6 @@ ORDER BY member_id, business_day;
 -- name: entries_in_order(bucket, business_day)
 -- Every entry of a bucket that was derived from this date on, by member and day.
 SELECT member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id,
-  redeemable, qualifying, programme_version
+  redeemable, qualifying, programme_version, steps, posted_at_ms
 FROM entries
 WHERE bucket = :bucket AND earned_day >= :business_day ORDER BY member_id, earned_day, entry_no;

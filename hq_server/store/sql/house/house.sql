@@ -16,6 +16,9 @@ SELECT text FROM programmes ORDER BY version;
 -- name: programmes()
 SELECT version, programme_id, effective_from, published_at_ms, text FROM programmes ORDER BY version;
 
+-- name: programmes_as_signed()
+SELECT version, programme_id, effective_from, text, envelope FROM programmes ORDER BY version;
+
 -- name: programme_envelopes(after)
 SELECT envelope FROM programmes WHERE version > :after ORDER BY version;
 

@@ -1,0 +1,91 @@
+"""Explanations: the programme version and the steps of an entry are those that it was derived by.
+
+What is posted later leaves an entry alone that keeps its points, though its steps may read otherwise now: the
+day's total that a void saw, say. So an entry is right whose steps follow from the day as it stands, or from
+what of the day had been posted with it or before it. On a day with corrections the past cannot be told from
+what stands; there the steps need only lead to the entry's points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from hq_server.audit.comparing import differs
+from hq_server.house import House
+from hq_server.ledger import LedgerDay
+from hq_server.posting import derive_by, steps_json
+from loyalty_core.entries import PointEntry, Step
+from loyalty_core.events import EventId
+from loyalty_core.programme import Programme
+from loyalty_core.receipts import Resolved
+
+_STEPS: Final = msgspec.json.Decoder(tuple[Step, ...])
+
+
+def check_explained(house: House, day: LedgerDay, derived: Sequence[PointEntry]) -> None:
+    """End the audit at the first entry of the day that its version or its steps do not explain."""
+    by_event = {(entry.event, entry.kind): entry for entry in derived}
+    corrected = any(entry.kind == "correction" for entry in day.posted)
+    for place, (entry, steps) in enumerate(zip(day.posted, day.steps, strict=True)):
+        where = f"member {day.member_id}, event {entry.event}"
+        programme = _version(house, entry.programme_version)
+        if programme is None or programme.effective_from > day.business_day:
+            differs(where, f"programme version {entry.programme_version} does not cover its day")
+        now = by_event.get((entry.event, entry.kind))
+        stands = (entry.programme_version, steps)
+        if entry.kind == "correction" or (
+            now is not None and stands == (now.programme_version, steps_json(now))
+        ):
+            continue
+        if corrected:
+            if not _leads_to(entry, steps):
+                differs(where, "its steps do not lead to its points")
+        elif not any(steps == each for each in _could_have_been(programme, day, place)):
+            differs(where, "its steps are not what its day gives")
+
+
+def _version(house: House, number: int) -> Programme | None:
+    return next((programme for programme in house.programmes if programme.version == number), None)
+
+
+def _could_have_been(programme: Programme, day: LedgerDay, place: int) -> Iterator[str]:
+    """Return the steps of an entry by its own version: of the whole day, and of what was posted by then."""
+    entry, posted_at_ms = day.posted[place], day.posted_at_ms[place]
+    posted = {one.event for one in day.posted}
+    at_once = {
+        one.event for one, at_ms in zip(day.posted, day.posted_at_ms, strict=True) if at_ms <= posted_at_ms
+    }
+    before = {one.event for one in day.posted[: place + 1]}
+    idle = {event for receipt in day.receipts for event in _events(receipt)} - posted
+    for known in (posted | idle, at_once, at_once | idle, before, before | idle):
+        receipts = [_as_of(receipt, known) for receipt in day.receipts if receipt.item.id in known]
+        for derived in derive_by(programme, day.business_day, receipts):
+            if (derived.event, derived.kind) == (entry.event, entry.kind):
+                yield steps_json(derived)
+
+
+def _events(receipt: Resolved) -> Iterator[EventId]:
+    yield receipt.item.id
+    for back in receipt.takebacks:
+        yield back.id
+
+
+def _as_of(receipt: Resolved, known: set[EventId]) -> Resolved:
+    takebacks = tuple([back for back in receipt.takebacks if back.id in known])
+    return msgspec.structs.replace(receipt, takebacks=takebacks)
+
+
+def _leads_to(entry: PointEntry, text: str) -> bool:
+    """Tell whether steps lead to the points of their entry: up from nothing, or by the last one alone."""
+    try:
+        steps = _STEPS.decode(text)
+    except msgspec.DecodeError:
+        return False
+    led = {"redeemable": 0, "qualifying": 0}
+    for step in steps:
+        for affects in led if step.affects is None else (step.affects,):
+            led[affects] = step.after - step.before if entry.kind == "clawback" else step.after
+    return (led["redeemable"], led["qualifying"]) == (entry.redeemable, entry.qualifying)

@@ -1,0 +1,93 @@
+"""Stamps: the last event of each terminal that touched a member, as HQ tells the terminal.
+
+An event touches whom it names, and who owned its receipt when it came. None of the first kind may lie above
+the stamp, and every stamp must lie at an event of either kind. When who owned a receipt is not told again:
+whom the receipt names may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hq_server.audit.comparing import differs
+from hq_server.house import House
+from hq_server.references import bucket_of, keys_json, members_of, reference_of
+from hq_server.spread import Place
+from hq_server.store.connection import Transaction
+from loyalty_core.events import EventId, Fact, PurchaseRecorded, VisitRecorded
+
+Touch = tuple[str, EventId]
+"""A member and an event."""
+
+
+class Stamps:
+    """Counts the stamps that events account for, while the other parts of the audit go over the events."""
+
+    def __init__(self, tx: Transaction, house: House) -> None:
+        self._tx, self._house = tx, house
+        self._stores = {row[1]: row[0] for row in tx.all("arrivals.terminals")}
+        self._accounted = 0
+
+    def named(self, terminal_id: str, touched: dict[str, Place]) -> None:
+        """Take in the last event of a batch that names each reference."""
+        members = members_of(self._tx, touched, self._house.bucket_count)
+        last: dict[str, Place] = {}
+        for reference, member in members.items():
+            last[member] = max(touched[reference], last.get(member, (0, 0, 0)))
+        stamps = self._stamps((member, terminal_id) for member in last)
+        for member, place in last.items():
+            stamp = stamps.get((member, terminal_id), (0, 0, 0))
+            if stamp < place:
+                where = f"member {member}, terminal {terminal_id}"
+                differs(
+                    where, f"the stamp {_text(stamp)} is below event {_text(place)}, which names the member"
+                )
+            self._accounted += stamp == place
+
+    def filed(self, store_id: str, receipts: Iterable[list[Fact]]) -> None:
+        """Take in receipts of several facts: each fact may have touched everyone whom the receipt names."""
+        may: list[tuple[str, Fact]] = []
+        for facts in receipts:
+            originals = [fact for fact in facts if isinstance(fact.event, PurchaseRecorded | VisitRecorded)]
+            owners = {reference_of(f.event.member, store_id) for f in originals if f.event.member is not None}
+            may += [(owner, fact) for fact in facts for owner in owners]
+        names = {owner for owner, _ in may} | {
+            name for _, fact in may if (name := self._name(fact)) is not None
+        }
+        members = members_of(self._tx, names, self._house.bucket_count)
+        touches: set[Touch] = set()
+        for owner, fact in may:
+            name = self._name(fact)
+            if owner in members and (name is None or members.get(name) != members[owner]):
+                touches.add((members[owner], fact.id))
+        stamps = self._stamps((member, event.terminal_id) for member, event in touches)
+        for member, event in touches:
+            place = (event.epoch, event.branch, int(event.seq))
+            self._accounted += stamps.get((member, event.terminal_id)) == place
+
+    def check(self) -> None:
+        """End the audit where a stamp lies at no event that touched its member."""
+        row = self._tx.one("accounts.stamp_count")
+        if row is None or row[0] != self._accounted:
+            stands = row[0] if row else 0
+            differs(
+                "stamps", f"{stands} stand, {self._accounted} of them at an event that touched the member"
+            )
+
+    def _name(self, fact: Fact) -> str | None:
+        store_id = self._stores.get(fact.id.terminal_id, "")
+        return None if fact.event.member is None else reference_of(fact.event.member, store_id)
+
+    def _stamps(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Place]:
+        keys = keys_json(
+            (bucket_of(member, self._house.bucket_count), member, terminal_id)
+            for member, terminal_id in set(wanted)
+        )
+        rows = self._tx.all("accounts.stamps_at", keys=keys)
+        return {
+            (member, terminal_id): (epoch, branch, seq) for member, terminal_id, epoch, branch, seq in rows
+        }
+
+
+def _text(place: Place) -> str:
+    return ".".join(str(part) for part in place)
