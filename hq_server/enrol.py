@@ -6,6 +6,8 @@ that a lost answer costs nothing.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from hq_server.accept import Terminal
@@ -17,6 +19,9 @@ from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import Enrol, Enrolled
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack, unpack
+
+ENROL_BYTES_MAX: Final = 64 * 1024
+"""A request to join is a few hundred bytes, and comes from anybody."""
 
 
 class InviteRefused(LoyaltyError):
@@ -39,8 +44,10 @@ def open_enrol(body: bytes) -> Enrol:
     Raises:
         BadWire, BadEnvelope: they are not.
     """
-    enrol = unpack(peek(body, "dangol/enrol/1")[1], Enrol)
-    open_sealed(body, "dangol/enrol/1", {key_id(enrol.public_key): enrol.public_key})
+    payload = peek(body, "dangol/enrol/1", bytes_max=ENROL_BYTES_MAX)[1]
+    enrol = unpack(payload, Enrol, bytes_max=ENROL_BYTES_MAX)
+    keys = {key_id(enrol.public_key): enrol.public_key}
+    open_sealed(body, "dangol/enrol/1", keys, bytes_max=ENROL_BYTES_MAX)
     return enrol
 
 
