@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from hq_server.hashes import try_hashes
+from hq_server.hashes import ATTACHED_AT_ONCE, attach_found, found_in, untried_hashes, were_tried
 from hq_server.rederive import rederive_some
 from hq_server.store.connection import Busy, Transaction
 from hq_server.store.database import Database
@@ -42,6 +43,19 @@ async def _step(database: Database, now_ms: EpochMs) -> bool:
         count = await database.write(lambda tx: rederive_some(tx, now_ms))
         _LOG.info("derived %d member-days again", count)
     if hashes:
-        found = await database.write(lambda tx: try_hashes(tx, now_ms))
-        _LOG.info("attached %d references by their hash", found)
+        _LOG.info("attached %d references by their hash", await _try_hashes(database, now_ms))
     return days or hashes
+
+
+async def _try_hashes(database: Database, now_ms: EpochMs) -> int:
+    """Try every known phone on the hashes that came lately; returns how many found their member."""
+    untried = await database.read(untried_hashes)
+    found: list[tuple[str, str]] = []
+    for bucket in range(untried.bucket_count):
+        found += await database.read(partial(found_in, bucket=bucket, untried=untried))
+    attached = 0
+    for first in range(0, len(found), ATTACHED_AT_ONCE):
+        chunk = found[first : first + ATTACHED_AT_ONCE]
+        attached += await database.write(partial(attach_found, found=chunk, now_ms=now_ms))
+    await database.write(partial(were_tried, untried=untried))
+    return attached

@@ -1,13 +1,16 @@
 """Hashed phones of unknown members: found again by hashing the phones that HQ knows under the store's key.
 
 A till never sends a phone number, so HQ cannot look a hash up: it tries the phones. The phones known when a
-hash comes are tried in the background, once; phones that come later are tried as they come in.
+hash comes are tried in the background, once: they are read bucket by bucket while tills go on writing, and
+only what was found is written. Phones that come later are tried as they come in, on every hash that waits.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
 
 from hq_server.deliver import attach, settle_disputes
 from hq_server.house import load_house
@@ -16,30 +19,46 @@ from hq_server.store.connection import Transaction
 from loyalty_core.lookups import hashed
 from loyalty_core.units import EpochMs
 
+ATTACHED_AT_ONCE: Final = 500
+"""Found references in one transaction, so that tills are never kept waiting for long."""
 
-def try_hashes(tx: Transaction, now_ms: EpochMs) -> int:
-    """Try every known phone on the hashes that came lately; returns how many found their member."""
-    house = load_house(tx)
-    waiting: dict[str, set[str]] = defaultdict(set)
+
+class Untried(msgspec.Struct, frozen=True):
+    """Hash references that came lately, by store, and the stores' look-up keys."""
+
+    bucket_count: int
+    waiting: Mapping[str, set[str]]
+    keys: Mapping[str, bytes]
+
+
+def untried_hashes(tx: Transaction) -> Untried:
+    """Return what is to be tried next."""
+    waiting: dict[str, set[str]] = {}
     for reference, store_id in tx.all("accounts.untried_hashes"):
-        waiting[store_id].add(reference)
-    pairs: list[tuple[str, str]] = []
-    if waiting:
-        keys = _look_up_keys(tx, waiting)
-        for bucket in range(house.bucket_count):
-            pairs += _matches(tx.all("accounts.phone_look_ups", bucket=bucket), keys, waiting)
-    tx.many(
-        "accounts.hash_was_tried",
-        [
-            (bucket_of(reference, house.bucket_count), reference)
-            for references in waiting.values()
-            for reference in references
-        ],
-    )
-    found = attach(tx, house, pairs, now_ms)
-    if found:
+        waiting.setdefault(store_id, set()).add(reference)
+    return Untried(load_house(tx).bucket_count, waiting, _look_up_keys(tx, waiting) if waiting else {})
+
+
+def found_in(tx: Transaction, bucket: int, untried: Untried) -> list[tuple[str, str]]:
+    """Return the (hash reference, member id) that the phones of one bucket answer. Reads only."""
+    if not untried.waiting:
+        return []
+    return _matches(tx.each("accounts.phone_look_ups", bucket=bucket), untried.keys, untried.waiting)
+
+
+def attach_found(tx: Transaction, found: Sequence[tuple[str, str]], now_ms: EpochMs) -> int:
+    """Give found members what waits for them; returns how many references held anything."""
+    house = load_house(tx)
+    attached = attach(tx, house, found, now_ms)
+    if attached:
         settle_disputes(tx, house, now_ms)
-    return found
+    return attached
+
+
+def were_tried(tx: Transaction, untried: Untried) -> None:
+    """Mark hashes as tried on every phone that was known when they came."""
+    names = [name for references in untried.waiting.values() for name in references]
+    tx.many("accounts.hash_was_tried", [(bucket_of(name, untried.bucket_count), name) for name in names])
 
 
 def hashes_of(tx: Transaction, look_ups: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -60,7 +79,7 @@ def _look_up_keys(tx: Transaction, stores: Iterable[str]) -> dict[str, bytes]:
 
 
 def _matches(
-    look_ups: Iterable[tuple[str, ...]], keys: dict[str, bytes], waiting: dict[str, set[str]]
+    look_ups: Iterable[tuple[str, ...]], keys: Mapping[str, bytes], waiting: Mapping[str, set[str]]
 ) -> list[tuple[str, str]]:
     found = []
     for look_up, member in look_ups:

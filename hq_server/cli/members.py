@@ -14,11 +14,11 @@ import msgspec
 from hq_server.account_view import Movement, Standing, entry_view, history, standing
 from hq_server.cli.progress import progress
 from hq_server.cli.shell import Shell, command, group, now_ms
-from hq_server.hashes import try_hashes
+from hq_server.hashes import attach_found, found_in, untried_hashes, were_tried
 from hq_server.house import House, load_house
 from hq_server.members import ROWS_AT_ONCE, Imported, Member, find_member, import_rows, look_ups_of
 from hq_server.members_csv import BadRow, NewMember, read_members
-from hq_server.store.connection import reading, writing
+from hq_server.store.connection import Connection, reading, writing
 from loyalty_core.calendar import date_of
 from loyalty_core.errors import BadInput
 from loyalty_core.explain import Language, sentence
@@ -46,9 +46,7 @@ def import_command(shell: Shell, file: Path, encoding: str) -> None:
                 with writing(connection) as tx:
                     result = result.plus(import_rows(tx, chunk, now_ms())).plus(Imported(refused=refused))
                 advance(len(chunk) + len(refused))
-        with writing(connection) as tx:
-            found = try_hashes(tx, now_ms())
-        result = result.plus(Imported(attached=found))
+        result = result.plus(Imported(attached=_try_hashes(connection)))
     shell.show(result, _imported_lines(result))
     if result.refused:
         raise BadInput(
@@ -86,6 +84,17 @@ def show(shell: Shell, look_up: str, explain: bool, language: Language | None) -
 for _command in (import_command, show):
     member_group.add_command(_command)
 COMMANDS: Final = (member_group,)
+
+
+def _try_hashes(connection: Connection) -> int:
+    """Try every known phone on the hashes that came lately, as a running server does in the background."""
+    with reading(connection) as tx:
+        untried = untried_hashes(tx)
+        found = [pair for bucket in range(untried.bucket_count) for pair in found_in(tx, bucket, untried)]
+    with writing(connection) as tx:
+        attached = attach_found(tx, found, now_ms())
+        were_tried(tx, untried)
+    return attached
 
 
 @contextmanager

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hq_server.store.connection import Transaction, Value
 from loyalty_core.lookups import hashed
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase, visit, void
@@ -154,3 +161,27 @@ async def test_a_hash_means_nothing_under_another_stores_key(hq: Hq, tills: Till
     await tills.send(other)
     assert hq.members(MEMBERS).attached == 0
     assert hq.balances() == {}
+
+
+async def test_known_phones_are_tried_by_readers_while_tills_go_on_writing(
+    hq: Hq, tills: Tills, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[str] = set()
+    each, all_rows = Transaction.each, Transaction.all
+
+    def noted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def run(tx: Transaction, statement: str, **parameters: Value) -> Any:
+            if statement == "accounts.phone_look_ups":
+                threads.add(threading.current_thread().name)
+            return real(tx, statement, **parameters)
+
+        return run
+
+    monkeypatch.setattr(Transaction, "each", noted(each))
+    monkeypatch.setattr(Transaction, "all", noted(all_rows))
+    hq.members(MEMBERS)
+    till = await tills.join()
+    till.record(purchase(member=hashed(PHONE, till.store_key)))
+    await tills.send(till)
+    await tills.until(lambda: hq.balances() == {"M1": 12})
+    assert {name.rstrip("_0123456789") for name in threads} == {"hq-reader"}
