@@ -107,7 +107,8 @@ def standing(tx: Transaction, house: House, member_id: str, now_ms: EpochMs) -> 
     today = house.today(now_ms)
     now = period_of(today, house.in_force(today).period_months)
     rows = tx.all("accounts.totals_of", bucket=bucket, member_id=member_id)
-    totals: dict[str, int] = {now.id: 0} | {period_id: qualifying for period_id, _, qualifying in rows}
+    # What has come to nothing is not shown: whether it was ever posted depends on what arrived first.
+    totals = {now.id: 0} | {row[0]: row[2] for row in rows if row[1] or row[2]}
     return Standing(
         member_id=member_id,
         tier=tier_in_force(house.in_force(today)),

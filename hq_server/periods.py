@@ -103,13 +103,13 @@ def _near_misses(
     for place, tier in enumerate(ladder[1:]):
         # Only the first tier above what is earned counts; what lies below 0 earns the lowest tier too.
         reach = tier.start - tolerance
+        low, high = max(reach, ladder[place].start) if place else reach, tier.start - 1
         rows = tx.all(
-            "accounts.members_between",
-            period_id=period.id,
-            low=max(reach, ladder[place].start) if place else reach,
-            high=tier.start - 1,
-            count=NEAR_MISSES_MAX,
+            "accounts.members_between", period_id=period.id, low=low, high=high, count=NEAR_MISSES_MAX
         )
+        if low <= 0 <= high:
+            silent = tx.all("accounts.members_without_total", period_id=period.id, count=NEAR_MISSES_MAX)
+            rows += [(member_id, 0) for (member_id,) in silent]
         for member_id, qualifying in rows:
             missing = gap(qualifying, ladder)
             if missing is not None:

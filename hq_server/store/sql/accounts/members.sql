@@ -66,6 +66,12 @@ SELECT count(*) FROM members;
 -- How many members stand at each total of a period.
 SELECT qualifying, count(*) FROM totals WHERE period_id = :period_id GROUP BY qualifying ORDER BY qualifying;
 
+-- name: members_without_total(period_id, count)
+SELECT members.member_id FROM members
+WHERE NOT EXISTS (SELECT 1 FROM totals WHERE totals.bucket = members.bucket
+  AND totals.member_id = members.member_id AND totals.period_id = :period_id)
+ORDER BY members.member_id LIMIT :count;
+
 -- name: members_between(period_id, low, high, count)
 -- Members whose total of a period lies in a range, the nearest to its upper end first.
 SELECT member_id, qualifying FROM totals
