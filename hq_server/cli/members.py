@@ -11,15 +11,15 @@ from typing import Final
 import click
 import msgspec
 
-from hq_server.account_view import Movement, Standing, entry_view, history, standing
+from hq_server.account_view import Movement, entry_view, history, standing
+from hq_server.cli.member_words import movement_line, standing_lines
 from hq_server.cli.progress import progress
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.hashes import attach_found, found_in, untried_hashes, were_tried
 from hq_server.house import House, load_house
-from hq_server.members import ROWS_AT_ONCE, Imported, Member, find_member, import_rows, look_ups_of
+from hq_server.members import ROWS_AT_ONCE, Imported, find_member, import_rows, look_ups_of
 from hq_server.members_csv import BadRow, NewMember, read_members
 from hq_server.store.connection import Connection, reading, writing
-from loyalty_core.calendar import date_of
 from loyalty_core.errors import BadInput
 from loyalty_core.explain import Language, sentence
 from loyalty_core.lookups import candidates
@@ -58,7 +58,9 @@ def import_command(shell: Shell, file: Path, encoding: str) -> None:
 @command("show")
 @click.argument("look_up")
 @click.option("--explain", is_flag=True, help="The whole history, with the reason of every point.")
-@click.option("--language", type=click.Choice(["ko", "en"]), help="Of the sentences.")
+@click.option(
+    "--language", type=click.Choice(["ko", "en"]), help="Of what people read. [default: the settings']"
+)
 def show(shell: Shell, look_up: str, explain: bool, language: Language | None) -> None:
     """Show where a member stands, by member id, card or phone."""
     language = language or shell.config.language
@@ -77,8 +79,9 @@ def show(shell: Shell, look_up: str, explain: bool, language: Language | None) -
     }
     if explain:
         value["history"] = [_explained(house, one, language) for one in movements]
-    lines = [*_standing_lines(member, now), *(_history_lines(house, movements, language) if explain else [])]
-    shell.show(value, lines)
+    who = f"{member.member_id} {member.name}".rstrip()
+    told = _history_lines(house, movements, language)
+    shell.show(value, [who, *standing_lines(now, language), *told])
 
 
 for _command in (import_command, show):
@@ -136,15 +139,6 @@ def _imported_lines(result: Imported) -> Iterator[str]:
     yield f"rows refused: {len(result.refused)}; waiting cards or phones attached: {result.attached}"
 
 
-def _standing_lines(member: Member, now: Standing) -> Iterator[str]:
-    yield f"{member.member_id} {member.name}".rstrip()
-    yield f"tier {now.tier}, balance {now.balance}"
-    for total in now.periods:
-        yield f"{total.id} ({total.state}): {total.qualifying} qualifying points, now worth {total.tier}"
-    if now.next is not None:
-        yield f"{now.next.missing} more to {now.next.tier} until {now.next.until}"
-
-
 def _explained(house: House, movement: Movement, language: Language) -> dict[str, object]:
     programme = _programme(house, movement)
     value: dict[str, object] = msgspec.to_builtins(entry_view(movement))
@@ -153,13 +147,8 @@ def _explained(house: House, movement: Movement, language: Language) -> dict[str
 
 def _history_lines(house: House, movements: list[Movement], language: Language) -> Iterator[str]:
     for one in movements:
-        entry = one.entry
-        points = f"{entry.redeemable:+}"
-        if entry.qualifying != entry.redeemable:
-            points += f" (qualifying {entry.qualifying:+})"
-        corrects = f" of {entry.corrects}" if entry.corrects else ""
-        yield f"{date_of(entry.business_day)}  {points}  {entry.kind}{corrects}  {entry.event}"
-        for step in entry.steps:
+        yield movement_line(one, language)
+        for step in one.entry.steps:
             yield f"    {sentence(step, _programme(house, one), language)}"
 
 

@@ -1,0 +1,71 @@
+"""What `member show` says by itself, in Korean and English; the reasons of points come from the core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
+
+from hq_server.account_view import Movement, Next, PeriodTotal, Standing
+from loyalty_core.calendar import date_of
+from loyalty_core.entries import EntryKind
+from loyalty_core.explain import Language, pick, points
+
+_KINDS_KO: Final[Mapping[EntryKind, str]] = {
+    "earn": "적립",
+    "bonus": "보너스",
+    "cap": "한도",
+    "clawback": "회수",
+    "redemption": "사용",
+    "redeem_rollback": "사용 취소",
+    "expiry": "소멸",
+    "correction": "정정",
+    "adjustment": "조정",
+}
+_STATES_KO: Final[Mapping[Literal["open"], str]] = {"open": "진행 중"}
+
+
+def standing_lines(now: Standing, language: Language) -> Iterator[str]:
+    """Return where a member stands, a line for each thing to know."""
+    yield pick(
+        language,
+        f"등급 {now.tier}, 잔액 {points(now.balance, 'ko')}",
+        f"tier {now.tier}, balance {now.balance:,}",
+    )
+    for total in now.periods:
+        yield _total(total, language)
+    if now.next is not None:
+        yield _next(now.next, language)
+
+
+def movement_line(movement: Movement, language: Language) -> str:
+    """Return one movement: its business date, its points, what it is, and the event that caused it."""
+    entry = movement.entry
+    moved = f"{entry.redeemable:+,}"
+    if entry.qualifying != entry.redeemable:
+        moved += f" ({pick(language, '등급 포인트', 'qualifying')} {entry.qualifying:+,})"
+    return f"{date_of(entry.business_day)}  {moved}  {_kind(movement, language)}  {entry.event}"
+
+
+def _total(total: PeriodTotal, language: Language) -> str:
+    return pick(
+        language,
+        f"{total.id} ({_STATES_KO[total.state]}): 등급 포인트 {points(total.qualifying, 'ko')}, "
+        f"지금 기준 {total.tier}",
+        f"{total.id} ({total.state}): {total.qualifying:,} qualifying "
+        f"{'point' if abs(total.qualifying) == 1 else 'points'}, now worth {total.tier}",
+    )
+
+
+def _next(way: Next, language: Language) -> str:
+    return pick(
+        language,
+        f"{way.until}까지 {points(way.missing, 'ko')} 더 모으면 {way.tier}",
+        f"{way.missing:,} more to {way.tier} until {way.until}",
+    )
+
+
+def _kind(movement: Movement, language: Language) -> str:
+    kind, corrects = movement.entry.kind, movement.entry.corrects
+    if language == "ko":
+        return _KINDS_KO[kind] + (f"({_KINDS_KO[corrects]})" if corrects else "")
+    return kind.replace("_", " ") + (f" of {corrects.replace('_', ' ')}" if corrects else "")
