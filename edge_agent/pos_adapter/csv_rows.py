@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.config import Csv
-from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, TenderIn, shown
+from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, ReceiptKind, TenderIn, shown
 from edge_agent.pos_adapter.rows import Row
 from loyalty_core.errors import BadInput
 
@@ -25,7 +25,7 @@ NAMES: Final = (
     *("kind", "store", "till", "business_date", "number", "occurred_at", "member", "line", "sku", "category"),
     *("quantity", "net_minor", "tender", "original"),
 )
-_KINDS: Final = ("purchase", "return", "void", "visit")
+_KINDS: Final[tuple[ReceiptKind, ...]] = ("purchase", "return", "void", "visit")
 BROKEN_MAX: Final = 1000
 """Lines that are no CSV: beyond this many it is the file or its settings that are wrong."""
 _Cells = dict[str, str]
@@ -178,8 +178,9 @@ def _check_cells(number: int, cells: list[str], header: list[str]) -> None:
 
 def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
     number, head = items[0]
-    kind = head.get("kind") or "purchase"
-    if kind not in _KINDS:
+    named = head.get("kind") or "purchase"
+    kind = next((known for known in _KINDS if known == named), None)
+    if kind is None:
         raise BadInput(
             f'line {number}: kind "{shown(kind)}" is none of {", ".join(_KINDS)}', code="receipt_invalid"
         )
@@ -190,7 +191,7 @@ def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
                     f"lines {number} and {other} are of one receipt but differ in {name}", code="rows_differ"
                 )
     receipt = Receipt(
-        kind=kind,  # type: ignore[arg-type]  # checked above
+        kind=kind,
         receipt=Key(
             store=head["store"],
             till=head["till"],

@@ -43,6 +43,9 @@ DAY_OFF_MAX: Final = 1
 """How many days the till's business date may differ from ours before it is reported."""
 
 
+ReceiptKind = Literal["purchase", "return", "void", "visit"]
+
+
 class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A receipt's name; the business date may be left to the agent."""
 
@@ -72,7 +75,7 @@ class TenderIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the till's own software says happened, before we interpret it."""
 
-    kind: Literal["purchase", "return", "void", "visit"]
+    kind: ReceiptKind
     receipt: Key
     occurred_at: str
     member: str | None = None
