@@ -24,6 +24,10 @@ REFUSED: Final = 1
 TAKE_SHOWN_MAX: Final = 10_000
 
 
+def _say_error(code: str, sentence: str) -> None:
+    click.echo(f"error ({code}): {sentence}", err=True)
+
+
 class _Commands(click.Group):
     """Tells every refusal in one sentence."""
 
@@ -31,10 +35,10 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except LoyaltyError as error:
-            click.echo(f"edge-agent: {error} ({error.code})", err=True)
+            _say_error(error.code, str(error))
             ctx.exit(REFUSED)
         except PermissionError as error:
-            click.echo(f"edge-agent: {error.filename} may not be used by this user (not_permitted)", err=True)
+            _say_error("not_permitted", f"{error.filename} may not be used by this user")
             ctx.exit(REFUSED)
         except Exception as error:
             from edge_agent.store.database import DatabaseError, store_error
@@ -42,7 +46,7 @@ class _Commands(click.Group):
             if not isinstance(error, DatabaseError):
                 raise
             told = store_error(error)
-            click.echo(f"edge-agent: {told} ({told.code})", err=True)
+            _say_error(told.code, str(told))
             ctx.exit(REFUSED)
 
 
@@ -218,7 +222,7 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     elif fault is None:
         click.echo(f"{read} records: database, chain and hashes are whole")
     if fault is not None:
-        click.echo(f"edge-agent: {fault.sentence} ({fault.code})", err=True)
+        _say_error(fault.code, fault.sentence)
         sys.exit(REFUSED)
 
 

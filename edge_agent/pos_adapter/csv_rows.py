@@ -182,7 +182,7 @@ def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
     kind = next((known for known in _KINDS if known == named), None)
     if kind is None:
         raise BadInput(
-            f'line {number}: kind "{shown(kind)}" is none of {", ".join(_KINDS)}', code="receipt_invalid"
+            f'line {number}: kind "{shown(named)}" is none of {", ".join(_KINDS)}', code="receipt_invalid"
         )
     for other, cells in items[1:]:
         for name in ("occurred_at", "member", "original"):

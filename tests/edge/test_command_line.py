@@ -56,7 +56,7 @@ class Desk:
         assert result.exit_code == status, result.output
         assert not result.exception or isinstance(result.exception, SystemExit)
         (sentence,) = result.stderr.splitlines()
-        assert sentence.startswith("edge-agent: ")
+        assert sentence.startswith("error (")
         return sentence
 
     def write(self, name: str, *receipts: dict[str, Any]) -> str:
