@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -30,6 +30,8 @@ from loyalty_core.messages import Clock, Health, Reply
 
 if TYPE_CHECKING:
     import aiohttp
+
+PENDING_RETRY_MS_MAX: Final = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +98,11 @@ class SyncLoop:
             installed = await self.once()
         except LinkError as error:
             self._failures += 1
-            wait_ms = delay_ms(self._failures, sync.retry_first_ms, sync.retry_max_ms, random.random())
+            max_ms = sync.retry_max_ms
+            if error.code == "terminal_pending":
+                # Somebody stands at the till and waits for HQ to approve it.
+                max_ms = min(max_ms, PENDING_RETRY_MS_MAX)
+            wait_ms = delay_ms(self._failures, sync.retry_first_ms, max_ms, random.random())
             wait_ms = max(wait_ms, error.retry_after_ms)
             await self._note(tried_at_ms, wait_ms, error, None)
             return wait_ms

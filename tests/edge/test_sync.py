@@ -295,6 +295,18 @@ async def test_what_headquarters_says_of_its_trouble_is_shown_and_its_wait_obeye
     assert link.next_try_ms == till.clock.wall + 7000
 
 
+@pytest.mark.parametrize(("code", "most"), [("terminal_pending", 10_000), ("terminal_revoked", 300_000)])
+async def test_a_till_that_waits_for_approval_asks_again_soon(
+    till: Linked, hq: FakeHq, monkeypatch: pytest.MonkeyPatch, code: str, most: int
+) -> None:
+    settings = msgspec.structs.replace(till.config.sync, retry_first_ms=1000, retry_max_ms=300_000)
+    till.config = till.loop._config = msgspec.structs.replace(till.config, sync=settings)
+    monkeypatch.setattr("edge_agent.sync.loop.random.random", lambda: 1.0)
+    hq.problem = (403, {"code": code, "detail": "not yet"}, {})
+    till.loop._failures = 20
+    assert await till.turn() == most
+
+
 async def test_headquarters_cannot_send_a_till_away_for_more_than_an_hour(till: Linked, hq: FakeHq) -> None:
     hq.problem = (503, {"code": "hq_busy", "detail": "too many tills"}, {"Retry-After": "99999"})
     assert await till.turn() == 3_600_000
