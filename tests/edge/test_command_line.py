@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -209,6 +210,19 @@ def test_a_dry_run_shows_the_same_and_records_nothing(desk: Desk) -> None:
 )
 def test_a_file_that_cannot_be_taken_is_one_sentence(desk: Desk, name: str, code: str) -> None:
     assert f"({code})" in desk.refused("take", str(desk.folder / name))
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_pipe_is_no_receipt_file_and_is_not_waited_for(desk: Desk, words: tuple[str, ...]) -> None:
+    os.mkfifo(desk.folder / "a.jsonl")
+    # A writer that never writes: opening the pipe to read it would not block, reading would.
+    writer = os.open(desk.folder / "a.jsonl", os.O_RDWR)
+    try:
+        sentence = desk.refused("take", *words, str(desk.folder / "a.jsonl"))
+    finally:
+        os.close(writer)
+    assert "(file_unreadable)" in sentence
+    assert "no regular file" in sentence
 
 
 def test_control_codes_of_a_receipt_do_not_reach_the_terminal(desk: Desk) -> None:

@@ -26,6 +26,7 @@ from edge_agent.sync import keys
 from loyalty_core.events import AT_MAX
 from tests.edge.made import (
     CARD,
+    DEADLINE_SECONDS,
     OTHER_CARD,
     PHONE,
     HeldClock,
@@ -577,7 +578,8 @@ async def test_a_body_that_does_not_come_in_time_is_refused(tmp_path: Path) -> N
         token = keys.token(config.data_dir)
         head = f"POST /v1/receipts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
         writer.write(f"{head}Content-Length: 100\r\n\r\nhalf".encode())
-        answer = await reader.readuntil(b"}")
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            answer = await reader.readuntil(b"}")
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"body_slow"' in answer

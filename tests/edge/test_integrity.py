@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.store import journal, outbox
-from edge_agent.store.database import Connection, connect, transaction
+from edge_agent.store.database import Connection, StoreError, connect, transaction
 from edge_agent.store.integrity import Fault, verify
 from loyalty_core.messages import Acknowledgement
 from tests.edge.made import LIFE, Till, purchase
@@ -40,6 +40,17 @@ def test_what_was_written_is_whole(full: Till) -> None:
     read: list[int] = []
     assert verify(full.conn, read.append) is None
     assert read == [5]
+
+
+def test_a_database_that_cannot_be_opened_is_not_called_damaged(full: Till) -> None:
+    database = full.config.database
+    full.close()
+    conn = connect(database, read_only=True)
+    database.with_name(database.name + "-wal").mkdir()
+    with pytest.raises(StoreError) as refused:
+        verify(conn)
+    conn.close()
+    assert refused.value.code == "store_unreadable"
 
 
 def test_an_empty_journal_is_whole(till: Till) -> None:

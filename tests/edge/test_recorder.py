@@ -213,6 +213,14 @@ def test_a_copy_gives_an_anonymous_receipt_its_owner_once(till: Till) -> None:
     assert (till.balance(), len(till.records())) == (12, 2)
 
 
+def test_a_conflict_names_the_receipt_as_people_do(till: Till) -> None:
+    till.record(purchase("000123"))
+    with pytest.raises(
+        BadInput, match=r"^purchase 000123 of 2026-11-20 at till S012/T03 is recorded already"
+    ):
+        till.record(purchase("000123", net_minor=1))
+
+
 def test_the_same_key_with_another_content_is_refused(till: Till) -> None:
     till.record(purchase())
     assert refusal(till, purchase(net_minor=12991)) == "receipt_conflict"
