@@ -20,6 +20,7 @@ from edge_agent.store.terminal import Terminal
 from loyalty_core.accrual import DayRules, derive_day, rules_of_day
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import (
+    Claim,
     EventId,
     Fact,
     PurchaseRecorded,
@@ -28,7 +29,7 @@ from loyalty_core.events import (
     VisitRecorded,
     VisitVoided,
 )
-from loyalty_core.journal import Claim, unpack_record
+from loyalty_core.journal import unpack_record
 from loyalty_core.messages import MemberRow, Stamp
 from loyalty_core.programme import Programme
 from loyalty_core.receipts import Resolved, fold_receipt

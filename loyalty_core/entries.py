@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from loyalty_core.events import EventId
-from loyalty_core.units import Day
+from loyalty_core.units import Day, Seq
 
+NO_EVENT: Final = EventId("", 0, 0, Seq(0))
+"""Stands where an entry follows from a whole period and not from one event: a period cap, an expiry."""
 EntryKind = Literal[
     "earn",
     "bonus",
@@ -22,7 +24,18 @@ EntryKind = Literal[
     "adjustment",
 ]
 
-StepKind = Literal["earn", "limit", "weight", "bonus", "cap", "clawback"]
+StepKind = Literal[
+    "earn",
+    "limit",
+    "weight",
+    "bonus",
+    "cap",
+    "clawback",
+    "redemption",
+    "redeem_rollback",
+    "expiry",
+    "adjustment",
+]
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True):
@@ -40,10 +53,11 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PointEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One movement of one member's points, caused by one event.
+    """One movement of one member's points, caused by one event, or by none (`NO_EVENT`).
 
-    `earned_day` is the member-day it was derived from; `business_day` dates it (they differ for what is taken
-    back later). `corrects` is set on corrections only: the kind of the entry that stood wrong.
+    `earned_day` is the member-day it was derived from, 0 where the whole account was; `business_day` dates it
+    (they differ for what is taken back later). `rule` names the rule, or the lot's period, behind an entry of
+    the account. `corrects` is set on corrections only: the kind of the entry that stood wrong.
     """
 
     event: EventId
@@ -56,6 +70,7 @@ class PointEntry(msgspec.Struct, frozen=True, kw_only=True):
     programme_version: int
     steps: tuple[Step, ...] = ()
     corrects: EntryKind | None = None
+    rule: str = ""
 
 
 def diff(desired: Iterable[PointEntry], posted: Iterable[PointEntry]) -> tuple[PointEntry, ...]:
@@ -78,12 +93,14 @@ def diff(desired: Iterable[PointEntry], posted: Iterable[PointEntry]) -> tuple[P
     return tuple(moved)
 
 
-_Key = tuple[EventId, EntryKind, Day, Day, str]
+_Key = tuple[EventId, EntryKind, Day, Day, str, str]
 
 
 def _key(entry: PointEntry) -> _Key:
+    """Return what makes two entries one: what follows from no event is one whatever its date."""
     kind = entry.corrects or entry.kind
-    return entry.event, kind, entry.business_day, entry.earned_day, entry.period_id
+    dated = Day(0) if entry.event == NO_EVENT else entry.business_day
+    return entry.event, kind, dated, entry.earned_day, entry.period_id, entry.rule
 
 
 def _summed(entries: Iterable[PointEntry]) -> dict[_Key, PointEntry]:

@@ -33,6 +33,10 @@ Money = Annotated[int, Meta(ge=-MINOR_MAX, le=MINOR_MAX)]
 AtMs = Annotated[int, Meta(ge=AT_MIN, le=AT_MAX)]
 DayNumber = Annotated[int, Meta(ge=10957, le=47482)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
+Total = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+"""A sum of money or points over many events."""
+TYPES_MAX: Final = 64
+"""The most kinds of event that a day's control totals name."""
 
 
 class EventId(msgspec.Struct, frozen=True, order=True, array_like=True):
@@ -129,6 +133,96 @@ class PurchaseVoided(Event, frozen=True, array_like=True, forbid_unknown_fields=
     original: ReceiptKey
 
 
+class ReceiptClaimed(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A member says that an anonymous purchase was theirs."""
+
+    receipt: ReceiptKey
+
+
+class RedemptionAuthorised(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Points, or a coupon, are set aside until `until_ms`; nothing has moved yet.
+
+    `allowance` is how many points of the till's offline allowance it uses: 0 where HQ holds the points.
+    """
+
+    redemption: SomeText
+    points: Count
+    value_minor: Money
+    reward: Text
+    coupon: Text
+    allowance: Count
+    until_ms: AtMs
+
+
+class RedemptionCommitted(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The points are spent; `receipt` is what they paid for, where the till says it."""
+
+    redemption: SomeText
+    points: Count
+    value_minor: Money
+    reward: Text
+    receipt: ReceiptKey | None
+
+
+class RedemptionCancelled(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """An authorisation ends without a movement: undone by the till, or lapsed."""
+
+    redemption: SomeText
+    reason: Literal["cancelled", "lapsed"]
+
+
+class CouponUsed(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A coupon was taken; HQ finds out whether it was the first time."""
+
+    coupon: SomeText
+    redemption: SomeText
+    receipt: ReceiptKey | None
+
+
+class ControlTotal(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True):
+    """Of one kind of event on one business day: how many, the sum of net, and of the points claimed."""
+
+    code: Annotated[int, Meta(ge=1, le=255)]
+    count: Count
+    net_minor: Total
+    redeemable: Total
+    qualifying: Total
+
+
+class DayClosed(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The terminal declares its business day complete; said again when late receipts come, the last stands.
+
+    `first_seq` and `last_seq` are those of the day's first and last event in this epoch, 0 for a day without
+    any.
+    """
+
+    first_seq: Count
+    last_seq: Count
+    totals: Annotated[tuple[ControlTotal, ...], Meta(max_length=TYPES_MAX)]
+
+
+class DayTotal(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What the till's own software says it sold on a business day: its receipts and their sum.
+
+    `count` is purchases and returns, `net_minor` purchases less returns; what was voided is in neither.
+    """
+
+    store: Identifier
+    till: Identifier
+    count: Count
+    net_minor: Total
+
+
+class EventPlaced(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """HQ's decision: the event named belongs to this `business_day`, and happened at `occurred_at_ms`."""
+
+    terminal_id: Identifier
+    epoch: Count
+    branch: Count
+    seq: Count
+    reason: Text
+
+
 class Booted(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The agent started: the machine's boot and the agent's version."""
 
@@ -149,10 +243,20 @@ EVENT_TYPES: Final[dict[int, type[Event]]] = {
     4: PurchaseRecorded,
     5: ReturnRecorded,
     6: PurchaseVoided,
+    7: ReceiptClaimed,
+    8: RedemptionAuthorised,
+    10: CouponUsed,
+    11: DayClosed,
     12: Booted,
     13: ClockStepped,
+    14: RedemptionCommitted,
+    15: RedemptionCancelled,
+    16: DayTotal,
+    64: EventPlaced,
 }
-"""Wire code -> type. Codes 7 to 11 are kept for claims, redemptions, enrolments, coupons and `day_closed`."""
+"""Wire code -> type. Code 9 is kept for enrolments; from `DECISIONS_FROM` on they are HQ's."""
+DECISIONS_FROM: Final = 64
+"""No till may write an event of this code or above."""
 EVENT_CODES: Final = {event_type: code for code, event_type in EVENT_TYPES.items()}
 EVENT_NAMES: Final[dict[type[Event], str]] = {
     VisitRecorded: "visit_recorded",
@@ -161,16 +265,36 @@ EVENT_NAMES: Final[dict[type[Event], str]] = {
     PurchaseRecorded: "purchase_recorded",
     ReturnRecorded: "return_recorded",
     PurchaseVoided: "purchase_voided",
+    ReceiptClaimed: "receipt_claimed",
+    RedemptionAuthorised: "redemption_authorised",
+    RedemptionCommitted: "redemption_committed",
+    RedemptionCancelled: "redemption_cancelled",
+    CouponUsed: "coupon_used",
+    DayClosed: "day_closed",
+    DayTotal: "day_total",
+    EventPlaced: "event_placed",
     Booted: "booted",
     ClockStepped: "clock_stepped",
 }
+HQ: Final = "~hq"
+"""The terminal of HQ's own decisions: no till's id is spelled so."""
+
+
+class Claim(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What the till answered: by which programme version and tier, how many points."""
+
+    programme_version: Count
+    tier: str
+    redeemable: int
+    qualifying: int
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """An event with its place; what folds read."""
+    """An event with its place; what folds read. `claim` is what the till answered, where it gave points."""
 
     id: EventId
     event: Event
+    claim: Claim | None = None
 
     @property
     def order(self) -> Order:

@@ -10,7 +10,7 @@ from typing import Literal, assert_never
 
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import Step
-from loyalty_core.programme import Programme
+from loyalty_core.programme import Programme, Reward, Rule
 from loyalty_core.units import CURRENCY_EXPONENTS, Day, Minute
 
 Language = Literal["ko", "en"]
@@ -159,6 +159,14 @@ def _said_ko(step: Step, programme: Programme | None) -> str:
             if step.rule == "void":
                 return f"취소: 그날 {before} → {after}"
             return f"반품 후 {_amount(step.saw, programme, 'ko')} 남음: 그날 {before} → {after}"
+        case "redemption":
+            return f"포인트 사용 {gain}"
+        case "redeem_rollback":
+            return f"결제 취소로 되돌림 {gain}"
+        case "expiry":
+            return f"{step.saw} 적립분 유효기간 만료 {gain}"
+        case "adjustment":
+            return f"조정 {gain}"
         case _:
             assert_never(step.kind)
 
@@ -185,6 +193,14 @@ def _said_en(step: Step, programme: Programme | None) -> str:
                 return f"voided: {step.before:,} → {after} that day"
             left = _amount(step.saw, programme, "en")
             return f"{left} left after the return: {step.before:,} → {after} that day"
+        case "redemption":
+            return f"spent, {gain}"
+        case "redeem_rollback":
+            return f"given back with the purchase they paid for, {gain}"
+        case "expiry":
+            return f"what was left of {step.saw} has expired, {gain}"
+        case "adjustment":
+            return f"adjusted by {gain}"
         case _:
             assert_never(step.kind)
 
@@ -200,8 +216,10 @@ def _amount(saw: str, programme: Programme | None, language: Language) -> str:
 
 
 def _rule_name(rule_id: str, programme: Programme | None, language: Language) -> str:
-    if programme is not None:
-        for rule in (*programme.earns, *programme.weights, *programme.bonuses, *programme.caps):
-            if rule.id == rule_id:
-                return rule.names.get(language, rule_id)
+    if programme is None:
+        return rule_id
+    rules: list[Rule | Reward] = [*programme.earns, *programme.weights, *programme.bonuses, *programme.caps]
+    for rule in [*rules, *programme.rewards]:
+        if rule.id == rule_id:
+            return rule.names.get(language, rule_id)
     return rule_id

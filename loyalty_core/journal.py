@@ -16,22 +16,13 @@ import msgpack
 import msgspec
 
 from loyalty_core.errors import BadInput, BadWire, UnknownRecord
-from loyalty_core.events import EVENT_CODES, EVENT_TYPES, Count, Event
+from loyalty_core.events import EVENT_CODES, EVENT_TYPES, Claim, Count, Event
 from loyalty_core.units import Seq
 from loyalty_core.wire import Shape, shaped, unpack_plain
 
 RECORD_VERSION: Final = 1
 RECORD_BYTES_MAX: Final = 640 * 1024
 """Above the largest receipt that `events` allows: a record that is durable here must be readable at HQ."""
-
-
-class Claim(Shape, frozen=True):
-    """What the till answered: by which programme version and tier, how many points."""
-
-    programme_version: Count
-    tier: str
-    redeemable: int
-    qualifying: int
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

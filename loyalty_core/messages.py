@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from loyalty_core.errors import BadWire
-from loyalty_core.events import AtMs, Count, Identifier
+from loyalty_core.events import AtMs, Count, DayNumber, Identifier, Total
 from loyalty_core.journal import RECORD_BYTES_MAX
 from loyalty_core.wire import Shape, compress, decompress, pack, unpack
 
@@ -23,7 +23,6 @@ BATCHES_MAX: Final = 8
 
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
-Total = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 PERIOD_ID_FORM: Final = r"\A(|[12][0-9]{3}(-(H[12]|Q[1-4]|0[1-9]|1[0-2]))?)\Z"
 """The id of a period of any length; empty where HQ has no programme yet."""
 Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -90,9 +89,9 @@ class Cursors(Shape, frozen=True):
 
 
 class Ask(Shape, frozen=True):
-    """A question that wants HQ now: may these points be spent?"""
+    """A question that wants HQ now: may these points be spent? `member` is a look-up form of the store."""
 
-    redemption_id: str
+    redemption_id: Annotated[str, Meta(min_length=1, max_length=64)]
     member: str
     points: Count
 
@@ -147,11 +146,34 @@ class Stamp(Shape, frozen=True, order=True):
     seq: Count
 
 
+class Tally(Shape, frozen=True):
+    """How far a member has come by a rule that counts over a period, or over a life (`period_id` is "").
+
+    `matches` counts events, the points are those that a period cap has let through.
+    """
+
+    rule: str
+    period_id: str
+    matches: Count
+    redeemable: Total
+    qualifying: Total
+
+
+class Expiring(Shape, frozen=True):
+    """Points that are lost after the business day `last_day` unless they are spent."""
+
+    points: Annotated[int, Meta(ge=1)]
+    last_day: DayNumber
+
+
 class MemberRow(Shape, frozen=True):
     """What a till knows of a member. `look_ups` are keyed hashes under the store's key.
 
     `qualifying` is the total of `period_id`, the period open at HQ's date. `stamp` is None when HQ has posted
-    nothing of this terminal for this member. A member who is `gone` is forgotten by the till.
+    nothing of this terminal for this member. A member who is `gone` is forgotten by the till. `allowance` is
+    how many points this till may let the member spend without asking HQ until a newer row comes; `held` are
+    points that HQ holds for redemptions under way. `birthday` is the business date of the next one, where the
+    programme has a rule for it. `coupons` are signed by HQ. `also` are members merged into this one.
     """
 
     member_id: str
@@ -163,6 +185,13 @@ class MemberRow(Shape, frozen=True):
     period_id: Annotated[str, Meta(pattern=PERIOD_ID_FORM)]
     qualifying: Total
     stamp: Stamp | None
+    allowance: Count = 0
+    held: Count = 0
+    expiring: tuple[Expiring, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    birthday: DayNumber | None = None
+    coupons: tuple[bytes, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 class Page(Shape, frozen=True):
@@ -182,10 +211,24 @@ class Directive(Shape, frozen=True):
 
 
 class Answer(Shape, frozen=True):
-    """The reply to an Ask."""
+    """The reply to an Ask: the points that HQ holds until `until_ms`, 0 of both with the reason in `code`."""
 
     redemption_id: str
     granted: Count
+    until_ms: Count
+    code: str
+
+
+class CouponIssued(Shape, frozen=True):
+    """A coupon, signed by HQ: whose it is, which reward it gives, and the days on which it is taken."""
+
+    coupon_id: Annotated[str, Meta(min_length=1, max_length=32)]
+    member_id: str
+    reward: str
+    names: tuple[tuple[str, str], ...]
+    value_minor: Count
+    from_day: DayNumber
+    until_day: DayNumber
 
 
 class Reply(Shape, frozen=True):

@@ -130,6 +130,19 @@ class Redeem(msgspec.Struct, frozen=True, kw_only=True):
     offline_points: Points = Points(0)
 
 
+class Reward(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to choose for points. `value_minor` is what it takes off a sale, 0 for a thing."""
+
+    id: str
+    names: dict[str, str] = {}
+    points: Points
+    value_minor: MinorUnits = MinorUnits(0)
+    tiers: frozenset[str] | None = None
+    stores: frozenset[str] | None = None
+    from_day: Day | None = None
+    until_day: Day | None = None
+
+
 class Programme(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one loyalty scheme."""
 
@@ -152,6 +165,7 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True):
     ladder: tuple[Tier, ...] = ()
     policy: TierPolicy = TierPolicy()
     redeem: Redeem | None = None
+    rewards: tuple[Reward, ...] = ()
     expiry_after_periods: int | None = None
 
 

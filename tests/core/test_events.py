@@ -138,8 +138,16 @@ def test_every_event_type_has_one_code_and_one_name_and_keeps_it() -> None:
         4: "purchase_recorded",
         5: "return_recorded",
         6: "purchase_voided",
+        7: "receipt_claimed",
+        8: "redemption_authorised",
+        10: "coupon_used",
+        11: "day_closed",
         12: "booted",
         13: "clock_stepped",
+        14: "redemption_committed",
+        15: "redemption_cancelled",
+        16: "day_total",
+        64: "event_placed",
     }
     assert {EVENT_CODES[kind]: kind for kind in EVENT_CODES} == EVENT_TYPES
 

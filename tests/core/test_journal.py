@@ -15,6 +15,7 @@ from loyalty_core.events import (
     LINES_MAX,
     TENDERS_MAX,
     Booted,
+    Claim,
     ClockStepped,
     Event,
     Line,
@@ -25,7 +26,6 @@ from loyalty_core.events import (
 )
 from loyalty_core.journal import (
     RECORD_BYTES_MAX,
-    Claim,
     Record,
     Verdict,
     chain,
@@ -129,7 +129,7 @@ def plain(written: Record | None = None) -> list[object]:
         [2**32, [], b""],
         [2, *plain()[1:]],
         [1, 99, *plain()[2:]],
-        [1, 7, *plain()[2:]],
+        [1, 9, *plain()[2:]],
         [0, *plain()[1:]],
         [-1, *plain()[1:]],
     ],

@@ -60,7 +60,7 @@ MESSAGES: list[Shape] = [
         (Refusal(1, 7, "key_unknown", "The key is not known.", 0),),
         (Page(3, 0, 9, (ROW, msgspec.structs.replace(ROW, stamp=None, gone=True))),),
         (b"programme",),
-        (Answer("r1", 500),),
+        (Answer("r1", 500, 0, ""),),
         (Directive("new_epoch", 2),),
         30_000,
     ),
