@@ -21,7 +21,7 @@ from loyalty_core.explain import (
     points,
 )
 from loyalty_core.programme import Benefit, Programme, Tier
-from loyalty_core.rule_reading import rules_in_words
+from loyalty_core.rule_reading import reward_in_words, rules_in_words
 from loyalty_core.units import Day
 
 _PERIODS_KO: Final = {
@@ -154,10 +154,10 @@ def _benefit(benefit: Benefit, language: Language) -> str:
 
 
 def _spending(programme: Programme, language: Language) -> Iterator[str]:
-    redeem = programme.redeem
-    if redeem is None:
+    redeem, rewards = programme.redeem, programme.rewards
+    if redeem is None and not rewards:
         yield pick(language, "포인트는 사용할 수 없습니다.", "Points cannot be spent.")
-    else:
+    if redeem is not None:
         minimum, step = points(redeem.minimum, language), points(redeem.step, language)
         worth = money(redeem.minor_per_point, programme.currency, language)
         yield pick(
@@ -165,7 +165,20 @@ def _spending(programme: Programme, language: Language) -> Iterator[str]:
             f"포인트는 {minimum}부터 {step} 단위로 쓸 수 있고, 1점은 {worth}입니다.",
             f"Points can be spent from {minimum} on, in steps of {step}; a point is worth {worth}.",
         )
-        yield _offline(redeem.offline_points, language)
+    if rewards:
+        yield pick(
+            language,
+            "포인트로 고를 수 있는 리워드:" if redeem else "포인트는 리워드로만 쓸 수 있습니다:",
+            "Rewards to choose for points:" if redeem else "Points can be spent on rewards only:",
+        )
+    for reward in rewards:
+        yield reward_in_words(reward, programme.currency, language)
+    if redeem or rewards:
+        yield _offline(redeem.offline_points if redeem else 0, language)
+    yield from _expiry(programme, language)
+
+
+def _expiry(programme: Programme, language: Language) -> Iterator[str]:
     count = programme.expiry_after_periods
     if count is None:
         yield pick(language, "포인트는 소멸되지 않습니다.", "Points do not expire.")
@@ -174,10 +187,16 @@ def _spending(programme: Programme, language: Language) -> Iterator[str]:
     last = date_text(period_after(earned, programme.period_months, count).last, language)
     yield pick(
         language,
-        f"포인트는 쌓인 산정 기간 뒤 {count}번째 기간의 끝까지 쓸 수 있습니다: {earned.id}분은 {last}까지.",
-        f"Points can be spent through the end of the {ordinal(count)} period after that in which they were "
+        f"포인트는 쌓인 산정 기간 뒤 {count}번째 기간의 끝까지 유효합니다: {earned.id}분은 {last}까지.",
+        f"Points are valid through the end of the {ordinal(count)} period after that in which they were "
         f"earned: those of {earned.id} through {last}.",
     )
+    if programme.redeem or programme.rewards:
+        yield pick(
+            language,
+            "먼저 소멸될 포인트부터 씁니다.",
+            "The points that expire first are spent first.",
+        )
 
 
 def _offline(most: int, language: Language) -> str:
@@ -190,8 +209,8 @@ def _offline(most: int, language: Language) -> str:
     allowance = points(most, language)
     return pick(
         language,
-        f"본사와 연결이 끊긴 계산대에서는 회원 한 명이 {allowance}까지 쓸 수 있습니다.",
-        f"At a till that is cut off from headquarters a member can spend at most {allowance}.",
+        f"본사와 연결이 끊긴 계산대마다 회원 한 명이 {allowance}까지 쓸 수 있습니다.",
+        f"At each till that is cut off from headquarters a member can spend at most {allowance}.",
     )
 
 

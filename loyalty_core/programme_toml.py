@@ -25,7 +25,15 @@ from loyalty_core.programme_forms import (
     ZONE,
     names_of,
 )
-from loyalty_core.rule_tables import RULES_MAX, RuleFile, read_bonus, read_cap, read_earn, read_weight
+from loyalty_core.rule_tables import (
+    RULES_MAX,
+    RuleFile,
+    read_bonus,
+    read_cap,
+    read_earn,
+    read_reward,
+    read_weight,
+)
 from loyalty_core.toml_tables import Document, Form, Table, one_of, shown, whole
 from loyalty_core.units import Day, MinorUnits, Minute, Points
 
@@ -86,6 +94,7 @@ def _programme(root: Table) -> Programme:
         ladder=ladder,
         policy=_policy(root, period_months),
         redeem=_redeem(root),
+        rewards=tuple(read_reward(table, file) for table in root.sections("reward", RULES_MAX, "id")),
         expiry_after_periods=_expiry(root),
     )
 

@@ -1,4 +1,4 @@
-"""The rules of a programme in plain words: what each gives, when, to whom, and how weights meet."""
+"""The rules and rewards of a programme in plain words: what each gives, when, to whom; how weights meet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loyalty_core.explain import (
     pick,
     points,
 )
-from loyalty_core.programme import Bonus, Cap, Earn, Programme, Rule, Slot, Weight, When
+from loyalty_core.programme import Bonus, Cap, Earn, Programme, Reward, Rule, Slot, Weight, When
 from loyalty_core.units import Day, Minute
 
 _EXAMPLE_POINTS: Final = 100
@@ -59,6 +59,19 @@ def rules_in_words(programme: Programme, language: Language) -> Iterator[str]:
             "한도는 사용 가능 포인트와 등급 포인트에 따로 적용하며, 보너스도 포함합니다.",
             "Caps hold for redeemable and for qualifying points separately, bonuses included.",
         )
+
+
+def reward_in_words(reward: Reward, currency: str, language: Language) -> str:
+    """Return a reward with its price, what it takes off a sale, and who may choose it where and when."""
+    said = [points(reward.points, language)]
+    if reward.value_minor:
+        value = money(reward.value_minor, currency, language)
+        said.append(pick(language, f"결제 금액에서 {value} 할인", f"takes {value} off a sale"))
+    when = When(
+        stores=reward.stores, tiers=reward.tiers, from_day=reward.from_day, until_day=reward.until_day
+    )
+    said.extend(_conditions(when, language))
+    return f"{named(reward.names, reward.id, language)}: {', '.join(said)}."
 
 
 def _rule(rule: Rule, said: str, currency: str, language: Language) -> str:
@@ -127,10 +140,11 @@ def _extra(bonus: Bonus, language: Language) -> str:
             language, f"생애 첫 {kinds}에 보너스 {given}", f"bonus of {given} for the first {kinds} ever"
         )
     if bonus.birthday:
+        which = pick(language, "", "a ") if once else pick(language, " 1회", "each ")
         said = pick(
             language,
-            f"생일 {kinds}에 보너스 {given}(2월 29일생은 28일)",
-            f"bonus of {given} for a {kinds} on the birthday (29 February: on the 28th)",
+            f"생일 {kinds}{which}에 보너스 {given}(2월 29일생은 28일)",
+            f"bonus of {given} for {which}{kinds} on the birthday (29 February: on the 28th)",
         )
         return said + once
     if bonus.per == "event":

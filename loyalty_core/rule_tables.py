@@ -1,4 +1,4 @@
-"""The tables [[earn]], [[weight]], [[bonus]] and [[cap]] of a programme file -> rules as values.
+"""The tables [[earn]], [[weight]], [[bonus]], [[cap]] and [[reward]] of a programme file -> values.
 
 A rule is refused here where it says what cannot be meant: keys that exclude each other, money on visits,
 a time of day that is none.
@@ -12,7 +12,7 @@ from typing import Final, Literal, TypedDict, get_args
 import msgspec
 
 from loyalty_core.calendar import WEEKDAYS
-from loyalty_core.programme import Affects, Bonus, Cap, Earn, Kind, Slot, Weight, When
+from loyalty_core.programme import Affects, Bonus, Cap, Earn, Kind, Reward, Slot, Weight, When
 from loyalty_core.programme_forms import (
     COUNT,
     DATE,
@@ -21,16 +21,17 @@ from loyalty_core.programme_forms import (
     MONEY,
     POINTS,
     SOME_MONEY,
+    SOME_POINTS,
     TEXT,
     TIME,
     TIME_END,
     names_of,
 )
 from loyalty_core.toml_tables import YES_OR_NO, Form, Table, one_of, shown
-from loyalty_core.units import MinorUnits, Minute, Points
+from loyalty_core.units import Day, MinorUnits, Minute, Points
 
 RULES_MAX: Final = 500
-"""Of each kind."""
+"""Of each kind, and of rewards."""
 _KIND: Final[Form[Kind]] = one_of(*get_args(Kind))
 _AFFECTS: Final[Form[Affects]] = one_of("redeemable", "qualifying")
 _PER: Final[Form[Literal["event", "day", "period"]]] = one_of("event", "day", "period")
@@ -103,13 +104,27 @@ def read_cap(table: Table, file: RuleFile) -> Cap:
     )
 
 
+def read_reward(table: Table, file: RuleFile) -> Reward:
+    """Return something to choose for points; its id is unlike those of all rules too."""
+    reward_id, names = _own_id(table, file), names_of(table, "name")
+    from_day, until_day = _days(table)
+    return Reward(
+        id=reward_id,
+        names=names,
+        points=Points(table.need("points", SOME_POINTS, 1)),
+        value_minor=MinorUnits(table.take("value_minor", MONEY, 0)),
+        tiers=_set(table, "tiers", file.tier),
+        stores=_set(table, "stores", ID),
+        from_day=from_day,
+        until_day=until_day,
+    )
+
+
 def _common(
     table: Table, file: RuleFile, on_default: frozenset[Kind] | None, money_keys: tuple[str, ...]
 ) -> _Common:
     """Return what every rule has. `on_default` is None where `on` must be written."""
-    rule_id = table.need("id", ID, "")
-    if table.good("id") and file.ids.setdefault(rule_id, table.title) != table.title:
-        table.wrong("id", f"is {shown(rule_id)}, as in {file.ids[rule_id]}", "expected an id of its own")
+    rule_id = _own_id(table, file)
     on = _on(table, on_default)
     if "purchase" not in on and table.good("on"):
         for key in money_keys:
@@ -126,6 +141,13 @@ def _common(
     )
 
 
+def _own_id(table: Table, file: RuleFile) -> str:
+    own = table.need("id", ID, "")
+    if table.good("id") and file.ids.setdefault(own, table.title) != table.title:
+        table.wrong("id", f"is {shown(own)}, as in {file.ids[own]}", "expected an id of its own")
+    return own
+
+
 def _on(table: Table, default: frozenset[Kind] | None) -> frozenset[Kind]:
     if "on" not in table and default is None:
         table.wrong("on", "is missing", f"expected {_KIND.expected}, or a list of both")
@@ -135,17 +157,16 @@ def _on(table: Table, default: frozenset[Kind] | None) -> frozenset[Kind]:
 
 def _when(table: Table, file: RuleFile, on: frozenset[Kind], counts_money: bool) -> When:
     """Return the conditions of a rule; those that look at money only where `counts_money`."""
+    from_day, until_day = _days(table)
     when = When(
         on=on,
         stores=_set(table, "stores", ID),
         weekdays=_weekdays(table),
         slot=_slot(table, file.starts),
-        from_day=table.take("from_date", DATE, None),
-        until_day=table.take("until_date", DATE, None),
+        from_day=from_day,
+        until_day=until_day,
         tiers=_set(table, "tiers", file.tier),
     )
-    if when.from_day is not None and when.until_day is not None and when.until_day < when.from_day:
-        table.wrong("until_date", "is before from_date", "expected the same day or a later one")
     if not counts_money:
         return when
     return msgspec.structs.replace(
@@ -155,6 +176,14 @@ def _when(table: Table, file: RuleFile, on: frozenset[Kind], counts_money: bool)
         exclude_tenders=_set(table, "exclude_tenders", TEXT) or frozenset(),
         minimum=MinorUnits(table.take("minimum", MONEY, 0)),
     )
+
+
+def _days(table: Table) -> tuple[Day | None, Day | None]:
+    first = table.take("from_date", DATE, None)
+    last = table.take("until_date", DATE, None)
+    if first is not None and last is not None and last < first:
+        table.wrong("until_date", "is before from_date", "expected the same day or a later one")
+    return first, last
 
 
 def _set(table: Table, key: str, form: Form[str]) -> frozenset[str] | None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from hq_server.programmes import Moves
-from loyalty_core.account import not_applied
 from loyalty_core.calendar import date_of
 from loyalty_core.explain import Language
 from loyalty_core.programme import Programme
@@ -20,16 +19,6 @@ QUESTION: Final[Mapping[Language, str]] = {
 def no_mistakes(file: str, language: Language) -> str:
     """Return that a programme file can be published."""
     return f"{file}: 잘못된 곳이 없습니다." if language == "ko" else f"{file}: no mistakes."
-
-
-def waiting(programme: Programme, language: Language) -> list[str]:
-    """Return, where there are such, the rules that this release keeps and does not apply yet."""
-    names = ", ".join(not_applied(programme))
-    if not names:
-        return []
-    if language == "ko":
-        return [f"이 릴리스는 아직 적용하지 않는 규칙입니다: {names}"]
-    return [f"Kept, and not applied by this release yet: {names}"]
 
 
 def published(programme: Programme, language: Language, *, again: bool) -> str:

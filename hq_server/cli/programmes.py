@@ -16,7 +16,6 @@ from hq_server.keys import read_key
 from hq_server.programmes import Moves, check_next, preview, publish
 from hq_server.rederive import rederive_some
 from hq_server.store.connection import Connection, reading, writing
-from loyalty_core.account import not_applied
 from loyalty_core.calendar import date_of
 from loyalty_core.errors import BadInput, ProgrammeErrors
 from loyalty_core.explain import Language
@@ -47,10 +46,8 @@ def check(shell: Shell, file: Path, language: Language | None) -> None:
         "programme": programme.programme_id,
         "version": programme.version,
         "reading": sentences,
-        "not_applied": not_applied(programme),
     }
-    said = [*sentences, *words.waiting(programme, language), words.no_mistakes(str(file), language)]
-    shell.show(found, said)
+    shell.show(found, [*sentences, words.no_mistakes(str(file), language)])
 
 
 @command("publish")
@@ -154,5 +151,4 @@ def _show_published(
         "published_before": again,
         "moved": moves,
     }
-    said = [words.published(programme, language, again=again), *words.waiting(programme, language)]
-    shell.show(found, said)
+    shell.show(found, [words.published(programme, language, again=again)])

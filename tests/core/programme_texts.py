@@ -55,5 +55,9 @@ def bonus(keys: str) -> str:
     return f'[[bonus]]\nid = "b"\npoints = 5\n{keys}\n'
 
 
+def reward(keys: str) -> str:
+    return f'[[reward]]\nid = "r"\npoints = 300\n{keys}\n'
+
+
 def cap(keys: str) -> str:
     return f'[[cap]]\nid = "c"\npoints = 5\n{keys}\n'

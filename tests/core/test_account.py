@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from loyalty_core.account import Totals, fold_account, not_applied
+from loyalty_core.account import Totals, fold_account
 from loyalty_core.accrual import derive_day
-from loyalty_core.programme_toml import read_programme
 from tests.core.made import bought, moonlight, programme, rules, standing, taken_back, weight
 
 
@@ -32,45 +31,3 @@ def test_what_is_taken_back_next_period_lowers_the_period_it_was_earned_in() -> 
     item = bought(12_990, when="2026-12-31 10:00")
     entries = derive_day(rules(moonlight(), "2026-12-31"), [taken_back(item, "2027-01-04 10:00", seq=2)])
     assert fold_account(entries) == Totals(0, {"2026-H2": 0})
-
-
-def test_rules_that_wait_for_the_account_fold_are_named() -> None:
-    text = """
-schema = 1
-programme = "shop"
-version = 1
-effective_from = 2026-07-01
-currency = "KRW"
-timezone = "Asia/Seoul"
-business_day_starts = "05:00"
-[[earn]]
-id = "spend"
-on = "purchase"
-points = 1
-per = 1000
-[[bonus]]
-id = "welcome"
-points = 50
-first = true
-[[bonus]]
-id = "third"
-points = 5
-per = "day"
-nth = 3
-[[cap]]
-id = "half-year"
-points = 5000
-per = "period"
-[[cap]]
-id = "daily"
-points = 500
-per = "day"
-[[tier]]
-code = "BRONZE"
-from = 0
-"""
-    assert not_applied(read_programme(text)) == ("half-year", "welcome")
-    redeemed = (
-        text + "[redeem]\nminimum = 100\nstep = 100\nminor_per_point = 1\n[expiry]\nafter_periods = 2\n"
-    )
-    assert not_applied(read_programme(redeemed)) == ("half-year", "welcome", "[redeem]", "[expiry]")

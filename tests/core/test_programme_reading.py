@@ -10,7 +10,7 @@ import pytest
 from loyalty_core.explain import Language
 from loyalty_core.programme_reading import reading
 from loyalty_core.programme_toml import read_programme
-from tests.core.programme_texts import HEAD, LADDER, bonus, cap, earn, programme, weight
+from tests.core.programme_texts import HEAD, LADDER, bonus, cap, earn, programme, reward, weight
 
 MOONLIGHT = Path(__file__).parents[2] / "docs" / "examples" / "moonlight.toml"
 
@@ -21,7 +21,7 @@ def said(text: str, language: Language = "en", head: str = HEAD, ladder: str = L
 
 def rule(text: str, language: Language = "en", head: str = HEAD) -> str:
     """Return the sentence of the only rule, whose id is one letter."""
-    (sentence,) = [line for line in said(text, language, head) if re.match(r"(.* \()?[ewbc]\)?: ", line)]
+    (sentence,) = [line for line in said(text, language, head) if re.match(r"(.* \()?[ewbcr]\)?: ", line)]
     return sentence
 
 
@@ -66,11 +66,18 @@ def test_the_example_of_the_documentation_reads_in_english_as_its_owner_means_it
         "Members fall only when a period is closed, by one tier at most.",
         "Members who miss the next tier by 10 points or less are on the near-miss list.",
         "Points can be spent from 1,000 points on, in steps of 100 points; a point is worth 1 won.",
-        "At a till that is cut off from headquarters a member can spend at most 3,000 points.",
+        "Rewards to choose for points:",
+        "an hour on the range (range-hour): 800 points.",
         (
-            "Points can be spent through the end of the 2nd period after that in which they were earned: "
+            "round voucher (round-voucher): 4,500 points, takes 5,000 won off a sale, "
+            "for members in the tiers DIAMOND, GOLD, PLATINUM, through 31 December 2027."
+        ),
+        "At each till that is cut off from headquarters a member can spend at most 3,000 points.",
+        (
+            "Points are valid through the end of the 2nd period after that in which they were earned: "
             "those of 2026-H2 through 31 December 2027."
         ),
+        "The points that expire first are spent first.",
         "A purchase without a member can be claimed until 14 days after its day.",
         "A card that was shown counts for the next receipt within 10 minutes.",
         "Points held for spending are released after 15 minutes.",
@@ -106,8 +113,15 @@ def test_the_example_of_the_documentation_reads_in_korean_as_its_owner_means_it(
         "강등은 산정 기간을 마감할 때만, 한 번에 한 등급까지 이루어집니다.",
         "다음 등급까지 모자란 포인트가 10점 이하인 회원은 근소 미달 명단에 올립니다.",
         "포인트는 1,000점부터 100점 단위로 쓸 수 있고, 1점은 1원입니다.",
-        "본사와 연결이 끊긴 계산대에서는 회원 한 명이 3,000점까지 쓸 수 있습니다.",
-        "포인트는 쌓인 산정 기간 뒤 2번째 기간의 끝까지 쓸 수 있습니다: 2026-H2분은 2027년 12월 31일까지.",
+        "포인트로 고를 수 있는 리워드:",
+        "연습장 1시간 (range-hour): 800점.",
+        (
+            "라운드 할인권 (round-voucher): 4,500점, 결제 금액에서 5,000원 할인, "
+            "등급 DIAMOND, GOLD, PLATINUM 회원, 2027년 12월 31일까지."
+        ),
+        "본사와 연결이 끊긴 계산대마다 회원 한 명이 3,000점까지 쓸 수 있습니다.",
+        "포인트는 쌓인 산정 기간 뒤 2번째 기간의 끝까지 유효합니다: 2026-H2분은 2027년 12월 31일까지.",
+        "먼저 소멸될 포인트부터 씁니다.",
         "회원 없이 한 구매는 그 영업일 뒤 14일까지 적립을 신청할 수 있습니다.",
         "먼저 보여 준 카드는 10분 안의 다음 영수증에 연결됩니다.",
         "사용하려고 잡아 둔 포인트는 15분 뒤에 풀립니다.",
@@ -201,6 +215,11 @@ def test_a_condition_is_said_as_people_say_it(keys: str, english: str, korean: s
             "b: 생일 방문에 보너스 5점(2월 29일생은 28일), 산정 기간마다 한 번.",
         ),
         (
+            bonus('birthday = true\non = "visit"'),
+            "b: bonus of 5 points for each visit on the birthday (29 February: on the 28th).",
+            "b: 생일 방문 1회에 보너스 5점(2월 29일생은 28일).",
+        ),
+        (
             cap('per = "event"'),
             "c: at most 5 points for each visit or purchase.",
             "c: 방문·구매 1회에 최대 5점.",
@@ -210,9 +229,18 @@ def test_a_condition_is_said_as_people_say_it(keys: str, english: str, korean: s
             "c: at most 5 points for all visits of a period.",
             "c: 산정 기간마다 방문에 최대 5점.",
         ),
+        (reward(""), "r: 300 points.", "r: 300점."),
+        (
+            reward('value_minor = 5000\nstores = ["S1"]\ntiers = ["GOLD"]\nfrom_date = 2026-12-01'),
+            (
+                "r: 300 points, takes 5,000 won off a sale, in the stores S1, for members in the tiers GOLD, "
+                "from 1 December 2026 on."
+            ),
+            "r: 300점, 결제 금액에서 5,000원 할인, 매장 S1, 등급 GOLD 회원, 2026년 12월 1일부터.",
+        ),
     ],
 )
-def test_every_kind_of_rule_says_what_it_gives(text: str, english: str, korean: str) -> None:
+def test_every_kind_of_rule_and_a_reward_say_what_they_give(text: str, english: str, korean: str) -> None:
     assert rule(text) == english
     assert rule(text, "ko") == korean
 
@@ -303,8 +331,18 @@ SECTIONS = [
     ),
     (
         "[expiry]\nafter_periods = 1\n",
-        "Points can be spent through the end of the 1st period after that in which they were earned: ",
-        "포인트는 쌓인 산정 기간 뒤 1번째 기간의 끝까지 쓸 수 있습니다: 2026-H2분은 2027년 6월 30일까지.",
+        "Points are valid through the end of the 1st period after that in which they were earned: ",
+        "포인트는 쌓인 산정 기간 뒤 1번째 기간의 끝까지 유효합니다: 2026-H2분은 2027년 6월 30일까지.",
+    ),
+    (
+        reward(""),
+        "At a till that is cut off from headquarters no points can be spent.",
+        "본사와 연결이 끊긴 계산대에서는 포인트를 쓸 수 없습니다.",
+    ),
+    (
+        reward("") + "[expiry]\nafter_periods = 1\n",
+        "The points that expire first are spent first.",
+        "먼저 소멸될 포인트부터 씁니다.",
     ),
 ]
 
@@ -313,6 +351,29 @@ SECTIONS = [
 def test_every_setting_is_said_with_its_default(section: str, english: str, korean: str) -> None:
     assert any(sentence.startswith(english) for sentence in said(section))
     assert any(sentence.startswith(korean) for sentence in said(section, "ko"))
+
+
+REDEEM = "[redeem]\nminimum = 1\nstep = 1\nminor_per_point = 10\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "english", "korean"),
+    [
+        ("", "Points cannot be spent.", "포인트는 사용할 수 없습니다."),
+        (reward(""), "Points can be spent on rewards only:", "포인트는 리워드로만 쓸 수 있습니다:"),
+        (REDEEM + reward(""), "Rewards to choose for points:", "포인트로 고를 수 있는 리워드:"),
+    ],
+)
+def test_what_points_can_be_spent_on_is_said_once(text: str, english: str, korean: str) -> None:
+    asked = ("Points cannot", "Points can be spent on", "Rewards")
+    assert [line for line in said(text) if line.startswith(asked)] == [english]
+    assert korean in said(text, "ko")
+
+
+def test_where_nothing_can_be_spent_the_order_of_spending_is_not_said() -> None:
+    text = "[expiry]\nafter_periods = 1\n"
+    assert "The points that expire first are spent first." not in said(text)
+    assert not any("cut off" in line for line in said(text))
 
 
 def test_waiting_times_are_said_also_where_they_are_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from loyalty_core.calendar import Place, zone_named
 from loyalty_core.errors import ProgrammeErrors
-from loyalty_core.programme import Benefit, Earn, Redeem, Slot, Tier, TierPolicy, When
+from loyalty_core.programme import Benefit, Earn, Redeem, Reward, Slot, Tier, TierPolicy, When
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.units import MinorUnits, Minute, Points
 from tests.core.made import day
@@ -63,6 +63,19 @@ def test_the_example_of_the_documentation_reads_clean() -> None:
     assert read.redeem == Redeem(
         minimum=Points(1000), step=Points(100), minor_per_point=MinorUnits(1), offline_points=Points(3000)
     )
+    assert read.rewards == (
+        Reward(
+            id="range-hour", names={"ko": "연습장 1시간", "en": "an hour on the range"}, points=Points(800)
+        ),
+        Reward(
+            id="round-voucher",
+            names={"ko": "라운드 할인권", "en": "round voucher"},
+            points=Points(4500),
+            value_minor=MinorUnits(5000),
+            tiers=frozenset({"GOLD", "PLATINUM", "DIAMOND"}),
+            until_day=day("2027-12-31"),
+        ),
+    )
     assert (read.expiry_after_periods, read.combine, read.period_months) == (2, "best", 6)
 
 
@@ -76,11 +89,12 @@ def test_the_examples_of_the_reference_are_one_programme_that_reads_clean() -> N
         "a-day",
     ]
     assert [tier.code for tier in read.ladder] == ["GUEST", "REGULAR"]
+    assert [reward.id for reward in read.rewards] == ["tea-for-two", "voucher"]
 
 
 def test_the_reference_explains_every_key_that_may_be_written() -> None:
     tables = ["names", "period", "combine", "tier_policy", "redeem", "expiry"]
-    lists = ["earn", "weight", "bonus", "cap", "tier"]
+    lists = ["earn", "weight", "bonus", "cap", "tier", "reward"]
     text = "zzz = 1\n" + "".join(f"[{table}]\nzzz = 1\n" for table in tables)
     text += "".join(f"[[{table}]]\nzzz = 1\nbenefits = [{{ zzz = 1 }}]\n" for table in lists)
     with pytest.raises(ProgrammeErrors) as caught:
@@ -104,7 +118,7 @@ def test_a_file_of_the_required_keys_alone_has_the_documented_defaults() -> None
     assert (read.names, read.period_months, read.combine) == ({}, 6, "best")
     assert (read.earns, read.weights, read.bonuses, read.caps) == ((), (), (), ())
     assert read.policy == TierPolicy()
-    assert read.redeem is None
+    assert (read.redeem, read.rewards) == (None, ())
     assert read.expiry_after_periods is None
 
 

@@ -1,4 +1,4 @@
-"""The rule tables of a programme file: every key at its bounds, and what may not stand beside what."""
+"""The rule and reward tables of a programme file: every key at its bounds, and what may not go with what."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import pytest
 
-from loyalty_core.programme import Earn, Slot, When
+from loyalty_core.programme import Earn, Reward, Slot, When
 from loyalty_core.units import MinorUnits, Minute, Points
 from tests.core.made import day
-from tests.core.programme_texts import bonus, cap, earn, mistake, programme, weight
+from tests.core.programme_texts import bonus, cap, earn, mistake, programme, reward, weight
 
 
 def test_on_may_be_one_kind_a_list_or_for_money_absent() -> None:
@@ -283,17 +283,80 @@ def test_ids_are_unique_over_all_rules_of_the_file() -> None:
     assert programme(rules.replace('[[cap]]\nid = "e"', '[[cap]]\nid = "E"')).caps[0].id == "E"
 
 
-@pytest.mark.parametrize("kind", ["earn", "weight", "bonus", "cap"])
+def test_a_reward_has_an_id_unlike_those_of_all_rules_and_rewards() -> None:
+    assert mistake(earn("per = 1").replace('"e"', '"r"') + reward("")) == (
+        'reward[1] "r": id is "r", as in earn[1] "r": expected an id of its own'
+    )
+    assert mistake(reward("") + reward("")) == (
+        'reward[2] "r": id is "r", as in reward[1] "r": expected an id of its own'
+    )
+
+
+def test_a_reward_is_read_with_all_its_keys_and_with_the_required_ones_alone() -> None:
+    keys = """
+name = { ko = "라떼", en = "Latte" }
+value_minor = 5000
+tiers = ["GOLD"]
+stores = ["S1", "S2"]
+from_date = 2026-12-01
+until_date = 2026-12-01
+"""
+    assert programme(reward(keys)).rewards == (
+        Reward(
+            id="r",
+            names={"ko": "라떼", "en": "Latte"},
+            points=Points(300),
+            value_minor=MinorUnits(5000),
+            tiers=frozenset({"GOLD"}),
+            stores=frozenset({"S1", "S2"}),
+            from_day=day("2026-12-01"),
+            until_day=day("2026-12-01"),
+        ),
+    )
+    assert programme(reward("")).rewards == (Reward(id="r", points=Points(300)),)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("[[reward]]\npoints = 1\n", "reward[1]: id is missing: expected 1 to 32"),
+        (
+            '[[reward]]\nid = "r"\n',
+            'reward[1] "r": points is missing: expected a whole number from 1 to 1,00',
+        ),
+        ('[[reward]]\nid = "r"\npoints = 0\n', 'reward[1] "r": points is 0: expected a whole number from 1'),
+        ('[reward]\nid = "r"\n', "reward is a table: expected [[reward]] with double brackets"),
+        (reward("value_minor = -1"), 'reward[1] "r": value_minor is -1: expected a whole number from 0'),
+        (reward('tiers = ["LEAD"]'), 'reward[1] "r": tiers[1] is "LEAD": expected "BRONZE" or "GOLD"'),
+        (reward('stores = "S1"'), 'reward[1] "r": stores is "S1": expected a list in brackets'),
+        (reward("name = {}"), 'reward[1] "r": name is empty: expected ko, en or both'),
+        (reward("from_date = '2026-12-01'"), 'reward[1] "r": from_date is "2026-12-01": expected a date'),
+        (
+            reward("from_date = 2026-12-02\nuntil_date = 2026-12-01"),
+            'reward[1] "r": until_date is before from_date: expected the same day or a later one',
+        ),
+        (
+            reward('weekdays = ["mon"]'),
+            'reward[1] "r": weekdays is an unknown key: expected id, name, ',
+        ),
+    ],
+)
+def test_a_reward_that_is_wrong_is_named(keys: str, said: str) -> None:
+    assert mistake(keys).startswith(said)
+
+
+@pytest.mark.parametrize("kind", ["earn", "weight", "bonus", "cap", "reward"])
 def test_five_hundred_rules_of_a_kind_are_read_and_one_more_is_refused(kind: str) -> None:
     keys = {
         "earn": "points=1\nper=1",
         "weight": 'times="1"',
         "bonus": "points=1",
         "cap": 'points=1\nper="day"',
+        "reward": "points=1",
     }
     rules = [f'[[{kind}]]\nid="r{number}"\n{keys[kind]}\n' for number in range(501)]
     read = programme("".join(rules[:500]))
-    assert len((*read.earns, *read.weights, *read.bonuses, *read.caps)) == 500
+    assert len((*read.earns, *read.weights, *read.bonuses, *read.caps, *read.rewards)) == 500
     assert mistake("".join(rules)) == f"{kind} stands 501 times: expected at most 500"
 
 

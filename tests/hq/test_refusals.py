@@ -178,15 +178,6 @@ def test_with_json_every_mistake_of_a_programme_is_listed(shell: Shell, tmp_path
     assert len(told["mistakes"]) == 2
 
 
-def test_check_and_publish_name_what_this_release_does_not_apply_yet(shell: Shell, tmp_path: Path) -> None:
-    file = tmp_path / "p.toml"
-    text = PROGRAMME.replace("version = 1", "version = 2").replace("2026-07-01", "2099-01-01")
-    file.write_text(f'{text}[[cap]]\nid = "half-year"\npoints = 9\nper = "period"\n')
-    for verb in ("check", "publish"):
-        said = shell.run("programme", verb, str(file), "--language", "en")[1]
-        assert "Kept, and not applied by this release yet: half-year\n" in said
-
-
 def test_a_check_speaks_one_language_to_its_end(shell: Shell, hq: Hq, tmp_path: Path) -> None:
     file = tmp_path / "p.toml"
     file.write_text(PROGRAMME.replace("version = 1", "version = 2").replace("2026-07-01", "2099-01-01"))
