@@ -14,7 +14,7 @@ from edge_agent.store.database import Connection, DatabaseError, StoreError, con
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _ONE: Final = """
 CREATE TABLE terminal (
@@ -145,6 +145,31 @@ CREATE TABLE file_taken (
     taken_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+_TWO: Final = """
+CREATE TABLE closing (
+    epoch INTEGER NOT NULL PRIMARY KEY,
+    counted INTEGER NOT NULL,
+    first_day INTEGER,
+    last_day INTEGER
+) STRICT;
+CREATE TABLE day_count (
+    epoch INTEGER NOT NULL,
+    business_day INTEGER NOT NULL,
+    code INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    net_minor INTEGER NOT NULL,
+    redeemable INTEGER NOT NULL,
+    qualifying INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    PRIMARY KEY (epoch, business_day, code)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE day_changed (
+    epoch INTEGER NOT NULL,
+    business_day INTEGER NOT NULL,
+    PRIMARY KEY (epoch, business_day)
+) STRICT, WITHOUT ROWID;
+"""
 
 
 def open_database(path: Path) -> Connection:
@@ -182,6 +207,11 @@ def migrate(conn: Connection) -> None:
     @migrations(name="0001")
     def first(db: Database) -> None:
         for statement in _statements(_ONE):
+            db.conn.execute(statement)
+
+    @migrations(name="0002")
+    def second(db: Database) -> None:
+        for statement in _statements(_TWO):
             db.conn.execute(statement)
 
     try:
