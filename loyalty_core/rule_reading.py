@@ -59,6 +59,12 @@ def rules_in_words(programme: Programme, language: Language) -> Iterator[str]:
             "한도는 사용 가능 포인트와 등급 포인트에 따로 적용하며, 보너스도 포함합니다.",
             "Caps hold for redeemable and for qualifying points separately, bonuses included.",
         )
+    if programme.caps and not all(bonus.in_day for bonus in programme.bonuses):
+        yield pick(
+            language,
+            "다만 산정 기간, 생일, 생애 첫 보너스는 한도에 들어가지 않고 따로 더합니다.",
+            "Bonuses of a period, a birthday or a first time are not capped: they come on top.",
+        )
 
 
 def reward_in_words(reward: Reward, currency: str, language: Language) -> str:
@@ -143,8 +149,8 @@ def _extra(bonus: Bonus, language: Language) -> str:
         which = pick(language, "", "a ") if once else pick(language, " 1회", "each ")
         said = pick(
             language,
-            f"생일 {kinds}{which}에 보너스 {given}(2월 29일생은 28일)",
-            f"bonus of {given} for {which}{kinds} on the birthday (29 February: on the 28th)",
+            f"생일 {kinds}{which}에 보너스 {given}(2월 29일생은 평년에 28일)",
+            f"bonus of {given} for {which}{kinds} on the birthday (29 February: on the 28th in other years)",
         )
         return said + once
     if bonus.per == "event":

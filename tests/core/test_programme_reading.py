@@ -211,13 +211,13 @@ def test_a_condition_is_said_as_people_say_it(keys: str, english: str, korean: s
         ),
         (
             bonus('birthday = true\non = "visit"\nper = "period"'),
-            "b: bonus of 5 points for a visit on the birthday (29 February: on the 28th), once a period.",
-            "b: 생일 방문에 보너스 5점(2월 29일생은 28일), 산정 기간마다 한 번.",
+            "b: bonus of 5 points for a visit on the birthday (29 February: on the 28th in other years), once a period.",
+            "b: 생일 방문에 보너스 5점(2월 29일생은 평년에 28일), 산정 기간마다 한 번.",
         ),
         (
             bonus('birthday = true\non = "visit"'),
-            "b: bonus of 5 points for each visit on the birthday (29 February: on the 28th).",
-            "b: 생일 방문 1회에 보너스 5점(2월 29일생은 28일).",
+            "b: bonus of 5 points for each visit on the birthday (29 February: on the 28th in other years).",
+            "b: 생일 방문 1회에 보너스 5점(2월 29일생은 평년에 28일).",
         ),
         (
             cap('per = "event"'),
@@ -243,6 +243,24 @@ def test_a_condition_is_said_as_people_say_it(keys: str, english: str, korean: s
 def test_every_kind_of_rule_and_a_reward_say_what_they_give(text: str, english: str, korean: str) -> None:
     assert rule(text) == english
     assert rule(text, "ko") == korean
+
+
+@pytest.mark.parametrize(
+    ("keys", "on_top"),
+    [
+        ("", False),
+        ('per = "day"', False),
+        ('per = "period"', True),
+        ("birthday = true", True),
+        ("first = true", True),
+    ],
+)
+def test_where_there_are_caps_it_is_said_which_bonuses_come_on_top(keys: str, on_top: bool) -> None:
+    english = "Bonuses of a period, a birthday or a first time are not capped: they come on top."
+    korean = "다만 산정 기간, 생일, 생애 첫 보너스는 한도에 들어가지 않고 따로 더합니다."
+    capped = bonus(keys) + cap('per = "day"')
+    assert (english in said(capped), korean in said(capped, "ko")) == (on_top, on_top)
+    assert english not in said(bonus(keys))
 
 
 @pytest.mark.parametrize(
