@@ -34,7 +34,7 @@ from loyalty_core.envelope import peek
 from loyalty_core.events import EventId, PurchaseRecorded, VisitRecorded
 from loyalty_core.journal import Record, unpack_record
 from loyalty_core.messages import Batch, unpack_records
-from loyalty_core.receipts import Item
+from loyalty_core.resolved import Item
 from loyalty_core.units import EpochMs, Seq
 from loyalty_core.wire import unpack
 

@@ -32,7 +32,8 @@ from loyalty_core.events import (
 from loyalty_core.journal import unpack_record
 from loyalty_core.messages import MemberRow, Stamp
 from loyalty_core.programme import Programme
-from loyalty_core.receipts import Resolved, fold_receipt
+from loyalty_core.receipts import ReceiptRules, fold_receipt
+from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
 RULES_KEPT: Final = 1024
@@ -141,8 +142,8 @@ def _resolved(facts: Iterable[Fact], identity: Terminal) -> list[Resolved]:
     by_receipt: dict[str, list[Fact]] = {}
     for fact in facts:
         by_receipt.setdefault(_receipt_of(fact), []).append(fact)
-    zone = identity.place.zone
-    folded = [fold_receipt(own, identity.store_id, zone).resolved for own in by_receipt.values()]
+    rules = ReceiptRules(identity.store_id, identity.place.zone, lambda _: 0)
+    folded = [fold_receipt(own, rules).resolved for own in by_receipt.values()]
     return [resolved for resolved in folded if resolved is not None]
 
 

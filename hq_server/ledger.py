@@ -13,7 +13,7 @@ from hq_server.posting import MemberDay, posted_entry
 from hq_server.spread import RESOLVED
 from hq_server.store.connection import Row, Transaction
 from loyalty_core.entries import PointEntry
-from loyalty_core.receipts import Resolved
+from loyalty_core.resolved import Resolved
 
 _KEY = itemgetter(0, 1)
 

@@ -22,7 +22,7 @@ from loyalty_core.calendar import date_of
 from loyalty_core.entries import PointEntry, Step, diff
 from loyalty_core.events import EventId
 from loyalty_core.programme import Programme, version_for
-from loyalty_core.receipts import Resolved
+from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs, Seq
 
 MemberDay = tuple[str, int]

@@ -23,7 +23,8 @@ from hq_server.store.connection import Transaction, Values
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import EVENT_CODES, EventId, Fact, ReturnRecorded
 from loyalty_core.journal import Record, unpack_record
-from loyalty_core.receipts import Receipt, Resolved, fold_receipt
+from loyalty_core.receipts import Receipt, ReceiptRules, fold_receipt
+from loyalty_core.resolved import Resolved
 from loyalty_core.units import EpochMs, Seq
 
 RESOLVED: Final = msgspec.msgpack.Decoder(Resolved)
@@ -166,9 +167,10 @@ def _fold(
     result: Spread, store_id: str, key: str, earlier: list[Fact] | None, new: list[Fact], zone: ZoneInfo
 ) -> Receipt:
     """Fold a receipt with what came before, and add to the result what its accounts must hear."""
-    before = fold_receipt(earlier, store_id, zone) if earlier else _NOTHING
+    rules = ReceiptRules(store_id, zone, lambda _: 0)
+    before = fold_receipt(earlier, rules) if earlier else _NOTHING
     facts = [*earlier, *new] if earlier else new
-    after = fold_receipt(facts, store_id, zone)
+    after = fold_receipt(facts, rules)
     owner = None if after.owner is None else reference_of(after.owner, store_id)
     if owner is not None:
         # The owner is touched by every event that is filed here, whoever that event names.

@@ -18,11 +18,11 @@ from typing import Final
 
 import msgspec
 
-from loyalty_core.calendar import period_of, weekday_of
-from loyalty_core.entries import PointEntry, Step, StepKind
-from loyalty_core.events import Order
+from loyalty_core.calendar import period_of
+from loyalty_core.entries import PointEntry, Step, StepKind, paired_steps
+from loyalty_core.events import EventId, Order
+from loyalty_core.matching import eligible_minor, in_play, matches, money_of, nets_of, selects, selects_lines
 from loyalty_core.programme import (
-    ALWAYS_EXCLUDED_TENDERS,
     Affects,
     Bonus,
     Cap,
@@ -30,9 +30,8 @@ from loyalty_core.programme import (
     Earn,
     Programme,
     Weight,
-    When,
 )
-from loyalty_core.receipts import Item, Resolved, Takeback
+from loyalty_core.resolved import Item, Resolved, Takeback
 from loyalty_core.units import Day
 
 EVENT_POINTS_MAX: Final = 10**12
@@ -54,6 +53,8 @@ class DayRules(msgspec.Struct, frozen=True, kw_only=True):
     weights: tuple[Weight, ...]
     bonuses: tuple[Bonus, ...]
     caps: tuple[Cap, ...]
+    counted: tuple[Bonus | Cap, ...] = ()
+    """What counts over a period or a life: the account fold applies it to what stands of the day."""
 
 
 def rules_of_day(programme: Programme, day: Day, tier: str) -> DayRules:
@@ -63,13 +64,18 @@ def rules_of_day(programme: Programme, day: Day, tier: str) -> DayRules:
         day=day,
         period_id=period_of(day, programme.period_months).id,
         combine=programme.combine,
-        earns=tuple(rule for rule in programme.earns if _in_play(rule.when, day, tier)),
-        weights=tuple(rule for rule in programme.weights if _in_play(rule.when, day, tier)),
-        bonuses=tuple(r for r in programme.bonuses if r.in_day and _in_play(r.when, day, tier)),
-        caps=tuple(
-            rule for rule in programme.caps if rule.per != "period" and _in_play(rule.when, day, tier)
-        ),
+        earns=tuple(rule for rule in programme.earns if in_play(rule.when, day, tier)),
+        weights=tuple(rule for rule in programme.weights if in_play(rule.when, day, tier)),
+        bonuses=tuple(r for r in programme.bonuses if r.in_day and in_play(r.when, day, tier)),
+        caps=tuple(rule for rule in programme.caps if rule.per != "period" and in_play(rule.when, day, tier)),
+        counted=tuple(rule for rule in counted_rules(programme) if in_play(rule.when, day, tier)),
     )
+
+
+def counted_rules(programme: Programme) -> tuple[Bonus | Cap, ...]:
+    """Return the rules that count over a period or a life."""
+    caps = tuple([rule for rule in programme.caps if rule.per == "period"])
+    return (*caps, *[rule for rule in programme.bonuses if not rule.in_day])
 
 
 def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntry, ...]:
@@ -78,6 +84,7 @@ def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntr
     Entries of zero points are in the result: they carry the steps that say why nothing was given. What is
     given twice counts once.
     """
+    receipts = [receipt for receipt in receipts if receipt.item.earns]
     if len(receipts) == 1 and not receipts[0].takebacks:
         return (_earned(rules, receipts[0].item, *_Day(rules).take(receipts[0].item)),)
     facts: list[tuple[Order, int, Item, Takeback | None]] = []
@@ -105,6 +112,34 @@ def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntr
     return tuple(entries)
 
 
+class DayItem(msgspec.Struct, frozen=True, array_like=True):
+    """What stands of a visit or purchase at the end of its day, what it earns then, and what counts it.
+
+    `rules` are the ids of the rules over a period or a life that it matches.
+    """
+
+    id: EventId
+    occurred_at_ms: int
+    redeemable: int
+    qualifying: int
+    rules: tuple[str, ...]
+
+
+def counted_items(rules: DayRules, receipts: Iterable[Resolved]) -> tuple[DayItem, ...]:
+    """Return, in canonical order, what the rules over a period or a life count of a member-day."""
+    if not rules.counted:
+        return ()
+    standing = {one.item.id: one.standing for one in receipts if one.item.earns}
+    items = sorted((item for item in standing.values() if item is not None), key=lambda item: item.order)
+    day, found = _Day(rules), []
+    for item in items:
+        points, _ = day.take(item)
+        matched = tuple([rule.id for rule in rules.counted if matches(rule.when, item)])
+        if matched:
+            found.append(DayItem(item.id, item.occurred_at_ms, *points, matched))
+    return tuple(found)
+
+
 def _position(fact: tuple[Order, int, Item, Takeback | None]) -> tuple[Order, int, Order]:
     order, after, item, back = fact
     return order, after, item.order if back is None else back.order
@@ -125,7 +160,7 @@ def _earned(rules: DayRules, item: Item, points: _Pair, steps: list[Step]) -> Po
 
 
 def _taken_back(rules: DayRules, back: Takeback, before: _Pair, after: _Pair) -> PointEntry:
-    saw = str(sum(net for _, net in back.remains.money)) if back.remains else "0"
+    saw = str(int(money_of(back.remains))) if back.remains else "0"
     steps: list[Step] = []
     _add_step(steps, "void" if back.remains is None else "return", "clawback", saw, before, after)
     return PointEntry(
@@ -156,17 +191,17 @@ class _Day:
         """Return what the item earns after all that was taken before it, and why."""
         steps: list[Step] = []
         points: _Pair = (0, 0)
-        weights = [weight for weight in self._rules.weights if _matches(weight.when, item)]
+        weights = [weight for weight in self._rules.weights if matches(weight.when, item)]
         for rule in self._rules.earns:
-            if _matches(rule.when, item):
+            if matches(rule.when, item):
                 points = self._earn(rule, item, weights, points, steps)
         for bonus in self._rules.bonuses:
-            if _matches(bonus.when, item) and self._bonus_is_due(bonus):
+            if matches(bonus.when, item) and self._bonus_is_due(bonus):
                 given = _plus(points, _for(bonus.affects, bonus.points))
                 _add_step(steps, bonus.id, "bonus", str(bonus.nth or ""), points, given)
                 points = given
         for cap in self._rules.caps:
-            if _matches(cap.when, item):
+            if matches(cap.when, item):
                 points = self._cap(cap, points, steps)
         points = _bounded(points, steps)
         self.total = _plus(self.total, points)
@@ -179,11 +214,11 @@ class _Day:
                 _add_step(steps, rule.id, "limit", str(rule.limit_per_day), before, before)
                 return before
         if rule.per is None:
-            weights = [weight for weight in weights if not _selects_lines(weight.when)]
+            weights = [weight for weight in weights if not selects_lines(weight.when)]
             saw, base = str(item.kind), int(rule.points)
         else:
             eligible = eligible_minor(rule.when, item)
-            saw, base = str(eligible), rule.points * (eligible // rule.per)
+            saw, base = str(int(eligible)), rule.points * (eligible // rule.per)
         points = _plus(before, _for(rule.affects, base))
         _add_step(steps, rule.id, "earn", saw, before, points)
         if not weights or not base:
@@ -228,69 +263,19 @@ def _bounded(points: _Pair, steps: list[Step]) -> _Pair:
     return kept
 
 
-def eligible_minor(when: When, item: Item) -> int:
-    """Return the money that a rule counts: its lines less what tenders it excludes paid, never below 0."""
-    money = 0
-    for category, net in item.money:
-        if _selects(when, category):
-            money += net
-    return max(0, money - _excluded(when, item))
-
-
-def _excluded(when: When, item: Item) -> int:
-    paid = 0
-    for tender, amount in item.tenders:
-        if tender in ALWAYS_EXCLUDED_TENDERS or tender in when.exclude_tenders:
-            paid += amount
-    return max(0, paid)
-
-
-def _in_play(when: When, day: Day, tier: str) -> bool:
-    return (
-        (when.weekdays is None or weekday_of(day) in when.weekdays)
-        and (when.from_day is None or when.from_day <= day)
-        and (when.until_day is None or day <= when.until_day)
-        and (when.tiers is None or tier in when.tiers)
-    )
-
-
-def _matches(when: When, item: Item) -> bool:
-    if item.kind not in when.on:
-        return False
-    if when.stores is not None and item.store_id not in when.stores:
-        return False
-    if when.slot is not None and not when.slot.holds(item.minute):
-        return False
-    if item.kind == "visit":
-        return when.categories is None and not when.minimum
-    if _selects_lines(when) and not any(_selects(when, category) for category, _ in item.money):
-        return False
-    return not when.minimum or eligible_minor(when, item) >= when.minimum
-
-
-def _selects_lines(when: When) -> bool:
-    return when.categories is not None or bool(when.exclude_categories)
-
-
-def _selects(when: When, category: str) -> bool:
-    if when.categories is not None and category not in when.categories:
-        return False
-    return category not in when.exclude_categories
-
-
 def _weigh(
     rule: Earn, item: Item, base: int, weights: Sequence[Weight], target: Affects, combine: Combine
 ) -> int:
     """Return floor(base x weight), in layers where lines of the receipt weigh differently."""
     weights = [weight for weight in weights if weight.affects in (None, target)]
-    if rule.per is None or not any(_selects_lines(weight.when) for weight in weights):
+    if rule.per is None or not any(selects_lines(weight.when) for weight in weights):
         factor = _combined([weight.times for weight in weights], combine)
         return base * factor.numerator // factor.denominator
     eligible = eligible_minor(rule.when, item)
-    by_factor: dict[Fraction, int] = {}
-    for category, net in item.money:
-        if _selects(rule.when, category):
-            factor = _combined([w.times for w in weights if _selects(w.when, category)], combine)
+    by_factor: dict[Fraction, int | Fraction] = {}
+    for category, net in nets_of(item):
+        if selects(rule.when, category):
+            factor = _combined([w.times for w in weights if selects(w.when, category)], combine)
             by_factor[factor] = by_factor.get(factor, 0) + net
     points, below, rest = Fraction(0), Fraction(0), sum(by_factor.values())
     for factor in sorted(by_factor):
@@ -320,7 +305,7 @@ def _telling(weights: list[Weight], combine: Combine) -> list[Weight]:
     if combine != "best" or len(weights) == 1:
         return weights
     weights = sorted(weights, key=lambda weight: weight.times)
-    if any(_selects_lines(weight.when) or weight.affects for weight in weights):
+    if any(selects_lines(weight.when) or weight.affects for weight in weights):
         return weights
     return weights[-1:]
 
@@ -354,9 +339,4 @@ def _plus(one: _Pair, other: _Pair) -> _Pair:
 
 
 def _add_step(steps: list[Step], rule: str, kind: StepKind, saw: str, before: _Pair, after: _Pair) -> None:
-    """Add one step where both kinds of points went alike, else one for each."""
-    if before[0] == before[1] and after[0] == after[1]:
-        steps.append(Step(rule, kind, saw, before[0], after[0]))
-    else:
-        steps.append(Step(rule, kind, saw, before[0], after[0], "redeemable"))
-        steps.append(Step(rule, kind, saw, before[1], after[1], "qualifying"))
+    steps.extend(paired_steps(rule, kind, saw, before, after))

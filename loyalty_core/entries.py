@@ -73,6 +73,18 @@ class PointEntry(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
 
 
+def paired_steps(
+    rule: str, kind: StepKind, saw: str, before: tuple[int, int], after: tuple[int, int]
+) -> tuple[Step, ...]:
+    """Return one step where (redeemable, qualifying) points went alike, else one for each."""
+    if before[0] == before[1] and after[0] == after[1]:
+        return (Step(rule, kind, saw, before[0], after[0]),)
+    return (
+        Step(rule, kind, saw, before[0], after[0], "redeemable"),
+        Step(rule, kind, saw, before[1], after[1], "qualifying"),
+    )
+
+
 def diff(desired: Iterable[PointEntry], posted: Iterable[PointEntry]) -> tuple[PointEntry, ...]:
     """Return the entries that bring `posted` to `desired`, in the order of their events' ids.
 

@@ -176,3 +176,9 @@ def version_for(programmes: tuple[Programme, ...], day: Day) -> Programme | None
         key=lambda p: p.version,
         default=None,
     )
+
+
+def claim_days_on(programmes: tuple[Programme, ...], day: Day) -> int:
+    """Return for how many days a purchase of this date may be claimed; 0 where no version covers it."""
+    programme = version_for(programmes, day)
+    return programme.claim_days if programme is not None else 0

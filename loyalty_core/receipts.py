@@ -1,7 +1,7 @@
 """The fold of one receipt key: all facts that name it -> owner, content, what remains after each takeback.
 
-A visit without a receipt key is folded alone, with its void. The result does not depend on the order in
-which the facts are given. Returns join here as takebacks that leave a part.
+A visit without a receipt key is folded alone, with its void; so are a redemption that names no receipt, and
+the uses of one coupon. The result does not depend on the order in which the facts are given.
 """
 
 from __future__ import annotations
@@ -14,69 +14,54 @@ import msgspec
 
 from loyalty_core.calendar import local_time
 from loyalty_core.events import (
+    CouponUsed,
     EventId,
+    EventPlaced,
     Fact,
-    Order,
     PurchaseRecorded,
     PurchaseVoided,
+    ReceiptClaimed,
+    ReceiptKey,
+    RedemptionCommitted,
     ReturnRecorded,
     VisitRecorded,
     VisitVoided,
     content_hash,
     money_of_lines,
 )
-from loyalty_core.programme import Kind
-from loyalty_core.units import Day, EpochMs, Minute
+from loyalty_core.resolved import Item, ItemKind, Resolved, Takeback
+from loyalty_core.returns import Remainder, after, money, whole
+from loyalty_core.units import Day, EpochMs, Minute, Seq
 
-
-class Item(msgspec.Struct, frozen=True, array_like=True):
-    """What a day's rules see of one visit or purchase.
-
-    `money` holds (category, net minor) a line, `tenders` (type, minor).
-    """
-
-    id: EventId
-    occurred_at_ms: EpochMs
-    kind: Kind
-    store_id: str
-    minute: Minute
-    money: tuple[tuple[str, int], ...]
-    tenders: tuple[tuple[str, int], ...]
-
-    @property
-    def order(self) -> Order:
-        """The canonical order."""
-        return (self.occurred_at_ms, *msgspec.structs.astuple(self.id))
-
-
-class Takeback(msgspec.Struct, frozen=True, array_like=True):
-    """A void (or, later, a return): what it leaves of the item."""
-
-    id: EventId
-    occurred_at_ms: EpochMs
-    business_day: Day
-    remains: Item | None
-
-    @property
-    def order(self) -> Order:
-        """The canonical order; the day fold lets no takeback come before its item."""
-        return (self.occurred_at_ms, *msgspec.structs.astuple(self.id))
-
-
-class Resolved(msgspec.Struct, frozen=True, array_like=True):
-    """One receipt or visit as its owner's business day takes it in."""
-
-    business_day: Day
-    item: Item
-    takebacks: tuple[Takeback, ...]
+ConflictKind = Literal[
+    "copy_differs",
+    "member_differs",
+    "original_missing",
+    "return_waiting",
+    "return_exceeds",
+    "return_unmatched",
+    "claim_waiting",
+    "claim_late",
+    "claim_lost",
+    "redemption_twice",
+    "coupon_used_twice",
+]
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """A fact that does not go with the rest; each becomes an exception at HQ."""
+    """A fact that does not go with the rest; each becomes an exception at HQ. `names` is the other member."""
 
-    kind: Literal["copy_differs", "member_differs", "original_missing", "return_waiting"]
+    kind: ConflictKind
     event: EventId
     names: str = ""
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """A redemption or coupon: its name under the receipt, whose it is, and what its account takes in."""
+
+    name: str
+    owner: str | None
+    resolved: Resolved
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -85,9 +70,18 @@ class Receipt(msgspec.Struct, frozen=True):
     owner: str | None
     resolved: Resolved | None
     conflicts: tuple[Conflict, ...]
+    spent: tuple[Spent, ...] = ()
 
 
-def fold_receipt(facts: Iterable[Fact], store_id: str, zone: ZoneInfo) -> Receipt:
+class ReceiptRules(msgspec.Struct, frozen=True):
+    """What a fold needs besides the facts: the store, its zone, and `claim_days` by business day."""
+
+    store_id: str
+    zone: ZoneInfo
+    claim_days: Callable[[Day], int]
+
+
+def fold_receipt(facts: Iterable[Fact], rules: ReceiptRules) -> Receipt:
     """Return what the facts of one receipt key amount to, whatever order they are given in.
 
     The store is the key's; its zone gives the local minute that time-of-day rules look at.
@@ -96,25 +90,9 @@ def fold_receipt(facts: Iterable[Fact], store_id: str, zone: ZoneInfo) -> Receip
     if len(given) == 1:
         (only,) = given.values()
         if isinstance(only.event, PurchaseRecorded | VisitRecorded):
-            return Receipt(only.event.member, _standing(only, store_id, zone, ()), ())
-    ordered = sorted(given.values(), key=lambda fact: fact.order)
-    originals = [f for f in ordered if isinstance(f.event, PurchaseRecorded | VisitRecorded)]
-    waiting = [
-        Conflict(kind="return_waiting", event=f.id) for f in ordered if isinstance(f.event, ReturnRecorded)
-    ]
-    voids = [f for f in ordered if isinstance(f.event, PurchaseVoided | VisitVoided)]
-    fits = _voids_that_fit(originals)
-    missing = [Conflict(kind="original_missing", event=void.id) for void in voids if not fits(void)]
-    if not originals:
-        return Receipt(owner=None, resolved=None, conflicts=(*waiting, *missing))
-    first = originals[0]
-    owner, conflicts = _owner(first, originals)
-    takebacks = tuple([_takeback(void) for void in voids if fits(void)][:1])
-    return Receipt(
-        owner=owner,
-        resolved=_standing(first, store_id, zone, takebacks),
-        conflicts=(*conflicts, *waiting, *missing),
-    )
+            item = item_of(only, rules.store_id, rules.zone)
+            return Receipt(only.event.member, Resolved(Day(only.event.business_day), item, ()), ())
+    return _Fold(given, rules).receipt()
 
 
 def item_of(fact: Fact, store_id: str, zone: ZoneInfo) -> Item:
@@ -130,44 +108,171 @@ def item_of(fact: Fact, store_id: str, zone: ZoneInfo) -> Item:
         case PurchaseRecorded():
             money = money_of_lines(event.net_minor, event.lines)
             tenders = tuple([(tender.type, tender.amount_minor) for tender in event.tenders])
-            return Item(fact.id, at_ms, "purchase", store_id, minute, money, tenders)
+            return Item(fact.id, at_ms, "purchase", store_id, minute, money, tenders, (), fact.claim)
         case VisitRecorded():
-            return Item(fact.id, at_ms, "visit", store_id, minute, (), ())
+            return Item(fact.id, at_ms, "visit", store_id, minute, (), (), (), fact.claim)
     raise TypeError(f"{type(event).__name__} earns nothing")
 
 
-def _standing(fact: Fact, store_id: str, zone: ZoneInfo, takebacks: tuple[Takeback, ...]) -> Resolved:
-    return Resolved(Day(fact.event.business_day), item_of(fact, store_id, zone), takebacks)
+class _Fold:
+    """The facts of one key in canonical order, and the conflicts found among them."""
 
+    def __init__(self, given: dict[EventId, Fact], rules: ReceiptRules) -> None:
+        self._rules = rules
+        self._facts = sorted(given.values(), key=lambda fact: fact.order)
+        self._conflicts: list[Conflict] = []
+        self._placed: dict[EventId, EventPlaced] = {}
+        for _, fact in sorted(given.items()):  # of two decisions about one event the later stands
+            match fact.event:
+                case EventPlaced(terminal_id=terminal_id, epoch=epoch, branch=branch, seq=seq) as placed:
+                    self._placed[EventId(terminal_id, epoch, branch, Seq(seq))] = placed
 
-def _owner(first: Fact, originals: list[Fact]) -> tuple[str | None, list[Conflict]]:
-    owner = first.event.member
-    conflicts = []
-    if len(originals) > 1:
-        content = content_hash(first.event)
+    def receipt(self) -> Receipt:
+        """Return what they amount to."""
+        originals = [f for f in self._facts if isinstance(f.event, PurchaseRecorded | VisitRecorded)]
+        if not originals:
+            self._all_wait()
+            return Receipt(None, None, tuple(self._conflicts), self._spent(None))
+        first = originals[0]
+        owner = self._owner(originals)
+        takebacks = self._takebacks(first, originals)
+        resolved = Resolved(self._day(first), self._item(first), takebacks)
+        emptied = next((back for back in takebacks if back.remains is None), None)
+        spent = self._spent(emptied)
+        return Receipt(owner, resolved, tuple(self._conflicts), spent)
+
+    def _all_wait(self) -> None:
+        for fact in self._facts:
+            match fact.event:
+                case ReturnRecorded():
+                    self._conflict("return_waiting", fact)
+                case PurchaseVoided() | VisitVoided():
+                    self._conflict("original_missing", fact)
+                case ReceiptClaimed():
+                    self._conflict("claim_waiting", fact)
+
+    def _owner(self, originals: list[Fact]) -> str | None:
+        """Return the member whom the first copy that names one names, else the first who claimed in time."""
+        first = originals[0]
+        owner, content = first.event.member, content_hash(first.event)
         for fact in originals[1:]:
             named = fact.event.member
             if content_hash(fact.event) != content:
-                conflicts.append(Conflict(kind="copy_differs", event=fact.id))
+                self._conflict("copy_differs", fact)
             elif owner is None:
                 owner = named
             elif named is not None and named != owner:
-                conflicts.append(Conflict(kind="member_differs", event=fact.id, names=named))
-    return owner, conflicts
+                self._conflict("member_differs", fact, named)
+        until = self._day(first) + self._rules.claim_days(self._day(first))
+        for fact in self._facts:
+            if not isinstance(fact.event, ReceiptClaimed) or fact.event.member is None:
+                continue
+            if owner is not None and fact.event.member != owner:
+                self._conflict("claim_lost", fact, fact.event.member)
+            elif owner is None and self._day(fact) > until:
+                self._conflict("claim_late", fact)
+            else:
+                owner = fact.event.member
+        return owner
 
+    def _takebacks(self, first: Fact, originals: list[Fact]) -> tuple[Takeback, ...]:
+        if isinstance(first.event, PurchaseRecorded):
+            return self._purchase_takebacks(first, first.event)
+        places = {(f.id.terminal_id, f.id.epoch, f.id.seq) for f in originals}
+        found: list[Takeback] = []
+        for fact in self._facts:
+            match fact.event:
+                case VisitVoided(epoch=epoch, seq=seq) if (fact.id.terminal_id, epoch, seq) in places:
+                    found.append(self._takeback(fact, None))
+                case VisitVoided() | PurchaseVoided():
+                    self._conflict("original_missing", fact)
+        return tuple(found[:1])
 
-def _voids_that_fit(originals: list[Fact]) -> Callable[[Fact], bool]:
-    """Return what tells whether a void means these: a purchase by its key, a visit by its journal place."""
-    if not originals:
-        return lambda _: False
-    if isinstance(originals[0].event, PurchaseRecorded):
-        return lambda void: isinstance(void.event, PurchaseVoided)
-    places = {(f.id.terminal_id, f.id.epoch, f.id.seq) for f in originals}
-    return lambda void: (
-        isinstance(void.event, VisitVoided)
-        and (void.id.terminal_id, void.event.epoch, void.event.seq) in places
-    )
+    def _purchase_takebacks(self, first: Fact, purchase: PurchaseRecorded) -> tuple[Takeback, ...]:
+        found: list[Takeback] = []
+        left: Remainder | None = whole(purchase)
+        known: dict[ReceiptKey, bytes] = {}
+        for fact in self._facts:
+            match fact.event:
+                case PurchaseVoided() if left is not None:
+                    left = None
+                    found.append(self._takeback(fact, None))
+                case VisitVoided():
+                    self._conflict("original_missing", fact)
+                case ReturnRecorded() as back if back.receipt in known:
+                    if content_hash(back) != known[back.receipt]:
+                        self._conflict("copy_differs", fact)
+                case ReturnRecorded() as back:
+                    known[back.receipt] = content_hash(back)
+                    if left is None:
+                        self._conflict("return_exceeds", fact)
+                        continue
+                    left = self._returned(fact, back, left)
+                    remains = None if left is None else self._remaining(first, left)
+                    found.append(self._takeback(fact, remains))
+        return tuple(found)
 
+    def _returned(self, fact: Fact, back: ReturnRecorded, left: Remainder) -> Remainder | None:
+        """Return what one return leaves, None where that is nothing."""
+        taken = after(left, back)
+        if taken.exceeds:
+            self._conflict("return_exceeds", fact)
+        if taken.unmatched:
+            self._conflict("return_unmatched", fact)
+        return None if taken.left.is_nothing else taken.left
 
-def _takeback(void: Fact) -> Takeback:
-    return Takeback(void.id, EpochMs(void.event.occurred_at_ms), Day(void.event.business_day), None)
+    def _remaining(self, first: Fact, left: Remainder) -> Item:
+        """Return the item of which this is left."""
+        kept, parts = money(left)
+        tenders = tuple([(tender.type, tender.amount_minor) for tender in left.tenders])
+        return msgspec.structs.replace(
+            self._item(first), money=kept, tenders=tenders, parts=parts, claim=None
+        )
+
+    def _spent(self, emptied: Takeback | None) -> tuple[Spent, ...]:
+        """Return what was redeemed on this receipt; its points come back where nothing of it remains."""
+        found: dict[str, Spent] = {}
+        for fact in self._facts:
+            match fact.event:
+                case RedemptionCommitted(redemption=name, points=points, reward=reward, value_minor=value):
+                    item = self._account_item(fact, "redemption", (name, points), (reward, value))
+                    kind: ConflictKind = "redemption_twice"
+                    place = f"r/{name}"
+                case CouponUsed(coupon=name):
+                    item = self._account_item(fact, "coupon", (name, 0), ("", 0))
+                    kind = "coupon_used_twice"
+                    place = f"c/{name}"
+                case _:
+                    continue
+            if place in found:
+                self._conflict(kind, fact)
+                continue
+            backs = (emptied,) if emptied is not None and item.kind == "redemption" else ()
+            found[place] = Spent(place, fact.event.member, Resolved(self._day(fact), item, backs))
+        return tuple(found.values())
+
+    def _account_item(
+        self, fact: Fact, kind: ItemKind, money: tuple[str, int], tender: tuple[str, int]
+    ) -> Item:
+        at_ms = EpochMs(fact.event.occurred_at_ms)
+        return Item(
+            fact.id, at_ms, kind, self._rules.store_id, Minute(0), (money,), (tender,), (), fact.claim
+        )
+
+    def _takeback(self, fact: Fact, remains: Item | None) -> Takeback:
+        return Takeback(fact.id, EpochMs(fact.event.occurred_at_ms), self._day(fact), remains, fact.claim)
+
+    def _item(self, fact: Fact) -> Item:
+        item = item_of(fact, self._rules.store_id, self._rules.zone)
+        placed = self._placed.get(fact.id)
+        if placed is None:
+            return item
+        _, minute = local_time(EpochMs(placed.occurred_at_ms), self._rules.zone)
+        return msgspec.structs.replace(item, minute=minute)
+
+    def _day(self, fact: Fact) -> Day:
+        placed = self._placed.get(fact.id)
+        return Day((fact.event if placed is None else placed).business_day)
+
+    def _conflict(self, kind: ConflictKind, fact: Fact, names: str = "") -> None:
+        self._conflicts.append(Conflict(kind, fact.id, names))

@@ -20,7 +20,7 @@ from hq_server.posting import derive_by, steps_json
 from loyalty_core.entries import PointEntry, Step
 from loyalty_core.events import EventId
 from loyalty_core.programme import Programme
-from loyalty_core.receipts import Resolved
+from loyalty_core.resolved import Resolved
 
 _STEPS: Final = msgspec.json.Decoder(tuple[Step, ...])
 

@@ -18,7 +18,7 @@ from hq_server.spread import encoded
 from hq_server.store.connection import Transaction
 from loyalty_core.events import EventId, Fact
 from loyalty_core.journal import unpack_record
-from loyalty_core.receipts import fold_receipt
+from loyalty_core.receipts import ReceiptRules, fold_receipt
 
 RECEIPTS_AT_ONCE: Final = 500
 
@@ -37,7 +37,7 @@ def audit_receipts(
         several: list[list[Fact]] = []
         zone = zones.get(store_id, ZoneInfo("UTC"))
         for key, facts in _facts(tx, store_id):
-            receipt = fold_receipt(facts, store_id, zone)
+            receipt = fold_receipt(facts, ReceiptRules(store_id, zone, lambda _: 0))
             done.receipts += 1
             if len(facts) > 1:
                 several.append(facts)

@@ -39,10 +39,12 @@ from loyalty_core.programme import (
     Weight,
     When,
 )
-from loyalty_core.receipts import Item, Resolved, Takeback
+from loyalty_core.receipts import ReceiptRules
+from loyalty_core.resolved import Item, Resolved, Takeback
 from loyalty_core.units import Day, EpochMs, MinorUnits, Minute, Points, Seq
 
 SEOUL: Final = ZoneInfo("Asia/Seoul")
+RULES: Final = ReceiptRules("S1", SEOUL, lambda _: 14)
 NEW_YORK: Final = ZoneInfo("America/New_York")
 BERLIN: Final = ZoneInfo("Europe/Berlin")
 FIVE: Final = Minute(5 * 60)

@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from loyalty_core.events import Fact, Tender
-from loyalty_core.receipts import Conflict, Receipt, Resolved, fold_receipt, item_of
+from loyalty_core.receipts import Conflict, Receipt, fold_receipt, item_of
+from loyalty_core.resolved import Resolved
 from tests.core.made import (
     BERLIN,
     FRIDAY,
     NEW_YORK,
+    RULES,
     SEOUL,
     at,
     day,
@@ -29,7 +31,7 @@ from tests.core.made import (
 
 
 def fold(*facts: Fact) -> Receipt:
-    return fold_receipt(facts, "S1", SEOUL)
+    return fold_receipt(facts, RULES)
 
 
 def resolved(receipt: Receipt) -> Resolved:
@@ -76,7 +78,7 @@ def test_the_minute_is_that_of_the_stores_wall(zone: ZoneInfo, minute: int) -> N
 
 def test_only_purchases_and_visits_are_items() -> None:
     with pytest.raises(TypeError, match="PurchaseVoided earns nothing"):
-        item_of(void(1), "S1", SEOUL)
+        item_of(void(1), RULES)
 
 
 def test_an_anonymous_purchase_has_no_owner() -> None:

@@ -10,7 +10,7 @@ from hq_server.posting import Version, Work
 from hq_server.store.statements import STATEMENTS
 from loyalty_core.events import EventId
 from loyalty_core.lookups import hashed
-from loyalty_core.receipts import Item, Resolved
+from loyalty_core.resolved import Item, Resolved
 from loyalty_core.units import Day, EpochMs, Minute, Seq
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase, void

@@ -54,7 +54,7 @@ from loyalty_core.programme import (
     Weight,
     When,
 )
-from loyalty_core.receipts import Item, Resolved, Takeback
+from loyalty_core.resolved import Item, Resolved, Takeback
 from loyalty_core.units import MINOR_MAX, Day, EpochMs, MinorUnits, Minute, Points, Seq
 from tests.core.made import FIVE, LADDER, SEOUL, at, day
 

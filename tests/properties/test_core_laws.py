@@ -30,12 +30,14 @@ from loyalty_core.events import AT_MAX, AT_MIN, Fact, content_hash
 from loyalty_core.journal import Record, chain, first_hash, pack_record, place_run, unpack_record
 from loyalty_core.messages import Exchange, Reply, unpack_records
 from loyalty_core.programme import Programme, When
-from loyalty_core.receipts import Item, Receipt, Resolved, fold_receipt
+from loyalty_core.receipts import Receipt, fold_receipt
+from loyalty_core.resolved import Item, Resolved
 from loyalty_core.units import Day, EpochMs, MinorUnits, Minute, Seq
 from loyalty_core.wire import compress, decompress, unpack
 from tests.core.made import (
     BERLIN,
     NEW_YORK,
+    RULES,
     SEOUL,
     bought,
     earn,
@@ -229,7 +231,7 @@ def test_order_and_repetition_change_nothing_of_a_receipt(
 
 
 def fold(facts: Iterable[object]) -> Receipt:
-    return fold_receipt([fact for fact in facts if isinstance(fact, Fact)], "S1", SEOUL)
+    return fold_receipt([fact for fact in facts if isinstance(fact, Fact)], RULES)
 
 
 @given(programmes(), tiers, member_days(), shuffles, st.integers(1, 2))
@@ -259,7 +261,7 @@ def desired_of(rules_of: Programme, facts: Iterable[Fact]) -> dict[str, tuple[Po
         known.setdefault(fact.id.seq // 10, []).append(fact)
     days: dict[str, list[Resolved]] = {"id:m1": [], "id:m2": []}
     for together in known.values():
-        receipt = fold_receipt(together, "S1", SEOUL)
+        receipt = fold_receipt(together, RULES)
         if receipt.resolved is not None and receipt.owner is not None:
             days[receipt.owner].append(receipt.resolved)
     rules = rules_of_day(rules_of, TODAY, "GOLD")

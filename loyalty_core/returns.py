@@ -1,0 +1,146 @@
+"""What remains of a purchase after each return: lines, parts of lines, loose money and tenders.
+
+Lines match by sku; of several, those of the same unit price come first, then those of the same number, then
+the others in order. What a line cannot give back the next one may; what none can takes nothing. What remains
+of a line is net x remaining / sold, kept exact: nothing is rounded here.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import msgspec
+
+from loyalty_core.events import Line, PurchaseRecorded, ReturnRecorded, Tender
+
+PIECE: Final = 1000
+"""A quantity of 0 counts as one piece, in thousandths."""
+Part = tuple[str, int, int, int]
+"""(category, net minor, remaining, sold): of this line, net x remaining / sold is left."""
+
+
+class Left(msgspec.Struct, frozen=True):
+    """One line and how much of it remains; quantities in thousandths."""
+
+    line: Line
+    remaining: int
+
+    @property
+    def sold(self) -> int:
+        """How much of it can come back: nothing of what was itself a return."""
+        return max(0, self.line.quantity or PIECE)
+
+    @property
+    def is_goods(self) -> bool:
+        """Tell whether it must come back before nothing remains; discounts need not."""
+        return self.sold > 0 and self.line.net_minor >= 0
+
+    @property
+    def net(self) -> Fraction:
+        """What remains of its money."""
+        net = Fraction(self.line.net_minor)
+        return net * self.remaining / self.sold if self.sold else net
+
+
+class Remainder(msgspec.Struct, frozen=True):
+    """What remains of a purchase. `loose_minor` is the money that is in no line; it may be below 0."""
+
+    lines: tuple[Left, ...]
+    loose_minor: int
+    tenders: tuple[Tender, ...]
+    by_amount: bool = False
+
+    @property
+    def total(self) -> Fraction:
+        """The money that remains."""
+        return self.loose_minor + sum((left.net for left in self.lines), Fraction(0))
+
+    @property
+    def is_nothing(self) -> bool:
+        """Tell whether all goods are back, or all money is once a return went by amount."""
+        goods = [left for left in self.lines if left.is_goods]
+        if goods and all(left.remaining == 0 for left in goods):
+            return True
+        return self.by_amount and self.total <= 0
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What a return leaves; it may ask for more than was left, or for what was not sold."""
+
+    left: Remainder
+    exceeds: bool
+    unmatched: bool
+
+
+def whole(purchase: PurchaseRecorded) -> Remainder:
+    """Return a purchase of which nothing has come back."""
+    lines = tuple([Left(line, max(0, line.quantity or PIECE)) for line in purchase.lines])
+    loose = purchase.net_minor - sum(line.net_minor for line in purchase.lines)
+    return Remainder(lines, loose, purchase.tenders)
+
+
+def after(left: Remainder, back: ReturnRecorded) -> Taken:
+    """Return what remains after one return; without lines on both sides it goes by its net amount."""
+    refunded = _refunded(left.tenders, back.tenders)
+    if not back.lines or not left.lines:
+        wanted, there = max(0, back.net_minor), max(Fraction(0), left.total)
+        by_amount = left.by_amount or wanted > 0
+        if wanted > there:
+            return Taken(Remainder((), 0, refunded, by_amount), exceeds=True, unmatched=False)
+        loose = left.loose_minor - wanted
+        return Taken(Remainder(left.lines, loose, refunded, by_amount), exceeds=False, unmatched=False)
+    lines, exceeds, unmatched = list(left.lines), False, False
+    for asked in back.lines:
+        wanted = max(0, asked.quantity or PIECE)
+        fitting = _fitting(lines, asked)
+        unmatched = unmatched or not fitting
+        for index in fitting:
+            given = min(wanted, lines[index].remaining)
+            wanted -= given
+            lines[index] = Left(lines[index].line, lines[index].remaining - given)
+        exceeds = exceeds or bool(fitting and wanted)
+    return Taken(Remainder(tuple(lines), left.loose_minor, refunded, left.by_amount), exceeds, unmatched)
+
+
+def money(left: Remainder) -> tuple[tuple[tuple[str, int], ...], tuple[Part, ...]]:
+    """Return (category, net minor) of what is whole, and the parts of lines; what is back is left out."""
+    kept: list[tuple[str, int]] = []
+    parts: list[Part] = []
+    for each in left.lines:
+        line = each.line
+        if each.remaining == each.sold:
+            kept.append((line.category, line.net_minor))
+        elif each.remaining:
+            parts.append((line.category, line.net_minor, each.remaining, each.sold))
+    if left.loose_minor or not (kept or parts):
+        kept.append(("", left.loose_minor))
+    return tuple(kept), tuple(parts)
+
+
+def _fitting(lines: list[Left], asked: Line) -> list[int]:
+    """Return the places of the lines that may give back what is asked, the best first."""
+    if not asked.sku:
+        return []
+    quantity = asked.quantity or PIECE
+    places = [place for place, left in enumerate(lines) if left.line.sku == asked.sku and left.sold]
+
+    def rank(place: int) -> tuple[bool, bool, int]:
+        line = lines[place].line
+        same_price = line.net_minor * quantity == asked.net_minor * lines[place].sold
+        return not same_price, line.number != asked.number, place
+
+    return sorted(places, key=rank)
+
+
+def _refunded(tenders: tuple[Tender, ...], refunds: tuple[Tender, ...]) -> tuple[Tender, ...]:
+    """Return the tenders less what was refunded in the same type, none of them below 0."""
+    rows = list(tenders)
+    for refund in refunds:
+        rest = max(0, refund.amount_minor)
+        for place, row in enumerate(rows):
+            if row.type == refund.type and row.amount_minor > 0:
+                given = min(rest, row.amount_minor)
+                rest -= given
+                rows[place] = Tender(row.type, row.amount_minor - given)
+    return tuple(rows)
