@@ -18,6 +18,7 @@ from aiohttp import web
 from edge_agent import metrics, openapi
 from edge_agent.app_keys import CLOCK, CONFIG, READER, RECORDER, SYNC, WRITER
 from edge_agent.clock import Clock, StepWatch
+from edge_agent.closing import Closing
 from edge_agent.config import EdgeConfig
 from edge_agent.guard import guard
 from edge_agent.pos_adapter.folder import WatchedFolder, path_of
@@ -63,7 +64,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[CONFIG] = config
     app[CLOCK] = clock
     app[RECORDER] = Recorder(config, clock)
-    app.cleanup_ctx.extend([store_context, clock_context, sync_context, folder_context])
+    app.cleanup_ctx.extend([store_context, clock_context, sync_context, closing_context, folder_context])
     app.add_routes(TillApi(config, clock, app[RECORDER]).routes())
     app.add_routes(
         [
@@ -101,6 +102,13 @@ async def sync_context(app: web.Application) -> AsyncIterator[None]:
         app[SYNC] = SyncLoop(config, app[CLOCK], app[WRITER], app[READER], session, key)
         async with _task("sync", app[SYNC].run):
             yield
+
+
+async def closing_context(app: web.Application) -> AsyncIterator[None]:
+    """Closes business days."""
+    closing = Closing(app[WRITER], app[RECORDER], recorded=app[SYNC].nudge)
+    async with _task("closing", closing.run):
+        yield
 
 
 async def folder_context(app: web.Application) -> AsyncIterator[None]:

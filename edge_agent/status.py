@@ -10,13 +10,14 @@ import msgspec
 
 from edge_agent.clock import PLAUSIBLE_FROM, Clock
 from edge_agent.config import EdgeConfig
-from edge_agent.store import journal, members, outbox, programmes, quarantine, terminal
+from edge_agent.store import closings, journal, members, outbox, programmes, quarantine, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.outbox import Link
 from edge_agent.version import VERSION
+from loyalty_core.calendar import date_of
 from loyalty_core.events import EventId
 from loyalty_core.journal import unpack_record
-from loyalty_core.units import Seq
+from loyalty_core.units import Day, Seq
 
 DISK_FULL_BYTES: Final = 2 * 1024 * 1024
 """With less than this free, a commit may fail at any moment."""
@@ -43,6 +44,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     clock_believed: bool
     epoch: int
     head: int
+    day_closed: str | None
     members: int
     programme: str
     programme_version: int
@@ -80,6 +82,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
         clock_believed=now_ms >= PLAUSIBLE_FROM,
         epoch=identity.epoch,
         head=journal.head(conn, identity).seq,
+        day_closed=_date(closings.state(conn, identity.epoch).last_day),
         members=members.count(conn),
         programme=identity.programme_id,
         programme_version=programmes.highest(conn),
@@ -111,6 +114,7 @@ def lines(told: Status) -> list[str]:
         ("quarantine", f"{told.quarantine} set aside" if told.quarantine else "empty"),
         ("disk", disk),
         ("clock", clock),
+        ("day closed", told.day_closed or "none yet"),
         ("programme", f"{told.programme or 'none yet'} version {told.programme_version}"),
         ("members", str(told.members)),
         ("software", told.version),
@@ -142,3 +146,7 @@ def _iso(at_ms: int | None) -> str | None:
     if at_ms is None:
         return None
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _date(day: int | None) -> str | None:
+    return None if day is None else date_of(Day(day)).isoformat()
