@@ -81,26 +81,17 @@ def whole(purchase: PurchaseRecorded) -> Remainder:
 
 
 def after(left: Remainder, back: ReturnRecorded) -> Taken:
-    """Return what remains after one return; without lines on both sides it goes by its net amount."""
-    refunded = _refunded(left.tenders, back.tenders)
-    if not back.lines or not left.lines:
-        wanted, there = max(0, back.net_minor), max(Fraction(0), left.total)
-        by_amount = left.by_amount or wanted > 0
-        if wanted > there:
-            return Taken(Remainder((), 0, refunded, by_amount), exceeds=True, unmatched=False)
-        loose = left.loose_minor - wanted
-        return Taken(Remainder(left.lines, loose, refunded, by_amount), exceeds=False, unmatched=False)
-    lines, exceeds, unmatched = list(left.lines), False, False
-    for asked in back.lines:
-        wanted = max(0, asked.quantity or PIECE)
-        fitting = _fitting(lines, asked)
-        unmatched = unmatched or not fitting
-        for index in fitting:
-            given = min(wanted, lines[index].remaining)
-            wanted -= given
-            lines[index] = Left(lines[index].line, lines[index].remaining - given)
-        exceeds = exceeds or bool(fitting and wanted)
-    return Taken(Remainder(tuple(lines), left.loose_minor, refunded, left.by_amount), exceeds, unmatched)
+    """Return what remains after one return; unless both sides have lines it goes by its net amount.
+
+    What it refunds lowers what was paid in the same tenders, where it takes anything at all.
+    """
+    by_line = back.lines and left.lines
+    taken = _by_line(left, back.lines) if by_line else _by_amount(left, back.net_minor)
+    if taken.left == left:
+        return taken
+    tenders = _refunded(left.tenders, back.tenders)
+    remains = msgspec.structs.replace(taken.left, tenders=tenders)
+    return msgspec.structs.replace(taken, left=remains)
 
 
 def money(left: Remainder) -> tuple[tuple[tuple[str, int], ...], tuple[Part, ...]]:
@@ -116,6 +107,29 @@ def money(left: Remainder) -> tuple[tuple[tuple[str, int], ...], tuple[Part, ...
     if left.loose_minor or not (kept or parts):
         kept.append(("", left.loose_minor))
     return tuple(kept), tuple(parts)
+
+
+def _by_amount(left: Remainder, net_minor: int) -> Taken:
+    wanted, there = max(0, net_minor), max(Fraction(0), left.total)
+    by_amount = left.by_amount or wanted > 0
+    if wanted > there:
+        return Taken(Remainder((), 0, left.tenders, by_amount), exceeds=True, unmatched=False)
+    loose = left.loose_minor - wanted
+    return Taken(Remainder(left.lines, loose, left.tenders, by_amount), exceeds=False, unmatched=False)
+
+
+def _by_line(left: Remainder, back: tuple[Line, ...]) -> Taken:
+    lines, exceeds, unmatched = list(left.lines), False, False
+    for asked in back:
+        wanted = max(0, asked.quantity or PIECE)
+        fitting = _fitting(lines, asked)
+        unmatched = unmatched or not fitting
+        for index in fitting:
+            given = min(wanted, lines[index].remaining)
+            wanted -= given
+            lines[index] = Left(lines[index].line, lines[index].remaining - given)
+        exceeds = exceeds or bool(fitting and wanted)
+    return Taken(msgspec.structs.replace(left, lines=tuple(lines)), exceeds, unmatched)
 
 
 def _fitting(lines: list[Left], asked: Line) -> list[int]:
@@ -134,13 +148,11 @@ def _fitting(lines: list[Left], asked: Line) -> list[int]:
 
 
 def _refunded(tenders: tuple[Tender, ...], refunds: tuple[Tender, ...]) -> tuple[Tender, ...]:
-    """Return the tenders less what was refunded in the same type, none of them below 0."""
+    """Return the tenders with the refunds as negative amounts, of each type no more than was paid in it."""
     rows = list(tenders)
     for refund in refunds:
-        rest = max(0, refund.amount_minor)
-        for place, row in enumerate(rows):
-            if row.type == refund.type and row.amount_minor > 0:
-                given = min(rest, row.amount_minor)
-                rest -= given
-                rows[place] = Tender(row.type, row.amount_minor - given)
+        paid = sum(row.amount_minor for row in rows if row.type == refund.type)
+        given = min(refund.amount_minor, paid)
+        if given > 0:
+            rows.append(Tender(refund.type, -given))
     return tuple(rows)

@@ -8,19 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from loyalty_core.accrual import DayRules, derive_day, rules_of_day
 from loyalty_core.calendar import Place, business_day, day_of, local_time
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import (
+    HQ,
+    CouponUsed,
     EventId,
+    EventPlaced,
     Fact,
     Line,
     PurchaseRecorded,
     PurchaseVoided,
+    ReceiptClaimed,
     ReceiptKey,
+    RedemptionCommitted,
     ReturnRecorded,
     Tender,
     VisitRecorded,
@@ -144,16 +149,89 @@ def void(
     return Fact(event_id(seq, terminal), event)
 
 
-def returned(seq: int, *, of: ReceiptKey | None = None, when: str = f"{FRIDAY} 11:00") -> Fact:
-    """Return a return of 3,990 on a purchase."""
-    own = key("R001")
-    event = ReturnRecorded(None, at(when), own.business_day, own, of or key(), 3_990, 0, (), ())
-    return Fact(event_id(seq), event)
+def returned(
+    seq: int,
+    net: int = 3_990,
+    *,
+    of: ReceiptKey | None = None,
+    when: str = f"{FRIDAY} 11:00",
+    lines: Iterable[Line] = (),
+    tenders: Iterable[Tender] = (),
+    number: str = "R001",
+    terminal: str = "T1",
+) -> Fact:
+    """Return a return on a purchase: of `net`, or of lines."""
+    own = key(number, on=when[:10])
+    event = ReturnRecorded(
+        None, at(when), own.business_day, own, of or key(), net, 0, tuple(lines), tuple(tenders)
+    )
+    return Fact(event_id(seq, terminal), event)
 
 
-def line(net: int, category: str = "", *, sku: str = "A1", number: int = 1) -> Line:
-    """Return one item of a receipt."""
-    return Line(number, sku, category, 1000, net)
+def claimed(
+    seq: int,
+    member: str | None = "id:m2",
+    *,
+    of: ReceiptKey | None = None,
+    when: str = f"{FRIDAY} 12:00",
+    terminal: str = "T1",
+) -> Fact:
+    """Return a member's claim of an anonymous purchase."""
+    event = ReceiptClaimed(member, at(when), day(when[:10]), of or key())
+    return Fact(event_id(seq, terminal), event)
+
+
+def redeemed(
+    seq: int,
+    points: int = 1_000,
+    *,
+    member: str | None = "id:m1",
+    redemption: str = "r1",
+    reward: str = "",
+    value: int = 1_000,
+    of: ReceiptKey | None = None,
+    when: str = f"{FRIDAY} 10:00",
+    terminal: str = "T1",
+) -> Fact:
+    """Return the spending of points, on a purchase where `of` names one."""
+    event = RedemptionCommitted(member, at(when), day(when[:10]), redemption, points, value, reward, of)
+    return Fact(event_id(seq, terminal), event)
+
+
+def coupon(
+    seq: int,
+    name: str = "c1",
+    *,
+    member: str | None = "id:m1",
+    redemption: str = "r1",
+    of: ReceiptKey | None = None,
+    when: str = f"{FRIDAY} 10:00",
+    terminal: str = "T1",
+) -> Fact:
+    """Return the use of a coupon."""
+    event = CouponUsed(member, at(when), day(when[:10]), name, redemption, of)
+    return Fact(event_id(seq, terminal), event)
+
+
+def placed(seq: int, of: Fact, when: str, *, on: str | None = None) -> Fact:
+    """Return HQ's decision that a fact happened at `when`, on that date or the business date `on`."""
+    named = of.id
+    event = EventPlaced(
+        None,
+        at(when),
+        day(on or when[:10]),
+        named.terminal_id,
+        named.epoch,
+        named.branch,
+        named.seq,
+        "clock stood wrong",
+    )
+    return Fact(event_id(seq, HQ), event)
+
+
+def line(net: int, category: str = "", *, sku: str = "A1", number: int = 1, quantity: int = 1000) -> Line:
+    """Return one item of a receipt; the quantity in thousandths."""
+    return Line(number, sku, category, quantity, net)
 
 
 def bought(
@@ -224,6 +302,42 @@ def earn(
 def weight(times: str, rule: str = "weight", *, when: When | None = None, affects: Affects = None) -> Weight:
     """Return a multiplier, on everything unless `when` says otherwise."""
     return Weight(id=rule, when=when or When(), affects=affects, times=Fraction(times))
+
+
+def bonus(
+    points: int,
+    *,
+    rule: str = "bonus",
+    per: Literal["event", "day", "period"] = "event",
+    nth: int | None = None,
+    when: When | None = None,
+    affects: Affects = None,
+    first: bool = False,
+    birthday: bool = False,
+) -> Bonus:
+    """Return fixed extra points, on everything unless `when` says otherwise."""
+    return Bonus(
+        id=rule,
+        points=Points(points),
+        per=per,
+        nth=nth,
+        when=when or When(),
+        affects=affects,
+        first=first,
+        birthday=birthday,
+    )
+
+
+def cap(
+    points: int,
+    per: Literal["event", "day", "period"] = "day",
+    *,
+    rule: str = "cap",
+    when: When | None = None,
+    affects: Affects = None,
+) -> Cap:
+    """Return a limit on points, on everything unless `when` says otherwise."""
+    return Cap(id=rule, points=Points(points), per=per, when=when or When(), affects=affects)
 
 
 def tier(code: str, start: int) -> Tier:

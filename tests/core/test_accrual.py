@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import permutations
-from typing import Literal
 
 import pytest
 
 from loyalty_core.accrual import EVENT_POINTS_MAX, derive_day, eligible_minor
 from loyalty_core.entries import Step
 from loyalty_core.events import Line
-from loyalty_core.programme import Affects, Bonus, Cap, Combine, Kind, Slot, When
+from loyalty_core.programme import Affects, Combine, Kind, Slot, When
 from loyalty_core.receipts import item_of
 from loyalty_core.units import MinorUnits, Minute, Points
 from tests.core.made import (
@@ -26,7 +25,9 @@ from tests.core.made import (
     TUESDAY,
     TUESDAY_IN_DECEMBER,
     VISIT,
+    bonus,
     bought,
+    cap,
     day,
     earn,
     event_id,
@@ -44,40 +45,6 @@ from tests.core.made import (
 )
 
 GOLF = frozenset({"golf"})
-
-
-def bonus(
-    points: int,
-    *,
-    rule: str = "bonus",
-    per: Literal["event", "day", "period"] = "event",
-    nth: int | None = None,
-    when: When | None = None,
-    affects: Affects = None,
-    first: bool = False,
-    birthday: bool = False,
-) -> Bonus:
-    return Bonus(
-        id=rule,
-        points=Points(points),
-        per=per,
-        nth=nth,
-        when=when or When(),
-        affects=affects,
-        first=first,
-        birthday=birthday,
-    )
-
-
-def cap(
-    points: int,
-    per: Literal["event", "day", "period"] = "day",
-    *,
-    rule: str = "cap",
-    when: When | None = None,
-    affects: Affects = None,
-) -> Cap:
-    return Cap(id=rule, points=Points(points), per=per, when=when or When(), affects=affects)
 
 
 def minimum(amount: int, on: frozenset[Kind] = PURCHASE) -> When:
