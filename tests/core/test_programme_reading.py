@@ -211,7 +211,10 @@ def test_a_condition_is_said_as_people_say_it(keys: str, english: str, korean: s
         ),
         (
             bonus('birthday = true\non = "visit"\nper = "period"'),
-            "b: bonus of 5 points for a visit on the birthday (29 February: on the 28th in other years), once a period.",
+            (
+                "b: bonus of 5 points for a visit on the birthday (29 February: on the 28th in other years), "
+                "once a period."
+            ),
             "b: 생일 방문에 보너스 5점(2월 29일생은 평년에 28일), 산정 기간마다 한 번.",
         ),
         (
