@@ -77,6 +77,10 @@ class MemberDays:
         entry = derived.get(new[0].id)
         return Posted(entry=entry, claim=_claim(rules, tier, entry))
 
+    def resolved(self, conn: Connection, books: Books, account: str, day: Day) -> list[Resolved]:
+        """Return what this till's own events of a member-day amount to."""
+        return _resolved([fact for _, fact in _own(conn, books, account, day)], books.terminal)
+
     def _rules_on(self, books: Books, row: MemberRow | None, day: Day) -> tuple[DayRules | None, str]:
         """Return the rules of a member-day and the tier they are for, None without a programme."""
         programme = books.programme_on(day)

@@ -17,12 +17,16 @@ from edge_agent.store import entries, members, outbox
 from edge_agent.store.database import Connection
 from loyalty_core.calendar import Period, period_named, period_of
 from loyalty_core.errors import BadInput
+from loyalty_core.guidance import Way
 from loyalty_core.tiers import gap
 from loyalty_core.units import Day
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an account stands, as far as this till knows. `as_of_ms` is HQ's last word, or None."""
+    """Where an account stands, as far as this till knows. `as_of_ms` is HQ's last word, or None.
+
+    `ways` lead to the next tier; amounts in them are of `currency`.
+    """
 
     member_id: str | None
     masked_name: str | None
@@ -33,6 +37,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     next_tier: str | None
     missing: int
     as_of_ms: int | None
+    ways: tuple[Way, ...] = ()
+    currency: str = ""
 
 
 def standing(conn: Connection, books: Books, account: str, day: Day) -> Standing:
@@ -73,4 +79,5 @@ def standing(conn: Connection, books: Books, account: str, day: Day) -> Standing
         next_tier=ahead.tier.code if ahead else None,
         missing=ahead.missing if ahead else 0,
         as_of_ms=as_of_ms,
+        currency=programme.currency,
     )

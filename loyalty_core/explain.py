@@ -108,11 +108,11 @@ def pick(language: Language, korean: str, english: str) -> str:
 
 
 def messages(
-    language: Language, awarded: int, next_tier: str | None, missing: int, until: Day | None
+    language: Language, awarded: int, next_tier: str | None, missing: int, until: Day | None, ways: str = ""
 ) -> tuple[str, ...]:
     """Return the lines to print on a receipt: what it earned, and the way to the next tier where one is open.
 
-    `awarded` below 0 is what was taken back.
+    `awarded` below 0 is what was taken back; `ways` are the ways to that tier in words.
     """
     if language == "ko":
         lines = [
@@ -124,10 +124,10 @@ def messages(
         return tuple(lines)
     if language == "ko":
         by = "" if until is None else f"{day_text(until, language)}까지 "
-        lines.append(f"{by}{points(missing, language)} 더 모으면 {next_tier}")
+        lines.append(f"{by}{points(missing, language)} 더 모으면 {next_tier}{ways and f': {ways}'}")
     else:
         by = "" if until is None else f" by {day_text(until, language)}"
-        lines.append(f"{missing:,} more to {next_tier}{by}")
+        lines.append(f"{missing:,} more to {next_tier}{by}{ways and f': {ways}'}")
     return tuple(lines)
 
 

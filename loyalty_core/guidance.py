@@ -52,7 +52,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Where one member is: what is missing, what was done today, and the local minute now.
 
     `used` says what each cap over a period has let through, in qualifying points; a cap that is not in it
-    has let through nothing.
+    leaves no room for a promise.
     """
 
     missing: int
@@ -199,7 +199,7 @@ def _with_today(outlook: Outlook, plan: _Plan, progress: Progress) -> Way | None
     way = plan.way
     kind = _KINDS[way.kind]
     for cap in outlook.period_caps(kind):
-        if cap.points - progress.used.get(cap.id, 0) < progress.missing:
+        if cap.points - progress.used.get(cap.id, cap.points) < progress.missing:
             return None
     minutes = outlook.minutes(way.frame, progress.minute)
     if not outlook.has_today or not way.frame.holds_day(outlook.asked.today) or not minutes:

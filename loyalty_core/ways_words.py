@@ -25,8 +25,12 @@ def way_text(way: Way, currency: str, language: Language) -> str:
 
 
 def ways_text(ways: Sequence[Way], currency: str, language: Language) -> str:
-    """Return ways as one part of a sentence: `two weekday-morning visits, or a purchase of 13,000 won`."""
-    *others, last = [way_text(way, currency, language) for way in ways]
+    """Return the first way of each kind, short enough to be printed.
+
+    `two weekday-morning visits, or a purchase of 13,000 won`.
+    """
+    firsts = {way.kind: way for way in reversed(ways)}
+    *others, last = [way_text(way, currency, language) for way in ways if way is firsts[way.kind]]
     if language == "ko":
         return " 또는 ".join([*others, last])
     return ", or ".join([", ".join(others), last]) if others else last

@@ -12,7 +12,8 @@ from edge_agent.standing import Standing
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import Step
 from loyalty_core.events import EventId
-from loyalty_core.explain import messages
+from loyalty_core.explain import Language, messages
+from loyalty_core.ways_words import way_text, ways_text
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,7 @@ class PeriodAnswer(_Answer, frozen=True, kw_only=True):
 
 
 class NextTier(_Answer, frozen=True, kw_only=True):
-    """The next tier and what is missing to it."""
+    """The next tier, what is missing to it, and the ways that are sure to earn that, each in words."""
 
     tier: str
     missing: int
@@ -101,20 +102,21 @@ class ReceiptAnswer(_Answer, frozen=True, kw_only=True):
 
 
 def receipt_answer(
-    outcome: Outcome, standing: Standing | None, offers: list[Standing], language: Literal["ko", "en"]
+    outcome: Outcome, standing: Standing | None, offers: list[Standing], language: Language
 ) -> ReceiptAnswer:
     """Return what the till's software is told of something recorded: provisional until HQ posts it."""
     message: tuple[str, ...] = ()
     if standing is not None:
         until = standing.period.last if standing.period else None
-        message = messages(language, outcome.redeemable, standing.next_tier, standing.missing, until)
+        ways = ways_text(standing.ways, standing.currency, language) if standing.ways else ""
+        message = messages(language, outcome.redeemable, standing.next_tier, standing.missing, until, ways)
     return ReceiptAnswer(
         event=event_answer(outcome.event),
         provisional=True,
         repeated=outcome.repeated,
         points=Points(redeemable=outcome.redeemable, qualifying=outcome.qualifying),
         steps=[_step(step) for step in outcome.steps],
-        member=member_answer(standing) if standing else None,
+        member=member_answer(standing, language) if standing else None,
         message=list(message),
         notices=list(outcome.notices),
         offers=[Offer(masked_name=offer.masked_name) for offer in offers],
@@ -126,7 +128,7 @@ def event_answer(event: EventId) -> EventAnswer:
     return EventAnswer(id=str(event), terminal=event.terminal_id, epoch=event.epoch, seq=event.seq)
 
 
-def member_answer(standing: Standing) -> MemberAnswer:
+def member_answer(standing: Standing, language: Language) -> MemberAnswer:
     """Return a member as part of another answer."""
     return MemberAnswer(
         masked_name=standing.masked_name,
@@ -134,11 +136,11 @@ def member_answer(standing: Standing) -> MemberAnswer:
         balance=standing.balance,
         as_of=_utc(standing.as_of_ms),
         period=_period(standing),
-        next=_next(standing),
+        next=_next(standing, language),
     )
 
 
-def found_member(standing: Standing, member_id: str) -> FoundMember:
+def found_member(standing: Standing, member_id: str, language: Language) -> FoundMember:
     """Return the answer to a look-up of a member who is known here."""
     return FoundMember(
         member_id=member_id,
@@ -147,7 +149,7 @@ def found_member(standing: Standing, member_id: str) -> FoundMember:
         balance=standing.balance,
         as_of=_utc(standing.as_of_ms),
         period=_period(standing),
-        next=_next(standing),
+        next=_next(standing, language),
         coupons=[],
     )
 
@@ -159,10 +161,11 @@ def _period(standing: Standing) -> PeriodAnswer | None:
     return PeriodAnswer(id=standing.period.id, qualifying=standing.qualifying, until=until)
 
 
-def _next(standing: Standing) -> NextTier | None:
+def _next(standing: Standing, language: Language) -> NextTier | None:
     if standing.next_tier is None:
         return None
-    return NextTier(tier=standing.next_tier, missing=standing.missing, ways=[])
+    ways = [way_text(way, standing.currency, language) for way in standing.ways]
+    return NextTier(tier=standing.next_tier, missing=standing.missing, ways=ways)
 
 
 def _step(step: Step) -> StepAnswer:

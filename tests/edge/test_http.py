@@ -220,9 +220,16 @@ async def test_a_receipt_is_answered_in_the_shape_that_was_promised(counter: Cou
             "balance": 112,
             "as_of": None,
             "period": {"id": "2026-H2", "qualifying": 212, "until": "2026-12-31"},
-            "next": {"tier": "GOLD", "missing": 88, "ways": []},
+            "next": {
+                "tier": "GOLD",
+                "missing": 88,
+                "ways": ["five visits (one a day)", "a purchase of 44,000 won"],
+            },
         },
-        "message": ["12 points", "88 more to GOLD by 31 December"],
+        "message": [
+            "12 points",
+            "88 more to GOLD by 31 December: five visits (one a day), or a purchase of 44,000 won",
+        ],
         "notices": [],
         "offers": [],
     }
@@ -246,6 +253,22 @@ async def test_many_receipts_at_once_each_get_their_own_answer(counter: Counter)
     assert len({answer["event"]["seq"] for answer in answers}) == 59
 
 
+async def test_a_visit_that_was_made_today_is_not_promised_again(counter: Counter) -> None:
+    await counter.know(CARD)
+    answer = await counter.ok("/v1/visits", {"member": CARD}, key="v1")
+    ways = ["four visits from tomorrow (one a day)", "a purchase of 40,000 won"]
+    assert answer["member"]["next"] == {"tier": "GOLD", "missing": 80, "ways": ways}
+    assert answer["message"][1].endswith(f": {', or '.join(ways)}")
+
+
+async def test_without_a_clock_nothing_is_promised(counter: Counter) -> None:
+    await counter.know(CARD)
+    counter.clock.wall = 0
+    answer = await counter.ok("/v1/receipts", purchase())
+    assert answer["member"]["next"] == {"tier": "GOLD", "missing": 88, "ways": []}
+    assert answer["message"][1] == "88 more to GOLD by 31 December"
+
+
 async def test_a_member_is_found_by_card_phone_or_id(counter: Counter) -> None:
     await counter.know(CARD)
     await counter.ok("/v1/receipts", purchase())
@@ -257,7 +280,11 @@ async def test_a_member_is_found_by_card_phone_or_id(counter: Counter) -> None:
         "balance": 112,
         "as_of": None,
         "period": {"id": "2026-H2", "qualifying": 212, "until": "2026-12-31"},
-        "next": {"tier": "GOLD", "missing": 88, "ways": []},
+        "next": {
+            "tier": "GOLD",
+            "missing": 88,
+            "ways": ["five visits (one a day)", "a purchase of 44,000 won"],
+        },
         "coupons": [],
     }
     assert await (await counter.get("/v1/members/M1")).json() == found
