@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_agent.pos_adapter.answers import FoundMember, ReceiptAnswer
+from edge_agent.pos_adapter.handed_in import DayTotalIn
 from edge_agent.pos_adapter.http import PresentedIn, VisitIn
 from edge_agent.pos_adapter.receipt import Receipt
 from edge_agent.version import VERSION
@@ -18,21 +19,26 @@ _KEY: Final = {
     "required": True,
     "schema": {"type": "string", "minLength": 1, "maxLength": 64},
 }
-_WRITES: Final[tuple[tuple[str, type | None, str, tuple[dict[str, Any], ...]], ...]] = (
-    ("/v1/receipts", Receipt, "Record a purchase, return, void or visit; idempotent on the receipt key.", ()),
-    ("/v1/visits", VisitIn, "Record a visit.", (_KEY,)),
-    ("/v1/visits/{event}/void", None, "Undo a visit.", ()),
-    ("/v1/presented", PresentedIn, "A card was shown: the till's next receipt is theirs.", (_KEY,)),
+_WRITES: Final[tuple[tuple[str, tuple[type, ...], str, tuple[dict[str, Any], ...]], ...]] = (
+    (
+        "/v1/receipts",
+        (Receipt, DayTotalIn),
+        "Record a purchase, return, void or visit, or a day's total; the same again is the same.",
+        (),
+    ),
+    ("/v1/visits", (VisitIn,), "Record a visit.", (_KEY,)),
+    ("/v1/visits/{event}/void", (), "Undo a visit.", ()),
+    ("/v1/presented", (PresentedIn,), "A card was shown: the till's next receipt is theirs.", (_KEY,)),
 )
 
 
 def document() -> dict[str, Any]:
     """Return the document."""
-    shapes = (Receipt, VisitIn, PresentedIn, ReceiptAnswer, FoundMember, Problem)
+    shapes = (Receipt, DayTotalIn, VisitIn, PresentedIn, ReceiptAnswer, FoundMember, Problem)
     _, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
     paths: dict[str, Any] = {
-        path: {"post": _write(body, summary, parameters + _in_path(path))}
-        for path, body, summary, parameters in _WRITES
+        path: {"post": _write(bodies, summary, parameters + _in_path(path))}
+        for path, bodies, summary, parameters in _WRITES
     }
     paths["/v1/members/{lookup}"] = {
         "get": {
@@ -59,15 +65,16 @@ def document() -> dict[str, Any]:
     }
 
 
-def _write(body: type | None, summary: str, parameters: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+def _write(bodies: tuple[type, ...], summary: str, parameters: tuple[dict[str, Any], ...]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": summary,
         "parameters": list(parameters),
         "responses": {"200": _content("application/json", ReceiptAnswer), "default": _problem()},
     }
-    if body is not None:
-        operation["requestBody"] = {"required": True} | _content("application/json", body)
-        operation["requestBody"].pop("description")
+    if bodies:
+        schemas = [_schema(body) for body in bodies]
+        schema = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
 
 
@@ -79,8 +86,11 @@ def _in_path(path: str) -> tuple[dict[str, Any], ...]:
 
 
 def _content(media: str, shape: type) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{shape.__name__}"}
-    return {"description": shape.__name__, "content": {media: {"schema": schema}}}
+    return {"description": shape.__name__, "content": {media: {"schema": _schema(shape)}}}
+
+
+def _schema(shape: type) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{shape.__name__}"}
 
 
 def _problem() -> dict[str, Any]:

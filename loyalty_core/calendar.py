@@ -8,7 +8,7 @@ break that twice a year.
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from loyalty_core.units import Day, EpochMs, Minute
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PERIOD_MONTHS: Final = (1, 3, 6, 12)
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -69,6 +70,13 @@ def business_day(at_ms: EpochMs, place: Place) -> Day:
     """Return the business day to which an instant belongs at this place."""
     day, minute = local_time(at_ms, place.zone)
     return day if minute >= place.starts else Day(day - 1)
+
+
+def end_of_day(day: Day, place: Place) -> EpochMs:
+    """Return the last millisecond of a business day, as wall clocks at this place show it."""
+    hour, minute = divmod(place.starts, 60)
+    following = datetime.combine(date_of(Day(day + 1)), time(hour, minute), place.zone)
+    return EpochMs((following - _START) // timedelta(milliseconds=1) - 1)
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 Columns: kind, store, till, business_date, number, occurred_at, member, line, sku, category, quantity,
 net_minor, tender, original (store/till/business_date/number). The settings may rename columns and say how the
-till writes dates and amounts. A row's tender paid that row's net.
+till writes dates and amounts. A row's tender paid that row's net. A row of kind `day_total` stands alone: its
+quantity is the number of receipts, its net_minor their sum.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.config import Csv
+from edge_agent.pos_adapter.handed_in import DayTotalIn, HandedIn, TillDay
 from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, ReceiptKind, TenderIn, shown
 from edge_agent.pos_adapter.rows import Row
 from loyalty_core.errors import BadInput
@@ -57,6 +59,8 @@ def rows(data: bytes, settings: Csv) -> Iterator[Row]:
             named = _named(cells, columns)
             day = named.get("business_date") or named.get("occurred_at", "")
             key = (*(named.get(name, "") for name in ("kind", "store", "till", "number")), day)
+            if named.get("kind") == "day_total":
+                key = (*key, str(number))
             blocks = groups.setdefault(key, [])
             if key != open_key:
                 blocks.append([])
@@ -151,7 +155,7 @@ def _row(
         for number, cells in group:
             _check_cells(number, cells, header)
         items = [(number, _named(cells, columns)) for number, cells in group]
-        return Row(place=place, raw=raw, receipt=_receipt(items, settings))
+        return Row(place=place, raw=raw, receipt=_handed_in(items, settings))
     except BadInput as error:
         return Row(place=place, raw=raw, refusal=error)
 
@@ -176,13 +180,38 @@ def _check_cells(number: int, cells: list[str], header: list[str]) -> None:
         )
 
 
+def _handed_in(items: list[tuple[int, _Cells]], settings: Csv) -> HandedIn:
+    number, head = items[0]
+    return _total(number, head, settings) if head.get("kind") == "day_total" else _receipt(items, settings)
+
+
+def _total(number: int, cells: _Cells, settings: Csv) -> DayTotalIn:
+    count = cells.get("quantity", "")
+    if not (count.isascii() and count.isdecimal() and len(count) <= 9):
+        raise BadInput(
+            f'line {number}: quantity "{shown(count)}" is not a number of receipts', code="amount_impossible"
+        )
+    date = _date(cells.get("business_date", ""), number, settings)
+    if date is None:
+        raise BadInput(f"line {number}: a day_total needs its business_date", code="receipt_invalid")
+    said_at = cells["occurred_at"]
+    return DayTotalIn(
+        kind="day_total",
+        receipt=TillDay(store=cells["store"], till=cells["till"], business_date=date),
+        count=int(count),
+        net_minor=_amount(cells.get("net_minor", ""), number, settings),
+        occurred_at=_time(said_at, number, settings) if said_at else None,
+    )
+
+
 def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
     number, head = items[0]
     named = head.get("kind") or "purchase"
     kind = next((known for known in _KINDS if known == named), None)
     if kind is None:
         raise BadInput(
-            f'line {number}: kind "{shown(named)}" is none of {", ".join(_KINDS)}', code="receipt_invalid"
+            f'line {number}: kind "{shown(named)}" is none of {", ".join(_KINDS)}, day_total',
+            code="receipt_invalid",
         )
     for other, cells in items[1:]:
         for name in ("occurred_at", "member", "original"):

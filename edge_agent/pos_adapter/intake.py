@@ -11,7 +11,8 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
-from edge_agent.pos_adapter.receipt import Expectations, understand
+from edge_agent.pos_adapter.handed_in import understand
+from edge_agent.pos_adapter.receipt import Expectations
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
 from edge_agent.store import quarantine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge_agent.pos_adapter.receipt import decode, without_unknown
+from edge_agent.pos_adapter.handed_in import decode, without_unknown
 from edge_agent.pos_adapter.rows import Row
 from loyalty_core.errors import BadInput
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ from loyalty_core.events import (
 )
 from loyalty_core.units import CURRENCY_EXPONENTS, MINOR_MAX, Day, EpochMs
 
+T = TypeVar("T")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _ID: Final = re.compile(ID_FORM)
@@ -122,10 +123,19 @@ def decode(raw: bytes) -> Receipt:
     """Return the receipt of JSON bytes; an unknown field is refused.
 
     Raises:
-        BadInput: `receipt_invalid`, `encoding_wrong`.
+        BadInput: `receipt_invalid`, `encoding_wrong`, `json_invalid`.
+    """
+    return decoded(raw, _DECODER)
+
+
+def decoded(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Return what JSON bytes say in the shape of a decoder.
+
+    Raises:
+        BadInput: as `decode`.
     """
     try:
-        return _DECODER.decode(raw)
+        return decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise BadInput(
             f"the receipt does not have the expected form: {error}", code="receipt_invalid"
@@ -147,17 +157,18 @@ def without_unknown(raw: bytes) -> Receipt:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"this is not JSON: {error}", code="json_invalid") from None
     if isinstance(value, dict):
-        value = _known(value, Receipt)
+        value = known(value, Receipt)
         for name, part in _PARTS.items():
             inner = value.get(name)
             if isinstance(inner, dict):
-                value[name] = _known(inner, part)
+                value[name] = known(inner, part)
             elif isinstance(inner, list):
-                value[name] = [_known(v, part) if isinstance(v, dict) else v for v in inner]
+                value[name] = [known(v, part) if isinstance(v, dict) else v for v in inner]
     return decode(msgspec.json.encode(value))
 
 
-def _known(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
+def known(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the fields of a JSON object that a shape has."""
     return {name: value[name] for name in kind.__struct_fields__ if name in value}
 
 
@@ -169,12 +180,7 @@ def understand(receipt: Receipt, expected: Expectations) -> Understood:
     """
     at_ms = instant(receipt.occurred_at, expected)
     key = _key(receipt.receipt, "receipt", at_ms, expected)
-    if key.store != expected.store_id:
-        raise BadInput(
-            f'receipt.store is "{key.store}", but this till belongs to store "{expected.store_id}": '
-            "hand it in at that store",
-            code="receipt_other_store",
-        )
+    check_store(key.store, expected)
     notices = _odd_date(key, at_ms, expected)
     match receipt.kind:
         case "visit":
@@ -189,7 +195,7 @@ def understand(receipt: Receipt, expected: Expectations) -> Understood:
                 voids=natural_key("purchase", original),
                 notices=notices,
             )
-    _check_currency(receipt.currency, expected)
+    check_currency(receipt.currency, expected)
     net, tax = _amounts(receipt)
     lines, tenders = _lines(receipt), _tenders(receipt)
     notices += _odd_sums(net, lines, tenders)
@@ -209,6 +215,16 @@ def shown(text: str) -> str:
 def natural_key(kind: str, key: ReceiptKey) -> str:
     """Return the text under which a receipt is known at this till."""
     return f"{kind}/{key.store}/{key.till}/{key.business_day}/{key.number}"
+
+
+def check_store(store: str, expected: Expectations) -> None:
+    """Refuse what is of another store (`receipt_other_store`)."""
+    if store != expected.store_id:
+        raise BadInput(
+            f'receipt.store is "{shown(store)}", but this till belongs to store "{expected.store_id}": '
+            "hand it in at that store",
+            code="receipt_other_store",
+        )
 
 
 def instant(text: str, expected: Expectations) -> EpochMs:
@@ -296,7 +312,8 @@ def _odd_date(key: ReceiptKey, at_ms: EpochMs, expected: Expectations) -> tuple[
     )
 
 
-def _check_currency(currency: str | None, expected: Expectations) -> None:
+def check_currency(currency: str | None, expected: Expectations) -> None:
+    """Refuse money of another currency than the programme's (`currency_unknown`, `currency_other`)."""
     if currency is None:
         return
     if currency not in CURRENCY_EXPONENTS:

@@ -8,16 +8,16 @@ from pathlib import PurePath
 import msgspec
 
 from edge_agent.config import Csv
-from edge_agent.pos_adapter.receipt import Receipt
+from edge_agent.pos_adapter.handed_in import HandedIn
 from loyalty_core.errors import BadInput
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One receipt of a file, or what is wrong with it (`refusal`)."""
+    """One receipt or day's total of a file, or what is wrong with it (`refusal`)."""
 
     place: str
     raw: bytes
-    receipt: Receipt | None = None
+    receipt: HandedIn | None = None
     refusal: BadInput | None = None
 
 

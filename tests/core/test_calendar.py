@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +12,7 @@ from loyalty_core.calendar import (
     business_day,
     date_of,
     day_of,
+    end_of_day,
     local_time,
     period_after,
     period_named,
@@ -196,3 +197,21 @@ def test_a_period_id_of_another_form_is_refused_with_an_example(text: str, month
 @pytest.mark.parametrize("text", ["0001", "9998"])
 def test_a_period_id_is_four_digits_in_and_out(text: str) -> None:
     assert period_named(text, 12).id == text
+
+
+@pytest.mark.parametrize(
+    ("on", "zone", "starts", "end"),
+    [
+        ("2026-11-20", "Asia/Seoul", 300, "2026-11-21T05:00:00+09:00"),
+        ("2026-03-28", "Europe/Berlin", 0, "2026-03-29T00:00:00+01:00"),
+        ("2026-03-29", "Europe/Berlin", 0, "2026-03-30T00:00:00+02:00"),
+    ],
+)
+def test_a_business_day_ends_when_the_wall_clock_shows_the_start_of_the_next(
+    on: str, zone: str, starts: int, end: str
+) -> None:
+    place = Place(zone_named(zone), Minute(starts))
+    last = end_of_day(day_of(date.fromisoformat(on)), place)
+    assert last == int(datetime.fromisoformat(end).timestamp()) * 1000 - 1
+    assert business_day(last, place) == day_of(date.fromisoformat(on))
+    assert business_day(EpochMs(last + 1), place) == day_of(date.fromisoformat(on)) + 1

@@ -19,7 +19,7 @@ import msgspec
 
 from edge_agent.books import Books
 from edge_agent.config import EdgeConfig, Folder, Sync
-from edge_agent.pos_adapter.receipt import decode, understand
+from edge_agent.pos_adapter.handed_in import decode, understand
 from edge_agent.recorder import Outcome, Recorder, intake_of
 from edge_agent.standing import Standing, standing
 from edge_agent.store import journal, members, programmes, terminal

@@ -51,12 +51,16 @@ def jsonl(data: bytes) -> list[Row]:
 def receipts(rows: list[Row]) -> list[Receipt]:
     """Return the receipts of rows that are all good."""
     assert [r.refusal for r in rows if r.refusal] == []
-    return [r.receipt for r in rows if r.receipt is not None]
+    return [r.receipt for r in rows if isinstance(r.receipt, Receipt)]
 
 
 def codes(rows: list[Row]) -> list[str]:
     """Return what became of each row: its refusal's code, or its receipt's number."""
-    return [r.refusal.code if r.refusal else r.receipt.receipt.number if r.receipt else "" for r in rows]
+    return [r.refusal.code if r.refusal else _number(r) for r in rows]
+
+
+def _number(row: Row) -> str:
+    return row.receipt.receipt.number if isinstance(row.receipt, Receipt) else ""
 
 
 def whole(data: bytes, **settings: Any) -> str:
