@@ -133,7 +133,7 @@ def test_a_receipt_that_only_mentions_day_total_is_a_receipt(till: Till) -> None
 def test_totals_come_in_json_lines_with_fields_that_nobody_knows(till: Till) -> None:
     odd = total(printer="EP-3") | {"receipt": total()["receipt"] | {"number": "Z17", "shift": 2}}
     lines = [json.dumps(one) for one in (purchase(), odd, total(), {"kind": "day_total"})]
-    assert taken(till, "day.jsonl", "\n".join([*lines, '{"kind": "day_total", }', ""])) == [
+    assert taken(till, "day.jsonl", "\n".join([*lines, '{"currency": "day_total", }', ""])) == [
         "recorded",
         "recorded",
         "repeated",
