@@ -17,12 +17,12 @@ from loyalty_core.events import Order
 from loyalty_core.period_rules import WHOLE_ACCOUNT
 from loyalty_core.units import Day
 
-_CREDIT: Final = 0
-_EXPIRY: Final = 1
+_EXPIRY: Final = 0
+_CREDIT: Final = 1
 _SPENDING: Final = 2
 _NEVER: Final[Order] = (0, "", 0, 0, 0)
 _Moment = tuple[Day, int, Order, int, str, int]
-"""(day, credit, expiry or spending, order, 1 where it undoes, the lot's or spending's name, points)"""
+"""(day, expiry, credit or spending, order, 1 where it undoes, the lot's or spending's name, points)"""
 
 
 class Spending(msgspec.Struct, frozen=True):
@@ -150,7 +150,7 @@ class _Purse:
 
     def give_back(self, name: str) -> None:
         del self.debts[name]
-        for lot, points in self._taken.pop(name).items():
+        for lot, points in sorted(self._taken.pop(name).items()):
             if lot in self.dead:
                 self.dead[lot] += points
             else:
