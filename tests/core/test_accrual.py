@@ -7,12 +7,13 @@ from itertools import permutations
 
 import pytest
 
-from loyalty_core.accrual import EVENT_POINTS_MAX, derive_day, eligible_minor
+from loyalty_core.accrual import EVENT_POINTS_MAX, derive_day
 from loyalty_core.entries import Step
 from loyalty_core.events import Line
+from loyalty_core.matching import eligible_minor
 from loyalty_core.programme import Affects, Combine, Kind, Slot, When
 from loyalty_core.receipts import item_of
-from loyalty_core.units import MinorUnits, Minute, Points
+from loyalty_core.units import MinorUnits, Minute
 from tests.core.made import (
     BOTH,
     DECEMBER,
