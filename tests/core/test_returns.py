@@ -287,7 +287,7 @@ def test_lines_returned_on_a_purchase_without_lines_count_by_amount() -> None:
 
 @pytest.mark.parametrize("net", [0, -1, -5_000])
 def test_a_return_of_no_amount_takes_nothing(net: int) -> None:
-    for sale in (sold(net=12_990), sold(net=0), sold(BALL, GLOVE)):
+    for sale in (sold(net=12_990), sold(net=0), sold(net=-500), sold(BALL, GLOVE)):
         result = taken(sale, back(net=net))
         assert result == Taken(whole(sale), exceeds=False, unmatched=False)
         assert not result.left.is_nothing
