@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from hq_server.ahead import WayView, ways_ahead
 from hq_server.house import House, tier_in_force
 from hq_server.posting import derive, posted_entry
 from hq_server.references import bucket_of
@@ -38,11 +39,12 @@ class PeriodTotal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Next(msgspec.Struct, frozen=True, kw_only=True):
-    """The way to the next tier in the period now open."""
+    """The next tier in the period now open, what is missing to it, and what is sure to earn that."""
 
     tier: str
     missing: int
     until: str
+    ways: tuple[WayView, ...]
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +117,7 @@ def standing(tx: Transaction, house: House, member_id: str, now_ms: EpochMs) -> 
         tier_until=None,
         balance=sum(redeemable for _, redeemable, _ in rows),
         periods=tuple([_total(house, period_id, totals[period_id]) for period_id in sorted(totals)]),
-        next=_next(house, now, totals[now.id]),
+        next=_next(tx, house, member_id, now, totals[now.id], now_ms),
     )
 
 
@@ -190,8 +192,15 @@ def _total(house: House, period_id: str, qualifying: int) -> PeriodTotal:
     )
 
 
-def _next(house: House, period: Period, qualifying: int) -> Next | None:
-    missing = gap(qualifying, house.in_force(period.last).ladder)
-    if missing is None:
+def _next(
+    tx: Transaction, house: House, member_id: str, period: Period, qualifying: int, now_ms: EpochMs
+) -> Next | None:
+    ahead = gap(qualifying, house.in_force(period.last).ladder)
+    if ahead is None:
         return None
-    return Next(tier=missing.tier.code, missing=missing.missing, until=date_of(period.last).isoformat())
+    return Next(
+        tier=ahead.tier.code,
+        missing=ahead.missing,
+        until=date_of(period.last).isoformat(),
+        ways=ways_ahead(tx, house, (member_id,), period, ahead.missing, now_ms),
+    )

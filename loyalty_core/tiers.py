@@ -5,6 +5,8 @@ Gap and near-miss look at the first tier above what the total itself earns, what
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from loyalty_core.programme import Tier
@@ -26,6 +28,22 @@ def tier_earned(qualifying: int, ladder: tuple[Tier, ...]) -> Tier:
             break
         earned = tier
     return earned
+
+
+def tier_after(
+    held: Tier, qualifying: int, ladder: tuple[Tier, ...], downgrade: Literal["earned", "one_step", "keep"]
+) -> Tier:
+    """Return the tier that a close gives who holds a tier: what the total earns, falling as the policy says.
+
+    A held tier that the ladder no longer has falls, or rises, to what is earned.
+    """
+    earned = tier_earned(qualifying, ladder)
+    codes = [tier.code for tier in ladder]
+    if downgrade == "earned" or held.code not in codes:
+        return earned
+    place = codes.index(held.code)
+    floor = place if downgrade == "keep" else max(0, place - 1)
+    return ladder[max(floor, codes.index(earned.code))]
 
 
 def gap(qualifying: int, ladder: tuple[Tier, ...]) -> Gap | None:

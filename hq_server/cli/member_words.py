@@ -34,7 +34,7 @@ def standing_lines(now: Standing, language: Language) -> Iterator[str]:
     for total in now.periods:
         yield _total(total, language)
     if now.next is not None:
-        yield _next(now.next, language)
+        yield from _next(now.next, language)
 
 
 def movement_line(movement: Movement, language: Language) -> str:
@@ -56,12 +56,15 @@ def _total(total: PeriodTotal, language: Language) -> str:
     )
 
 
-def _next(way: Next, language: Language) -> str:
-    return pick(
+def _next(ahead: Next, language: Language) -> Iterator[str]:
+    yield pick(
         language,
-        f"{way.until}까지 {points(way.missing, 'ko')} 더 모으면 {way.tier}",
-        f"{way.missing:,} more to {way.tier} until {way.until}",
+        f"{ahead.until}까지 {points(ahead.missing, 'ko')} 더 모으면 {ahead.tier}",
+        f"{ahead.missing:,} more to {ahead.tier} until {ahead.until}",
     )
+    for place, way in enumerate(ahead.ways):
+        either = pick(language, "또는 ", "or ") if place else ""
+        yield f"  {either}{pick(language, way.ko, way.en)}"
 
 
 def _kind(movement: Movement, language: Language) -> str:

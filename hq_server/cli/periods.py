@@ -1,16 +1,23 @@
-"""`period status`."""
+"""`period status | close`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import click
 
-from hq_server.cli.lines import table
+from hq_server.cli.period_words import dry_run_lines, status_lines
+from hq_server.cli.progress import progress
 from hq_server.cli.shell import Shell, command, group, now_ms
+from hq_server.dry_run import dry_run
 from hq_server.house import load_house
-from hq_server.periods import PeriodStatus, status
+from hq_server.periods import status
+from loyalty_core.errors import BadInput
+from loyalty_core.explain import Language
+
+_language: Final = click.option(
+    "--language", type=click.Choice(["ko", "en"]), help="Of what people read. [default: the settings']"
+)
 
 
 @group("period")
@@ -20,35 +27,32 @@ def period_group() -> None:
 
 @command("status")
 @click.argument("period_id", required=False)
-def status_command(shell: Shell, period_id: str | None) -> None:
+@_language
+def status_command(shell: Shell, period_id: str | None, language: Language | None) -> None:
     """Show the projected tiers, the near-misses, and what each terminal reported last."""
     with shell.reading() as tx:
         found = status(tx, load_house(tx), period_id, now_ms())
-    shell.show(found, _lines(found))
+    shell.show(found, status_lines(found, language or shell.config.language))
 
 
-period_group.add_command(status_command)
-COMMANDS: Final = (period_group,)
-
-
-def _lines(found: PeriodStatus) -> Iterator[str]:
-    yield f"{found.id}, {found.first_day} to {found.last_day}: {found.state}"
-    yield ""
-    yield from table(
-        ["tier", "from", "members"], [[one.tier, one.starts_at, one.members] for one in found.tiers]
-    )
-    yield ""
-    yield f"Within {found.near_miss_points} points of the next tier: {len(found.near_misses)}"
-    if found.near_misses:
-        yield from table(
-            ["member", "points", "next", "missing"],
-            [[one.member_id, one.qualifying, one.tier, one.missing] for one in found.near_misses],
+@command("close")
+@click.argument("period_id")
+@click.option(
+    "--dry-run", "is_dry", is_flag=True, help="Show who would move and at what cost; change nothing."
+)
+@_language
+def close_command(shell: Shell, period_id: str, *, is_dry: bool, language: Language | None) -> None:
+    """Try the close of a period: who would move between tiers, and what it would cost."""
+    if not is_dry:
+        raise BadInput(
+            "closing a period is not in this release yet: --dry-run shows what a close would do",
+            code="close_not_yet",
         )
-    yield ""
-    yield from table(
-        ["terminal", "state", "last day", "seen at", "waiting"],
-        [
-            [one.terminal_id, one.state, one.last_day or "", one.seen_at, one.waiting]
-            for one in found.terminals
-        ],
-    )
+    with shell.reading() as tx, progress("members", shown=not shell.as_json) as advance:
+        found = dry_run(tx, load_house(tx), period_id, now_ms(), advance)
+    shell.show(found, dry_run_lines(found, language or shell.config.language))
+
+
+for _command in (status_command, close_command):
+    period_group.add_command(_command)
+COMMANDS: Final = (period_group,)

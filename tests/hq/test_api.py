@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hq_server.app import build_app
-from tests.hq.conftest import Client, Hq, Tills
+from tests.hq.conftest import PROGRAMME, Client, Hq, Tills
 from tests.hq.events import purchase, visit
 
 MEMBERS = "member_id,lookups,name,phone,home_store\nM1,2000123456782,홍길동,010-1234-5678,S012\n"
@@ -31,7 +31,66 @@ async def test_a_member_is_found_by_id_card_or_phone(hq: Hq, tills: Tills, look_
         "tier_until": None,
         "balance": 12,
         "periods": [{"id": "2026-H2", "qualifying": 12, "state": "open", "tier": "BRONZE"}],
-        "next": {"tier": "SILVER", "missing": 88, "until": "2026-12-31"},
+        "next": {
+            "tier": "SILVER",
+            "missing": 88,
+            "until": "2026-12-31",
+            "ways": [
+                way("visits", 9, 0, one_a_day=True, ko="방문 9회(하루 1회)", en="nine visits (one a day)"),
+                way("purchase", 1, 88_000, ko="88,000원 이상 구매 1회", en="a purchase of 88,000 won"),
+            ],
+        },
+    }
+
+
+async def test_a_way_tells_its_conditions_in_data_and_in_words(hq: Hq, client: Client) -> None:
+    double = (
+        '[[weight]]\nid = "quiet"\ntimes = "2"\non = "visit"\nweekdays = ["mon", "tue"]\nuntil = "12:00"\n'
+    )
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2").replace("[[tier]]", double + "[[tier]]", 1))
+    hq.members(MEMBERS)
+    fewest, plain, _ = (await get(client, hq, "/api/v1/members/M1"))["next"]["ways"]
+    assert fewest == way("visits", 5, 0, one_a_day=True, ko=fewest["ko"], en=fewest["en"]) | {
+        "weekdays": ["mon", "tue"],
+        "from": "05:00",
+        "until": "12:00",
+    }
+    assert fewest["en"] == "five Monday or Tuesday morning visits (one a day)"
+    assert fewest["ko"] == "월·화요일 오전 방문 5회(하루 1회)"
+    assert (plain["count"], plain["weekdays"]) == (10, None)
+
+
+async def test_a_cap_over_the_period_that_is_near_leaves_no_room_for_visits(hq: Hq, tills: Tills) -> None:
+    cap = '[[cap]]\nid = "most"\npoints = 95\nper = "period"\non = "visit"\n'
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2").replace("[[tier]]", cap + "[[tier]]", 1))
+    hq.members(MEMBERS)
+    till = await tills.join()
+    till.record(purchase("1", 5_000))
+    await tills.send(till)
+    ways = (await get(tills.client, hq, "/api/v1/members/M1"))["next"]["ways"]
+    assert [one["kind"] for one in ways] == ["visits", "purchase"]
+    till.record(visit())
+    await tills.send(till)
+    ways = (await get(tills.client, hq, "/api/v1/members/M1"))["next"]["ways"]
+    assert [(one["kind"], one["minor"]) for one in ways] == [("visits", 0), ("purchase", 85_000)]
+
+
+def way(kind: str, count: int, minor: int, *, ko: str, en: str, one_a_day: bool = False) -> dict[str, object]:
+    """Return a way at any time, as the API tells it."""
+    return {
+        "kind": kind,
+        "count": count,
+        "minor": minor,
+        "weekdays": None,
+        "from": None,
+        "until": None,
+        "from_date": None,
+        "until_date": None,
+        "one_a_day": one_a_day,
+        "from_tomorrow": False,
+        "only_eligible": False,
+        "ko": ko,
+        "en": en,
     }
 
 

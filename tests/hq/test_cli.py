@@ -233,7 +233,8 @@ async def test_show_explains_every_point_and_every_zero(shell: Shell, hq: Hq, ti
     await tills.send(till)
     status, out, _ = shell.run("member", "show", "010-1234-5678", "--explain", "--language", "en")
     assert status == 0
-    assert "78 more to SILVER until 2026-12-31" in out
+    assert "78 more to SILVER until 2026-12-31\n" in out
+    assert "  or a purchase of 78,000 won\n" in out
     lines = out.splitlines()
     assert [line.split()[1] for line in lines if "S012-T01.1." in line] == ["+10", "+0", "+12"]
     shown = shell.json("member", "show", "M1", "--explain", "--language", "ko")
@@ -260,8 +261,24 @@ async def test_a_period_shows_tiers_near_misses_and_the_last_word_of_tills(
     near = [(one["member_id"], one["tier"], one["missing"]) for one in found["near_misses"]]
     assert near == [("M2", "GOLD", 1), ("M1", "SILVER", 10)]
     assert found["terminals"][0]["last_day"] == "2026-11-21"
-    assert "Within 10 points" in shell.run("period", "status", "2026-H2")[1]
+    assert "Within 10 points" in shell.run("period", "status", "2026-H2", "--language", "en")[1]
     assert shell.refused("period", "status", "2026-Q1") == "period_unknown"
+    assert "10점 이내" in shell.run("period", "status", "2026-H2", "--language", "ko")[1]
+
+
+async def test_the_close_is_tried_and_not_yet_done(shell: Shell, hq: Hq, tills: Tills) -> None:
+    hq.members(MEMBERS)
+    till = await tills.join()
+    till.record(purchase("1", 100_000))
+    await tills.send(till)
+    found = shell.json("period", "close", "2026-H2", "--dry-run")
+    assert [(one["from_tier"], one["to_tier"], one["members"]) for one in found["moves"]] == [
+        ("BRONZE", "SILVER", 1)
+    ]
+    status, out, _ = shell.run("period", "close", "2026-H2", "--dry-run", "--language", "en")
+    assert status == 0
+    assert "a dry run of the close: nothing is changed" in out
+    assert shell.refused("period", "close", "2026-H2") == "close_not_yet"
 
 
 async def test_what_is_open_is_counted_and_listed(shell: Shell, tills: Tills) -> None:

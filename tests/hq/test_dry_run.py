@@ -1,0 +1,120 @@
+"""The close of a period, tried: who would move, at what cost, and what treating near-misses alike costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hq_server.cli.period_words import dry_run_lines, status_lines
+from hq_server.dry_run import DryRun, GiftCount, Move, dry_run
+from hq_server.house import load_house
+from hq_server.periods import status
+from hq_server.store.connection import reading
+from hq_server.store.database import opened
+from tests.hq.conftest import PROGRAMME, Hq, Tills
+from tests.hq.events import purchase, void
+
+GENEROUS = PROGRAMME.replace("version = 1", "version = 2").replace(
+    'code = "GOLD"\nfrom = 300\n',
+    'code = "GOLD"\nfrom = 300\nbenefits = [{ kind = "discount", percent = "2.5" },'
+    ' { kind = "gift", name = { ko = "골프공", en = "golf balls" } }]\n',
+)
+
+
+def tried(hq: Hq) -> DryRun:
+    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+        return dry_run(tx, load_house(tx), "2026-H2", hq.clock(), lambda _: None)
+
+
+def text(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
+
+
+async def bought(hq: Hq, tills: Tills) -> None:
+    """Let M1 stay, M2 and M3 rise, and M4 lack 2 points to GOLD."""
+    hq.publish(GENEROUS)
+    hq.members("member_id\nM1\nM2\nM3\nM4\n")
+    till = await tills.join()
+    till.record(purchase("1", 150_000, member="id:M2"))
+    till.record(purchase("2", 300_000, member="id:M3"))
+    till.record(purchase("3", 298_999, member="id:M4"))
+    till.record(purchase("4", 700_000, member="id:M4"))
+    till.record(void("4"))
+    await tills.send(till)
+
+
+async def test_who_would_move_is_counted_with_what_they_bought_and_what_that_costs(
+    hq: Hq, tills: Tills
+) -> None:
+    await bought(hq, tills)
+    found = tried(hq)
+    assert (found.members, found.staying, found.ended) == (4, 1, False)
+    assert {one.member_id: (one.from_tier, one.to_tier) for one in found.movers} == {
+        "M2": ("BRONZE", "SILVER"),
+        "M3": ("BRONZE", "GOLD"),
+        "M4": ("BRONZE", "SILVER"),
+    }
+    golf_balls = GiftCount(names={"ko": "골프공", "en": "golf balls"}, more=1)
+    assert found.moves == (
+        Move(
+            from_tier="BRONZE",
+            to_tier="SILVER",
+            members=2,
+            bought_minor=448_999,
+            discount_minor=0,
+            gifts=(),
+        ),
+        Move(
+            from_tier="BRONZE",
+            to_tier="GOLD",
+            members=1,
+            bought_minor=300_000,
+            discount_minor=7_500,
+            gifts=(golf_balls,),
+        ),
+    )
+
+
+async def test_treating_near_misses_alike_is_costed_on_top(hq: Hq, tills: Tills) -> None:
+    await bought(hq, tills)
+    (move,) = tried(hq).near_miss_moves
+    assert (move.from_tier, move.to_tier, move.members) == ("SILVER", "GOLD", 1)
+    assert (move.bought_minor, move.discount_minor) == (298_999, 7_474)
+    assert [gift.more for gift in move.gifts] == [1]
+
+
+async def test_a_dry_run_writes_nothing(hq: Hq, tills: Tills) -> None:
+    await bought(hq, tills)
+    before = hq.sql("SELECT * FROM entries"), hq.sql("SELECT * FROM totals")
+    tried(hq)
+    assert (hq.sql("SELECT * FROM entries"), hq.sql("SELECT * FROM totals")) == before
+
+
+async def test_staff_read_it_in_both_languages_as_an_estimate(hq: Hq, tills: Tills) -> None:
+    await bought(hq, tills)
+    found = tried(hq)
+    english, korean = text(dry_run_lines(found, "en")), text(dry_run_lines(found, "ko"))
+    assert "nothing is changed. Of 4 members, 1 would stay where they are." in english
+    assert "If everyone within 10 points of the next tier were given it, on top of that:" in english
+    assert "7,500 won" in english
+    assert "golf balls +1" in english
+    assert "The cost is an estimate: the new tier's discount less the old one's" in english
+    assert "회원 4명 중 1명은 그대로입니다." in korean
+    assert "비용은 추정입니다" in korean
+    assert "골프공 +1" in korean
+
+
+async def test_staff_read_the_state_of_a_period_in_both_languages(hq: Hq, tills: Tills) -> None:
+    await bought(hq, tills)
+    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+        found = status(tx, load_house(tx), "2026-H2", hq.clock())
+    assert "Within 10 points of the next tier: 1 member\n" in text(status_lines(found, "en"))
+    korean = text(status_lines(found, "ko"))
+    assert "다음 등급까지 10점 이내로 모자란 회원: 1명" in korean
+    assert "승인됨" in korean
+
+
+def test_nobody_moves_where_nothing_was_earned(hq: Hq) -> None:
+    hq.members("member_id\nM1\n")
+    found = tried(hq)
+    assert (found.moves, found.near_miss_moves, found.staying) == ((), (), 1)
+    assert text(dry_run_lines(found, "en")).count("Nobody would move.") == 2
