@@ -7,7 +7,7 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from loyalty_core.entries import EntryKind, PointEntry, Step, diff
+from loyalty_core.entries import NO_EVENT, EntryKind, PointEntry, Step, diff, paired_steps
 from tests.core.made import FRIDAY, day, event_id, total
 
 STEP = Step("spend", "earn", "12990", 0, 12)
@@ -24,9 +24,11 @@ def entry(
     period: str = "2026-H2",
     version: int = 7,
     corrects: EntryKind | None = None,
+    rule: str = "",
 ) -> PointEntry:
+    """Return an entry of the event of this seq; of none where it is 0."""
     return PointEntry(
-        event=event_id(seq),
+        event=event_id(seq) if seq else NO_EVENT,
         kind=kind,
         earned_day=day(earned),
         business_day=day(on),
@@ -36,6 +38,7 @@ def entry(
         programme_version=version,
         steps=(STEP,),
         corrects=corrects,
+        rule=rule,
     )
 
 
@@ -96,10 +99,13 @@ def test_a_movement_of_zero_makes_no_entry() -> None:
         {"kind": "clawback"},
         {"earned": "2026-11-19"},
         {"seq": 2},
+        {"rule": "tenth"},
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_entries_of_another_event_kind_date_or_period_are_not_each_other(other: dict[str, object]) -> None:
+def test_entries_of_another_event_kind_date_period_or_rule_are_not_each_other(
+    other: dict[str, object],
+) -> None:
     desired = entry(**other)  # type: ignore[arg-type]
     moves = diff([desired], [entry()])
     assert sorted(move.redeemable for move in moves) == [-12, 12]
@@ -138,3 +144,32 @@ def test_nothing_posted_is_changed() -> None:
 
 def test_a_generator_is_as_good_as_a_list() -> None:
     assert diff((one for one in [entry()]), (one for one in [entry(1, 2)]))[0].redeemable == 10
+
+
+def test_what_follows_from_no_event_is_one_whatever_its_date() -> None:
+    stood = entry(0, -5, kind="cap", rule="cap", on="2026-11-20")
+    should = entry(0, -8, kind="cap", rule="cap", on="2026-12-03", version=8)
+    (move,) = diff([should], [stood])
+    assert (move.kind, move.corrects, move.redeemable, move.qualifying) == ("correction", "cap", -3, -3)
+    assert (move.event, move.rule, move.business_day) == (NO_EVENT, "cap", day("2026-12-03"))
+    assert diff([should], [stood, move]) == ()
+    assert diff([entry(0, -5, kind="cap", rule="cap", on="2026-12-03")], [stood]) == ()
+
+
+@pytest.mark.parametrize("other", [{"rule": "large"}, {"period": "2027-H1"}, {"kind": "expiry"}], ids=str)
+def test_what_follows_from_no_event_is_told_apart_by_kind_period_and_rule(other: dict[str, object]) -> None:
+    keys: dict[str, object] = {"seq": 0, "redeemable": -5, "kind": "cap", "rule": "cap"}
+    desired, posted = entry(**{**keys, **other}), entry(**keys)  # type: ignore[arg-type]
+    assert sorted(move.redeemable for move in diff([desired], [posted])) == [-5, 5]
+
+
+def test_points_that_went_alike_are_one_step_and_others_one_for_each_kind() -> None:
+    assert paired_steps("r", "cap", "9", (5, 5), (3, 3)) == (Step("r", "cap", "9", 5, 3),)
+    assert paired_steps("r", "cap", "9", (5, 5), (3, 4)) == (
+        Step("r", "cap", "9", 5, 3, "redeemable"),
+        Step("r", "cap", "9", 5, 4, "qualifying"),
+    )
+    assert paired_steps("r", "cap", "9", (5, 6), (3, 3)) == (
+        Step("r", "cap", "9", 5, 3, "redeemable"),
+        Step("r", "cap", "9", 6, 3, "qualifying"),
+    )
