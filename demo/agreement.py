@@ -21,10 +21,10 @@ from edge_agent.store import entries, journal, members, outbox, quarantine, term
 from edge_agent.store.database import Connection
 from edge_agent.store.database import connect as connect_till
 from edge_agent.store.quarantine import Refused
+from hq_server.derivation import Rulebook
 from hq_server.house import House, load_house
-from hq_server.ledger import ledger_days
+from hq_server.ledger import LedgerDay, ledger_accounts, ledger_days
 from hq_server.periods import PeriodStatus, status
-from hq_server.posting import derive
 from hq_server.reconcile import ExceptionView, open_exceptions
 from hq_server.references import bucket_of, keys_json
 from hq_server.store.connection import Transaction, reading
@@ -224,20 +224,21 @@ def _read_ledger(tx: Transaction, house: House, tills: Iterable[Till], period_id
         totals={},
         variety={},
     )
+    rules = Rulebook(house)
     for till in tills:
         _read_kept(tx, till, ledger)
     for bucket in range(house.bucket_count):
         seen: dict[str, list[tuple[Step, ...]]] = defaultdict(list)
-        for day in ledger_days(tx, bucket):
+        for day in _days(tx, house, bucket):
             items = tuple([receipt.item for receipt in day.receipts])
             for item in items:
                 ledger.counted[item.id] += 1
                 ledger.days[item.id] = items
-            for derived in derive(house, day.business_day, day.receipts) or ():
+            for derived in rules.entries(day.business_day, day.receipts):
                 ledger.steps[derived.event] = derived.steps
                 seen[day.member_id].append(derived.steps)
-            for entry in day.posted:
-                _add(ledger, entry, day.member_id, period_id)
+            for one in day.posted:
+                _add(ledger, one.entry, day.member_id, period_id)
         for member_id, steps in seen.items():
             ledger.variety[member_id] = len({(step.rule, step.kind) for step in chain(*steps[:BEGINNING])})
     return ledger
@@ -266,9 +267,14 @@ def _hq_balances(tx: Transaction, house: House) -> dict[str, int]:
     """Return each member's balance as the sum of the entries, not as the account says it."""
     balances: Counter[str] = Counter()
     for bucket in range(house.bucket_count):
-        for day in ledger_days(tx, bucket):
-            balances[day.member_id] += sum(entry.redeemable for entry in day.posted)
+        for account in ledger_accounts(tx, house, bucket):
+            balances[account.member_id] += sum(entry.redeemable for entry in account.entries)
     return dict(balances)
+
+
+def _days(tx: Transaction, house: House, bucket: int) -> Iterator[LedgerDay]:
+    for account in ledger_accounts(tx, house, bucket):
+        yield from ledger_days(account)
 
 
 def _till(own: Journal, ledger: Ledger) -> TillAgreement:

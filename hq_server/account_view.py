@@ -6,24 +6,26 @@ for their reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
 
 from hq_server.ahead import WayView, ways_ahead
+from hq_server.derivation import Rulebook
 from hq_server.house import House, tier_in_force
-from hq_server.posting import derive, posted_entry
+from hq_server.member_facts import account_facts, days_of_group
+from hq_server.member_rows import lots_of
+from hq_server.merges import groups_of
+from hq_server.posted import posted_entry
 from hq_server.references import bucket_of
-from hq_server.spread import RESOLVED
-from hq_server.store.connection import Transaction
+from hq_server.store.connection import Row, Transaction
 from loyalty_core.calendar import Period, date_of, period_named, period_of
-from loyalty_core.entries import PointEntry, Step
+from loyalty_core.entries import NO_EVENT, PointEntry, Step
 from loyalty_core.events import EventId
+from loyalty_core.resolved import Resolved
 from loyalty_core.tiers import gap, tier_earned
-from loyalty_core.units import EpochMs
+from loyalty_core.units import Day, EpochMs
 
 _STEPS: Final = msgspec.json.Decoder(tuple[Step, ...])
 ENTRIES_MAX: Final = 1000
@@ -47,6 +49,14 @@ class Next(msgspec.Struct, frozen=True, kw_only=True):
     ways: tuple[WayView, ...]
 
 
+class ExpiringLot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left of the points of one period, and the last day on which they can be spent."""
+
+    period: str
+    points: int
+    usable_until: str
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a member stands. `tier_until` is None for a tier that does not lapse."""
 
@@ -54,6 +64,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     tier: str
     tier_until: str | None
     balance: int
+    expiring: tuple[ExpiringLot, ...]
     periods: tuple[PeriodTotal, ...]
     next: Next | None
 
@@ -79,10 +90,14 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EntryView(msgspec.Struct, frozen=True, kw_only=True):
-    """One movement. `number` grows with every entry that is posted; 0 where nothing moved."""
+    """One movement. `number` grows with every entry that is posted; 0 where nothing moved.
+
+    `event` is null where it follows from a whole period: then `rule` names the cap, or the lot that expired.
+    """
 
     number: int
-    event: EventName
+    event: EventName | None
+    rule: str
     business_date: str
     earned_date: str
     period: str
@@ -109,13 +124,16 @@ def standing(tx: Transaction, house: House, member_id: str, now_ms: EpochMs) -> 
     today = house.today(now_ms)
     now = period_of(today, house.in_force(today).period_months)
     rows = tx.all("accounts.totals_of", bucket=bucket, member_id=member_id)
+    groups = groups_of(tx, house.bucket_count, [member_id])
+    facts = account_facts(tx, house.bucket_count, groups).get(member_id, ())
     # What has come to nothing is not shown: whether it was ever posted depends on what arrived first.
     totals = {now.id: 0} | {row[0]: row[2] for row in rows if row[1] or row[2]}
     return Standing(
         member_id=member_id,
         tier=tier_in_force(house.in_force(today)),
         tier_until=None,
-        balance=sum(redeemable for _, redeemable, _ in rows),
+        balance=sum(redeemable for _, redeemable, *_ in rows),
+        expiring=_expiring(house, rows, facts, today),
         periods=tuple([_total(house, period_id, totals[period_id]) for period_id in sorted(totals)]),
         next=_next(tx, house, member_id, now, totals[now.id], now_ms),
     )
@@ -135,9 +153,10 @@ def history(tx: Transaction, house: House, member_id: str) -> list[Movement]:
     moved = {one.entry.event for one in posted}
     order: dict[EventId, int] = {}
     idle: list[Movement] = []
-    rows = tx.all("accounts.receipts_of", bucket=bucket, member_id=member_id)
-    for day, of_day in groupby(rows, key=itemgetter(0)):
-        for entry in derive(house, day, [RESOLVED.decode(row[2]) for row in of_day]) or ():
+    group = groups_of(tx, house.bucket_count, [member_id]).members.get(member_id, ())
+    rules = Rulebook(house)
+    for day, facts in days_of_group(tx, house.bucket_count, group).items():
+        for entry in rules.entries(day, facts):
             order[entry.event] = len(order)
             if entry.event not in moved:
                 idle.append(Movement(0, entry, None))
@@ -152,11 +171,13 @@ def entry_view(movement: Movement) -> EntryView:
     """Return a movement in the shape of the API."""
     entry = movement.entry
     event = entry.event
+    named = EventName(terminal=event.terminal_id, epoch=event.epoch, branch=event.branch, seq=event.seq)
     return EntryView(
         number=movement.number,
-        event=EventName(terminal=event.terminal_id, epoch=event.epoch, branch=event.branch, seq=event.seq),
+        event=None if event == NO_EVENT else named,
+        rule=entry.rule,
         business_date=date_of(entry.business_day).isoformat(),
-        earned_date=date_of(entry.earned_day).isoformat(),
+        earned_date=date_of(entry.earned_day or entry.business_day).isoformat(),
         period=entry.period_id,
         kind=entry.kind,
         corrects=entry.corrects,
@@ -181,7 +202,7 @@ def _steps(steps: tuple[Step, ...]) -> Iterator[StepView]:
 
 
 def _movement(row: tuple[Any, ...]) -> Movement:
-    return Movement(row[14], posted_entry(row, _STEPS.decode(row[13])), row[15])
+    return Movement(row[15], posted_entry(row, _STEPS.decode(row[14])), row[16])
 
 
 def _total(house: House, period_id: str, qualifying: int) -> PeriodTotal:
@@ -189,6 +210,22 @@ def _total(house: House, period_id: str, qualifying: int) -> PeriodTotal:
     ladder = house.in_force(period.last).ladder
     return PeriodTotal(
         id=period_id, qualifying=qualifying, state="open", tier=tier_earned(qualifying, ladder).code
+    )
+
+
+def _expiring(
+    house: House, totals: list[Row], facts: Iterable[Resolved], today: Day
+) -> tuple[ExpiringLot, ...]:
+    """Return the lots that expire, the first to be lost first."""
+    lots = lots_of(Rulebook(house), totals, facts, today).lots
+    return tuple(
+        [
+            ExpiringLot(
+                period=lot.period_id, points=lot.points, usable_until=date_of(lot.last_day).isoformat()
+            )
+            for lot in sorted(lots, key=lambda lot: (lot.last_day or 0, lot.period_id))
+            if lot.last_day is not None
+        ]
     )
 
 

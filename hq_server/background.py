@@ -1,4 +1,4 @@
-"""Chores of a running server: days that a new programme changes, and hashes that wait for a phone.
+"""Chores of a running server: days to derive again, lots and holds that end, hashes that wait for a phone.
 
 Each step is a bounded transaction that may be cut off anywhere and is found again.
 """
@@ -12,7 +12,8 @@ from functools import partial
 from typing import Final
 
 from hq_server.hashes import ATTACHED_AT_ONCE, attach_found, found_in, untried_hashes, were_tried
-from hq_server.rederive import rederive_some
+from hq_server.holds import lapse_some
+from hq_server.rederive import expire, expiry_is_due, rederive_some
 from hq_server.store.connection import Busy, Transaction
 from hq_server.store.database import Database
 from loyalty_core.units import EpochMs
@@ -35,16 +36,25 @@ async def run_chores(database: Database, now_ms: Callable[[], EpochMs]) -> None:
 async def _step(database: Database, now_ms: EpochMs) -> bool:
     """Do one bounded piece; returns whether there was any."""
 
-    def due(tx: Transaction) -> tuple[bool, bool]:
-        return bool(tx.all("accounts.dirty_days", count=1)), bool(tx.all("accounts.untried_hashes"))
+    def due(tx: Transaction) -> tuple[bool, bool, bool, bool]:
+        return (
+            expiry_is_due(tx, now_ms),
+            bool(tx.all("accounts.lapsed_holds", now_ms=now_ms, count=1)),
+            bool(tx.all("accounts.dirty_days", count=1)),
+            bool(tx.all("accounts.untried_hashes")),
+        )
 
-    days, hashes = await database.read(due)
+    expiry, holds, days, hashes = await database.read(due)
+    if expiry:
+        _LOG.info("%d accounts have lots that expired", await database.write(lambda tx: expire(tx, now_ms)))
+    if holds:
+        _LOG.info("%d holds lapsed", await database.write(lambda tx: lapse_some(tx, now_ms)))
     if days:
         count = await database.write(lambda tx: rederive_some(tx, now_ms))
         _LOG.info("derived %d member-days again", count)
     if hashes:
         _LOG.info("attached %d references by their hash", await _try_hashes(database, now_ms))
-    return days or hashes
+    return expiry or holds or days or hashes
 
 
 async def _try_hashes(database: Database, now_ms: EpochMs) -> int:

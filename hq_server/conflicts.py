@@ -10,14 +10,23 @@ import msgspec
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction
-from loyalty_core.receipts import Receipt
+from loyalty_core.receipts import ConflictKind, Receipt
 from loyalty_core.units import EpochMs
 
-_SENTENCES: Final = {
+DISPUTES: Final = frozenset({"member_differs", "claim_lost"})
+"""Conflicts between two names that may turn out to be one member's."""
+_SENTENCES: Final[dict[ConflictKind, str]] = {
     "copy_differs": "a copy of this receipt has other content than the first one, which stands",
     "member_differs": "a copy of this receipt names another member than the first one, who keeps it",
     "original_missing": "the purchase or visit that it undoes has not come",
-    "return_waiting": "returns are kept and not yet derived",
+    "return_waiting": "the purchase that it brings back has not come: it takes nothing until then",
+    "return_exceeds": "it brings back more than is left of the purchase: what exceeds takes nothing",
+    "return_unmatched": "it brings back what the purchase does not have: those lines take nothing",
+    "claim_waiting": "the purchase that it claims has not come",
+    "claim_late": "the purchase was longer ago than the programme lets claim: it stays anonymous",
+    "claim_lost": "the purchase that it claims is another member's, who keeps it",
+    "redemption_twice": "the redemption was committed before: its points are taken once",
+    "coupon_used_twice": "the coupon was used before: speak with the member or the store",
 }
 
 
@@ -50,7 +59,7 @@ def report_conflicts(
             subject, detail = str(conflict.event), _SENTENCES[conflict.kind]
             exception = ArrivalException(store_id, conflict.kind, subject, detail, key)
             gone.discard((store_id, conflict.kind, subject))
-            if conflict.kind == "member_differs" and receipt.owner is not None:
+            if conflict.kind in DISPUTES and receipt.owner is not None:
                 owner, other = reference_of(receipt.owner, store_id), reference_of(conflict.names, store_id)
                 disputed.append(Dispute(owner, other, exception))
             else:

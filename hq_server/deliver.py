@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hq_server.accept import Terminal
+from hq_server.conflicts import DISPUTES
 from hq_server.exceptions import (
     AccountException,
     close_accounts,
@@ -15,19 +16,26 @@ from hq_server.exceptions import (
     open_accounts,
     open_arrivals,
 )
+from hq_server.holds import release
 from hq_server.house import House
-from hq_server.posting import Stamp, Version, Work, post
+from hq_server.posting import post
 from hq_server.references import bucket_of, card_of, keys_json, members_of, reference_of
-from hq_server.spread import RESOLVED, Place, Spread, facts_of
+from hq_server.spread import RESOLVED, Place, Spread, facts_of, receipt_rules
 from hq_server.store.connection import Transaction, Values
+from hq_server.work import Stamp, Version, Work
+from loyalty_core.receipts import fold_receipt
 from loyalty_core.units import EpochMs
 
 
-def deliver(tx: Transaction, house: House, terminal: Terminal, spread: Spread, now_ms: EpochMs) -> int:
-    """Post what a spread changed; returns how many entries that made. Delivering twice is harmless."""
+def deliver(tx: Transaction, house: House, terminal: Terminal | None, spread: Spread, now_ms: EpochMs) -> int:
+    """Post what a spread changed; returns how many entries that made. Delivering twice is harmless.
+
+    Without a terminal it was HQ that decided: no event of any till touches anybody.
+    """
+    touched = spread.touched if terminal is not None else {}
     owners = {name for one in spread.deliveries for name in (one.owner, one.owner_before) if name is not None}
-    members = members_of(tx, owners | spread.touched.keys(), house.bucket_count)
-    work, held = Work(), _Held(house, terminal, now_ms)
+    members = members_of(tx, owners | touched.keys(), house.bucket_count)
+    work, held = Work(), _Held(house, now_ms)
     for one in spread.deliveries:
         day = one.resolved.business_day if one.resolved is not None else 0
         before = one.owner_before
@@ -46,12 +54,13 @@ def deliver(tx: Transaction, house: House, terminal: Terminal, spread: Spread, n
                 work.put(members[one.owner], day, one.receipt_id, stands)
             else:
                 held.receipt(one.owner, day, one.receipt_id, stands)
-    for name, place in spread.touched.items():
-        if name in members:
+    for name, place in touched.items():
+        if terminal is not None and name in members:
             work.stamps.append(Stamp(members[name], terminal.terminal_id, terminal.store_id, place))
-        else:
-            held.stamp(name, place)
+        elif terminal is not None:
+            held.stamp(name, terminal, place)
     held.write(tx)
+    release(tx, house, [(members[name], id_) for id_, name in spread.redeemed.items() if name in members])
     return post(tx, house, work, now_ms)
 
 
@@ -96,24 +105,28 @@ def attach(tx: Transaction, house: House, pairs: Iterable[tuple[str, str]], now_
 def settle_disputes(tx: Transaction, house: House, now_ms: EpochMs) -> None:
     """Close every dispute over two names that have turned out to be one member's."""
     gone = []
-    for store_id, subject, receipt_key in tx.all("arrivals.open_exceptions_of_kind", kind="member_differs"):
-        facts = facts_of(tx, store_id, [receipt_key]).get(receipt_key, [])
-        names = {reference_of(f.event.member, store_id) for f in facts if f.event.member is not None}
-        members = members_of(tx, names, house.bucket_count)
-        if len({_place(members, name) for name in names}) == 1:
-            gone.append((store_id, "member_differs", subject))
+    for kind in DISPUTES:
+        for store_id, subject, key in tx.all("arrivals.open_exceptions_of_kind", kind=kind):
+            facts = facts_of(tx, store_id, [key]).get(key, [])
+            receipt = fold_receipt(facts, receipt_rules(tx, house, [store_id])[store_id])
+            for conflict in receipt.conflicts:
+                if (conflict.kind, str(conflict.event)) == (kind, subject) and receipt.owner is not None:
+                    owner, other = (reference_of(name, store_id) for name in (receipt.owner, conflict.names))
+                    members = members_of(tx, (owner, other), house.bucket_count)
+                    if _place(members, owner) == _place(members, other):
+                        gone.append((store_id, kind, subject))
     close_arrivals(tx, gone, now_ms)
 
 
 class _Held:
     """Rows to write for references that no member has."""
 
-    def __init__(self, house: House, terminal: Terminal, now_ms: EpochMs) -> None:
-        self._house, self._terminal, self._now_ms = house, terminal, now_ms
+    def __init__(self, house: House, now_ms: EpochMs) -> None:
+        self._house, self._now_ms = house, now_ms
         self._receipts: list[Values] = []
         self._stamps: list[Values] = []
         self._changed: set[str] = set()
-        self._hashes: set[str] = set()
+        self._hashes: set[tuple[str, str]] = set()
         self._ids: set[str] = set()
 
     def receipt(self, reference: str, day: int, receipt_id: str, version: Version) -> None:
@@ -122,22 +135,20 @@ class _Held:
         self._receipts.append(row)
         self._changed.add(reference)
 
-    def stamp(self, reference: str, place: Place) -> None:
+    def stamp(self, reference: str, terminal: Terminal, place: Place) -> None:
         """Hold the last event of the terminal that named this reference."""
-        terminal = self._terminal
         row = (self._bucket(reference), reference, terminal.terminal_id, terminal.store_id, *place)
         self._stamps.append(row)
         if reference.startswith("h:"):
-            self._hashes.add(reference)
+            self._hashes.add((reference, terminal.store_id))
         if reference.startswith("id:"):
             self._ids.add(reference)
 
     def write(self, tx: Transaction) -> None:
         """Write all that is held."""
-        store_id, now_ms = self._terminal.store_id, self._now_ms
         tx.many("accounts.hold_receipt", self._receipts)
         tx.many("accounts.hold_stamp", self._stamps)
-        hashes = [(self._bucket(name), name, store_id, now_ms) for name in self._hashes]
+        hashes = [(self._bucket(name), name, store_id, self._now_ms) for name, store_id in self._hashes]
         tx.many("accounts.hold_hash", hashes)
         cards = {name: card_of(name) for name in self._ids}
         tx.many("accounts.hold_spelling", [(self._bucket(card), card, name) for name, card in cards.items()])

@@ -13,13 +13,14 @@ import msgspec
 from hq_server import deliver
 from hq_server.accept import Kept, Opened, Run, Terminal, check_approved, keep, open_exchange, terminal_of_key
 from hq_server.exceptions import ArrivalException, open_arrivals
+from hq_server.holds import answer_asks
 from hq_server.house import House, load_house
 from hq_server.snapshots import pages
 from hq_server.spread import spread
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
 from loyalty_core.envelope import seal
-from loyalty_core.messages import Acknowledgement, Exchange, Refusal, Reply
+from loyalty_core.messages import Acknowledgement, Answer, Exchange, Refusal, Reply
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack
 
@@ -35,10 +36,11 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a request: refusals, and the journals whose head is to be acknowledged."""
+    """What came of a request: refusals, the journals whose head is to be acknowledged, answers to asks."""
 
     refusals: tuple[Refusal, ...]
     epochs: frozenset[int]
+    answers: tuple[Answer, ...]
 
 
 async def exchange(database: Database, answering: Answering, body: bytes, now_ms: EpochMs) -> bytes:
@@ -77,9 +79,10 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
             kept.append(result)
     _report(tx, terminal, refusals, now_ms)
     if kept:
-        spreading = spread(tx, terminal, kept, now_ms)
+        spreading = spread(tx, house, terminal, kept, now_ms)
         deliver.deliver(tx, house, terminal, spreading, now_ms)
         deliver.dispute(tx, house, spreading, now_ms)
+    answers = answer_asks(tx, house, terminal, request.asks, now_ms)
     tx.run(
         "arrivals.terminal_was_seen",
         store_id=terminal.store_id,
@@ -90,7 +93,7 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
         quarantined=request.health.quarantined,
         disk_free_bytes=request.health.disk_free_bytes,
     )
-    return Outcome(tuple(refusals), frozenset(epochs))
+    return Outcome(tuple(refusals), frozenset(epochs), answers)
 
 
 def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outcome, now_ms: EpochMs) -> bytes:
@@ -111,7 +114,7 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
         refusals=outcome.refusals,
         pages=snapshot,
         programmes=tuple([envelope for (envelope,) in envelopes]),
-        answers=(),
+        answers=outcome.answers,
         directives=(),
         next_in_ms=0 if more else answering.next_in_ms,
     )

@@ -1,58 +1,108 @@
-"""The accounts read day by day, in order and without holding them all: for previews and for the audit."""
+"""The accounts read one after the other, whole but never all at once: for previews and for the audit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from operator import itemgetter
-from typing import Any
 
 import msgspec
 
-from hq_server.posting import MemberDay, posted_entry
-from hq_server.spread import RESOLVED
-from hq_server.store.connection import Row, Transaction
+from hq_server.derivation import Account
+from hq_server.house import House
+from hq_server.member_facts import days_of_group
+from hq_server.merges import groups_of
+from hq_server.posted import closed_by, posted_entry
+from hq_server.store.connection import Transaction
 from loyalty_core.entries import PointEntry
 from loyalty_core.resolved import Resolved
+from loyalty_core.units import Day
 
-_KEY = itemgetter(0, 1)
+
+class Posted(msgspec.Struct, frozen=True):
+    """An entry of the ledger, with its steps as they are stored."""
+
+    entry: PointEntry
+    steps: str
+    posted_at_ms: int
+    number: int
+
+
+class LedgerAccount(msgspec.Struct, frozen=True):
+    """What one member's account is derived from, and what is posted for it, by earned day and number.
+
+    A member who counts as another has no facts here: they are the other's.
+    """
+
+    member_id: str
+    facts: Account
+    posted: list[Posted]
+
+    @property
+    def entries(self) -> list[PointEntry]:
+        """What is posted, without the rest."""
+        return [one.entry for one in self.posted]
 
 
 class LedgerDay(msgspec.Struct, frozen=True):
-    """One member-day: the receipts it is derived from, and what is posted for it.
-
-    `steps` (as they are stored) and `posted_at_ms` go with `posted`, one for one.
-    """
+    """One member-day: its receipts and visits, and what is posted for them."""
 
     member_id: str
     business_day: int
     receipts: list[Resolved]
-    posted: list[PointEntry]
-    steps: list[str]
-    posted_at_ms: list[int]
+    posted: list[Posted]
 
 
-def ledger_days(tx: Transaction, bucket: int, since: int = 0) -> Iterator[LedgerDay]:
-    """Return every member-day of a bucket from a date on that has receipts or entries, in order."""
-    receipts = _groups(tx.each("accounts.receipts_in_order", bucket=bucket, business_day=since))
-    entries = _groups(tx.each("accounts.entries_in_order", bucket=bucket, business_day=since))
-    left, right = next(receipts, None), next(entries, None)
-    while left is not None or right is not None:
-        key = min(group[0] for group in (left, right) if group is not None)
-        of_receipts = left[1] if left is not None and left[0] == key else []
-        of_entries = right[1] if right is not None and right[0] == key else []
-        yield LedgerDay(
-            key[0],
-            key[1],
-            [RESOLVED.decode(row[2]) for row in of_receipts],
-            [posted_entry(row) for row in of_entries],
-            [row[13] for row in of_entries],
-            [row[14] for row in of_entries],
-        )
-        left = next(receipts, None) if of_receipts else left
-        right = next(entries, None) if of_entries else right
+def ledger_accounts(tx: Transaction, house: House, bucket: int, since: int = 0) -> Iterator[LedgerAccount]:
+    """Return the accounts of a bucket that have facts or entries from a date on, in member order."""
+    row = tx.one("accounts.bucket", bucket=bucket)
+    through = Day(row[0] if row else 0)
+    closes = closes_of(tx, house)
+    for (member,) in tx.each("accounts.members_with_facts", bucket=bucket, business_day=since):
+        group = groups_of(tx, house.bucket_count, [member])
+        head = group.head_of[member]
+        posted = _posted(tx, bucket, member)
+        days = days_of_group(tx, house.bucket_count, group.members[head]) if head == member else {}
+        closed = {}
+        for period_id, numbers in closes.items():
+            frozen = [
+                one.entry
+                for one in posted
+                if one.entry.period_id == period_id and one.number <= numbers.get(bucket, 0)
+            ]
+            closed[period_id] = closed_by(frozen)
+        birthday = tx.one("accounts.birthday", bucket=bucket, member_id=member)
+        facts = Account(days=days, birthday=birthday[0] if birthday else None, closed=closed, through=through)
+        yield LedgerAccount(member, facts, posted)
 
 
-def _groups(rows: Iterator[Row]) -> Iterator[tuple[MemberDay, list[tuple[Any, ...]]]]:
-    for key, group in groupby(rows, key=_KEY):
-        yield key, list(group)
+def ledger_days(account: LedgerAccount) -> Iterator[LedgerDay]:
+    """Return the member-days of an account, in order, with their receipts and visits."""
+    posted = {
+        day: list(of_day)
+        for day, of_day in groupby(account.posted, key=lambda one: one.entry.earned_day)
+        if day
+    }
+    for day in sorted({*account.facts.days, *posted}):
+        receipts = [one for one in account.facts.days.get(day, ()) if one.item.earns]
+        of_day = [
+            one for one in posted.get(Day(day), ()) if (one.entry.corrects or one.entry.kind) in _OF_DAYS
+        ]
+        yield LedgerDay(account.member_id, day, receipts, of_day)
+
+
+def closes_of(tx: Transaction, house: House) -> dict[str, dict[int, int]]:
+    """Return the closed periods, and by which number of each bucket they were."""
+    buckets = msgspec.json.encode(list(range(house.bucket_count))).decode()
+    found: dict[str, dict[int, int]] = {}
+    for bucket, period_id, entry_no in tx.all("accounts.closes", buckets=buckets):
+        found.setdefault(period_id, {})[bucket] = entry_no
+    return found
+
+
+def _posted(tx: Transaction, bucket: int, member: str) -> list[Posted]:
+    rows = tx.all("accounts.entries_of", bucket=bucket, member_id=member)
+    found = [Posted(posted_entry(row), row[14], row[16], row[15]) for row in rows]
+    return sorted(found, key=lambda one: (one.entry.earned_day, one.number))
+
+
+_OF_DAYS = frozenset({"earn", "clawback"})

@@ -14,9 +14,10 @@ from hq_server.deliver import attach, settle_disputes
 from hq_server.hashes import hashes_of
 from hq_server.house import House, load_house
 from hq_server.members_csv import BadRow, NewMember
-from hq_server.posting import Work, post
+from hq_server.posting import post
 from hq_server.references import bucket_of, keys_json, members_of
 from hq_server.store.connection import Transaction, Value
+from hq_server.work import Work
 from loyalty_core.units import EpochMs
 
 ROWS_AT_ONCE = 500

@@ -1,175 +1,295 @@
-"""Buckets: put resolved receipts into their member's days, derive each day again, post the difference.
+"""Buckets: put facts into their member's days, derive what they touch again, post the difference.
 
 Writes the accounts side only. The buckets concerned are locked first, in order; whatever is read is read
-after that. Doing the same work twice posts nothing the second time.
+after that. Doing the same work twice posts nothing the second time. Mostly a member-day is derived by itself;
+`whole` derives all of a member where a day does not tell: merged members, closed periods, lots that expired.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from hq_server.derivation import (
+    Account,
+    Items,
+    Rulebook,
+    counted_member,
+    whole_account,
+)
+from hq_server.differences import Touched, note_differences
 from hq_server.exceptions import AccountException, close_accounts, open_accounts
-from hq_server.house import House, tier_in_force
+from hq_server.house import House
+from hq_server.member_facts import account_facts, days_of, days_of_group
+from hq_server.merges import Groups, groups_of
+from hq_server.posted import closed_by, entry_row, posted_entry
+from hq_server.receipt_keys import is_account_fact
 from hq_server.references import bucket_of, keys_json
 from hq_server.spread import RESOLVED
 from hq_server.store.connection import Transaction, Values
-from loyalty_core.accrual import DayRules, derive_day, rules_of_day
+from hq_server.work import MemberDay, Version, Work
+from loyalty_core.account import account_entries, credit_of
+from loyalty_core.accrual import DayItem
 from loyalty_core.calendar import date_of
-from loyalty_core.entries import PointEntry, Step, diff
-from loyalty_core.events import EventId
-from loyalty_core.programme import Programme, version_for
+from loyalty_core.entries import PointEntry, diff
 from loyalty_core.resolved import Resolved
-from loyalty_core.units import Day, EpochMs, Seq
+from loyalty_core.units import Day, EpochMs
 
-MemberDay = tuple[str, int]
-_STEPS: Final = msgspec.json.Encoder()
-
-
-class Version(msgspec.Struct, frozen=True):
-    """One receipt in one member-day. Without `resolved` it has moved away."""
-
-    version: int
-    resolved: Resolved | None
-    encoded: bytes | None
-
-    def beats(self, other: Version) -> bool:
-        """Tell whether this one stays where both would lie: the newer, or of one version the one that stands.
-
-        A receipt that goes from one name of a member to another leaves and comes in the same version.
-        """
-        mine, others = self.resolved is not None, other.resolved is not None
-        return (self.version, mine) > (other.version, others)
-
-
-class Stamp(msgspec.Struct, frozen=True):
-    """An event of a terminal that touched a member; its store hears of the member from now on."""
-
-    member_id: str
-    terminal_id: str
-    audience: str
-    place: tuple[int, int, int]
-
-
-class Work(msgspec.Struct, frozen=True):
-    """What is to be posted: receipts by member-day, stamps, and (member, store) that hear of a change."""
-
-    days: dict[MemberDay, dict[str, Version]] = msgspec.field(default_factory=dict)
-    stamps: list[Stamp] = msgspec.field(default_factory=list)
-    told: set[tuple[str, str]] = msgspec.field(default_factory=set)
-
-    def put(self, member_id: str, business_day: int, receipt_id: str, version: Version) -> None:
-        """Put a receipt into a member's day, where the version that beats the other stays."""
-        day = self.days.setdefault((member_id, business_day), {})
-        before = day.get(receipt_id)
-        if before is None or version.beats(before):
-            day[receipt_id] = version
+ITEMS: Final = msgspec.msgpack.Decoder(tuple[DayItem, ...])
+ENCODE_ITEMS: Final = msgspec.msgpack.Encoder().encode
 
 
 def post(tx: Transaction, house: House, work: Work, now_ms: EpochMs) -> int:
-    """Write the work's receipts, derive every day of it again, and return how many entries were posted."""
-    told = work.told | {(stamp.member_id, stamp.audience) for stamp in work.stamps}
-    changed = {member for member, _ in told} | {member for member, _ in work.days}
-    if not changed:
+    """Write the work's facts, derive what they touch again, and return how many entries were posted."""
+    named = work.named()
+    if not named:
         return 0
-    buckets = {member: bucket_of(member, house.bucket_count) for member in changed}
-    locked = tx.all("accounts.lock_buckets", buckets=msgspec.json.encode(set(buckets.values())).decode())
-    change_no: dict[int, int] = dict(locked)
-    days = _standing(tx, buckets, work)
-    # A day that had no receipt has no entry either, so most days of a till's news need no look.
-    posted = posted_entries(tx, ((buckets[member], member, day) for member, day in days))
-    _put_receipts(tx, buckets, work, days)
-    moves = _moves(tx, house, days, posted, now_ms)
-    _append(tx, buckets, change_no, moves, now_ms)
-    stamps = [(buckets[one.member_id], one.member_id, one.terminal_id, *one.place) for one in work.stamps]
-    tx.many("accounts.put_stamp", stamps)
-    _tell(tx, buckets, change_no, told, changed)
-    return sum(len(entries) for entries in moves.values())
+    groups = groups_of(tx, house.bucket_count, named)
+    posting = _Posting(tx, house, groups, now_ms)
+    days = posting.put(work)
+    heads = {groups.head_of[member] for member in named}
+    single = {head for head in heads if len(groups.members[head]) == 1}
+    whole = posting.whole_ones(heads - single | work.whole & heads, days)
+    touched = posting.derive_days({key: rows for key, rows in days.items() if key[0] in single - whole})
+    for head in sorted(whole):
+        touched.update(posting.derive_whole(head))
+    moved = posting.append()
+    note_differences(tx, posting.rules, posting.buckets, touched, now_ms)
+    posting.stamp(work)
+    posting.tell({(groups.head_of[member], name) for member, name in work.hearing()}, heads | work.renewed)
+    return moved
 
 
-def derive(house: House, day: int, receipts: Iterable[Resolved]) -> tuple[PointEntry, ...] | None:
-    """Return what should stand for a member-day, or None where no programme version covers it."""
-    programme = version_for(house.programmes, Day(day))
-    if programme is None:
-        return None
-    return derive_by(programme, day, receipts)
+class _Posting:
+    """One posting under the locks of its buckets: what it read, and the entries that it will append."""
 
+    def __init__(self, tx: Transaction, house: House, groups: Groups, now_ms: EpochMs) -> None:
+        self._tx, self._house, self._groups, self._now_ms = tx, house, groups, now_ms
+        self.rules = Rulebook(house)
+        self.buckets = {
+            member: bucket_of(member, house.bucket_count)
+            for group in groups.members.values()
+            for member in group
+        }
+        wanted = msgspec.json.encode(sorted(set(self.buckets.values()))).decode()
+        locked = tx.all("accounts.lock_buckets", buckets=wanted)
+        self._change_no: dict[int, int] = {bucket: number for bucket, number, _ in locked}
+        self._through: dict[int, int] = {bucket: through for bucket, _, through in locked}
+        self._closes: dict[str, dict[int, int]] = defaultdict(dict)
+        for bucket, period_id, entry_no in tx.all("accounts.closes", buckets=wanted):
+            self._closes[period_id][bucket] = entry_no
+        self._moves: list[tuple[str, PointEntry]] = []
 
-def derive_by(programme: Programme, day: int, receipts: Iterable[Resolved]) -> tuple[PointEntry, ...]:
-    """Return what a programme version makes of a member-day."""
-    return derive_day(_rules(programme, day), list(receipts))
+    def put(self, work: Work) -> dict[MemberDay, list[Resolved]]:
+        """Write the facts that beat what stands; return what stands then on every day of the work."""
+        keys = [(member, day) for member, day in work.days]
+        standing: dict[MemberDay, dict[str, Version]] = {key: {} for key in keys}
+        rows = self._tx.all("accounts.resolved_of_days", days=self._keys(keys))
+        for member, day, receipt_id, version, blob in rows:
+            resolved = None if blob is None else RESOLVED.decode(blob)
+            standing[member, day][receipt_id] = Version(version, resolved, blob)
+        written: list[Values] = []
+        for (member, day), put in work.days.items():
+            stands = standing[member, day]
+            for receipt_id, version in put.items():
+                before = stands.get(receipt_id)
+                if before is None or version.beats(before):
+                    stands[receipt_id] = version
+                    account = int(is_account_fact(receipt_id))
+                    row = (member, day, receipt_id, version.version, version.encoded, account)
+                    written.append((self.buckets[member], *row))
+        self._tx.many("accounts.put_resolved", written)
+        return {
+            key: [one.resolved for one in versions.values() if one.resolved is not None]
+            for key, versions in standing.items()
+        }
 
+    def whole_ones(self, heads: set[str], days: Iterable[MemberDay]) -> set[str]:
+        """Return the heads of whom everything is to be derived: these, and whom a day alone does not tell."""
+        found = set(heads)
+        last_expiry: dict[int, Day] = {}
+        for member, day in days:
+            through = self._through[self.buckets[member]]
+            if through not in last_expiry:
+                last_expiry[through] = self.rules.last_expiry(through)
+            if day < last_expiry[through] or (self._closes and self.rules.period_of(day).id in self._closes):
+                found.add(self._groups.head_of[member])
+        return found
 
-def steps_json(entry: PointEntry) -> str:
-    """Return the steps of an entry as they are stored."""
-    return _STEPS.encode(entry.steps).decode()
-
-
-def _rules(programme: Programme, day: int) -> DayRules:
-    return rules_of_day(programme, Day(day), tier_in_force(programme))
-
-
-def _standing(tx: Transaction, buckets: Mapping[str, int], work: Work) -> dict[MemberDay, dict[str, Version]]:
-    """Return the receipts that stand on the days of the work, without the days that have none."""
-    keys = keys_json((buckets[member], member, day) for member, day in work.days)
-    standing: dict[MemberDay, dict[str, Version]] = {}
-    for member, day, receipt_id, version, blob in tx.all("accounts.resolved_of_days", days=keys):
-        resolved = None if blob is None else RESOLVED.decode(blob)
-        standing.setdefault((member, day), {})[receipt_id] = Version(version, resolved, blob)
-    return standing
-
-
-def _put_receipts(
-    tx: Transaction, buckets: Mapping[str, int], work: Work, days: dict[MemberDay, dict[str, Version]]
-) -> None:
-    """Write what beats what stands, and put it into the days."""
-    rows: list[Values] = []
-    for key, put in work.days.items():
-        stands = days.setdefault(key, {})
-        member, day = key
-        for receipt_id, version in put.items():
-            before = stands.get(receipt_id)
-            if before is None or version.beats(before):
-                stands[receipt_id] = version
-                rows.append((buckets[member], member, day, receipt_id, version.version, version.encoded))
-    tx.many("accounts.put_resolved", rows)
-
-
-def _moves(
-    tx: Transaction,
-    house: House,
-    days: Mapping[MemberDay, dict[str, Version]],
-    posted: Mapping[MemberDay, list[PointEntry]],
-    now_ms: EpochMs,
-) -> dict[str, list[PointEntry]]:
-    """Return the entries to append for each member."""
-    rules: dict[int, DayRules | None] = {}
-    moves: dict[str, list[PointEntry]] = defaultdict(list)
-    uncovered: list[AccountException] = []
-    for (member, day), versions in days.items():
-        if day not in rules:
-            programme = version_for(house.programmes, Day(day))
-            rules[day] = None if programme is None else _rules(programme, day)
-        of_day = rules[day]
-        receipts = [version.resolved for version in versions.values() if version.resolved is not None]
-        if of_day is None:
-            if receipts:
+    def derive_days(self, days: Mapping[MemberDay, Sequence[Resolved]]) -> Touched:
+        """Derive each of these member-days by itself, and the rules over a period that they count towards."""
+        # A day that had no receipt has no entry either, so most days of a till's news need no look.
+        posted: dict[MemberDay, list[PointEntry]] = defaultdict(list)
+        for row in self._tx.all("accounts.entries_of_days", days=self._keys(days)):
+            posted[row[0], row[1]].append(posted_entry(row))
+        facts = account_facts(self._tx, self._house.bucket_count, self._groups)
+        touched: Touched = {}
+        uncovered: list[AccountException] = []
+        for (member, day), receipts in days.items():
+            derived = self.rules.entries(day, receipts)
+            touched[member, day] = (receipts, derived)
+            if member in facts:
+                of_account = account_entries(facts[member], self.rules.version_on, self.rules.months)
+                derived += tuple([entry for entry in of_account if entry.earned_day == day])
+            if self.rules.on(day) is None and any(one.item.earns for one in receipts):
                 uncovered.append(_uncovered(member, day))
-            continue
-        entries = diff(derive_day(of_day, receipts), posted.get((member, day), ()))
-        if entries:
-            moves[member] += entries
-    open_accounts(tx, uncovered, house.bucket_count, now_ms)
-    return moves
+            self._move(member, diff(derived, posted.get((member, day), ())))
+        open_accounts(self._tx, uncovered, self._house.bucket_count, self._now_ms)
+        if self.rules.counts():
+            self._derive_periods(days)
+        return touched
+
+    def derive_whole(self, head: str) -> Touched:
+        """Derive everything of a head again, from all who are merged into it."""
+        group = self._groups.members[head]
+        days = days_of_group(self._tx, self._house.bucket_count, group)
+        posted: list[PointEntry] = []
+        frozen: dict[str, list[PointEntry]] = {period_id: [] for period_id in self._closes}
+        for member in group:
+            bucket = self.buckets[member]
+            entries: list[PointEntry] = []
+            for row in self._tx.all("accounts.all_entries_of", bucket=bucket, member_id=member):
+                entry = posted_entry(row)
+                entries.append(entry)
+                if row[14] <= self._closes.get(entry.period_id, {}).get(bucket, 0):
+                    frozen[entry.period_id].append(entry)
+            if member == head:
+                posted = entries
+            else:
+                self._move(member, diff((), entries))
+                self._drop_items(member)
+        account = Account(
+            days=days,
+            birthday=self._birthdays([head]).get(head),
+            closed={period_id: closed_by(entries) for period_id, entries in frozen.items()},
+            through=Day(self._through[self.buckets[head]]),
+        )
+        whole = whole_account(self.rules, account)
+        self._move(head, diff(whole.entries, posted))
+        self._drop_items(head)
+        self._put_items({(head, day): items for day, items in whole.items.items()})
+        derived: dict[int, list[PointEntry]] = defaultdict(list)
+        for entry in whole.entries:
+            derived[entry.earned_day].append(entry)
+        uncovered = [
+            _uncovered(head, day)
+            for day, facts in days.items()
+            if self.rules.on(day) is None and any(one.item.earns for one in facts)
+        ]
+        open_accounts(self._tx, uncovered, self._house.bucket_count, self._now_ms)
+        return {(head, day): (facts, tuple(derived[day])) for day, facts in days.items()}
+
+    def _derive_periods(self, days: Mapping[MemberDay, Sequence[Resolved]]) -> None:
+        """Derive the caps and bonuses over the periods that these days lie in."""
+        fresh = {key: self.rules.items(key[1], receipts) for key, receipts in days.items()}
+        periods = {(member, self.rules.period_of(day)) for member, day in days}
+        wanted = [(member, period.first, period.last) for member, period in periods]
+        items: dict[str, dict[int, Items]] = defaultdict(dict)
+        for member, day, blob in self._tx.all("accounts.day_items", periods=self._keys(wanted)):
+            items[member][day] = ITEMS.decode(blob)
+        changed = {key: one for key, one in fresh.items() if one != items[key[0]].get(key[1], ())}
+        self._put_items(changed)
+        for (member, day), one in changed.items():
+            items[member][day] = one
+        members = {member for member, _ in days}
+        posted: dict[str, list[PointEntry]] = defaultdict(list)
+        for row in self._tx.all("accounts.whole_entries", members=self._keys((m,) for m in members)):
+            posted[row[0]].append(posted_entry(row))
+        birthdays = self._birthdays(members)
+        for member in members:
+            ids = {period.id for name, period in periods if name == member}
+            life = days_of(self._tx, self._house.bucket_count, member)
+            counted = counted_member(self.rules, birthdays.get(member), life)
+            derived = self.rules.periods(items[member], counted, sorted(ids))
+            stands = [one for one in posted[member] if one.rule and one.period_id in ids and _counts(one)]
+            self._move(member, diff(derived, stands))
+
+    def _birthdays(self, members: Iterable[str]) -> dict[str, int]:
+        rows = self._tx.all("accounts.birthdays", members=self._keys((member,) for member in members))
+        return {member: birthday for member, birthday in rows if birthday is not None}
+
+    def _put_items(self, items: Mapping[MemberDay, Items]) -> None:
+        keys = {key: (self.buckets[key[0]], *key) for key in items}
+        rows = [(*keys[key], ENCODE_ITEMS(one)) for key, one in items.items() if one]
+        self._tx.many("accounts.put_day_items", rows)
+        self._tx.many("accounts.drop_day_items", [keys[key] for key, one in items.items() if not one])
+
+    def _drop_items(self, member: str) -> None:
+        self._tx.run("accounts.drop_all_day_items", bucket=self.buckets[member], member_id=member)
+
+    def _move(self, member: str, entries: Iterable[PointEntry]) -> None:
+        self._moves.extend((member, entry) for entry in entries)
+
+    def _keys(self, keys: Iterable[tuple[Any, ...]]) -> str:
+        """Return keys that begin with a member as JSON, each with the member's bucket before it."""
+        return keys_json((self.buckets[key[0]], *key) for key in keys)
+
+    def append(self) -> int:
+        """Append the entries, each with the next change number of its bucket, and add them to the totals."""
+        rows: list[Values] = []
+        totals: dict[tuple[int, str, str], tuple[int, int, int]] = {}
+        for member, entry in self._moves:
+            bucket = self.buckets[member]
+            number = self._change_no[bucket] = self._change_no[bucket] + 1
+            rows.append(entry_row(bucket, member, number, entry, self._now_ms))
+            key = (bucket, member, entry.period_id)
+            redeemable, qualifying, credited = totals.get(key, (0, 0, 0))
+            totals[key] = (
+                redeemable + entry.redeemable,
+                qualifying + entry.qualifying,
+                credited + credit_of(entry),
+            )
+        self._tx.many("accounts.add_entry", rows)
+        self._tx.many("accounts.add_to_total", [(*key, *points) for key, points in totals.items()])
+        self._flag_overdrawn({member for member, entry in self._moves if entry.redeemable})
+        return len(rows)
+
+    def stamp(self, work: Work) -> None:
+        """Note how far each terminal's events are posted for whom they name, and for whom these count."""
+        rows = {
+            (self.buckets[member], member, one.terminal_id, *one.place)
+            for one in work.stamps
+            for member in (one.member_id, self._groups.head_of[one.member_id])
+        }
+        self._tx.many("accounts.put_stamp", list(rows))
+
+    def tell(self, told: set[tuple[str, str]], members: set[str]) -> None:
+        """Give every changed member the next change number of its bucket, for all who hear of it."""
+        changed = members | {member for member, _ in self._moves}
+        hearing = told.union(self._tx.all("accounts.audiences_of", members=self._keys((m,) for m in changed)))
+        numbers: dict[str, int] = {}
+        for member in sorted(changed):
+            bucket = self.buckets[member]
+            numbers[member] = self._change_no[bucket] = self._change_no[bucket] + 1
+        rows: list[Values] = [(self.buckets[m], m, name, numbers[m]) for m, name in hearing if name]
+        self._tx.many("accounts.tell", rows)
+        self._tx.many("accounts.set_change_no", list(self._change_no.items()))
+
+    def _flag_overdrawn(self, members: set[str]) -> None:
+        """Open an exception for whoever owes points now, and close it for whoever does no more."""
+        rows = self._tx.all("accounts.balances", members=self._keys((m,) for m in members))
+        owing = {member: balance for member, balance in rows if balance < 0}
+        keys = keys_json((self.buckets[member], "overdrawn", member) for member in members)
+        open_now = {subject for _, subject in self._tx.all("accounts.open_exceptions_at", keys=keys)}
+        count = self._house.bucket_count
+        fresh = [_overdrawn(member, owing[member]) for member in sorted(owing.keys() - open_now)]
+        open_accounts(self._tx, fresh, count, self._now_ms)
+        over = [_overdrawn(member, 0) for member in sorted(open_now - owing.keys())]
+        close_accounts(self._tx, over, count, self._now_ms)
 
 
 def cover(tx: Transaction, house: House, days: Iterable[MemberDay], now_ms: EpochMs) -> None:
     """Close the exceptions of member-days that a programme version covers now."""
-    covered = [_uncovered(member, day) for member, day in days if version_for(house.programmes, Day(day))]
+    rules = Rulebook(house)
+    covered = [_uncovered(member, day) for member, day in days if rules.programme_on(day) is not None]
     close_accounts(tx, covered, house.bucket_count, now_ms)
+
+
+def _counts(entry: PointEntry) -> bool:
+    return (entry.corrects or entry.kind) in ("cap", "bonus")
 
 
 def _uncovered(member: str, day: int) -> AccountException:
@@ -182,92 +302,6 @@ def _uncovered(member: str, day: int) -> AccountException:
     )
 
 
-def posted_entries(
-    tx: Transaction, days: Iterable[tuple[int, str, int]]
-) -> dict[MemberDay, list[PointEntry]]:
-    """Return what is posted for (bucket, member, day), without the steps."""
-    posted: dict[MemberDay, list[PointEntry]] = defaultdict(list)
-    for row in tx.all("accounts.entries_of_days", days=keys_json(days)):
-        posted[row[0], row[1]].append(posted_entry(row))
-    return posted
-
-
-def posted_entry(row: tuple[Any, ...], steps: tuple[Step, ...] = ()) -> PointEntry:
-    """Return the entry of a row: member, earned day, the event's place, kind, corrects, day, period, points,
-    programme version."""
-    return PointEntry(
-        event=EventId(row[2], row[3], row[4], Seq(row[5])),
-        kind=row[6],
-        corrects=row[7],
-        earned_day=Day(row[1]),
-        business_day=Day(row[8]),
-        period_id=row[9],
-        redeemable=row[10],
-        qualifying=row[11],
-        programme_version=row[12],
-        steps=steps,
-    )
-
-
-def _append(
-    tx: Transaction,
-    buckets: Mapping[str, int],
-    change_no: dict[int, int],
-    moves: Mapping[str, list[PointEntry]],
-    now_ms: EpochMs,
-) -> None:
-    """Append entries, each with the next change number of its bucket, and add them to the totals, summed."""
-    rows: list[Values] = []
-    totals: dict[tuple[int, str, str], tuple[int, int]] = {}
-    for member, entries in moves.items():
-        bucket = buckets[member]
-        for entry in entries:
-            number = change_no[bucket] = change_no[bucket] + 1
-            rows.append(_entry_row(bucket, member, number, entry, now_ms))
-            key = (bucket, member, entry.period_id)
-            before = totals.get(key, (0, 0))
-            totals[key] = (before[0] + entry.redeemable, before[1] + entry.qualifying)
-    tx.many("accounts.add_entry", rows)
-    tx.many("accounts.add_to_total", [(*key, *points) for key, points in totals.items()])
-
-
-def _entry_row(bucket: int, member: str, number: int, entry: PointEntry, now_ms: EpochMs) -> Values:
-    event = entry.event
-    return (
-        bucket,
-        member,
-        entry.earned_day,
-        number,
-        event.terminal_id,
-        event.epoch,
-        event.branch,
-        event.seq,
-        entry.kind,
-        entry.corrects,
-        entry.business_day,
-        entry.period_id,
-        entry.redeemable,
-        entry.qualifying,
-        entry.programme_version,
-        steps_json(entry),
-        now_ms,
-    )
-
-
-def _tell(
-    tx: Transaction,
-    buckets: Mapping[str, int],
-    change_no: dict[int, int],
-    told: set[tuple[str, str]],
-    changed: set[str],
-) -> None:
-    """Give every changed member the next change number of its bucket, for all who hear of it."""
-    members = keys_json((buckets[member], member) for member in changed)
-    hearing = told.union(tx.all("accounts.audiences_of", members=members))
-    numbers: dict[str, int] = {}
-    for member in changed:
-        bucket = buckets[member]
-        numbers[member] = change_no[bucket] = change_no[bucket] + 1
-    rows = [(buckets[member], member, name, numbers[member]) for member, name in hearing if name]
-    tx.many("accounts.tell", rows)
-    tx.many("accounts.set_change_no", list(change_no.items()))
+def _overdrawn(member: str, balance: int) -> AccountException:
+    sentence = f"the balance is {balance}: more was spent than was there; the next points fill it"
+    return AccountException(member, "overdrawn", member, sentence)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from hq_server.derivation import Rulebook, whole_account
 from hq_server.house import House, load_house
-from hq_server.ledger import ledger_days
-from hq_server.posting import derive
+from hq_server.ledger import ledger_accounts
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import business_day, date_of
 from loyalty_core.entries import diff
@@ -66,12 +66,12 @@ def check_next(house: House, programme: Programme, *, retroactive: bool, now_ms:
 def preview(tx: Transaction, house: House, programme: Programme) -> Moves:
     """Return what publishing this version would move; nothing is written."""
     after = msgspec.structs.replace(house, programmes=(*house.programmes, programme))
-    members: set[str] = set()
+    rules, members = Rulebook(after), set()
     sums = [0, 0, 0, 0]
     for bucket in range(house.bucket_count):
-        for day in ledger_days(tx, bucket, since=programme.effective_from):
-            for entry in diff(derive(after, day.business_day, day.receipts) or (), day.posted):
-                members.add(day.member_id)
+        for account in ledger_accounts(tx, house, bucket, since=programme.effective_from):
+            for entry in diff(whole_account(rules, account.facts).entries, account.entries):
+                members.add(account.member_id)
                 sums[0] += max(0, entry.redeemable)
                 sums[1] += min(0, entry.redeemable)
                 sums[2] += max(0, entry.qualifying)

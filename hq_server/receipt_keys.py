@@ -4,6 +4,8 @@ p/<till>/<date>/<number>      a purchase and what voids or returns it
 v/<till>/<date>/<number>      a visit with a receipt key, and its void
 n/<terminal>/<hash>           a visit with a natural key: one visit however often the till repeats it
 e/<terminal>/<epoch>/<branch>/<seq>     any other visit
+r/<redemption>                a redemption that names no receipt; one that does lies with its receipt
+c/<coupon>                    the uses of a coupon, wherever they were, with `COUPONS` as their store
 """
 
 from __future__ import annotations
@@ -18,11 +20,16 @@ import msgspec
 from loyalty_core.calendar import date_of
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import (
+    DECISIONS_FROM,
+    EVENT_CODES,
     ID_FORM,
+    CouponUsed,
     EventId,
     PurchaseRecorded,
     PurchaseVoided,
+    ReceiptClaimed,
     ReceiptKey,
+    RedemptionCommitted,
     ReturnRecorded,
     VisitRecorded,
     VisitVoided,
@@ -31,6 +38,11 @@ from loyalty_core.journal import Record
 from loyalty_core.units import Day
 
 _ID: Final = re.compile(ID_FORM)
+
+
+COUPONS: Final = "~coupons"
+"""Stands for the store under which the uses of coupons are filed: no store's id is spelled so."""
+_ACCOUNT_KINDS: Final = frozenset("rca")
 
 
 class SetAside(LoyaltyError):
@@ -59,6 +71,8 @@ def filed_under(record: Record, event_id: EventId, store_id: str) -> Filed | Vis
     Raises:
         SetAside: it names a receipt of another store as its own, or a key that no till may write.
     """
+    if EVENT_CODES[type(record.event)] >= DECISIONS_FROM:
+        raise SetAside("only headquarters decides this", code="decision_refused")
     match record.event:
         case PurchaseRecorded(receipt=receipt):
             _check_own(receipt, store_id)
@@ -74,6 +88,16 @@ def filed_under(record: Record, event_id: EventId, store_id: str) -> Filed | Vis
             _check_own(receipt, store_id)
             _check_form(original)
             return Filed(original.store, _text("p", original))
+        case ReceiptClaimed(receipt=receipt):
+            _check_form(receipt)
+            return Filed(receipt.store, _text("p", receipt))
+        case RedemptionCommitted(receipt=ReceiptKey() as receipt):
+            _check_own(receipt, store_id)
+            return Filed(store_id, _text("p", receipt))
+        case RedemptionCommitted(redemption=redemption):
+            return Filed(store_id, f"r/{redemption}")
+        case CouponUsed(coupon=coupon):
+            return Filed(COUPONS, f"c/{coupon}")
         case VisitRecorded(receipt=ReceiptKey() as receipt) | VisitVoided(receipt=ReceiptKey() as receipt):
             _check_own(receipt, store_id)
             return Filed(store_id, _text("v", receipt))
@@ -82,6 +106,14 @@ def filed_under(record: Record, event_id: EventId, store_id: str) -> Filed | Vis
         case VisitVoided(epoch=epoch, seq=seq):
             return VisitAt(epoch, seq)
     return None
+
+
+def is_account_fact(receipt_id: str) -> bool:
+    """Tell a redemption, coupon or adjustment from receipts and visits by its id in the accounts.
+
+    That is `<store>/<r, c or a>/...`, and `<store>/<receipt key>` for the others.
+    """
+    return receipt_id.split("/", 2)[1] in _ACCOUNT_KINDS
 
 
 def keyless(event_id: EventId, natural_key: str | None) -> str:

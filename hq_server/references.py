@@ -24,8 +24,8 @@ def bucket_of(text: str, count: int) -> int:
 
 
 def reference_of(member: str, store_id: str) -> str:
-    """Return the reference for what an event of this store names."""
-    return f"h:{store_id}:{member[2:]}" if member.startswith("h:") else member
+    """Return the reference for what an event of this store names; one that has its store already keeps it."""
+    return f"h:{store_id}:{member[2:]}" if member.startswith("h:") and member.count(":") == 1 else member
 
 
 def members_of(tx: Transaction, references: Iterable[str], bucket_count: int) -> dict[str, str]:

@@ -8,8 +8,8 @@ one receipt cannot miss each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,19 +17,32 @@ import msgspec
 from hq_server.accept import BRANCH, Kept, Terminal
 from hq_server.conflicts import Dispute, report_conflicts
 from hq_server.exceptions import ArrivalException, open_arrivals
+from hq_server.house import House
 from hq_server.receipt_keys import Filed, SetAside, VisitAt, filed_under
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction, Values
 from loyalty_core.errors import LoyaltyError
-from loyalty_core.events import EVENT_CODES, EventId, Fact, ReturnRecorded
+from loyalty_core.events import (
+    EVENT_CODES,
+    CouponUsed,
+    Event,
+    EventId,
+    Fact,
+    RedemptionCancelled,
+    RedemptionCommitted,
+    ReturnRecorded,
+)
 from loyalty_core.journal import Record, unpack_record
+from loyalty_core.programme import claim_days_on
 from loyalty_core.receipts import Receipt, ReceiptRules, fold_receipt
 from loyalty_core.resolved import Resolved
-from loyalty_core.units import EpochMs, Seq
+from loyalty_core.units import Day, EpochMs, Seq
 
 RESOLVED: Final = msgspec.msgpack.Decoder(Resolved)
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _UTC: Final = ZoneInfo("UTC")
+_VERSIONS: Final = 1_000_000
+"""More than there are programme versions: a receipt's own version counts its facts first."""
 _NOTHING: Final = Receipt(owner=None, resolved=None, conflicts=())
 
 Place = tuple[int, int, int]
@@ -37,9 +50,10 @@ Place = tuple[int, int, int]
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """A receipt as it stands now, for the account of its owner, and where it stood before.
+    """A receipt, redemption or coupon as it stands now, for its owner's account, and where it stood before.
 
-    Owners are references, None where there is or was none. `version` is the number of its facts.
+    Owners are references, None where there is or was none. `version` grows with every fact of the receipt,
+    and with every programme under which it is folded again.
     """
 
     receipt_id: str
@@ -52,32 +66,58 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """What the accounts must hear: deliveries, the last event that touched a reference, disputed owners."""
+    """What the accounts must hear: deliveries, the last event that touched a reference, disputed owners.
+
+    `redeemed` are redemptions that ended, committed or not, by the reference of their member.
+    """
 
     deliveries: list[Delivery]
     touched: dict[str, Place]
     disputed: list[Dispute]
+    redeemed: dict[str, str]
 
 
-def spread(tx: Transaction, terminal: Terminal, runs: Sequence[Kept], now_ms: EpochMs) -> Spread:
+def spread(
+    tx: Transaction, house: House, terminal: Terminal, runs: Sequence[Kept], now_ms: EpochMs
+) -> Spread:
     """Write events and facts of kept runs, fold every receipt they touch, and say what changed."""
     arrived = Arrivals(tx, terminal)
     for run in runs:
         for seq, (record, says) in enumerate(zip(run.records, run.says, strict=True), start=run.first_seq):
             arrived.take(EventId(terminal.terminal_id, run.epoch, BRANCH, Seq(seq)), record, says)
-    result = Spread([], arrived.touched, [])
-    zones = _zones(tx, arrived.facts)
+    result = Spread([], arrived.touched, [], arrived.redeemed)
     earlier = {store_id: facts_of(tx, store_id, facts) for store_id, facts in arrived.facts.items()}
     tx.many("arrivals.add_event", arrived.events)
     tx.many("arrivals.add_visiting_fact", arrived.visiting)
     open_arrivals(tx, arrived.exceptions, now_ms)
-    for store_id, facts in arrived.facts.items():
-        zone = zones.get(store_id, _UTC)
-        folded = {
-            key: _fold(result, store_id, key, earlier[store_id].get(key), new, zone)
-            for key, new in facts.items()
-        }
-        result.disputed.extend(report_conflicts(tx, store_id, folded, earlier[store_id], now_ms))
+    _fold_all(tx, house, result, arrived.facts, earlier, now_ms)
+    return result
+
+
+def decide(
+    tx: Transaction, house: House, store_id: str, receipt_key: str, fact: Fact, record: bytes, now_ms: EpochMs
+) -> Spread:
+    """File a fact that HQ adds to a receipt: a claim, a placing, a return that was matched."""
+    result = Spread([], {}, [], {})
+    earlier = {store_id: facts_of(tx, store_id, [receipt_key])}
+    place = msgspec.structs.astuple(fact.id)
+    tx.many("arrivals.add_visiting_fact", [(store_id, receipt_key, *place, record)])
+    _fold_all(tx, house, result, {store_id: {receipt_key: [fact]}}, earlier, now_ms)
+    return result
+
+
+def fold_again(
+    tx: Transaction, house: House, before: House, store_id: str, keys: Iterable[str], now_ms: EpochMs
+) -> Spread:
+    """Fold receipts again whose facts are the same, under programmes that changed."""
+    result = Spread([], {}, [], {})
+    earlier = facts_of(tx, store_id, keys)
+    rules, old = receipt_rules(tx, house, [store_id]), receipt_rules(tx, before, [store_id])
+    folded = {
+        key: _fold(result, store_id, key, facts, [], rules[store_id], old[store_id])
+        for key, facts in earlier.items()
+    }
+    result.disputed.extend(report_conflicts(tx, store_id, folded, earlier, now_ms))
     return result
 
 
@@ -93,6 +133,7 @@ class Arrivals:
         self.exceptions: list[ArrivalException] = []
         self.facts: dict[str, dict[str, list[Fact]]] = {}
         self.touched: dict[str, Place] = {}
+        self.redeemed: dict[str, str] = {}
 
     def take(self, event_id: EventId, record: bytes, says: Record | LoyaltyError) -> None:
         """Take in one record; what cannot be understood or believed is kept, set aside and reported."""
@@ -104,7 +145,10 @@ class Arrivals:
         event = says.event
         what = (EVENT_CODES[type(event)], event.business_day)
         if event.member is not None:
-            _touch(self.touched, reference_of(event.member, self._store_id), place[2:])
+            reference = reference_of(event.member, self._store_id)
+            _touch(self.touched, reference, place[2:])
+            if isinstance(event, RedemptionCommitted | RedemptionCancelled | CouponUsed):
+                self.redeemed[event.redemption] = reference
         try:
             filed = self._find(filed_under(says, event_id, self._store_id), event_id)
         except SetAside as error:
@@ -122,8 +166,9 @@ class Arrivals:
         else:
             self.events.append((*place, *what, "taken", None, None))
             self.visiting.append((filed.store_id, filed.receipt_key, *place[1:], record))
+            event = _visitor(event, self._store_id)
         of_store = self.facts.setdefault(filed.store_id, {})
-        of_store.setdefault(filed.receipt_key, []).append(Fact(event_id, event))
+        of_store.setdefault(filed.receipt_key, []).append(Fact(event_id, event, says.claim))
 
     def _find(self, filed: Filed | VisitAt | None, event_id: EventId) -> Filed | None:
         """Return where it is filed: a void of a keyless visit with the visit, by its place in the journal."""
@@ -152,10 +197,34 @@ def facts_of(tx: Transaction, store_id: str, keys: Iterable[str]) -> dict[str, l
     """Return every fact filed under these keys of one store, by key."""
     found: dict[str, list[Fact]] = {}
     rows = tx.all("arrivals.facts", store_id=store_id, keys=msgspec.json.encode(list(keys)).decode())
-    for key, terminal_id, epoch, branch, seq, record in rows:
-        fact = Fact(EventId(terminal_id, epoch, branch, Seq(seq)), unpack_record(record).event)
-        found.setdefault(key, []).append(fact)
+    for key, *row in rows:
+        found.setdefault(key, []).append(fact_of(tx, row))
     return found
+
+
+def fact_of(tx: Transaction, row: Sequence[Any]) -> Fact:
+    """Return the fact of a row: the event's place, its record, 1 where another store's terminal wrote it."""
+    terminal_id, epoch, branch, seq, record, visiting = row
+    says = unpack_record(record)
+    event = says.event
+    if visiting and (event.member or "").startswith("h:"):
+        event = _visitor(event, _store_of(tx, terminal_id))
+    return Fact(EventId(terminal_id, epoch, branch, Seq(seq)), event, says.claim)
+
+
+def receipt_rules(tx: Transaction, house: House, stores: Iterable[str]) -> dict[str, ReceiptRules]:
+    """Return what the folds of each store's receipts need; a store that is not known has UTC's wall."""
+    stores = list(stores)
+    keys = msgspec.json.encode(stores).decode()
+    zones = {store_id: ZoneInfo(name) for store_id, name in tx.all("arrivals.store_zones", keys=keys)}
+
+    def claim_days(day: Day) -> int:
+        return claim_days_on(house.programmes, day)
+
+    return {
+        store_id: ReceiptRules(store_id, zones.get(store_id, _UTC), claim_days, len(house.programmes))
+        for store_id in stores
+    }
 
 
 def encoded(resolved: Resolved | None) -> bytes | None:
@@ -163,40 +232,80 @@ def encoded(resolved: Resolved | None) -> bytes | None:
     return None if resolved is None else _ENCODE(resolved)
 
 
+def _fold_all(
+    tx: Transaction,
+    house: House,
+    result: Spread,
+    new: Mapping[str, Mapping[str, list[Fact]]],
+    earlier: Mapping[str, Mapping[str, list[Fact]]],
+    now_ms: EpochMs,
+) -> None:
+    rules = receipt_rules(tx, house, new)
+    for store_id, facts in new.items():
+        known = earlier[store_id]
+        folded = {
+            key: _fold(result, store_id, key, known.get(key), of_key, rules[store_id])
+            for key, of_key in facts.items()
+        }
+        result.disputed.extend(report_conflicts(tx, store_id, folded, known, now_ms))
+
+
 def _fold(
-    result: Spread, store_id: str, key: str, earlier: list[Fact] | None, new: list[Fact], zone: ZoneInfo
+    result: Spread,
+    store_id: str,
+    key: str,
+    earlier: list[Fact] | None,
+    new: list[Fact],
+    rules: ReceiptRules,
+    rules_before: ReceiptRules | None = None,
 ) -> Receipt:
     """Fold a receipt with what came before, and add to the result what its accounts must hear."""
-    rules = ReceiptRules(store_id, zone, lambda _: 0)
-    before = fold_receipt(earlier, rules) if earlier else _NOTHING
+    before = fold_receipt(earlier, rules_before or rules) if earlier else _NOTHING
     facts = [*earlier, *new] if earlier else new
     after = fold_receipt(facts, rules)
     owner = None if after.owner is None else reference_of(after.owner, store_id)
     if owner is not None:
         # The owner is touched by every event that is filed here, whoever that event names.
-        last = max((fact.id.epoch, fact.id.branch, int(fact.id.seq)) for fact in new)
-        _touch(result.touched, owner, last)
-    if (before.owner, before.resolved) == (after.owner, after.resolved):
-        return after
-    if owner is not None or before.owner is not None:
-        delivery = Delivery(
-            f"{store_id}/{key}",
-            len(facts),
-            owner,
-            after.resolved,
-            encoded(after.resolved),
-            None if before.owner is None else reference_of(before.owner, store_id),
-            before.resolved.business_day if before.resolved is not None else 0,
-        )
-        result.deliveries.append(delivery)
+        for fact in new:
+            _touch(result.touched, owner, (fact.id.epoch, fact.id.branch, int(fact.id.seq)))
+    version = len(facts) * _VERSIONS + rules.programmes
+    whole = [(f"{store_id}/{key}", (before.owner, before.resolved), (after.owner, after.resolved))]
+    if before.spent or after.spent:
+        was = {one.name: (one.owner, one.resolved) for one in before.spent}
+        now = {one.name: (one.owner, one.resolved) for one in after.spent}
+        nobody = (None, None)
+        whole += [
+            (f"{store_id}/{name}@{key}", was.get(name, nobody), now.get(name, nobody))
+            for name in dict.fromkeys((*was, *now))
+        ]
+    for receipt_id, (owner_was, stood), (owner_is, stands) in whole:
+        if (owner_was, stood) != (owner_is, stands) and (owner_was is not None or owner_is is not None):
+            result.deliveries.append(
+                Delivery(
+                    receipt_id,
+                    version,
+                    None if owner_is is None else reference_of(owner_is, store_id),
+                    stands,
+                    encoded(stands),
+                    None if owner_was is None else reference_of(owner_was, store_id),
+                    stood.business_day if stood is not None else 0,
+                )
+            )
     return after
+
+
+def _visitor(event: Event, store_id: str) -> Event:
+    """Return an event of another store's terminal with its member as that store's reference."""
+    if event.member is None:
+        return event
+    return msgspec.structs.replace(event, member=reference_of(event.member, store_id))
+
+
+def _store_of(tx: Transaction, terminal_id: str) -> str:
+    rows = tx.all("arrivals.terminals_named", terminal_id=terminal_id)
+    return str(rows[0][0]) if rows else ""
 
 
 def _touch(touched: dict[str, Place], reference: str, place: Place) -> None:
     if place > touched.get(reference, (0, 0, 0)):
         touched[reference] = place
-
-
-def _zones(tx: Transaction, stores: Iterable[str]) -> dict[str, ZoneInfo]:
-    keys = msgspec.json.encode(list(stores)).decode()
-    return {store_id: ZoneInfo(name) for store_id, name in tx.all("arrivals.store_zones", keys=keys)}

@@ -47,6 +47,7 @@ class DayRules(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int
     day: Day
+    tier: str
     period_id: str
     combine: Combine
     earns: tuple[Earn, ...]
@@ -62,6 +63,7 @@ def rules_of_day(programme: Programme, day: Day, tier: str) -> DayRules:
     return DayRules(
         version=programme.version,
         day=day,
+        tier=tier,
         period_id=period_of(day, programme.period_months).id,
         combine=programme.combine,
         earns=tuple(rule for rule in programme.earns if in_play(rule.when, day, tier)),

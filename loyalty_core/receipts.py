@@ -74,11 +74,15 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class ReceiptRules(msgspec.Struct, frozen=True):
-    """What a fold needs besides the facts: the store, its zone, and `claim_days` by business day."""
+    """What a fold needs besides the facts: the store, its zone, and `claim_days` by business day.
+
+    `programmes` is how many versions that is read from.
+    """
 
     store_id: str
     zone: ZoneInfo
     claim_days: Callable[[Day], int]
+    programmes: int = 0
 
 
 def fold_receipt(facts: Iterable[Fact], rules: ReceiptRules) -> Receipt:

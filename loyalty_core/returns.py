@@ -39,8 +39,9 @@ class Left(msgspec.Struct, frozen=True):
     @property
     def net(self) -> Fraction:
         """What remains of its money."""
-        net = Fraction(self.line.net_minor)
-        return net * self.remaining / self.sold if self.sold else net
+        if not self.sold:
+            return Fraction(self.line.net_minor)
+        return Fraction(self.line.net_minor * self.remaining, self.sold)
 
 
 class Remainder(msgspec.Struct, frozen=True):

@@ -24,6 +24,8 @@ HOUSE_TABLES: Mapping[str, str] = {
     "house": "one row: the number of buckets, fixed at init, and which life of the database this is",
     "programmes": "few, never changed, and the same for every store and member",
     "tokens": "who may call the API",
+    "decisions": "what staff decided, in one order; few, and about stores, members and rules alike",
+    "verdicts": "the second person's word on a decision",
 }
 
 # The folders under hq_server/store/sql/, and the key that a table must carry to be named there.

@@ -5,7 +5,7 @@ members      every name in both directions
 journals     every envelope's signature and every chain; events and facts as the bytes say
 receipts     every fold, and where in the accounts it lies
 stamps       how far each terminal's events have been posted for each member
-balances     every member-day against the sum of its entries and their steps, then balances and totals
+balances     every account against its entries and their steps, then sums, lots, and that points are conserved
 
 The first difference ends it.
 """
@@ -13,7 +13,7 @@ The first difference ends it.
 from __future__ import annotations
 
 from hq_server.audit.balances import audit_balances
-from hq_server.audit.comparing import Audited, Difference, Progress
+from hq_server.audit.comparing import Audited, Difference, Progress, differs
 from hq_server.audit.journals import audit_journals
 from hq_server.audit.members import audit_members
 from hq_server.audit.programmes import audit_programmes
@@ -46,4 +46,7 @@ def audit(tx: Transaction, public_key: bytes, progress: Progress) -> Audited:
     audit_receipts(tx, house, done, visiting, stamps, progress)
     stamps.check()
     audit_balances(tx, house, done, progress)
+    left = sum(done.flows.values())
+    if left != done.outstanding:
+        differs("points", f"{left} were issued and not used, {done.outstanding} are outstanding")
     return done

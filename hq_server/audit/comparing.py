@@ -27,6 +27,10 @@ class Audited(msgspec.Struct, kw_only=True):
     receipts: int = 0
     member_days: int = 0
     entries: int = 0
+    flows: dict[str, int] = {}
+    """Redeemable points by kind of entry, corrections with what they correct."""
+    outstanding: int = 0
+    """The sum of all balances."""
 
 
 def differs(where: str, what: str) -> NoReturn:

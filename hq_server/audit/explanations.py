@@ -14,22 +14,40 @@ from typing import Final
 import msgspec
 
 from hq_server.audit.comparing import differs
+from hq_server.derivation import rules_by
 from hq_server.house import House
-from hq_server.ledger import LedgerDay
-from hq_server.posting import derive_by, steps_json
-from loyalty_core.entries import PointEntry, Step
+from hq_server.ledger import LedgerAccount, LedgerDay
+from hq_server.posted import steps_json
+from loyalty_core.accrual import derive_day
+from loyalty_core.entries import NO_EVENT, PointEntry, Step
 from loyalty_core.events import EventId
 from loyalty_core.programme import Programme
 from loyalty_core.resolved import Resolved
 
+_BUILT_UP: Final = frozenset({"earn", "correction"})
+"""Kinds of entry whose points are where their steps lead; those of the others are what their steps moved."""
 _STEPS: Final = msgspec.json.Decoder(tuple[Step, ...])
+
+
+def check_account_explained(account: LedgerAccount) -> None:
+    """End the audit at the first entry of the whole account whose steps do not lead to its points."""
+    for one in account.posted:
+        entry = one.entry
+        if entry.kind not in ("earn", "clawback", "correction") and not _leads_to(entry, one.steps):
+            where = f"member {account.member_id}, {entry.kind} of {source_of(entry)}"
+            differs(where, "its steps do not lead to its points")
+
+
+def source_of(entry: PointEntry) -> str:
+    """Return what an entry follows from: its event, or the rule or lot of a whole account."""
+    return f"rule {entry.rule}" if entry.event == NO_EVENT else f"event {entry.event}"
 
 
 def check_explained(house: House, day: LedgerDay, derived: Sequence[PointEntry]) -> None:
     """End the audit at the first entry of the day that its version or its steps do not explain."""
     by_event = {(entry.event, entry.kind): entry for entry in derived}
-    corrected = any(entry.kind == "correction" for entry in day.posted)
-    for place, (entry, steps) in enumerate(zip(day.posted, day.steps, strict=True)):
+    corrected = any(one.entry.kind == "correction" for one in day.posted)
+    for place, (entry, steps) in enumerate((one.entry, one.steps) for one in day.posted):
         where = f"member {day.member_id}, event {entry.event}"
         programme = _version(house, entry.programme_version)
         if programme is None or programme.effective_from > day.business_day:
@@ -53,16 +71,14 @@ def _version(house: House, number: int) -> Programme | None:
 
 def _could_have_been(programme: Programme, day: LedgerDay, place: int) -> Iterator[str]:
     """Return the steps of an entry by its own version: of the whole day, and of what was posted by then."""
-    entry, posted_at_ms = day.posted[place], day.posted_at_ms[place]
-    posted = {one.event for one in day.posted}
-    at_once = {
-        one.event for one, at_ms in zip(day.posted, day.posted_at_ms, strict=True) if at_ms <= posted_at_ms
-    }
-    before = {one.event for one in day.posted[: place + 1]}
+    entry, posted_at_ms = day.posted[place].entry, day.posted[place].posted_at_ms
+    posted = {one.entry.event for one in day.posted}
+    at_once = {one.entry.event for one in day.posted if one.posted_at_ms <= posted_at_ms}
+    before = {one.entry.event for one in day.posted[: place + 1]}
     idle = {event for receipt in day.receipts for event in _events(receipt)} - posted
     for known in (posted | idle, at_once, at_once | idle, before, before | idle):
         receipts = [_as_of(receipt, known) for receipt in day.receipts if receipt.item.id in known]
-        for derived in derive_by(programme, day.business_day, receipts):
+        for derived in derive_day(rules_by(programme, day.business_day), receipts):
             if (derived.event, derived.kind) == (entry.event, entry.kind):
                 yield steps_json(derived)
 
@@ -87,5 +103,5 @@ def _leads_to(entry: PointEntry, text: str) -> bool:
     led = {"redeemable": 0, "qualifying": 0}
     for step in steps:
         for affects in led if step.affects is None else (step.affects,):
-            led[affects] = step.after - step.before if entry.kind == "clawback" else step.after
+            led[affects] = step.after if entry.kind in _BUILT_UP else step.after - step.before
     return (led["redeemable"], led["qualifying"]) == (entry.redeemable, entry.qualifying)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,11 +13,10 @@ from hq_server.audit.comparing import Audited, Progress, differs
 from hq_server.audit.stamps import Stamps
 from hq_server.house import House
 from hq_server.references import bucket_of, keys_json, members_of, reference_of
-from hq_server.spread import encoded
+from hq_server.spread import encoded, fact_of, receipt_rules
 from hq_server.store.connection import Transaction
-from loyalty_core.events import EventId, Fact
-from loyalty_core.journal import unpack_record
-from loyalty_core.receipts import ReceiptRules, fold_receipt
+from loyalty_core.events import Fact
+from loyalty_core.receipts import fold_receipt
 
 RECEIPTS_AT_ONCE: Final = 500
 
@@ -30,21 +28,25 @@ def audit_receipts(
     row = tx.one("arrivals.visiting_fact_count")
     if row is None or row[0] != visiting:
         differs("visiting facts", f"the records make {visiting}, there are {row[0] if row else 0}")
-    zones = {row[0]: ZoneInfo(row[2]) for row in tx.all("arrivals.stores")}
     live = 0
     for (store_id,) in tx.all("arrivals.receipt_stores"):
         placed: list[_Placed] = []
         several: list[list[Fact]] = []
-        zone = zones.get(store_id, ZoneInfo("UTC"))
+        rules = receipt_rules(tx, house, [store_id])[store_id]
         for key, facts in _facts(tx, store_id):
-            receipt = fold_receipt(facts, ReceiptRules(store_id, zone, lambda _: 0))
+            receipt = fold_receipt(facts, rules)
             done.receipts += 1
             if len(facts) > 1:
                 several.append(facts)
             if receipt.owner is not None and receipt.resolved is not None:
                 owner, day = reference_of(receipt.owner, store_id), receipt.resolved.business_day
                 placed.append(_Placed(f"{store_id}/{key}", owner, day, encoded(receipt.resolved)))
-            if len(placed) == RECEIPTS_AT_ONCE or len(several) == RECEIPTS_AT_ONCE:
+            for one in receipt.spent:
+                if one.owner is not None:
+                    owner, day = reference_of(one.owner, store_id), one.resolved.business_day
+                    name = f"{store_id}/{one.name}@{key}"
+                    placed.append(_Placed(name, owner, day, encoded(one.resolved)))
+            if len(placed) >= RECEIPTS_AT_ONCE or len(several) == RECEIPTS_AT_ONCE:
                 live += _lie_right(tx, house, placed)
                 stamps.filed(store_id, several)
                 placed, several = [], []
@@ -68,10 +70,7 @@ def _facts(tx: Transaction, store_id: str) -> Iterator[tuple[str, list[Fact]]]:
     for key, of_key in groupby(rows, key=itemgetter(0)):
         yield (
             key,
-            [
-                Fact(EventId(terminal_id, epoch, branch, seq), unpack_record(record).event)
-                for _, terminal_id, epoch, branch, seq, record in of_key
-            ],
+            [fact_of(tx, row[1:]) for row in of_key],
         )
 
 

@@ -30,6 +30,7 @@ async def test_a_member_is_found_by_id_card_or_phone(hq: Hq, tills: Tills, look_
         "tier": "BRONZE",
         "tier_until": None,
         "balance": 12,
+        "expiring": [],
         "periods": [{"id": "2026-H2", "qualifying": 12, "state": "open", "tier": "BRONZE"}],
         "next": {
             "tier": "SILVER",

@@ -41,7 +41,15 @@ async def fill(hq: Hq, tills: Tills) -> None:
 
 async def test_the_audit_finds_no_difference_in_what_the_server_made(hq: Hq, tills: Tills) -> None:
     await fill(hq, tills)
-    assert run_audit(hq) == Audited(batches=5, events=11, receipts=6, member_days=2, entries=8)
+    assert run_audit(hq) == Audited(
+        batches=5,
+        events=11,
+        receipts=6,
+        member_days=2,
+        entries=8,
+        flows={"earn": 115, "clawback": -15},
+        outstanding=100,
+    )
 
 
 DAMAGE = {
@@ -49,7 +57,7 @@ DAMAGE = {
     "a missing entry": "DELETE FROM entries WHERE kind = 'clawback'",
     "an entry too many": "INSERT INTO entries SELECT bucket, member_id, earned_day, 99, terminal_id, epoch, "
     "branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, steps, "
-    "posted_at_ms FROM entries LIMIT 1",
+    "posted_at_ms, rule FROM entries LIMIT 1",
     "a changed balance": "UPDATE totals SET redeemable = redeemable + 1",
     "a changed total": "UPDATE totals SET qualifying = qualifying - 1",
     "a missing total": "DELETE FROM totals",

@@ -306,6 +306,8 @@ async def test_an_audit_ends_with_1_and_says_where(shell: Shell, hq: Hq, tills: 
         "receipts": 1,
         "member_days": 1,
         "entries": 1,
+        "flows": {"earn": 12},
+        "outstanding": 12,
     }
     hq.sql("UPDATE totals SET redeemable = 99")
     assert shell.refused("audit") == "audit_difference"

@@ -65,7 +65,7 @@ def test_the_log_is_written_back_once_it_has_grown(hq: Hq, monkeypatch: pytest.M
     for number in range(30):
         with writing(connection) as tx:
             tx.many(
-                "accounts.add_to_total", [(0, f"{number}-{each}", "2026-H2", 1, 1) for each in range(500)]
+                "accounts.add_to_total", [(0, f"{number}-{each}", "2026-H2", 1, 1, 1) for each in range(500)]
             )
         size = path.with_name(path.name + "-wal").stat().st_size
         checkpoints.append(size > 100_000)

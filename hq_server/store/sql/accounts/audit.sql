@@ -22,7 +22,7 @@ SELECT (SELECT count(*) FROM member_receipts WHERE resolved IS NOT NULL)
   + (SELECT count(*) FROM held_receipts WHERE resolved IS NOT NULL);
 
 -- name: totals_in_order(bucket)
-SELECT member_id, period_id, redeemable, qualifying FROM totals
+SELECT member_id, period_id, redeemable, qualifying, credited FROM totals
 WHERE bucket = :bucket ORDER BY member_id, period_id;
 
 -- name: look_ups_in_order(bucket)

@@ -1,19 +1,29 @@
--- name: changed_members(cursors, audience, period_id, terminal_id, count)
+-- name: changed_members(cursors, audience, terminal_id, count)
 -- What an audience has not heard yet, a bucket after the other. cursors is a JSON array, one number a bucket.
-SELECT changes.bucket, changes.change_no, changes.member_id, members.name,
-  (SELECT sum(every.redeemable) FROM totals AS every
-    WHERE every.bucket = changes.bucket AND every.member_id = changes.member_id),
-  totals.qualifying, stamps.epoch, stamps.branch, stamps.seq
+SELECT changes.bucket, changes.change_no, changes.member_id, members.name, members.birthday, members.erased,
+  stamps.epoch, stamps.branch, stamps.seq
 FROM json_each(:cursors) AS cursor
 CROSS JOIN changes ON changes.bucket = cursor.key AND changes.audience = :audience
   AND changes.change_no > cursor.value
 JOIN members ON members.bucket = changes.bucket AND members.member_id = changes.member_id
-LEFT JOIN totals ON totals.bucket = changes.bucket AND totals.member_id = changes.member_id
-  AND totals.period_id = :period_id
 LEFT JOIN stamps ON stamps.bucket = changes.bucket AND stamps.member_id = changes.member_id
   AND stamps.terminal_id = :terminal_id
 ORDER BY cursor.key, changes.change_no
 LIMIT :count;
+
+-- name: totals_of_members(members)
+-- members is a JSON array of [bucket, member_id].
+SELECT totals.member_id, totals.period_id, totals.redeemable, totals.qualifying, totals.credited
+FROM json_each(:members) AS wanted
+CROSS JOIN totals ON totals.bucket = wanted.value ->> 0 AND totals.member_id = wanted.value ->> 1
+ORDER BY totals.bucket, totals.member_id, totals.period_id;
+
+-- name: coupons_of(members)
+-- members is a JSON array of [bucket, member_id].
+SELECT coupons.member_id, coupons.coupon_id, coupons.until_day, coupons.envelope
+FROM json_each(:members) AS wanted
+CROSS JOIN coupons ON coupons.bucket = wanted.value ->> 0 AND coupons.member_id = wanted.value ->> 1
+ORDER BY coupons.bucket, coupons.member_id, coupons.until_day, coupons.coupon_id;
 
 -- name: look_ups_of(members)
 -- members is a JSON array of [bucket, member_id].
@@ -27,12 +37,12 @@ SELECT member_id, name, phone, joined_on, home_store, birthday FROM members
 WHERE bucket = :bucket AND member_id = :member_id;
 
 -- name: totals_of(bucket, member_id)
-SELECT period_id, redeemable, qualifying FROM totals
+SELECT period_id, redeemable, qualifying, credited FROM totals
 WHERE bucket = :bucket AND member_id = :member_id ORDER BY period_id;
 
 -- name: entries_of(bucket, member_id)
 SELECT member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id,
-  redeemable, qualifying, programme_version, steps, entry_no, posted_at_ms
+  redeemable, qualifying, programme_version, rule, steps, entry_no, posted_at_ms
 FROM entries WHERE bucket = :bucket AND member_id = :member_id ORDER BY entry_no;
 
 -- name: receipts_of(bucket, member_id)

@@ -3,7 +3,7 @@ INSERT INTO buckets (bucket, change_no) VALUES (:bucket, 0);
 
 -- name: lock_buckets(buckets)
 -- The first thing a posting does with its buckets (a JSON array), in order, so that two never wait for each other.
-SELECT bucket, change_no FROM buckets WHERE bucket IN (SELECT value FROM json_each(:buckets)) ORDER BY bucket;
+SELECT bucket, change_no, expired_through FROM buckets WHERE bucket IN (SELECT value FROM json_each(:buckets)) ORDER BY bucket;
 
 -- name: set_change_no(bucket, change_no)*!
 UPDATE buckets SET change_no = :change_no WHERE bucket = :bucket;
@@ -25,32 +25,34 @@ CROSS JOIN member_receipts ON member_receipts.bucket = wanted.value ->> 0 AND me
 -- What is posted for these member-days, without the steps.
 SELECT entries.member_id, entries.earned_day, entries.terminal_id, entries.epoch, entries.branch, entries.seq, entries.kind,
   entries.corrects, entries.business_day, entries.period_id, entries.redeemable, entries.qualifying,
-  entries.programme_version
+  entries.programme_version, entries.rule
 FROM json_each(:days) AS wanted
 CROSS JOIN entries ON entries.bucket = wanted.value ->> 0 AND entries.member_id = wanted.value ->> 1
   AND entries.earned_day = wanted.value ->> 2
 ORDER BY entries.bucket, entries.member_id, entries.earned_day, entries.entry_no;
 
--- name: put_resolved(bucket, member_id, business_day, receipt_id, version, resolved)*!
+-- name: put_resolved(bucket, member_id, business_day, receipt_id, version, resolved, account)*!
 -- Of one version the receipt that stands wins over the one that has moved away: both may come to one place.
-INSERT INTO member_receipts (bucket, member_id, business_day, receipt_id, version, resolved)
-VALUES (:bucket, :member_id, :business_day, :receipt_id, :version, :resolved)
+INSERT INTO member_receipts (bucket, member_id, business_day, receipt_id, version, resolved, account)
+VALUES (:bucket, :member_id, :business_day, :receipt_id, :version, :resolved, :account)
 ON CONFLICT (bucket, member_id, business_day, receipt_id) DO UPDATE
 SET version = excluded.version, resolved = excluded.resolved
 WHERE (excluded.version, excluded.resolved IS NOT NULL)
   > (member_receipts.version, member_receipts.resolved IS NOT NULL);
 
--- name: add_entry(bucket, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms)*!
+-- name: add_entry(bucket, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms, rule)*!
 INSERT INTO entries (bucket, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects,
-  business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms)
+  business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms, rule)
 VALUES (:bucket, :member_id, :earned_day, :entry_no, :terminal_id, :epoch, :branch, :seq, :kind, :corrects,
-  :business_day, :period_id, :redeemable, :qualifying, :programme_version, :steps, :posted_at_ms);
+  :business_day, :period_id, :redeemable, :qualifying, :programme_version, :steps, :posted_at_ms,
+  :rule);
 
--- name: add_to_total(bucket, member_id, period_id, redeemable, qualifying)*!
-INSERT INTO totals (bucket, member_id, period_id, redeemable, qualifying)
-VALUES (:bucket, :member_id, :period_id, :redeemable, :qualifying)
+-- name: add_to_total(bucket, member_id, period_id, redeemable, qualifying, credited)*!
+INSERT INTO totals (bucket, member_id, period_id, redeemable, qualifying, credited)
+VALUES (:bucket, :member_id, :period_id, :redeemable, :qualifying, :credited)
 ON CONFLICT (bucket, member_id, period_id) DO UPDATE
-SET redeemable = totals.redeemable + excluded.redeemable, qualifying = totals.qualifying + excluded.qualifying;
+SET redeemable = totals.redeemable + excluded.redeemable, qualifying = totals.qualifying + excluded.qualifying,
+  credited = totals.credited + excluded.credited;
 
 -- name: put_stamp(bucket, member_id, terminal_id, epoch, branch, seq)*!
 INSERT INTO stamps (bucket, member_id, terminal_id, epoch, branch, seq)
@@ -71,21 +73,6 @@ INSERT INTO changes (bucket, member_id, audience, change_no)
 VALUES (:bucket, :member_id, :audience, :change_no)
 ON CONFLICT (bucket, member_id, audience) DO UPDATE SET change_no = excluded.change_no;
 
--- name: open_account_exception(bucket, kind, subject, detail, opened_at_ms)*!
-INSERT INTO account_exceptions (bucket, kind, subject, detail, opened_at_ms)
-VALUES (:bucket, :kind, :subject, :detail, :opened_at_ms)
-ON CONFLICT (bucket, kind, subject) DO UPDATE
-SET detail = excluded.detail, opened_at_ms = excluded.opened_at_ms, closed_at_ms = NULL
-WHERE account_exceptions.closed_at_ms IS NOT NULL;
-
--- name: close_account_exception(bucket, kind, subject, closed_at_ms)*!
-UPDATE account_exceptions SET closed_at_ms = :closed_at_ms
-WHERE bucket = :bucket AND kind = :kind AND subject = :subject AND closed_at_ms IS NULL;
-
--- name: open_account_exceptions()
-SELECT kind, subject, detail, opened_at_ms FROM account_exceptions
-WHERE closed_at_ms IS NULL ORDER BY opened_at_ms, kind, subject;
-
 -- name: mark_days_from(business_day)!
 -- Every member-day from this date on is to be derived again.
 INSERT INTO dirty_days (bucket, member_id, business_day)
@@ -98,15 +85,30 @@ SELECT member_id, business_day FROM dirty_days ORDER BY bucket, member_id, busin
 -- name: days_are_clean(bucket, member_id, business_day)*!
 DELETE FROM dirty_days WHERE bucket = :bucket AND member_id = :member_id AND business_day = :business_day;
 
--- name: receipts_in_order(bucket, business_day)
--- Every receipt of a bucket from this date on, by member and day.
-SELECT member_id, business_day, resolved FROM member_receipts
-WHERE bucket = :bucket AND business_day >= :business_day AND resolved IS NOT NULL
-ORDER BY member_id, business_day;
+-- name: members_with_facts(bucket, business_day)
+-- Every member of a bucket who has facts, or entries derived from days, from this date on.
+SELECT DISTINCT member_id FROM member_receipts WHERE bucket = :bucket AND business_day >= :business_day
+UNION SELECT DISTINCT member_id FROM entries WHERE bucket = :bucket AND earned_day >= :business_day
+ORDER BY 1;
 
--- name: entries_in_order(bucket, business_day)
--- Every entry of a bucket that was derived from this date on, by member and day.
-SELECT member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id,
-  redeemable, qualifying, programme_version, steps, posted_at_ms
-FROM entries
-WHERE bucket = :bucket AND earned_day >= :business_day ORDER BY member_id, earned_day, entry_no;
+-- name: bucket(bucket)^
+SELECT expired_through FROM buckets WHERE bucket = :bucket;
+
+-- name: birthday(bucket, member_id)^
+SELECT birthday FROM members WHERE bucket = :bucket AND member_id = :member_id;
+
+-- name: expired_through()^
+SELECT min(expired_through) FROM buckets;
+
+-- name: buckets_behind(today)
+SELECT bucket, expired_through FROM buckets WHERE expired_through < :today ORDER BY bucket;
+
+-- name: set_expired_through(bucket, today)!
+UPDATE buckets SET expired_through = :today WHERE bucket = :bucket;
+
+-- name: mark_lots(bucket, periods)!
+-- Every account that was given points in these periods (a JSON array) is to be derived again as a whole.
+INSERT INTO dirty_days (bucket, member_id, business_day)
+SELECT DISTINCT bucket, member_id, 0 FROM totals
+WHERE bucket = :bucket AND period_id IN (SELECT value FROM json_each(:periods))
+ON CONFLICT (bucket, member_id, business_day) DO NOTHING;

@@ -1,13 +1,14 @@
 -- name: facts(store_id, keys)
 -- Every fact of these receipt keys (a JSON array) of one store, from its own terminals and from others. Without
 -- being told, SQLite would read all events of the store for each key.
-SELECT events.receipt_key, events.terminal_id, events.epoch, events.branch, events.seq, events.record
+SELECT events.receipt_key, events.terminal_id, events.epoch, events.branch, events.seq, events.record,
+  0
 FROM json_each(:keys) AS wanted
 CROSS JOIN events INDEXED BY events_of_receipt
   ON events.store_id = :store_id AND events.receipt_key = wanted.value AND events.receipt_key IS NOT NULL
 UNION ALL
 SELECT visiting_facts.receipt_key, visiting_facts.terminal_id, visiting_facts.epoch, visiting_facts.branch,
-  visiting_facts.seq, visiting_facts.record
+  visiting_facts.seq, visiting_facts.record, 1
 FROM json_each(:keys) AS wanted
 CROSS JOIN visiting_facts ON visiting_facts.store_id = :store_id AND visiting_facts.receipt_key = wanted.value;
 
@@ -17,10 +18,10 @@ VALUES (:store_id, :receipt_key, :terminal_id, :epoch, :branch, :seq, :record);
 
 -- name: facts_of_store(store_id)
 -- In the order of their keys, for the audit.
-SELECT receipt_key, terminal_id, epoch, branch, seq, record FROM events
+SELECT receipt_key, terminal_id, epoch, branch, seq, record, 0 FROM events
 WHERE store_id = :store_id AND receipt_key IS NOT NULL
 UNION ALL
-SELECT receipt_key, terminal_id, epoch, branch, seq, record FROM visiting_facts WHERE store_id = :store_id
+SELECT receipt_key, terminal_id, epoch, branch, seq, record, 1 FROM visiting_facts WHERE store_id = :store_id
 ORDER BY receipt_key;
 
 -- name: visiting_fact_count()^

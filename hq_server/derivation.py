@@ -1,0 +1,192 @@
+"""What should stand in the ledger: the folds of the core applied to a member's facts. Reads no database.
+
+One member-day is the common case. `whole_account` derives everything of one member, for what cannot be told
+from a day alone: lots that have expired, periods that are closed, previews, and the audit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from hq_server.house import House, tier_in_force
+from loyalty_core.account import account_entries, fold_account, spendings
+from loyalty_core.accrual import DayItem, DayRules, counted_items, derive_day, rules_of_day
+from loyalty_core.after_close import Closed, freeze
+from loyalty_core.calendar import Period, period_after, period_named, period_of
+from loyalty_core.entries import PointEntry
+from loyalty_core.events import EventId, Order
+from loyalty_core.lots import Lots, expiry_entries, fold_lots
+from loyalty_core.matching import in_play, matches
+from loyalty_core.period_rules import Counted, fold_period
+from loyalty_core.programme import Programme, When, version_for
+from loyalty_core.resolved import Resolved
+from loyalty_core.units import Day
+
+Items = tuple[DayItem, ...]
+Days = Mapping[int, Sequence[Resolved]]
+"""A member's facts by business day."""
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One member's facts, and what bounds their derivation.
+
+    `closed` are the periods that were closed for this member, `through` the day up to which expiry is posted.
+    """
+
+    days: Days
+    birthday: int | None = None
+    closed: Mapping[str, Closed] = {}
+    through: Day = Day(0)
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """Everything that should stand for one member, its lots, and what its days count towards period rules."""
+
+    entries: tuple[PointEntry, ...]
+    lots: Lots
+    items: dict[int, Items]
+
+
+class Rulebook:
+    """The programme versions of one state of the house, and the rules of the days that were asked for."""
+
+    def __init__(self, house: House) -> None:
+        self.programmes = house.programmes
+        self.months = house.newest.period_months if house.programmes else 6
+        self._days: dict[int, DayRules | None] = {}
+        self._firsts = _first_rules(house.programmes)
+
+    def programme_on(self, day: int) -> Programme | None:
+        """Return the version of a date, or None where none covers it."""
+        return version_for(self.programmes, Day(day))
+
+    def version_on(self, day: int) -> int:
+        """Return the number of the version of a date, 0 where none covers it."""
+        programme = self.programme_on(day)
+        return programme.version if programme is not None else 0
+
+    def on(self, day: int) -> DayRules | None:
+        """Return the rules of a date, or None where no version covers it."""
+        if day not in self._days:
+            programme = self.programme_on(day)
+            self._days[day] = None if programme is None else rules_by(programme, day)
+        return self._days[day]
+
+    def last_day(self, period: Period) -> Day | None:
+        """Return the last day on which what was earned in a period can be spent; None where it stays."""
+        programme = self.programme_on(period.last)
+        if programme is None or programme.expiry_after_periods is None:
+            return None
+        return period_after(period, self.months, programme.expiry_after_periods).last
+
+    def last_expiry(self, through: int) -> Day:
+        """Return the day of the last expiry posted by `through`; what is dated before it may move one."""
+        if not self.programmes:
+            return Day(0)
+        period, found = period_of(self.programmes[0].effective_from, self.months), Day(0)
+        while period.first <= through:
+            end = self.last_day(period)
+            if end is not None and end < through:
+                found = max(found, Day(end + 1))
+            period = period_after(period, self.months)
+        return found
+
+    def entries(self, day: int, receipts: Iterable[Resolved]) -> tuple[PointEntry, ...]:
+        """Return what the rules of a day make of a member's receipts and visits; nothing without rules."""
+        rules = self.on(day)
+        return () if rules is None else derive_day(rules, list(receipts))
+
+    def items(self, day: int, receipts: Iterable[Resolved]) -> Items:
+        """Return what a member-day counts towards the rules over a period or a life."""
+        rules = self.on(day)
+        return () if rules is None else counted_items(rules, receipts)
+
+    def firsts(self, days: Iterable[tuple[int, Sequence[Resolved]]]) -> dict[str, EventId]:
+        """Return, for each rule about the first in life, the event that is it. `days` come in order."""
+        wanted = dict(self._firsts)
+        found: dict[str, EventId] = {}
+        for day, receipts in days:
+            if not wanted:
+                break
+            standing = [one.standing for one in receipts if one.item.earns]
+            items = sorted((item for item in standing if item is not None), key=lambda item: item.order)
+            for (version, rule_id), (programme, when) in list(wanted.items()):
+                tier = tier_in_force(programme)
+                first = next(
+                    (item for item in items if in_play(when, Day(day), tier) and matches(when, item)), None
+                )
+                if first is not None:
+                    del wanted[version, rule_id]
+                    if self.version_on(day) == version:
+                        found.setdefault(rule_id, first.id)
+        return found
+
+    def counts(self) -> bool:
+        """Tell whether any version has a rule over a period or a life."""
+        return any(rule.per == "period" for one in self.programmes for rule in one.caps) or any(
+            not rule.in_day for one in self.programmes for rule in one.bonuses
+        )
+
+    def periods(
+        self, items: Mapping[int, Items], member: Counted, period_ids: Iterable[str]
+    ) -> tuple[PointEntry, ...]:
+        """Return the entries of the rules that count over these periods."""
+        by_period: dict[str, list[tuple[Day, Items]]] = defaultdict(list)
+        for day in sorted(items):
+            by_period[period_of(Day(day), self.months).id].append((Day(day), items[day]))
+        found: list[PointEntry] = []
+        for period_id in period_ids:
+            found += fold_period(period_id, by_period[period_id], self.programme_on, member)
+        return tuple(found)
+
+    def period_of(self, day: int) -> Period:
+        """Return the period of a date."""
+        return period_of(Day(day), self.months)
+
+
+def rules_by(programme: Programme, day: int) -> DayRules:
+    """Return what of a version is in play on a day."""
+    return rules_of_day(programme, Day(day), tier_in_force(programme))
+
+
+def whole_account(rules: Rulebook, account: Account) -> Whole:
+    """Derive everything of one member."""
+    entries: list[PointEntry] = []
+    items: dict[int, Items] = {}
+    facts = [one for day in sorted(account.days) for one in account.days[day]]
+    for day in sorted(account.days):
+        entries += rules.entries(day, account.days[day])
+        counted = rules.items(day, account.days[day])
+        if counted:
+            items[day] = counted
+    entries += account_entries(facts, rules.version_on, rules.months)
+    member = counted_member(rules, account.birthday, sorted(account.days.items()))
+    entries += rules.periods(items, member, sorted({rules.period_of(day).id for day in items}))
+    if account.closed:
+        entries = list(freeze(entries, account.closed, takeback_orders(facts), rules.months))
+    lots = fold_lots(
+        fold_account(entries).credits, spendings(facts), rules.last_day, rules.months, account.through
+    )
+    entries += expiry_entries(lots, lambda period: rules.version_on(period_named(period, rules.months).last))
+    return Whole(tuple(entries), lots, items)
+
+
+def counted_member(
+    rules: Rulebook, birthday: int | None, days: Iterable[tuple[int, Sequence[Resolved]]]
+) -> Counted:
+    """Return what the rules over a life ask about a member; `days` are the member's, in order."""
+    return Counted(None if birthday is None else Day(birthday), rules.firsts(days))
+
+
+def takeback_orders(facts: Iterable[Resolved]) -> dict[EventId, Order]:
+    """Return the canonical order of each takeback: never before its item."""
+    return {back.id: max(back.order, one.item.order) for one in facts for back in one.takebacks}
+
+
+def _first_rules(programmes: Iterable[Programme]) -> dict[tuple[int, str], tuple[Programme, When]]:
+    return {
+        (one.version, rule.id): (one, rule.when) for one in programmes for rule in one.bonuses if rule.first
+    }

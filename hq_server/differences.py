@@ -1,0 +1,113 @@
+"""Awards that are not what the till answered, each with its cause.
+
+A till answers by what it knows at that moment; HQ posts by everything. Where the two differ, the cause is
+found by deriving the day again as the till could have known it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from hq_server.derivation import Rulebook
+from hq_server.references import keys_json
+from hq_server.store.connection import Transaction, Values
+from loyalty_core.accrual import DayRules, derive_day
+from loyalty_core.entries import PointEntry
+from loyalty_core.events import Claim, EventId
+from loyalty_core.resolved import Resolved
+from loyalty_core.units import EpochMs
+
+Touched = dict[tuple[str, int], tuple[Sequence[Resolved], tuple[PointEntry, ...]]]
+"""Member-days that were derived: their facts, and what should stand for them."""
+Cause = Literal[
+    "nothing_claimed",
+    "programme_version",
+    "tier",
+    "other_tills",
+    "later_events",
+    "unexplained",
+]
+"""The till knew no member or no rules when it answered; it had another version, or another tier; other tills'
+events of that day count too; events of its own that came after count too."""
+
+
+def note_differences(
+    tx: Transaction, rules: Rulebook, buckets: Mapping[str, int], touched: Touched, now_ms: EpochMs
+) -> None:
+    """Keep the differences of these member-days as they are now."""
+    found: dict[tuple[str, int, EventId], Values] = {}
+    for (member, day), (facts, derived) in touched.items():
+        claims = dict(_claims(facts))
+        for entry in derived:
+            if entry.event not in claims or entry.kind not in ("earn", "clawback"):
+                continue
+            claim = claims[entry.event]
+            claimed = (0, 0) if claim is None else (claim.redeemable, claim.qualifying)
+            if claimed != (entry.redeemable, entry.qualifying):
+                why = cause(rules, day, facts, entry, claim)
+                points = (*claimed, entry.redeemable, entry.qualifying)
+                found[member, day, entry.event] = (*points, why, now_ms)
+    days = keys_json((buckets[member], member, day) for member, day in touched)
+    stood = {
+        (row[0], row[1], EventId(row[2], row[3], row[4], row[5]))
+        for row in tx.all("accounts.award_differences_of", days=days)
+    }
+    tx.many("accounts.put_award_difference", [(*_key(buckets, key), *row) for key, row in found.items()])
+    tx.many("accounts.drop_award_difference", [_key(buckets, key) for key in stood - found.keys()])
+
+
+def cause(
+    rules: Rulebook, day: int, facts: Iterable[Resolved], entry: PointEntry, claim: Claim | None
+) -> Cause:
+    """Return why an entry is not what its till claimed."""
+    of_day = rules.on(day)
+    if claim is None or of_day is None:
+        return "nothing_claimed"
+    if claim.programme_version != entry.programme_version:
+        return "programme_version"
+    if claim.tier != of_day.tier:
+        return "tier"
+    own = [_known(one, entry.event, same_till=True) for one in facts]
+    if _gives(of_day, own, entry.event) == (claim.redeemable, claim.qualifying):
+        before = [_known(one, entry.event, same_till=False) for one in facts]
+        same = _gives(of_day, before, entry.event) == (claim.redeemable, claim.qualifying)
+        return "later_events" if same else "other_tills"
+    return "unexplained"
+
+
+def _claims(facts: Iterable[Resolved]) -> Iterable[tuple[EventId, Claim | None]]:
+    for one in facts:
+        if one.item.earns:
+            yield one.item.id, one.item.claim
+            for back in one.takebacks:
+                yield back.id, back.claim
+
+
+def _known(one: Resolved, event: EventId, *, same_till: bool) -> Resolved | None:
+    """Return what a till knew of a fact when it answered an event: nothing of what its journal has after it.
+
+    With `same_till` what other tills reported is left out too.
+    """
+
+    def known(other: EventId) -> bool:
+        if other.terminal_id != event.terminal_id:
+            return not same_till
+        return other <= event
+
+    if not known(one.item.id):
+        return None
+    takebacks = tuple([back for back in one.takebacks if known(back.id)])
+    return msgspec.structs.replace(one, takebacks=takebacks)
+
+
+def _gives(rules: DayRules, facts: Iterable[Resolved | None], event: EventId) -> tuple[int, int]:
+    derived = derive_day(rules, [one for one in facts if one is not None])
+    return next(((one.redeemable, one.qualifying) for one in derived if one.event == event), (0, 0))
+
+
+def _key(buckets: Mapping[str, int], key: tuple[str, int, EventId]) -> Values:
+    member, day, event = key
+    return (buckets[member], member, day, event.terminal_id, event.epoch, event.branch, event.seq)

@@ -1,0 +1,145 @@
+-- name: any_merge()^
+SELECT 1 FROM merges LIMIT 1;
+
+-- name: merges_of(keys)
+-- keys is a JSON array of [bucket, member_id].
+SELECT merges.member_id, merges.into_member
+FROM json_each(:keys) AS wanted
+CROSS JOIN merges ON merges.bucket = wanted.value ->> 0 AND merges.member_id = wanted.value ->> 1;
+
+-- name: merged_into(keys)
+-- keys is a JSON array of [bucket, member_id].
+SELECT merged.member_id, merged.from_member
+FROM json_each(:keys) AS wanted
+CROSS JOIN merged ON merged.bucket = wanted.value ->> 0 AND merged.member_id = wanted.value ->> 1;
+
+-- name: add_merge(bucket, member_id, into_member)!
+INSERT INTO merges (bucket, member_id, into_member) VALUES (:bucket, :member_id, :into_member);
+
+-- name: add_merged(bucket, member_id, from_member)!
+INSERT INTO merged (bucket, member_id, from_member) VALUES (:bucket, :member_id, :from_member);
+
+-- name: drop_merge(bucket, member_id)!
+DELETE FROM merges WHERE bucket = :bucket AND member_id = :member_id;
+
+-- name: drop_merged(bucket, member_id, from_member)!
+DELETE FROM merged WHERE bucket = :bucket AND member_id = :member_id AND from_member = :from_member;
+
+-- name: closes(buckets)
+-- The closed periods of these buckets (a JSON array).
+SELECT bucket, period_id, entry_no FROM bucket_closes WHERE bucket IN (SELECT value FROM json_each(:buckets));
+
+-- name: account_facts(members)
+-- Redemptions, coupons and adjustments of these members (a JSON array of [bucket, member_id]).
+SELECT member_receipts.member_id, member_receipts.business_day, member_receipts.resolved
+FROM json_each(:members) AS wanted
+CROSS JOIN member_receipts INDEXED BY account_facts ON member_receipts.bucket = wanted.value ->> 0
+  AND member_receipts.member_id = wanted.value ->> 1 AND member_receipts.account = 1
+WHERE member_receipts.resolved IS NOT NULL
+ORDER BY member_receipts.bucket, member_receipts.member_id, member_receipts.business_day,
+  member_receipts.receipt_id;
+
+-- name: whole_entries(members)
+-- What is posted for whole accounts, beside their days (a JSON array of [bucket, member_id]), without the steps.
+SELECT entries.member_id, entries.earned_day, entries.terminal_id, entries.epoch, entries.branch, entries.seq,
+  entries.kind, entries.corrects, entries.business_day, entries.period_id, entries.redeemable,
+  entries.qualifying, entries.programme_version, entries.rule
+FROM json_each(:members) AS wanted
+CROSS JOIN entries ON entries.bucket = wanted.value ->> 0 AND entries.member_id = wanted.value ->> 1
+  AND entries.earned_day = 0
+ORDER BY entries.bucket, entries.member_id, entries.entry_no;
+
+-- name: all_entries_of(bucket, member_id)
+-- Everything that is posted for a member, without the steps.
+SELECT member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id,
+  redeemable, qualifying, programme_version, rule, entry_no
+FROM entries WHERE bucket = :bucket AND member_id = :member_id ORDER BY earned_day, entry_no;
+
+-- name: day_items(periods)
+-- periods is a JSON array of [bucket, member_id, first day, last day].
+SELECT day_items.member_id, day_items.business_day, day_items.items
+FROM json_each(:periods) AS wanted
+CROSS JOIN day_items ON day_items.bucket = wanted.value ->> 0 AND day_items.member_id = wanted.value ->> 1
+  AND day_items.business_day BETWEEN wanted.value ->> 2 AND wanted.value ->> 3;
+
+-- name: put_day_items(bucket, member_id, business_day, items)*!
+INSERT INTO day_items (bucket, member_id, business_day, items)
+VALUES (:bucket, :member_id, :business_day, :items)
+ON CONFLICT (bucket, member_id, business_day) DO UPDATE SET items = excluded.items;
+
+-- name: drop_day_items(bucket, member_id, business_day)*!
+DELETE FROM day_items WHERE bucket = :bucket AND member_id = :member_id AND business_day = :business_day;
+
+-- name: drop_all_day_items(bucket, member_id)!
+DELETE FROM day_items WHERE bucket = :bucket AND member_id = :member_id;
+
+-- name: day_items_in_order(bucket)
+SELECT member_id, business_day, items FROM day_items WHERE bucket = :bucket ORDER BY member_id, business_day;
+
+-- name: birthdays(members)
+-- members is a JSON array of [bucket, member_id].
+SELECT members.member_id, members.birthday
+FROM json_each(:members) AS wanted
+CROSS JOIN members ON members.bucket = wanted.value ->> 0 AND members.member_id = wanted.value ->> 1;
+
+-- name: balances(members)
+-- members is a JSON array of [bucket, member_id].
+SELECT wanted.value ->> 1, coalesce(sum(totals.redeemable), 0)
+FROM json_each(:members) AS wanted
+LEFT JOIN totals ON totals.bucket = wanted.value ->> 0 AND totals.member_id = wanted.value ->> 1
+GROUP BY wanted.value ->> 1;
+
+-- name: open_exceptions_at(keys)
+-- Which of these (a JSON array of [bucket, kind, subject]) are open.
+SELECT account_exceptions.kind, account_exceptions.subject
+FROM json_each(:keys) AS wanted
+CROSS JOIN account_exceptions ON account_exceptions.bucket = wanted.value ->> 0
+  AND account_exceptions.kind = wanted.value ->> 1 AND account_exceptions.subject = wanted.value ->> 2
+WHERE account_exceptions.closed_at_ms IS NULL;
+
+-- name: award_differences_of(days)
+-- days is a JSON array of [bucket, member_id, business_day].
+SELECT award_differences.member_id, award_differences.business_day, award_differences.terminal_id,
+  award_differences.epoch, award_differences.branch, award_differences.seq
+FROM json_each(:days) AS wanted
+CROSS JOIN award_differences ON award_differences.bucket = wanted.value ->> 0
+  AND award_differences.member_id = wanted.value ->> 1 AND award_differences.business_day = wanted.value ->> 2;
+
+-- name: put_award_difference(bucket, member_id, business_day, terminal_id, epoch, branch, seq, claimed_redeemable, claimed_qualifying, redeemable, qualifying, cause, found_at_ms)*!
+INSERT INTO award_differences (bucket, member_id, business_day, terminal_id, epoch, branch, seq,
+  claimed_redeemable, claimed_qualifying, redeemable, qualifying, cause, found_at_ms)
+VALUES (:bucket, :member_id, :business_day, :terminal_id, :epoch, :branch, :seq, :claimed_redeemable,
+  :claimed_qualifying, :redeemable, :qualifying, :cause, :found_at_ms)
+ON CONFLICT (bucket, member_id, business_day, terminal_id, epoch, branch, seq) DO UPDATE
+SET redeemable = excluded.redeemable, qualifying = excluded.qualifying, cause = excluded.cause;
+
+-- name: drop_award_difference(bucket, member_id, business_day, terminal_id, epoch, branch, seq)*!
+DELETE FROM award_differences WHERE bucket = :bucket AND member_id = :member_id
+  AND business_day = :business_day AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
+  AND seq = :seq;
+
+-- name: award_difference_counts()
+-- How many differences there are of each cause.
+SELECT cause, count(*), min(found_at_ms) FROM award_differences GROUP BY cause ORDER BY cause;
+
+-- name: holds_of(members)
+-- members is a JSON array of [bucket, member_id].
+SELECT holds.member_id, holds.redemption_id, holds.terminal_id, holds.points, holds.until_ms
+FROM json_each(:members) AS wanted
+CROSS JOIN holds ON holds.bucket = wanted.value ->> 0 AND holds.member_id = wanted.value ->> 1
+ORDER BY holds.bucket, holds.member_id, holds.redemption_id;
+
+-- name: put_hold(bucket, member_id, redemption_id, terminal_id, points, until_ms)!
+INSERT INTO holds (bucket, member_id, redemption_id, terminal_id, points, until_ms)
+VALUES (:bucket, :member_id, :redemption_id, :terminal_id, :points, :until_ms)
+ON CONFLICT (bucket, member_id, redemption_id) DO UPDATE
+SET terminal_id = excluded.terminal_id, points = excluded.points, until_ms = excluded.until_ms;
+
+-- name: drop_hold(bucket, member_id, redemption_id)*!
+DELETE FROM holds WHERE bucket = :bucket AND member_id = :member_id AND redemption_id = :redemption_id;
+
+-- name: lapsed_holds(now_ms, count)
+SELECT member_id, redemption_id FROM holds WHERE until_ms <= :now_ms ORDER BY until_ms LIMIT :count;
+
+-- name: balance(bucket, member_id)^
+SELECT coalesce(sum(redeemable), 0) FROM totals WHERE bucket = :bucket AND member_id = :member_id;
