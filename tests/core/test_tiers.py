@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
-from loyalty_core.tiers import gap, is_near_miss, tier_earned
-from tests.core.made import LADDER
+from loyalty_core.tiers import gap, is_near_miss, tier_after, tier_earned
+from tests.core.made import LADDER, tier
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,22 @@ def test_the_lowest_tier_holds_below_zero_too() -> None:
 )
 def test_a_near_miss_is_a_gap_of_at_most_the_tolerance(total: int, tolerance: int, near: bool) -> None:
     assert is_near_miss(total, LADDER, tolerance) is near
+
+
+@pytest.mark.parametrize(
+    ("held", "total", "downgrade", "after"),
+    [
+        ("BRONZE", 300, "earned", "GOLD"),
+        ("DIAMOND", 99, "earned", "BRONZE"),
+        ("DIAMOND", 99, "one_step", "PLATINUM"),
+        ("PLATINUM", 2_000, "one_step", "DIAMOND"),
+        ("BRONZE", 0, "one_step", "BRONZE"),
+        ("GOLD", 0, "keep", "GOLD"),
+        ("GOLD", 800, "keep", "PLATINUM"),
+        ("TITAN", 100, "keep", "SILVER"),
+    ],
+)
+def test_a_close_gives_what_is_earned_and_lets_fall_as_the_policy_says(
+    held: str, total: int, downgrade: Literal["earned", "one_step", "keep"], after: str
+) -> None:
+    assert tier_after(tier(held, 0), total, LADDER, downgrade).code == after
