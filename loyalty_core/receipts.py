@@ -136,7 +136,8 @@ class _Fold:
         originals = [f for f in self._facts if isinstance(f.event, PurchaseRecorded | VisitRecorded)]
         if not originals:
             self._all_wait()
-            return Receipt(None, None, tuple(self._conflicts), self._spent(None))
+            spent = self._spent(None)
+            return Receipt(None, None, tuple(self._conflicts), spent)
         first = originals[0]
         owner = self._owner(originals)
         takebacks = self._takebacks(first, originals)
