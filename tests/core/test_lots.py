@@ -97,6 +97,13 @@ def test_nothing_expires_of_a_lot_that_is_used_up() -> None:
     assert lots.expired == ()
 
 
+def test_lots_are_told_the_oldest_first_whatever_their_last_days() -> None:
+    ends = {"2025-H2": None, "2026-H1": END_OF_NEXT_H1, "2026-H2": END_OF_H2}
+    credited = {"2026-H2": 1, "2026-H1": 2, "2025-H2": 3}
+    lots = fold_lots(credited, [], lambda period: ends[period.id], 6, day("2026-07-01"))
+    assert [lot.period_id for lot in lots.lots] == ["2025-H2", "2026-H1", "2026-H2"]
+
+
 def test_months_have_lots_too() -> None:
     ends = {"2026-11": day("2026-12-31"), "2026-12": day("2027-01-31")}
     lots = fold_lots({"2026-12": 5, "2026-11": 7}, [], lambda period: ends[period.id], 1, day("2027-01-01"))
@@ -230,6 +237,11 @@ def test_points_given_back_to_a_lot_may_be_spent_while_it_lasts_and_expire_with_
     lots = fold(BOTH_HALVES, given_back, later, through="2027-01-01")
     assert expired(lots) == lapsed
     assert (points(lots), lots.debt) == (left, 0 if left else 10)
+
+
+def test_points_given_back_to_an_expired_lot_join_what_has_expired_of_it() -> None:
+    lots = fold(BOTH_HALVES, spent(60, "2026-12-01", undone="2027-02-01"), through="2027-01-01")
+    assert (points(lots), expired(lots)) == ({"2026-H2": 50}, {"2026-H1": 100})
 
 
 def test_points_given_back_pay_what_is_owed_first() -> None:

@@ -92,6 +92,11 @@ def test_what_remains_of_a_line_is_net_x_remaining_over_quantity_as_an_exact_fra
     assert result.left.total == 9_000 + Fraction(2_000, 3)
 
 
+def test_of_a_line_that_remains_in_part_alone_only_the_part_is_money() -> None:
+    left = taken(sold(THREE_TEES), back(line(333, sku="TEE"))).left
+    assert money(left) == ((), (("golf", 1_000, 2_000, 3_000),))
+
+
 def test_several_returns_of_one_purchase_add_up_to_all_of_it() -> None:
     sale, tee = sold(THREE_TEES), back(line(333, sku="TEE"))
     assert remaining(taken(sale, tee).left) == [2_000]
@@ -305,6 +310,12 @@ def test_an_amount_takes_no_more_than_remains(
     assert result.left.total == left
     assert result.left.is_nothing == nothing
     assert complaints(result) == (exceeds, False)
+
+
+def test_the_smallest_amount_takes_and_exceeds() -> None:
+    assert taken(sold(net=1), back(net=1)).left.is_nothing
+    assert taken(sold(net=2), back(net=1), back(net=1)).left.is_nothing
+    assert taken(sold(net=0), back(net=1)).exceeds
 
 
 def test_amounts_and_lines_together_leave_nothing_once_the_money_is_gone() -> None:
