@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 import pytest
 
+from loyalty_core import guidance
 from loyalty_core.calendar import period_of
 from loyalty_core.guidance import Guide, Progress, Way
 from loyalty_core.outlook import SCENES_MAX, Asked
@@ -345,6 +346,28 @@ def test_a_guide_forgets_what_new_versions_overtake() -> None:
     assert least(programme(earns=[SPEND])) == [12_000]
     doubled = programme(earns=[SPEND], weights=[weight("2")], version=8)
     assert least(programme(earns=[SPEND]), doubled) == [6_000]
+
+
+@pytest.mark.parametrize("bound", ["PLANS_KEPT", "OUTLOOKS_KEPT"])
+def test_a_guide_that_has_kept_enough_starts_again(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    monkeypatch.setattr(guidance, bound, 1)
+    guide = Guide()
+    for store_id, missing, minor in (("S1", 5, 5_000), ("S1", 7, 7_000), ("S2", 5, 5_000)):
+        asked = Asked(
+            programmes=(programme(earns=[SPEND]),),
+            period=period_of(day(FRIDAY), 6),
+            today=day(FRIDAY),
+            tiers=("BRONZE",),
+            store_id=store_id,
+            starts=FIVE,
+        )
+        (way,) = guide.ways(asked, Progress(missing=missing, today=(), minute=NOON))
+        assert way.minor == minor
+
+
+def test_a_rule_whose_dates_are_past_is_no_time_to_come() -> None:
+    past = weight("3", when=When(on=VISIT, until_day=day("2026-08-31")))
+    assert said(ways(programme(earns=[BEEN_THERE], weights=[past]))) == ["two visits (one a day)"]
 
 
 # Words
