@@ -5,15 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import permutations
 
+import msgspec
 import pytest
 
-from loyalty_core.accrual import EVENT_POINTS_MAX, derive_day
-from loyalty_core.entries import Step
-from loyalty_core.events import Line
-from loyalty_core.matching import eligible_minor
-from loyalty_core.programme import Affects, Combine, Kind, Slot, When
-from loyalty_core.receipts import item_of
-from loyalty_core.units import MinorUnits, Minute
+from loyalty_core.accrual import EVENT_POINTS_MAX, DayItem, counted_items, counted_rules, derive_day
+from loyalty_core.entries import PointEntry, Step
+from loyalty_core.events import Fact, Line, Tender
+from loyalty_core.matching import eligible_minor, nets_of
+from loyalty_core.programme import Affects, Combine, Kind, Programme, Slot, When
+from loyalty_core.receipts import fold_receipt, item_of
+from loyalty_core.resolved import Item, Resolved
+from loyalty_core.units import Day, MinorUnits, Minute
 from tests.core.made import (
     BOTH,
     DECEMBER,
@@ -21,6 +23,7 @@ from tests.core.made import (
     NEW_YORK,
     PURCHASE,
     QUIET_HOURS,
+    RULES,
     SEOUL,
     SPEND,
     TUESDAY,
@@ -33,15 +36,19 @@ from tests.core.made import (
     earn,
     event_id,
     given,
+    key,
     line,
     moonlight,
     programme,
     purchase,
+    redeemed,
+    returned,
     rules,
     standing,
     taken_back,
     total,
     visited,
+    void,
     weight,
 )
 
@@ -724,3 +731,253 @@ def test_the_largest_amounts_stay_exact() -> None:
     )
     (entry,) = derive_day(rules(rule), standing(bought(10**12 - 1)))
     assert entry.steps[-1].before == int(10**9 * (10**12 - 1) * Fraction("999.999999") * 1000)
+
+
+# Returns: what is left of each receipt, and what its day is worth with it.
+
+
+TEES = line(1_000, "golf", sku="TEE", number=1, quantity=3_000)
+TEE = line(333, "golf", sku="TEE", number=1)
+
+
+def day_of_facts(of: Programme, *facts: Fact) -> tuple[PointEntry, ...]:
+    """Return the entries of a Friday on which there is one receipt, whatever order its facts come in."""
+    entries = {derive_day(rules(of), _resolved(shuffled)) for shuffled in permutations(facts)}
+    (only,) = entries
+    return only
+
+
+def _resolved(*receipts: tuple[Fact, ...]) -> list[Resolved]:
+    found = [fold_receipt(facts, RULES).resolved for facts in receipts]
+    return [one for one in found if one is not None]
+
+
+def points(entries: tuple[PointEntry, ...]) -> list[tuple[int, int]]:
+    """Return (seq, points) of entries that move both kinds of points alike."""
+    assert all(entry.redeemable == entry.qualifying for entry in entries)
+    return [(entry.event.seq, entry.redeemable) for entry in entries]
+
+
+def remains(item: Item, money: tuple[tuple[str, int], ...], *parts: tuple[str, int, int, int]) -> Item:
+    return msgspec.structs.replace(item, money=money, parts=parts)
+
+
+def test_a_returned_line_takes_back_3_of_12_from_the_receipt_on() -> None:
+    lines = [line(9_000, sku="GLOVE", number=1), line(3_990, sku="BALL", number=2)]
+    back = returned(2, 3_990, when="2026-11-27 15:00", lines=[lines[1]])
+    entries = day_of_facts(moonlight(), purchase(1, 12_990, lines=lines), back)
+    assert points(entries) == [(1, 12), (2, -3)]
+    assert (entries[1].business_day, entries[1].earned_day) == (day("2026-11-27"), day(FRIDAY))
+
+
+def test_several_returns_take_back_to_the_point_what_the_purchase_earned() -> None:
+    """Of 1,000 for three: 666 2/3 remain, then 333 1/3, then nothing."""
+    tees = [
+        returned(seq, 333, when=f"2026-11-2{seq} 10:00", lines=[TEE], number=f"R00{seq}") for seq in (2, 3, 4)
+    ]
+    of = programme(earns=[earn(per=1)])
+    entries = day_of_facts(of, purchase(1, 1_000, lines=[TEES]), *tees)
+    assert points(entries) == [(1, 1_000), (2, -334), (3, -333), (4, -333)]
+    assert [entry.steps for entry in entries[1:]] == [
+        (Step("return", "clawback", "666", 1_000, 666),),
+        (Step("return", "clawback", "333", 666, 333),),
+        (Step("void", "clawback", "0", 333, 0),),
+    ]
+
+
+def test_only_points_are_floored_and_never_what_remains_of_a_line() -> None:
+    item = bought(lines=[("golf", 1_000), ("food", 2_000)])
+    left = remains(item, (), ("golf", 1_000, 2_000, 3_000), ("food", 2_000, 2_000, 3_000))
+    assert eligible_minor(When(), left) == 2_000
+    assert given(programme(earns=[SPEND]), left) == [2]
+    assert given(programme(earns=[earn(points=10, when=minimum(2_000))]), left) == [10]
+    assert given(programme(earns=[earn(points=10, when=minimum(2_001))]), left) == [0]
+    assert list(nets_of(left)) == [("golf", Fraction(2_000, 3)), ("food", Fraction(4_000, 3))]
+
+
+def test_parts_of_lines_count_beside_whole_ones_each_in_its_category() -> None:
+    item = bought(lines=[("golf", 10_000), ("food", 5_000)])
+    left = remains(item, (("food", 5_000),), ("golf", 10_000, 2_000, 3_000))
+    only = When(on=PURCHASE, categories=GOLF)
+    assert eligible_minor(only, left) == Fraction(20_000, 3)
+    assert given(programme(earns=[earn(per=1_000, when=only)]), left) == [6]
+    doubled = programme(earns=[SPEND], weights=[weight("2", when=only)])
+    assert given(doubled, item) == [25]
+    assert given(doubled, left) == [11 + 6]
+
+
+def test_a_line_that_earned_nothing_takes_nothing() -> None:
+    food = line(3_990, "food", sku="TEA", number=2)
+    of = programme(earns=[earn(per=1_000, when=When(on=PURCHASE, exclude_categories=frozenset({"food"})))])
+    sale = purchase(1, 12_990, lines=[line(9_000, "wear", sku="GLOVE"), food])
+    entries = day_of_facts(of, sale, returned(2, lines=[food]))
+    assert points(entries) == [(1, 9), (2, 0)]
+    assert entries[1].steps == (Step("return", "clawback", "9000", 9, 9),)
+
+
+@pytest.mark.parametrize("tender", ["points", "gift_card"])
+@pytest.mark.parametrize(
+    ("refunded", "clawback"),
+    [(0, -3), (1_000, -2), (3_000, 0), (3_990, 0)],
+)
+def test_of_a_purchase_partly_paid_with_points_or_gift_cards_a_return_takes_what_the_rest_earned(
+    tender: str, refunded: int, clawback: int
+) -> None:
+    """9,990 of 12,990 were paid by card: 9 points. 9,000 remain, less what is still paid with the tender."""
+    lines = [line(9_000, sku="GLOVE", number=1), line(3_990, sku="BALL", number=2)]
+    sale = purchase(1, 12_990, lines=lines, tenders=[Tender(tender, 3_000), Tender("card", 9_990)])
+    refunds = [Tender(tender, refunded), Tender("card", 3_990 - refunded)]
+    entries = day_of_facts(moonlight(), sale, returned(2, lines=[lines[1]], tenders=refunds))
+    assert points(entries) == [(1, 9), (2, clawback)]
+
+
+def test_a_return_that_fits_no_line_gives_no_points_by_what_it_refunds() -> None:
+    sale = purchase(1, 10_000, tenders=[Tender("gift_card", 5_000)], lines=[line(10_000, sku="GLOVE")])
+    back = returned(2, lines=[line(3_000, sku="OTHER")], tenders=[Tender("gift_card", 3_000)])
+    assert points(day_of_facts(moonlight(), sale, back)) == [(1, 5), (2, 0)]
+
+
+def test_what_a_cap_had_cut_is_what_comes_back_first() -> None:
+    of = programme(earns=[SPEND], caps=[cap(10)])
+    backs = [
+        returned(2, 3_990, when="2026-11-21 10:00", number="R1"),
+        returned(3, 2_000, when="2026-11-22 10:00", number="R2"),
+    ]
+    assert points(day_of_facts(of, purchase(1, 15_000), *backs)) == [(1, 10), (2, 0), (3, -1)]
+
+
+def test_what_is_returned_leaves_its_room_under_a_cap_to_the_next() -> None:
+    of = programme(earns=[SPEND], caps=[cap(15)])
+    first, second = purchase(1, 9_000), purchase(2, 9_000, when=f"{FRIDAY} 11:00", receipt=key("0002"))
+    back = returned(3, 9_000, when=f"{FRIDAY} 12:00")
+    entries = derive_day(rules(of), _resolved((first, back), (second,)))
+    assert points(entries) == [(1, 9), (2, 6), (3, -6)]
+
+
+def test_a_return_that_frees_a_limit_may_give_more_than_it_takes() -> None:
+    of = programme(earns=[earn(per=1_000, limit=1)])
+    first, second = purchase(1, 1_000), purchase(2, 9_000, when=f"{FRIDAY} 11:00", receipt=key("0002"))
+    entries = derive_day(rules(of), _resolved((first, void(3, when=f"{FRIDAY} 12:00")), (second,)))
+    assert points(entries) == [(1, 1), (2, 0), (3, 8)]
+
+
+def test_a_purchase_of_which_a_part_remains_keeps_its_place_in_limits() -> None:
+    of = programme(earns=[earn(points=10, limit=1)])
+    first, second = purchase(1, 5_000), purchase(2, 9_000, when=f"{FRIDAY} 11:00", receipt=key("0002"))
+    part = returned(3, 4_999, when=f"{FRIDAY} 12:00")
+    assert points(derive_day(rules(of), _resolved((first, part), (second,)))) == [(1, 10), (2, 0), (3, 0)]
+    all_of_it = returned(3, 5_000, when=f"{FRIDAY} 12:00")
+    entries = derive_day(rules(of), _resolved((first, all_of_it), (second,)))
+    assert points(entries) == [(1, 10), (2, 0), (3, 0)]
+    alone = derive_day(rules(of), _resolved((first, all_of_it)))
+    assert points(alone) == [(1, 10), (3, -10)]
+
+
+def test_returns_of_a_day_take_their_turn_among_its_purchases() -> None:
+    of = programme(earns=[SPEND], caps=[cap(10)])
+    first, second = purchase(1, 8_000), purchase(4, 8_000, when=f"{FRIDAY} 12:00", receipt=key("0002"))
+    entries = derive_day(
+        rules(of),
+        _resolved(
+            (first, returned(3, 5_000, when=f"{FRIDAY} 11:00")),
+            (second, returned(6, 1_000, of=key("0002"), when=f"{FRIDAY} 13:00")),
+        ),
+    )
+    assert points(entries) == [(1, 8), (3, -5), (4, 7), (6, 0)]
+
+
+def test_takebacks_whose_clock_is_before_their_item_come_right_after_it_in_their_own_order() -> None:
+    sale = purchase(5, 9_000, when=f"{FRIDAY} 12:00")
+    backs = [
+        returned(2, 3_000, when=f"{FRIDAY} 09:00", number="R2"),
+        returned(1, 1_000, when=f"{FRIDAY} 10:00", number="R1"),
+        void(9, when=f"{FRIDAY} 12:00"),
+    ]
+    next_one = purchase(6, 1_000, when=f"{FRIDAY} 12:00", receipt=key("0002"))
+    entries = derive_day(rules(moonlight()), _resolved((sale, *backs), (next_one,)))
+    assert points(entries) == [(5, 9), (2, -3), (1, -1), (6, 1), (9, -5)]
+
+
+def test_what_belongs_to_the_account_earns_nothing_in_its_day() -> None:
+    spent = fold_receipt([redeemed(7)], RULES).spent[0].resolved
+    assert derive_day(rules(moonlight()), [spent]) == ()
+    beside = standing(bought(12_990))
+    assert derive_day(rules(moonlight()), [spent, *beside]) == derive_day(rules(moonlight()), beside)
+    assert counted_items(rules(COUNTING), [spent]) == ()
+
+
+# What the account counts of a day.
+
+
+COUNTING = programme(
+    bonuses=[
+        bonus(5, rule="tenth", per="period", nth=10, when=When(on=VISIT)),
+        bonus(5, rule="every"),
+        bonus(5, rule="first", first=True, when=minimum(5_000)),
+        bonus(5, rule="birthday", birthday=True),
+    ],
+    caps=[cap(50, "period", rule="half-year"), cap(500, "day", rule="day"), cap(500, "event", rule="event")],
+    earns=[earn("spend", per=1_000, limit=1), earn("visit", 10, when=When(on=VISIT))],
+)
+
+
+def test_what_counts_over_a_period_or_a_life_are_period_caps_then_bonuses() -> None:
+    assert [rule.id for rule in counted_rules(COUNTING)] == ["half-year", "tenth", "first", "birthday"]
+
+
+def test_each_item_that_stands_is_told_with_what_it_earns_then_and_the_rules_that_it_matches() -> None:
+    items = [bought(4_000), visited(f"{FRIDAY} 11:00", seq=2), bought(9_000, seq=3, when=f"{FRIDAY} 12:00")]
+    expected = (
+        DayItem(event_id(1), items[0].occurred_at_ms, 9, 9, ("half-year", "birthday")),
+        DayItem(event_id(2), items[1].occurred_at_ms, 15, 15, ("half-year", "tenth", "birthday")),
+        DayItem(event_id(3), items[2].occurred_at_ms, 5, 5, ("half-year", "first", "birthday")),
+    )
+    for shuffled in permutations(standing(*items)):
+        assert counted_items(rules(COUNTING), shuffled) == expected
+        assert counted_items(rules(COUNTING), [*shuffled, *shuffled]) == expected
+
+
+def test_what_is_counted_is_what_stands_after_all_takebacks_are_known() -> None:
+    first = taken_back(bought(4_000), "2027-03-01 10:00", seq=8)
+    second = taken_back(
+        bought(9_000, seq=2, when=f"{FRIDAY} 11:00"), "2027-03-02 10:00", seq=9, remains=bought(3_000, seq=2)
+    )
+    items = counted_items(rules(COUNTING), [first, second])
+    assert [(item.id, item.redeemable, item.rules) for item in items] == [
+        (event_id(2), 3 + 5, ("half-year", "birthday"))
+    ]
+
+
+def test_an_item_that_nothing_counts_is_not_told_but_takes_its_place_in_the_day() -> None:
+    of = programme(
+        earns=[earn("visit", 10, limit=1, when=When())], bonuses=[bonus(1, first=True, when=When(on=VISIT))]
+    )
+    items = [bought(1_000), visited(f"{FRIDAY} 11:00", seq=2)]
+    assert counted_items(rules(of), standing(*items)) == (
+        DayItem(event_id(2), items[1].occurred_at_ms, 0, 0, ("bonus",)),
+    )
+
+
+def test_redeemable_and_qualifying_points_are_counted_apart() -> None:
+    of = programme(weights=[weight("2", affects="qualifying")], caps=[cap(5, "period")])
+    (item,) = counted_items(rules(of), standing(bought(12_990)))
+    assert (item.redeemable, item.qualifying) == (12, 24)
+
+
+def test_where_nothing_counts_over_days_nothing_is_told() -> None:
+    assert counted_items(rules(moonlight()), standing(bought(12_990))) == ()
+
+
+@pytest.mark.parametrize(("tier_held", "ids"), [("GOLD", ("a", "b")), ("SILVER", ("b",))])
+def test_rules_that_count_over_days_hold_for_the_tiers_and_dates_that_they_name(
+    tier_held: str, ids: tuple[str, ...]
+) -> None:
+    of = programme(
+        caps=[cap(5, "period", rule="a", when=When(tiers=frozenset({"GOLD"})))],
+        bonuses=[
+            bonus(5, rule="b", first=True),
+            bonus(5, rule="c", first=True, when=When(from_day=Day(day(FRIDAY) + 1))),
+        ],
+    )
+    (item,) = counted_items(rules(of, tier_held=tier_held), standing(bought(1_000)))
+    assert item.rules == ids

@@ -180,10 +180,21 @@ def test_what_fell_below_the_closed_total_makes_no_room_and_takes_none() -> None
 
 
 def test_caps_and_bonuses_that_moved_since_the_close_count_as_they_stand() -> None:
-    entries = [entry(1, 100), entry(0, -20, kind="cap"), entry(3, 50, kind="bonus"), clawback(4, -40)]
-    assert frozen(entries, {"2026-H2": closed(100)})[-2:] == [
+    moved = [entry(1, 100), entry(0, -20, kind="cap"), entry(3, 50, kind="bonus"), clawback(4, -40)]
+    assert frozen(moved, {"2026-H2": closed(100)})[-2:] == [
         (4, "2026-H2", -40, -30),
         (4, "2027-H1", 0, -10),
+    ]
+
+
+def test_a_cap_that_cuts_more_than_came_after_the_close_stays_where_it_is() -> None:
+    moved = [entry(1, 100), entry(0, -60, kind="cap"), entry(3, 50, kind="bonus"), clawback(4, -40)]
+    assert frozen(moved, {"2026-H2": closed(100)}) == [
+        (0, "2026-H2", -60, -60),
+        (1, "2026-H2", 100, 100),
+        (3, "2026-H2", 50, 50),
+        (4, "2026-H2", -40, 0),
+        (4, "2027-H1", 0, -40),
     ]
 
 
