@@ -6,7 +6,7 @@ for their reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -135,7 +135,7 @@ def standing(tx: Transaction, house: House, member_id: str, now_ms: EpochMs) -> 
         balance=sum(redeemable for _, redeemable, *_ in rows),
         expiring=_expiring(house, rows, facts, today),
         periods=tuple([_total(house, period_id, totals[period_id]) for period_id in sorted(totals)]),
-        next=_next(tx, house, member_id, now, totals[now.id], now_ms),
+        next=_next(tx, house, groups.members.get(member_id, ()), now, totals[now.id], now_ms),
     )
 
 
@@ -230,7 +230,7 @@ def _expiring(
 
 
 def _next(
-    tx: Transaction, house: House, member_id: str, period: Period, qualifying: int, now_ms: EpochMs
+    tx: Transaction, house: House, group: Sequence[str], period: Period, qualifying: int, now_ms: EpochMs
 ) -> Next | None:
     ahead = gap(qualifying, house.in_force(period.last).ladder)
     if ahead is None:
@@ -239,5 +239,5 @@ def _next(
         tier=ahead.tier.code,
         missing=ahead.missing,
         until=date_of(period.last).isoformat(),
-        ways=ways_ahead(tx, house, (member_id,), period, ahead.missing, now_ms),
+        ways=ways_ahead(tx, house, group, period, ahead.missing, now_ms),
     )

@@ -14,6 +14,8 @@ from typing import Final
 import msgspec
 
 from hq_server.house import House, tier_in_force
+from hq_server.merges import groups_of
+from hq_server.references import bucket_of
 from hq_server.spread import RESOLVED
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import Period, date_of, period_named
@@ -107,7 +109,7 @@ def dry_run(
             raised = ahead.tier if ahead is not None and is_near and ahead.tier.start > after.start else after
             if after == held and raised == after:
                 continue
-            bought = _bought(tx, bucket, member_id, period)
+            bought = _bought(tx, house, member_id, period)
             if after != held:
                 _add(moving, held, after, bought)
                 mover = Mover(
@@ -131,19 +133,20 @@ def dry_run(
     )
 
 
-def _bought(tx: Transaction, bucket: int, member_id: str, period: Period) -> int | Fraction:
-    """Return what a member bought in the period, less what was returned or voided since."""
+def _bought(tx: Transaction, house: House, member_id: str, period: Period) -> int | Fraction:
+    """Return what a member, and all who count as the member, bought in the period and did not bring back."""
     bought: int | Fraction = 0
-    for (blob,) in tx.each(
-        "accounts.receipts_between",
-        bucket=bucket,
-        member_id=member_id,
-        first_day=period.first,
-        last_day=period.last,
-    ):
-        item = RESOLVED.decode(blob).standing
-        if item is not None and item.kind == "purchase":
-            bought += money_of(item)
+    for name in groups_of(tx, house.bucket_count, [member_id]).members[member_id]:
+        for (blob,) in tx.each(
+            "accounts.receipts_between",
+            bucket=bucket_of(name, house.bucket_count),
+            member_id=name,
+            first_day=period.first,
+            last_day=period.last,
+        ):
+            item = RESOLVED.decode(blob).standing
+            if item is not None and item.kind == "purchase":
+                bought += money_of(item)
     return bought
 
 

@@ -8,7 +8,7 @@ from hq_server.cli.period_words import dry_run_lines, status_lines
 from hq_server.dry_run import DryRun, GiftCount, Move, dry_run
 from hq_server.house import load_house
 from hq_server.periods import status
-from hq_server.store.connection import reading
+from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
 from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.events import purchase, void
@@ -118,3 +118,17 @@ def test_nobody_moves_where_nothing_was_earned(hq: Hq) -> None:
     found = tried(hq)
     assert (found.moves, found.near_miss_moves, found.staying) == ((), (), 1)
     assert text(dry_run_lines(found, "en")).count("Nobody would move.") == 2
+
+
+async def test_members_who_count_as_one_are_one_and_have_bought_together(hq: Hq, tills: Tills) -> None:
+    await bought(hq, tills)
+    buckets = dict(hq.sql("SELECT member_id, bucket FROM members"))
+    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+        tx.run("accounts.add_merge", bucket=buckets["M2"], member_id="M2", into_member="M3")
+        tx.run("accounts.add_merged", bucket=buckets["M3"], member_id="M3", from_member="M2")
+    found = tried(hq)
+    assert found.members == 3
+    assert {one.to_tier: (one.members, one.bought_minor) for one in found.moves} == {
+        "SILVER": (1, 298_999),
+        "GOLD": (1, 450_000),
+    }

@@ -6,10 +6,11 @@ WHERE bucket = :bucket AND member_id = :member_id AND business_day BETWEEN :firs
 ORDER BY business_day;
 
 -- name: standings(bucket, period_id)
--- Every member of a bucket with the qualifying points of a period, 0 where none were earned.
+-- Every member of a bucket who counts alone or for others, with the qualifying points of a period, 0 for none.
 SELECT members.member_id, coalesce(totals.qualifying, 0)
 FROM members
 LEFT JOIN totals ON totals.bucket = members.bucket AND totals.member_id = members.member_id
   AND totals.period_id = :period_id
-WHERE members.bucket = :bucket
+WHERE members.bucket = :bucket AND NOT EXISTS (
+  SELECT 1 FROM merges WHERE merges.bucket = members.bucket AND merges.member_id = members.member_id)
 ORDER BY members.member_id;
