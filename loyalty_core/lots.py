@@ -149,7 +149,7 @@ class _Purse:
             self._pour(lot, points)
 
     def give_back(self, name: str) -> None:
-        del self.debts[name]
+        self.debts.pop(name, None)
         for lot, points in sorted(self._taken.pop(name).items()):
             if lot in self.dead:
                 self.dead[lot] += points
@@ -161,10 +161,13 @@ class _Purse:
 
     def _pour(self, lot: str, points: int) -> None:
         """Put points into a lot: what is owed is paid first, the oldest debt before the others."""
-        for name, owed in self.debts.items():
+        while points and self.debts:
+            name, owed = next(iter(self.debts.items()))
             paid = min(points, owed)
-            if paid:
-                points -= paid
+            points -= paid
+            self._taken[name][lot] = self._taken[name].get(lot, 0) + paid
+            if paid < owed:
                 self.debts[name] = owed - paid
-                self._taken[name][lot] = self._taken[name].get(lot, 0) + paid
+            else:
+                del self.debts[name]
         self.left[lot] += points

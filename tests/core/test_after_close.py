@@ -230,7 +230,7 @@ def test_what_moved_to_a_period_before_that_one_closed_stays_in_it() -> None:
 
 def test_what_stays_in_a_later_closed_period_is_part_of_what_it_was_closed_on() -> None:
     """Of 2027-H1: 60 earned less the 30 of January are 10 above the 20 it was closed on."""
-    periods = {"2026-H2": closed(100), "2027-H1": closed(20, 2)}
+    periods = {"2027-H1": closed(20, 2), "2026-H2": closed(100)}
     spring = entry(3, 60, period="2027-H1", on=JANUARY)
     late = clawback(4, -15, on="2027-02-01", period="2027-H1")
     assert frozen([entry(1, 100), clawback(2, -30), spring, late], periods)[-2:] == [
