@@ -1,4 +1,4 @@
-"""What all tests share: how hard Hypothesis looks.
+"""What all tests share: how hard Hypothesis looks, and which branches of the folds the run has seen.
 
 On a developer's machine examples are drawn anew each run; where CI is set they are the same each time, so
 that a red run means a change.
@@ -7,11 +7,39 @@ that a red run means a change.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from typing import Final
 
+import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
+
+from tests.folds import watch
+
+WATCH: Final = pytest.StashKey[Coverage]()
+"""Set in a run of all tests; a run of some of them cannot tell what is left out."""
 
 settings.register_profile(
     "local", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the folds from their import on, where all tests are to run."""
+    if config.args_source is config.ArgsSource.TESTPATHS:
+        config.stash[WATCH] = watch()
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Stop watching: not all tests run."""
+    if items and WATCH in items[0].config.stash:
+        items[0].config.stash[WATCH].stop()
+        del items[0].config.stash[WATCH]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Stop watching when the tests of core, which come first, are done."""
+    if WATCH in item.config.stash and not item.nodeid.startswith("tests/core/"):
+        item.config.stash[WATCH].stop()
