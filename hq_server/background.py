@@ -1,4 +1,5 @@
-"""Chores of a running server: days to derive again, lots and holds that end, hashes that wait for a phone.
+"""Chores of a running server: days to derive again, lots and holds that end, hashes that wait for a phone,
+day totals to compare.
 
 Each step is a bounded transaction that may be cut off anywhere and is found again.
 """
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from hq_server.closings import count_earlier
+from hq_server.day_totals import Sold, TillDay, settle_total, sold_at, totals_to_compare
 from hq_server.hashes import ATTACHED_AT_ONCE, attach_found, found_in, untried_hashes, were_tried
 from hq_server.holds import lapse_some
 from hq_server.rederive import expire, expiry_is_due, rederive_some
@@ -36,15 +39,16 @@ async def run_chores(database: Database, now_ms: Callable[[], EpochMs]) -> None:
 async def _step(database: Database, now_ms: EpochMs) -> bool:
     """Do one bounded piece; returns whether there was any."""
 
-    def due(tx: Transaction) -> tuple[bool, bool, bool, bool]:
+    def due(tx: Transaction) -> tuple[bool, bool, bool, bool, bool]:
         return (
             expiry_is_due(tx, now_ms),
             bool(tx.all("accounts.lapsed_holds", now_ms=now_ms, count=1)),
             bool(tx.all("accounts.dirty_days", count=1)),
             bool(tx.all("accounts.untried_hashes")),
+            tx.one("arrivals.closing_behind") is not None,
         )
 
-    expiry, holds, days, hashes = await database.read(due)
+    expiry, holds, days, hashes, journals = await database.read(due)
     if expiry:
         _LOG.info("%d accounts have lots that expired", await database.write(lambda tx: expire(tx, now_ms)))
     if holds:
@@ -54,7 +58,27 @@ async def _step(database: Database, now_ms: EpochMs) -> bool:
         _LOG.info("derived %d member-days again", count)
     if hashes:
         _LOG.info("attached %d references by their hash", await _try_hashes(database, now_ms))
-    return expiry or holds or days or hashes
+    if journals:
+        await database.write(count_earlier)
+    return await _compare_total(database, now_ms) or expiry or holds or days or hashes or journals
+
+
+async def _compare_total(database: Database, now_ms: EpochMs) -> bool:
+    """Compare the day total that waits longest with what is held for it; returns whether there was any."""
+
+    def compared(tx: Transaction) -> tuple[TillDay, Sold] | None:
+        for waiting in totals_to_compare(tx, now_ms):
+            return waiting, sold_at(tx, waiting.store_id, waiting.day, waiting.till)
+        return None
+
+    found = await database.read(compared)
+    if found is not None:
+        await database.write(partial(_settle, found=found, now_ms=now_ms))
+    return found is not None
+
+
+def _settle(tx: Transaction, found: tuple[TillDay, Sold], now_ms: EpochMs) -> None:
+    settle_total(tx, *found, now_ms)
 
 
 async def _try_hashes(database: Database, now_ms: EpochMs) -> int:

@@ -41,6 +41,14 @@ def open_arrivals(tx: Transaction, found: Iterable[ArrivalException], now_ms: Ep
     )
 
 
+def restate_arrivals(tx: Transaction, found: Iterable[ArrivalException], now_ms: EpochMs) -> None:
+    """Open these; those that are open keep their age, and their explanation while they say the same."""
+    tx.many(
+        "arrivals.restate_exception",
+        [(one.store_id, one.kind, one.subject, one.detail, now_ms) for one in found],
+    )
+
+
 def close_arrivals(tx: Transaction, gone: Iterable[tuple[str, str, str]], now_ms: EpochMs) -> None:
     """Close (store, kind, subject) where open."""
     tx.many("arrivals.close_exception", [(*one, now_ms) for one in gone])

@@ -12,9 +12,11 @@ import msgspec
 
 from hq_server import deliver
 from hq_server.accept import Kept, Opened, Run, Terminal, check_approved, keep, open_exchange, terminal_of_key
+from hq_server.closings import closing_of, follow
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.holds import answer_asks
 from hq_server.house import House, load_house
+from hq_server.open_days import note_open_days
 from hq_server.snapshots import pages
 from hq_server.spread import spread
 from hq_server.store.connection import Transaction
@@ -82,6 +84,10 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
         spreading = spread(tx, house, terminal, kept, now_ms)
         deliver.deliver(tx, house, terminal, spreading, now_ms)
         deliver.dispute(tx, house, spreading, now_ms)
+        follow(tx, terminal, kept, now_ms)
+    state = closing_of(tx, terminal, terminal.epoch)
+    if (terminal.epoch, state.counted) == (request.epoch, request.head):
+        note_open_days(tx, terminal, state.last_day, now_ms)
     answers = answer_asks(tx, house, terminal, request.asks, now_ms)
     tx.run(
         "arrivals.terminal_was_seen",

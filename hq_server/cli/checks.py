@@ -39,7 +39,7 @@ def audit_command(shell: Shell) -> None:
 def reconcile(shell: Shell) -> None:
     """Count the open exceptions by kind and age."""
     with shell.reading() as tx:
-        kinds = by_kind(open_exceptions(tx, now_ms()))
+        kinds = by_kind(tx, now_ms())
     rows = [[one.kind, one.count, one.oldest_ms // _HOUR_MS] for one in kinds]
     shell.show(kinds, table(["kind", "open", "oldest (hours)"], rows) if rows else ["Nothing is open."])
 

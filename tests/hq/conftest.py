@@ -21,6 +21,7 @@ from hq_server.keys import make_key
 from hq_server.members import Imported, import_rows
 from hq_server.members_csv import BadRow, NewMember, read_members
 from hq_server.programmes import publish
+from hq_server.reconcile import open_exceptions
 from hq_server.setup import found_house
 from hq_server.store.connection import Connection, Row, reading, writing
 from hq_server.store.database import create, opened
@@ -153,9 +154,8 @@ class Hq:
 
     def exceptions(self) -> list[tuple[str, str]]:
         """Return (kind, subject) of every open exception."""
-        arrivals = [(row[1], row[2]) for row in self.all("arrivals.open_exceptions")]
-        accounts = [(row[0], row[1]) for row in self.all("accounts.open_account_exceptions")]
-        return sorted(arrivals + accounts)
+        with opened(self.config.database_path) as connection, reading(connection) as tx:
+            return sorted((one.kind, one.subject) for one in open_exceptions(tx, self.clock()))
 
 
 @pytest.fixture

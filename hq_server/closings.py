@@ -1,0 +1,234 @@
+"""What journals hold of each business day against what their tills declare (`day_closed`), and watermarks.
+
+Records are counted as they arrive, in the exchange's transaction: one row a day and kind of event that a
+request touches, and only the days that it touches are compared, so that one more event costs the same however
+many there are. A day to which late events have come is compared when the till has declared it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from hq_server.accept import BRANCH, Kept, Terminal
+from hq_server.day_totals import take_totals
+from hq_server.exceptions import ArrivalException, close_arrivals, restate_arrivals
+from hq_server.open_days import note_gap, place_of
+from hq_server.store.connection import Transaction, Value
+from loyalty_core.calendar import business_day, date_of
+from loyalty_core.control import DayFigures, Tally, count_records, declared, differing, figures
+from loyalty_core.envelope import peek
+from loyalty_core.errors import LoyaltyError
+from loyalty_core.events import DayClosed
+from loyalty_core.journal import Record, unpack_record
+from loyalty_core.messages import Batch, unpack_records
+from loyalty_core.units import Day, EpochMs
+from loyalty_core.wire import unpack
+
+_FIGURES: Final = msgspec.json.Decoder(DayFigures)
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """How far a journal is counted, and its first and last day that were declared without a gap between.
+
+    `behind` is 1 where records were kept before they were counted.
+    """
+
+    counted: int = 0
+    behind: int = 0
+    first_day: int | None = None
+    last_day: int | None = None
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """A till's last word on a day: the seq of its `day_closed`, the figures, and when it was written."""
+
+    seq: int
+    figures: DayFigures
+    closed_at_ms: int
+
+
+class _Run(msgspec.Struct, frozen=True):
+    """Records of one journal, those that can be read with their seqs, up to `last_seq`."""
+
+    terminal: Terminal
+    epoch: int
+    numbered: list[tuple[int, Record]]
+    last_seq: int
+    received_at_ms: EpochMs
+
+
+def follow(tx: Transaction, terminal: Terminal, kept: Sequence[Kept], now_ms: EpochMs) -> None:
+    """Count kept runs, compare the days that they declare or change, and move the watermark.
+
+    A journal whose earlier records are not counted yet waits for `count_earlier`.
+    """
+    for run in kept:
+        state = closing_of(tx, terminal, run.epoch)
+        if state.counted == run.first_seq - 1:
+            last_seq = run.first_seq + len(run.records) - 1
+            numbered = _numbered(run.first_seq, run.says)
+            _take(tx, _Run(terminal, run.epoch, numbered, last_seq, now_ms), state, behind=0)
+
+
+def count_earlier(tx: Transaction) -> bool:
+    """Count one kept batch of a journal that is behind; returns whether there was one. Resumable."""
+    row = tx.one("arrivals.closing_behind")
+    if row is None:
+        return False
+    store_id, terminal_id, epoch = row
+    terminal = Terminal(store_id, terminal_id, "", "", b"", epoch)
+    state = closing_of(tx, terminal, epoch)
+    batches = tx.all("arrivals.batches_after", **_journal(terminal, epoch), seq=state.counted, count=2)
+    if not batches:
+        _put(tx, terminal, epoch, msgspec.structs.replace(state, behind=0))
+        return True
+    first_seq, last_seq, envelope, received_at_ms = batches[0]
+    batch = unpack(peek(envelope, "dangol/batch/1")[1], Batch)
+    says = [_said(record) for record in unpack_records(batch.packed)[first_seq - batch.first_seq :]]
+    run = _Run(terminal, epoch, _numbered(first_seq, says), last_seq, EpochMs(received_at_ms))
+    _take(tx, run, state, behind=int(len(batches) > 1))
+    return True
+
+
+def closing_of(tx: Transaction, terminal: Terminal, epoch: int) -> Closing:
+    """Return how far a journal is counted and closed."""
+    row = tx.one("arrivals.closing", **_journal(terminal, epoch))
+    return Closing() if row is None else Closing(*row)
+
+
+def held_of(tx: Transaction, terminal: Terminal, epoch: int, days: Iterable[int]) -> dict[int, DayFigures]:
+    """Return what a journal holds of these business days, those with anything."""
+    tallies: dict[int, list[tuple[int, Tally]]] = {}
+    for day, code, *tally in tx.all("arrivals.counts_of_days", **_journal(terminal, epoch), days=_json(days)):
+        tallies.setdefault(day, []).append((code, Tally(*tally)))
+    return {day: figures(of_day) for day, of_day in tallies.items()}
+
+
+def declared_of(tx: Transaction, terminal: Terminal, epoch: int, days: Iterable[int]) -> dict[int, Declared]:
+    """Return the last word on these business days, where there is one."""
+    rows = tx.all("arrivals.closed_days", **_journal(terminal, epoch), days=_json(days))
+    return {day: Declared(seq, _FIGURES.decode(said), closed_at_ms) for day, seq, said, closed_at_ms in rows}
+
+
+def _take(tx: Transaction, run: _Run, state: Closing, *, behind: int) -> None:
+    tallies = count_records(run.numbered)
+    journal = tuple(_journal(run.terminal, run.epoch).values())
+    tx.many(
+        "arrivals.count_day",
+        [
+            (
+                *(*journal, day, code, tally.count, tally.net_minor, tally.redeemable, tally.qualifying),
+                *(tally.first_seq, tally.last_seq),
+            )
+            for (day, code), tally in tallies.items()
+        ],
+    )
+    take_totals(tx, run.terminal, run.epoch, run.numbered, run.received_at_ms)
+    closed = _believed(tx, run)
+    tx.many(
+        "arrivals.close_day",
+        [
+            (
+                *(*journal, event.business_day, seq, msgspec.json.encode(declared(event)).decode()),
+                event.occurred_at_ms,
+            )
+            for seq, event in closed
+        ],
+    )
+    first_day, last_day = _advance(tx, run, state, [event.business_day for _, event in closed])
+    _put(tx, run.terminal, run.epoch, Closing(run.last_seq, behind, first_day, last_day))
+    _compare(tx, run, {day for day, _ in tallies} | {Day(event.business_day) for _, event in closed})
+    if last_day != state.last_day:
+        name = (run.terminal.store_id, "day_open", run.terminal.terminal_id)
+        close_arrivals(tx, [name], run.received_at_ms)
+
+
+def _believed(tx: Transaction, run: _Run) -> list[tuple[int, DayClosed]]:
+    """Return the declarations of days that are over; a till that was ahead of time says the others again."""
+    closed = [(seq, record.event) for seq, record in run.numbered if isinstance(record.event, DayClosed)]
+    if not closed:
+        return []
+    terminal, last = run.terminal, closed[-1][1].business_day
+    today = business_day(run.received_at_ms, place_of(tx, terminal))
+    name = (terminal.store_id, "clock_ahead", terminal.terminal_id)
+    if last < today:
+        close_arrivals(tx, [name], run.received_at_ms)
+    else:
+        sentence = f"{terminal.terminal_id} has closed {date_of(Day(last))}, which is not over: set its clock"
+        restate_arrivals(tx, [ArrivalException(*name, sentence)], run.received_at_ms)
+    return [(seq, event) for seq, event in closed if event.business_day < today]
+
+
+def _advance(tx: Transaction, run: _Run, state: Closing, days: list[int]) -> tuple[int | None, int | None]:
+    """Return the first day of the journal and the last one up to which no day is missing."""
+    first, last = state.first_day, state.last_day
+    for day in days:
+        if first is None or last is None:
+            first = last = day
+            before = closing_of(tx, run.terminal, run.epoch - 1).last_day
+            note_gap(tx, run.terminal, run.epoch - 1, before, day, run.received_at_ms)
+        elif day == last + 1:
+            last = day
+    if last is not None and last != state.last_day:
+        journal = _journal(run.terminal, run.epoch)
+        for (day,) in tx.all("arrivals.closed_after", **journal, business_day=last):
+            if day != last + 1:
+                break
+            last = day
+    return first, last
+
+
+def _compare(tx: Transaction, run: _Run, days: set[Day]) -> None:
+    terminal = run.terminal
+    said = declared_of(tx, terminal, run.epoch, days)
+    held = held_of(tx, terminal, run.epoch, said)
+    found, gone = [], []
+    for day, word in said.items():
+        holds = held.get(day, figures(()))
+        name = (
+            terminal.store_id,
+            "day_closed_differs",
+            f"{terminal.terminal_id}.{run.epoch}/{date_of(Day(day))}",
+        )
+        phrases = differing(word.figures, holds)
+        if not phrases:
+            gone.append(name)
+        elif holds.last_seq < word.seq:
+            sentence = (
+                f"the till's figures against headquarters': {'; '.join(phrases)}. Run edge-agent verify "
+                "there and hq-server audit here, then explain it with hq-server exceptions explain"
+            )
+            found.append(ArrivalException(*name, sentence))
+    restate_arrivals(tx, found, run.received_at_ms)
+    close_arrivals(tx, gone, run.received_at_ms)
+
+
+def _put(tx: Transaction, terminal: Terminal, epoch: int, state: Closing) -> None:
+    tx.run("arrivals.put_closing", **_journal(terminal, epoch), **msgspec.structs.asdict(state))
+
+
+def _numbered(first_seq: int, says: Iterable[Record | LoyaltyError]) -> list[tuple[int, Record]]:
+    return [(seq, said) for seq, said in enumerate(says, start=first_seq) if isinstance(said, Record)]
+
+
+def _said(record: bytes) -> Record | LoyaltyError:
+    try:
+        return unpack_record(record)
+    except LoyaltyError as error:
+        return error
+
+
+def _journal(terminal: Terminal, epoch: int) -> dict[str, Value]:
+    return {
+        "store_id": terminal.store_id,
+        "terminal_id": terminal.terminal_id,
+        "epoch": epoch,
+        "branch": BRANCH,
+    }
+
+
+def _json(days: Iterable[int]) -> str:
+    return msgspec.json.encode(list(days)).decode()
