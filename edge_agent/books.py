@@ -14,7 +14,7 @@ from loyalty_core.envelope import key_id, open_sealed
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import EventId
 from loyalty_core.messages import ProgrammeText
-from loyalty_core.programme import Programme, version_for
+from loyalty_core.programme import Programme, claim_days_on, version_for
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.units import Day, Seq
 from loyalty_core.wire import unpack
@@ -33,6 +33,20 @@ class Books(msgspec.Struct, kw_only=True):
     def programme_on(self, day: Day) -> Programme | None:
         """Return the version in force on a business day, or None while HQ has sent none for it."""
         return version_for(self.programmes, day)
+
+    def claim_days(self, day: Day) -> int:
+        """For how many days a purchase of this date may be claimed."""
+        return claim_days_on(self.programmes, day)
+
+    def version_on(self, day: Day) -> int:
+        """Return the number of the version in force on a business day, 0 for none."""
+        programme = self.programme_on(day)
+        return programme.version if programme is not None else 0
+
+    @property
+    def period_months(self) -> int:
+        """How long a period is; it never changes once a programme is published."""
+        return self.programmes[-1].period_months if self.programmes else 6
 
     def next_id(self) -> EventId:
         """Where the next event will stand."""

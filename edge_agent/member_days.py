@@ -6,26 +6,29 @@ HQ sent, whatever this till had thought it gave: booked is then only what the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from edge_agent.books import Books
 from edge_agent.pos_adapter.receipt import natural_key
-from edge_agent.store import entries, members
+from edge_agent.store import entries, members, receipt_facts
 from edge_agent.store.database import Connection
 from edge_agent.store.entries import Award
-from edge_agent.store.terminal import Terminal
+from loyalty_core.account import account_entries
 from loyalty_core.accrual import DayRules, derive_day, rules_of_day
-from loyalty_core.entries import PointEntry
+from loyalty_core.entries import PointEntry, Step
 from loyalty_core.events import (
     Claim,
+    Event,
     EventId,
     Fact,
     PurchaseRecorded,
     PurchaseVoided,
+    ReceiptClaimed,
     ReceiptKey,
+    RedemptionCommitted,
+    ReturnRecorded,
     VisitRecorded,
     VisitVoided,
 )
@@ -40,10 +43,16 @@ RULES_KEPT: Final = 1024
 
 
 class Posted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a new event gives, and what the till claims it gave; None of both without a programme."""
+    """What a new event gives, and what the till claims it gave (None without a programme).
 
-    entry: PointEntry | None
-    claim: Claim | None
+    `taken_back`: of the purchase something was voided or returned before.
+    """
+
+    redeemable: int = 0
+    qualifying: int = 0
+    steps: tuple[Step, ...] = ()
+    claim: Claim | None = None
+    taken_back: bool = False
 
 
 class MemberDays:
@@ -52,47 +61,54 @@ class MemberDays:
     def __init__(self) -> None:
         self._rules: dict[tuple[int, Day, str], DayRules] = {}
 
-    def stands(self, conn: Connection, books: Books, account: str, day: Day) -> tuple[PointEntry, ...]:
-        """Return what the till's own events of a member-day give, each with its steps."""
-        rules, _ = self._rules_on(books, _row(conn, account), day)
-        facts = [fact for _, fact in _own(conn, books, account, day)]
-        return _derived(rules, facts, books.terminal)
-
-    def post(self, conn: Connection, books: Books, account: str, day: Day, new: list[Fact]) -> Posted:
-        """Book what new facts give and change of the day's others; return what the first one gives."""
-        row = _row(conn, account)
-        rules, tier = self._rules_on(books, row, day)
-        own = _own(conn, books, account, day)
-        facts = [fact for _, fact in own]
-        derived = {entry.event: entry for entry in _derived(rules, [*facts, *new], books.terminal)}
-        stamp = row.stamp if row and row.stamp else members.NEVER
-        before = {}
-        if any(_is_posted(award.event, stamp) for award, _ in own):
-            before = {entry.event: entry for entry in _derived(rules, facts, books.terminal)}
-        for award, _ in own:
-            stood = _award(before, award.event) if _is_posted(award.event, stamp) else award
-            _book_change(conn, account, day, new[0].id, stood, _award(derived, award.event))
-        for fact in new:
-            entries.add(conn, account, new[0].id, day, _award(derived, fact.id))
-        entry = derived.get(new[0].id)
-        return Posted(entry=entry, claim=_claim(rules, tier, entry))
+    def stands(self, conn: Connection, books: Books, account: str, day: Day, event: EventId) -> Posted:
+        """Return what an event gives as the till's own events of the member-day stand now."""
+        rules = self._rules_on(books, _row(conn, account), day)
+        own = [fact for _, fact in _own(conn, books, account, day)]
+        told = next((fact for fact in own if fact.id == event), None)
+        if told is None:
+            return Posted()
+        return _derive(conn, books, rules, own, None).posted(told, rules)
 
     def resolved(self, conn: Connection, books: Books, account: str, day: Day) -> list[Resolved]:
-        """Return what this till's own events of a member-day amount to."""
-        return _resolved([fact for _, fact in _own(conn, books, account, day)], books.terminal)
+        """Return the receipts and visits of a member-day that this till has recorded itself."""
+        own = [fact for _, fact in _own(conn, books, account, day)]
+        return _derive(conn, books, None, own, None).earning
 
-    def _rules_on(self, books: Books, row: MemberRow | None, day: Day) -> tuple[DayRules | None, str]:
-        """Return the rules of a member-day and the tier they are for, None without a programme."""
+    def post(self, conn: Connection, books: Books, account: str, day: Day, new: Fact) -> Posted:
+        """Book what a new fact gives and changes of the day's others; return what it gives."""
+        row = _row(conn, account)
+        rules = self._rules_on(books, row, day)
+        own = _own(conn, books, account, day)
+        facts = [fact for _, fact in own]
+        derived = _derive(conn, books, rules, facts, new)
+        awards = derived.awards()
+        stamp = row.stamp if row and row.stamp else members.NEVER
+        before: dict[EventId, Award] = {}
+        if any(_is_posted(award.event, stamp) for award, _ in own):
+            before = _derive(conn, books, rules, facts, None).awards()
+        stood = {award.event: award for award, _ in own}
+        for event in {**stood, **awards}:
+            if event == new.id:
+                continue
+            nothing = Award(event, 0, 0)
+            was = before.get(event, nothing) if _is_posted(event, stamp) else stood.get(event, nothing)
+            _book_change(conn, account, day, new.id, was, awards.get(event, nothing))
+        entries.add(conn, account, new.id, day, awards.get(new.id, Award(new.id, 0, 0)))
+        return derived.posted(new, rules)
+
+    def _rules_on(self, books: Books, row: MemberRow | None, day: Day) -> DayRules | None:
+        """Return the rules of a member-day, None without a programme."""
         programme = books.programme_on(day)
         if programme is None:
-            return None, ""
+            return None
         tier = tier_held(row, programme)
         rules = self._rules.get((programme.version, day, tier))
         if rules is None:
             if len(self._rules) >= RULES_KEPT:
                 self._rules.clear()
             rules = self._rules[programme.version, day, tier] = rules_of_day(programme, day, tier)
-        return rules, tier
+        return rules
 
 
 def tier_held(row: MemberRow | None, programme: Programme) -> str:
@@ -111,13 +127,75 @@ def _own(conn: Connection, books: Books, account: str, day: Day) -> list[tuple[A
     return [(award, Fact(award.event, unpack_record(record).event)) for award, record in own]
 
 
-def _derived(rules: DayRules | None, facts: list[Fact], identity: Terminal) -> tuple[PointEntry, ...]:
-    return derive_day(rules, _resolved(facts, identity)) if rules else ()
+class _Derived(msgspec.Struct, frozen=True):
+    """What stands for an account's day, and the facts of each receipt that it was derived from."""
+
+    entries: tuple[PointEntry, ...]
+    earning: list[Resolved]
+    receipts: dict[str, dict[EventId, Fact]]
+
+    def awards(self) -> dict[EventId, Award]:
+        """Return the points of each event."""
+        found: dict[EventId, Award] = {}
+        for entry in self.entries:
+            before = found.get(entry.event, Award(entry.event, 0, 0))
+            redeemable = before.redeemable + entry.redeemable
+            found[entry.event] = Award(entry.event, redeemable, before.qualifying + entry.qualifying)
+        return found
+
+    def posted(self, fact: Fact, rules: DayRules | None) -> Posted:
+        """Return what is answered for a fact: a purchase, and a claim of it, less what came back before."""
+        told, claimed, taken_back = {fact.id}, {fact.id}, False
+        if isinstance(fact.event, ReceiptClaimed | PurchaseRecorded):
+            of_receipt = self.receipts[_receipt_of(fact)].values()
+            told = {one.id for one in of_receipt}
+            claimed = {one.id for one in of_receipt if isinstance(one.event, PurchaseRecorded)}
+            taken_back = any(isinstance(one.event, PurchaseVoided | ReturnRecorded) for one in of_receipt)
+        entries = [entry for entry in self.entries if entry.event in told]
+        answered = [one for one in entries if one.event in claimed and one.kind in ("earn", "clawback")]
+        claim = None
+        if rules is not None:
+            redeemable = sum(entry.redeemable for entry in answered)
+            qualifying = sum(entry.qualifying for entry in answered)
+            claim = Claim(rules.version, rules.tier, redeemable, qualifying)
+        return Posted(
+            redeemable=sum(entry.redeemable for entry in entries),
+            qualifying=sum(entry.qualifying for entry in entries),
+            steps=tuple([step for entry in entries for step in entry.steps]),
+            claim=claim,
+            taken_back=taken_back,
+        )
 
 
-def _award(derived: dict[EventId, PointEntry], event: EventId) -> Award:
-    entry = derived.get(event)
-    return Award(event, entry.redeemable, entry.qualifying) if entry else Award(event, 0, 0)
+def _derive(
+    conn: Connection, books: Books, rules: DayRules | None, own: list[Fact], new: Fact | None
+) -> _Derived:
+    """Return what stands for the events of an account's day, each receipt with all that concerns it.
+
+    `own` are those that are booked there; a receipt counts if its purchase, visit or claim is one of them.
+    """
+    facts = own if new is None else [*own, new]
+    groups: dict[str, dict[EventId, Fact]] = {}
+    for fact in facts:
+        groups.setdefault(_receipt_of(fact), {})[fact.id] = fact
+    purchases = [key for key in groups if key.startswith("purchase/")]
+    for key, known in receipt_facts.of(conn, purchases, books.terminal.terminal_id).items():
+        groups[key] = {fact.id: fact for fact in known} | groups[key]
+    booked = {fact.id for fact in facts}
+    identity = books.terminal
+    receipt_rules = ReceiptRules(identity.store_id, identity.place.zone, books.claim_days)
+    earning: list[Resolved] = []
+    spending: list[Resolved] = []
+    for of_receipt in groups.values():
+        receipt = fold_receipt(of_receipt.values(), receipt_rules)
+        if receipt.resolved is not None and any(
+            fact.id in booked and isinstance(fact.event, PurchaseRecorded | VisitRecorded | ReceiptClaimed)
+            for fact in of_receipt.values()
+        ):
+            earning.append(receipt.resolved)
+        spending += [one.resolved for one in receipt.spent if one.resolved.item.id in booked]
+    spent = account_entries(spending, books.version_on, books.period_months)
+    return _Derived((*derive_day(rules, earning), *spent) if rules else spent, earning, groups)
 
 
 def _is_posted(event: EventId, stamp: Stamp) -> bool:
@@ -133,30 +211,22 @@ def _book_change(
         entries.add(conn, account, cause, day, Award(stands.event, redeemable, qualifying))
 
 
-def _claim(rules: DayRules | None, tier: str, entry: PointEntry | None) -> Claim | None:
-    """Return what the till answers, to be compared with what HQ posts."""
-    if rules is None:
-        return None
-    points = (entry.redeemable, entry.qualifying) if entry else (0, 0)
-    return Claim(rules.version, tier, *points)
-
-
-def _resolved(facts: Iterable[Fact], identity: Terminal) -> list[Resolved]:
-    """Fold the facts of each receipt or visit by itself."""
-    by_receipt: dict[str, list[Fact]] = {}
-    for fact in facts:
-        by_receipt.setdefault(_receipt_of(fact), []).append(fact)
-    rules = ReceiptRules(identity.store_id, identity.place.zone, lambda _: 0)
-    folded = [fold_receipt(own, rules).resolved for own in by_receipt.values()]
-    return [resolved for resolved in folded if resolved is not None]
+def purchase_of(event: Event) -> str | None:
+    """Return the natural key of the purchase that an event is, or concerns; None for others."""
+    match event:
+        case PurchaseRecorded(receipt=key) | ReceiptClaimed(receipt=key):
+            return natural_key("purchase", key)
+        case PurchaseVoided(original=key) | ReturnRecorded(original=ReceiptKey() as key):
+            return natural_key("purchase", key)
+        case RedemptionCommitted(receipt=ReceiptKey() as key):
+            return natural_key("purchase", key)
+    return None
 
 
 def _receipt_of(fact: Fact) -> str:
     match fact.event:
-        case PurchaseRecorded(receipt=key) | PurchaseVoided(original=key):
-            return natural_key("purchase", key)
         case VisitRecorded(receipt=ReceiptKey() as key) | VisitVoided(receipt=ReceiptKey() as key):
             return natural_key("visit", key)
         case VisitVoided(epoch=epoch, seq=seq):
             return f"visit/{epoch}/{seq}"
-    return f"visit/{fact.id.epoch}/{fact.id.seq}"
+    return purchase_of(fact.event) or f"visit/{fact.id.epoch}/{fact.id.seq}"

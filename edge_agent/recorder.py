@@ -15,10 +15,10 @@ import msgspec
 from edge_agent.books import Books, Shelf
 from edge_agent.clock import PLAUSIBLE_FROM, Clock
 from edge_agent.config import EdgeConfig
-from edge_agent.member_days import MemberDays
+from edge_agent.member_days import MemberDays, Posted, purchase_of
 from edge_agent.owners import Owner, Owners, account_of
 from edge_agent.pos_adapter.receipt import Expectations, Understood
-from edge_agent.store import entries, journal, presented, sources
+from edge_agent.store import entries, journal, presented, receipt_facts, sources
 from edge_agent.store.database import Connection
 from edge_agent.store.sources import Source
 from loyalty_core.calendar import date_of
@@ -32,7 +32,9 @@ from loyalty_core.events import (
     MemberPresented,
     PurchaseRecorded,
     PurchaseVoided,
+    ReceiptClaimed,
     ReceiptKey,
+    RedemptionCommitted,
     ReturnRecorded,
     VisitRecorded,
     content_hash,
@@ -51,14 +53,14 @@ log = logging.getLogger(__name__)
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """Something to record. `content` is equal for what is the same; `journal_key` goes into the record.
 
-    `voids` names what is undone: the natural key of a purchase, or a visit of this till.
+    `voids` is the visit of this till that is undone.
     """
 
     event: Event
     natural_key: str
     content: bytes
     member: str | None = None
-    voids: str | EventId | None = None
+    voids: EventId | None = None
     journal_key: str | None = None
     adapter: str
     raw_sha256: bytes
@@ -155,26 +157,27 @@ class Recorder:
         place = self._place(conn, books, intake, owner)
         account, day, notice = place.account, place.day, place.notices
         event = intake.event if place.recorded is None else _naming(intake.event, place.recorded)
-        new = [Fact(event_id, event)]
-        if isinstance(event, PurchaseRecorded) and (void := self._early_void(conn, books, intake)):
-            new.append(void)
-            notice += ("this purchase was voided before it came: its points are taken back",)
-        entry = claim = None
+        posted = Posted()
         if account is not None and not isinstance(event, MemberPresented):
-            posted = self._days.post(conn, books, account, day, new)
-            entry, claim = posted.entry, posted.claim
+            posted = self._days.post(conn, books, account, day, Fact(event_id, event))
+        if posted.taken_back:
+            notice += ("this purchase was voided or returned before: those points are taken back",)
         record = Record(
             event=event,
             adapter=intake.adapter,
             natural_key=intake.journal_key,
             monotonic_ms=self._clock.monotonic_ms(),
-            claim=claim,
+            claim=posted.claim,
         )
         books.head = journal.append(conn, books.terminal, books.head, pack_record(record))
         source = Source(content=intake.content, account=account, event=event_id, raw_sha256=intake.raw_sha256)
         sources.put(conn, intake.natural_key, source)
-        if isinstance(event, PurchaseVoided) and account is None:
-            sources.put(conn, f"voided/{intake.voids}", source)
+        purchase = purchase_of(event)
+        if purchase is not None and not isinstance(event, PurchaseRecorded):
+            receipt_facts.add(conn, purchase, event_id)
+            if isinstance(event, ReceiptClaimed):
+                sources.give(conn, purchase, account)
+            self._give_back(conn, books, purchase, Fact(event_id, event), (account, day))
         if isinstance(event, MemberPresented) and owner:
             presented.add(conn, event_id, owner.recorded, owner.account, event.occurred_at_ms)
             books.cards_wait = True
@@ -183,9 +186,9 @@ class Recorder:
             repeated=False,
             account=account,
             day=day,
-            redeemable=entry.redeemable if entry else 0,
-            qualifying=entry.qualifying if entry else 0,
-            steps=entry.steps if entry else (),
+            redeemable=posted.redeemable,
+            qualifying=posted.qualifying,
+            steps=posted.steps,
             notices=notices + notice,
             offers=offers,
         )
@@ -199,19 +202,18 @@ class Recorder:
 
     def _again(self, conn: Connection, books: Books, intake: Intake, known: Source) -> Outcome:
         """What was said before is said again: the points as they stand now, and why."""
-        entry, day = None, Day(intake.event.business_day)
+        day, posted = Day(intake.event.business_day), Posted()
         if known.account is not None:
             day = Day(entries.day_of_event(conn, known.account, known.event) or day)
-            standing = self._days.stands(conn, books, known.account, day)
-            entry = next((entry for entry in standing if entry.event == known.event), None)
+            posted = self._days.stands(conn, books, known.account, day, known.event)
         return Outcome(
             event=known.event,
             repeated=True,
             account=known.account,
             day=day,
-            redeemable=entry.redeemable if entry else 0,
-            qualifying=entry.qualifying if entry else 0,
-            steps=entry.steps if entry else (),
+            redeemable=posted.redeemable,
+            qualifying=posted.qualifying,
+            steps=posted.steps,
             notices=intake.notices,
         )
 
@@ -226,42 +228,102 @@ class Recorder:
     def _place(self, conn: Connection, books: Books, intake: Intake, owner: Owner | None) -> _Place:
         """Return whose points the event moves and in which member-day.
 
-        A void names the member under whom this till has booked what it undoes, so that HQ's stamp covers it.
+        What takes back names the member under whom this till has booked what it takes back, so that HQ's
+        stamp covers it.
         """
-        day = Day(intake.event.business_day)
+        event, day = intake.event, Day(intake.event.business_day)
         if intake.voids is not None:
             return self._place_of_void(conn, books, intake.voids, day)
-        if isinstance(intake.event, ReturnRecorded):
-            waits = "the return is recorded; its points are taken back by headquarters"
-            return _Place(day=day, recorded=owner.recorded if owner else None, notices=(waits,))
+        match event:
+            case PurchaseVoided() | ReturnRecorded():
+                return self._place_of_takeback(conn, books, event, owner, day)
+            case ReceiptClaimed():
+                return self._place_of_claim(conn, books, event, owner, day)
+            case PurchaseRecorded() if owner is None:
+                owner = self._claimant(conn, books, event)
         return _Place(
             account=owner.account if owner else None, day=day, recorded=owner.recorded if owner else None
         )
 
-    def _place_of_void(self, conn: Connection, books: Books, voids: str | EventId, day: Day) -> _Place:
-        account, event = None, voids
-        if isinstance(event, str):
-            source = sources.find(conn, event, books.terminal.terminal_id)
-            if source is None:
-                waits = "what is voided is not known at this till: headquarters settles it"
-                return _Place(day=day, notices=(waits,))
-            account, event = source.account, source.event
-        record = journal.record_at(conn, event)
+    def _place_of_void(self, conn: Connection, books: Books, visit: EventId, day: Day) -> _Place:
+        record = journal.record_at(conn, visit)
         recorded = unpack_record(record).event.member if record else None
         if recorded is None:
             return _Place(day=day)
-        account = account or account_of(conn, books.terminal.store_key, recorded)
+        account = account_of(conn, books.terminal.store_key, recorded)
         return _Place(
             account=account,
-            day=Day(entries.day_of_event(conn, account, event) or day),
+            day=Day(entries.day_of_event(conn, account, visit) or day),
             recorded=recorded,
         )
 
-    def _early_void(self, conn: Connection, books: Books, intake: Intake) -> Fact | None:
-        """Return the void that came when its purchase was not known here, or was nobody's."""
-        source = sources.find(conn, f"voided/{intake.natural_key}", books.terminal.terminal_id)
+    def _place_of_takeback(
+        self,
+        conn: Connection,
+        books: Books,
+        event: PurchaseVoided | ReturnRecorded,
+        owner: Owner | None,
+        day: Day,
+    ) -> _Place:
+        """Return the place of the purchase that a void or return takes back, whoever brings it."""
+        purchase = purchase_of(event)
+        source = sources.find(conn, purchase, books.terminal.terminal_id) if purchase else None
+        if source is None:
+            waits = "the purchase that it takes back is not known at this till: headquarters settles it"
+            return _Place(day=day, recorded=owner.recorded if owner else None, notices=(waits,))
+        record = journal.record_at(conn, source.event)
+        if source.account is None or record is None:
+            return _Place(day=day)
+        bought = unpack_record(record).event
+        member_id = source.account.removeprefix("id:")
+        named = source.account if member_id != source.account else bought.member
+        return _Place(account=source.account, day=Day(bought.business_day), recorded=named)
+
+    def _place_of_claim(
+        self, conn: Connection, books: Books, event: ReceiptClaimed, owner: Owner | None, day: Day
+    ) -> _Place:
+        """Return the place of the purchase that is claimed; what this till knows to be wrong is refused."""
+        source = sources.find(conn, purchase_of(event) or "", books.terminal.terminal_id)
+        recorded = owner.recorded if owner else None
         record = journal.record_at(conn, source.event) if source else None
-        return Fact(source.event, unpack_record(record).event) if source and record else None
+        if source is None or record is None:
+            waits = "the purchase is not known at this till: headquarters settles whether it may be claimed"
+            return _Place(day=day, recorded=recorded, notices=(waits,))
+        bought = unpack_record(record).event
+        if source.account is not None and owner is not None and source.account != owner.account:
+            raise BadInput("this purchase is another member's already", code="claim_refused")
+        if day > bought.business_day + books.claim_days(Day(bought.business_day)):
+            until = date_of(Day(bought.business_day + books.claim_days(Day(bought.business_day))))
+            raise BadInput(f"this purchase could be claimed until {until.isoformat()}", code="claim_late")
+        account = owner.account if owner else None
+        return _Place(account=account, day=Day(bought.business_day), recorded=recorded)
+
+    def _claimant(self, conn: Connection, books: Books, event: PurchaseRecorded) -> Owner | None:
+        """Return who claimed an anonymous purchase in time before it came."""
+        purchase = purchase_of(event) or ""
+        last = event.business_day + books.claim_days(Day(event.business_day))
+        known = receipt_facts.of(conn, [purchase], books.terminal.terminal_id).get(purchase, [])
+        claims = [fact for fact in known if isinstance(fact.event, ReceiptClaimed)]
+        for fact in sorted(claims, key=lambda fact: fact.order):
+            if fact.event.business_day <= last and fact.event.member is not None:
+                account = account_of(conn, books.terminal.store_key, fact.event.member)
+                return Owner(recorded=fact.event.member, account=account, member_id=None)
+        return None
+
+    def _give_back(
+        self, conn: Connection, books: Books, purchase: str, new: Fact, booked: tuple[str | None, Day]
+    ) -> None:
+        """Book for whoever paid a purchase with points what a takeback gives back of them."""
+        if not isinstance(new.event, PurchaseVoided | ReturnRecorded):
+            return
+        known = receipt_facts.of(conn, [purchase], books.terminal.terminal_id).get(purchase, [])
+        paid = {
+            (account_of(conn, books.terminal.store_key, fact.event.member), Day(fact.event.business_day))
+            for fact in known
+            if isinstance(fact.event, RedemptionCommitted) and fact.event.member is not None
+        }
+        for account, day in sorted(paid - {booked}):
+            self._days.post(conn, books, account, day, new)
 
 
 def intake_of(understood: Understood, member: str | None, adapter: str, raw: bytes) -> Intake:
@@ -277,7 +339,6 @@ def intake_of(understood: Understood, member: str | None, adapter: str, raw: byt
         natural_key=understood.natural_key,
         content=content_hash(understood.event),
         member=member,
-        voids=understood.voids,
         adapter=adapter,
         raw_sha256=hashlib.sha256(raw).digest(),
         notices=understood.notices,

@@ -139,9 +139,12 @@ class _Fold:
             spent = self._spent(None)
             return Receipt(None, None, tuple(self._conflicts), spent)
         first = originals[0]
-        owner = self._owner(originals)
+        owner, named_by = self._owner(originals)
         takebacks = self._takebacks(first, originals)
-        resolved = Resolved(self._day(first), self._item(first), takebacks)
+        item = self._item(first)
+        if item.claim is None and named_by.claim is not None:
+            item = msgspec.structs.replace(item, claim=named_by.claim)
+        resolved = Resolved(self._day(first), item, takebacks)
         emptied = next((back for back in takebacks if back.remains is None), None)
         spent = self._spent(emptied)
         return Receipt(owner, resolved, tuple(self._conflicts), spent)
@@ -156,16 +159,19 @@ class _Fold:
                 case ReceiptClaimed():
                     self._conflict("claim_waiting", fact)
 
-    def _owner(self, originals: list[Fact]) -> str | None:
-        """Return the member whom the first copy that names one names, else the first who claimed in time."""
-        first = originals[0]
+    def _owner(self, originals: list[Fact]) -> tuple[str | None, Fact]:
+        """Return the member whom the first copy that names one names, else the first who claimed in time.
+
+        With it comes the fact that says so: its till has answered with the points.
+        """
+        first = named_by = originals[0]
         owner, content = first.event.member, content_hash(first.event)
         for fact in originals[1:]:
             named = fact.event.member
             if content_hash(fact.event) != content:
                 self._conflict("copy_differs", fact)
             elif owner is None:
-                owner = named
+                owner, named_by = named, fact
             elif named is not None and named != owner:
                 self._conflict("member_differs", fact, named)
         until = self._day(first) + self._rules.claim_days(self._day(first))
@@ -176,9 +182,9 @@ class _Fold:
                 self._conflict("claim_lost", fact, fact.event.member)
             elif owner is None and self._day(fact) > until:
                 self._conflict("claim_late", fact)
-            else:
-                owner = fact.event.member
-        return owner
+            elif owner is None:
+                owner, named_by = fact.event.member, fact
+        return owner, named_by
 
     def _takebacks(self, first: Fact, originals: list[Fact]) -> tuple[Takeback, ...]:
         if isinstance(first.event, PurchaseRecorded):

@@ -93,7 +93,6 @@ class Understood(msgspec.Struct, frozen=True, kw_only=True):
 
     event: Event
     natural_key: str
-    voids: str | None = None
     notices: tuple[str, ...] = ()
 
 
@@ -189,12 +188,7 @@ def understand(receipt: Receipt, expected: Expectations) -> Understood:
         case "void":
             original = _key(receipt.original, "original", at_ms, expected) if receipt.original else key
             event = PurchaseVoided(None, at_ms, key.business_day, key, original)
-            return Understood(
-                event=event,
-                natural_key=natural_key("void", key),
-                voids=natural_key("purchase", original),
-                notices=notices,
-            )
+            return Understood(event=event, natural_key=natural_key("void", key), notices=notices)
     check_currency(receipt.currency, expected)
     net, tax = _amounts(receipt)
     lines, tenders = _lines(receipt), _tenders(receipt)

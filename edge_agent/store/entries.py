@@ -59,10 +59,9 @@ def of_day(conn: Connection, account: str, day: int, terminal_id: str) -> list[t
 
 
 def day_of_event(conn: Connection, account: str, event: EventId) -> int | None:
-    """Return the member-day in which an event of this account stands, or None."""
+    """Return the member-day in which an event of this account has moved points, or None."""
     row = conn.execute(
-        "SELECT earned_day FROM entry WHERE account = ? AND epoch = ? AND branch = ? AND seq = ?"
-        " AND of_epoch = epoch AND of_branch = branch AND of_seq = seq",
+        "SELECT earned_day FROM entry WHERE account = ? AND epoch = ? AND branch = ? AND seq = ?",
         (account, event.epoch, event.branch, event.seq),
     ).fetchone()
     return None if row is None else int(row[0])
@@ -91,6 +90,21 @@ def attach(conn: Connection, look_up: str, account: str) -> None:
         (account, look_up),
     )
     conn.execute("UPDATE presented SET account = ? WHERE account = ?", (account, look_up))
+
+
+def merge(conn: Connection, merged: str, account: str) -> None:
+    """Give what was recorded under a member to the one who stands for both by HQ's decision."""
+    conn.execute(
+        "INSERT INTO entry (account, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day, redeemable,"
+        " qualifying) SELECT ?, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day, redeemable,"
+        " qualifying FROM entry WHERE account = ? ON CONFLICT DO UPDATE SET"
+        " redeemable = entry.redeemable + excluded.redeemable,"
+        " qualifying = entry.qualifying + excluded.qualifying",
+        (account, merged),
+    )
+    conn.execute("DELETE FROM entry WHERE account = ?", (merged,))
+    conn.execute("UPDATE source SET account = ? WHERE account = ?", (account, merged))
+    conn.execute("UPDATE presented SET account = ? WHERE account = ?", (account, merged))
 
 
 def has_account(conn: Connection, account: str) -> bool:

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from edge_agent.store.database import Connection
-from loyalty_core.messages import MemberRow, Page, Stamp
+from loyalty_core.events import Count, DayNumber
+from loyalty_core.messages import Expiring, MemberRow, Page, Stamp, Tally
+from loyalty_core.wire import Shape, pack, unpack
+
+
+class _More(Shape, frozen=True):
+    """What is told of a member beside the figures that statements look at."""
+
+    allowance: Count = 0
+    held: Count = 0
+    expiring: tuple[Expiring, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    birthday: DayNumber | None = None
+    coupons: tuple[bytes, ...] = ()
+
 
 NEVER = Stamp(0, 0, 0)
 """Below every event: HQ has posted nothing of this till for the member."""
@@ -14,15 +30,16 @@ NEVER = Stamp(0, 0, 0)
 def read(conn: Connection, member_id: str) -> MemberRow | None:
     """Return what HQ last said of a member, or None."""
     row = conn.execute(
-        "SELECT masked_name, tier, balance, period_id, qualifying, stamp_epoch, stamp_branch, stamp_seq"
+        "SELECT masked_name, tier, balance, period_id, qualifying, stamp_epoch, stamp_branch, stamp_seq, more"
         " FROM member WHERE member_id = ?",
         (member_id,),
     ).fetchone()
     if row is None:
         return None
-    return MemberRow(
-        member_id, False, row[0], (), row[1], row[2], row[3], row[4], Stamp(row[5], row[6], row[7])
-    )
+    more = unpack(row[8], _More) if row[8] else _More()
+    stamp = Stamp(row[5], row[6], row[7])
+    told = msgspec.structs.asdict(more)
+    return MemberRow(member_id, False, row[0], (), row[1], row[2], row[3], row[4], stamp, **told)
 
 
 def find(conn: Connection, look_ups: Iterable[str]) -> str | None:
@@ -41,9 +58,10 @@ def put(conn: Connection, row: MemberRow) -> None:
         conn.execute("DELETE FROM member WHERE member_id = ?", (row.member_id,))
         return
     stamp = row.stamp or NEVER
+    more = _More(row.allowance, row.held, row.expiring, row.tallies, row.birthday, row.coupons)
     conn.execute(
         "INSERT OR REPLACE INTO member (member_id, masked_name, tier, balance, period_id, qualifying,"
-        " stamp_epoch, stamp_branch, stamp_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " stamp_epoch, stamp_branch, stamp_seq, more) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.member_id,
             row.masked_name,
@@ -54,6 +72,7 @@ def put(conn: Connection, row: MemberRow) -> None:
             stamp.epoch,
             stamp.branch,
             stamp.seq,
+            pack(more),
         ),
     )
     conn.executemany(

@@ -169,6 +169,32 @@ CREATE TABLE day_changed (
     business_day INTEGER NOT NULL,
     PRIMARY KEY (epoch, business_day)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE entry_by_member_day (
+    account TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    of_epoch INTEGER NOT NULL,
+    of_branch INTEGER NOT NULL,
+    of_seq INTEGER NOT NULL,
+    earned_day INTEGER NOT NULL,
+    redeemable INTEGER NOT NULL,
+    qualifying INTEGER NOT NULL,
+    PRIMARY KEY (account, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day)
+) STRICT, WITHOUT ROWID;
+INSERT INTO entry_by_member_day SELECT account, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day,
+    redeemable, qualifying FROM entry;
+DROP TABLE entry;
+ALTER TABLE entry_by_member_day RENAME TO entry;
+CREATE INDEX entry_by_day ON entry (account, earned_day);
+ALTER TABLE member ADD COLUMN more BLOB NOT NULL DEFAULT x'';
+CREATE TABLE receipt_fact (
+    natural_key TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (natural_key, epoch, branch, seq)
+) STRICT, WITHOUT ROWID;
 """
 
 

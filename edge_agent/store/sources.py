@@ -51,3 +51,8 @@ def put(conn: Connection, natural_key: str, source: Source) -> None:
             source.raw_sha256,
         ),
     )
+
+
+def give(conn: Connection, natural_key: str, account: str | None) -> None:
+    """Note whose an anonymous purchase has become."""
+    conn.execute("UPDATE source SET account = ? WHERE natural_key = ?", (account, natural_key))

@@ -122,4 +122,7 @@ def _page(conn: Connection, page: Page) -> bool:
         for look_up in row.look_ups:
             if entries.has_account(conn, look_up):
                 entries.attach(conn, look_up, f"id:{row.member_id}")
+        for member_id in row.also:
+            if entries.has_account(conn, f"id:{member_id}"):
+                entries.merge(conn, f"id:{member_id}", f"id:{row.member_id}")
     return True
