@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from aiohttp import web
 
+from edge_agent.ahead import Ahead
 from edge_agent.app_keys import READER, SYNC, WRITER
 from edge_agent.books import Books
 from edge_agent.clock import Clock
@@ -30,14 +31,14 @@ from edge_agent.pos_adapter.handed_in import decode, understand
 from edge_agent.pos_adapter.receipt import day_named, instant, shown
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Intake, Recorder, intake_of
-from edge_agent.standing import standing
+from edge_agent.standing import Standing, standing
 from edge_agent.store import journal
 from edge_agent.store.database import Connection
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import EventId, MemberPresented, VisitRecorded, VisitVoided
 from loyalty_core.journal import unpack_record
-from loyalty_core.units import EpochMs, Seq
+from loyalty_core.units import Day, EpochMs, Seq
 
 T = TypeVar("T")
 _KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,64}")
@@ -69,6 +70,7 @@ class TillApi:
         self._config = config
         self._clock = clock
         self._recorder = recorder
+        self._ahead = Ahead()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses."""
@@ -173,14 +175,19 @@ class TillApi:
         if owner.member_id is None:
             raise BadInput("no member with this card or number is known at this till", code="member_unknown")
         day = business_day(self._now(books), books.terminal.place)
-        return found_member(standing(conn, books, owner.account, day), owner.member_id)
+        stands = self._standing(conn, books, owner.account, day)
+        return found_member(stands, owner.member_id, self._config.language)
 
     def _record(self, conn: Connection, books: Books, what: Intake) -> ReceiptAnswer:
         outcome = self._recorder.record(conn, books, what)
         account = outcome.account
-        stands = standing(conn, books, account, outcome.day) if account else None
+        stands = self._standing(conn, books, account, outcome.day) if account else None
         offers = [standing(conn, books, offer, outcome.day) for offer in outcome.offers]
         return receipt_answer(outcome, stands, offers, self._config.language)
+
+    def _standing(self, conn: Connection, books: Books, account: str, day: Day) -> Standing:
+        now_ms = self._recorder.expectations(books).now_ms
+        return self._ahead.look(conn, books, account, standing(conn, books, account, day), now_ms)
 
     async def _do(
         self, request: web.Request, job: Callable[[Connection], ReceiptAnswer], raw: bytes
