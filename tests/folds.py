@@ -50,7 +50,9 @@ def unrun(watched: Coverage, paths: Iterable[Path] = PATHS) -> Iterator[str]:
     for path in paths:
         *_, never, lines = watched.analysis2(str(path))
         ways = watched.branch_stats(str(path))
-        one_way = [str(line) for line, (all_, taken) in ways.items() if taken < all_ and line not in never]
+        one_way = [
+            str(line) for line, (all_, taken) in sorted(ways.items()) if taken < all_ and line not in never
+        ]
         told = [f"never run: {lines}"] * bool(never) + [f"not all ways: {', '.join(one_way)}"] * bool(one_way)
         if told:
             yield f"{path.name}: {'; '.join(told)}"
