@@ -981,3 +981,141 @@ def test_rules_that_count_over_days_hold_for_the_tiers_and_dates_that_they_name(
     )
     (item,) = counted_items(rules(of, tier_held=tier_held), standing(bought(1_000)))
     assert item.rules == ids
+
+
+# Redeemable and qualifying points part ways, and each keeps to its own.
+
+QUALIFYING_DOUBLE = weight("2", "double", affects="qualifying")
+
+
+def pair(of: Programme, *items: Item) -> list[tuple[int, int]]:
+    """Return (redeemable, qualifying) points of each item."""
+    return [(entry.redeemable, entry.qualifying) for entry in derive_day(rules(of), standing(*items))]
+
+
+def test_points_of_one_kind_that_an_earlier_rule_gave_stay_of_that_kind() -> None:
+    status = earn("status", 1, per=1000, affects="qualifying")
+    assert pair(programme(earns=[status, SPEND]), bought(12_990)) == [(12, 24)]
+
+
+def test_a_rule_of_one_kind_of_points_is_weighed_in_that_kind_alone() -> None:
+    spendable = earn("spendable", 1, per=1000, affects="redeemable")
+    assert pair(programme(earns=[spendable], weights=[weight("2")]), bought(12_990)) == [(24, 0)]
+
+
+@pytest.mark.parametrize(("affects", "expected"), [("redeemable", (17, 12)), ("qualifying", (12, 17))])
+def test_a_bonus_may_give_one_kind_of_points(affects: Affects, expected: tuple[int, int]) -> None:
+    assert pair(programme(earns=[SPEND], bonuses=[bonus(5, affects=affects)]), bought(12_990)) == [expected]
+
+
+@pytest.mark.parametrize(("affects", "expected"), [("redeemable", (10, 24)), ("qualifying", (12, 10))])
+def test_a_cap_on_one_kind_of_points_leaves_the_other_as_it_was(
+    affects: Affects, expected: tuple[int, int]
+) -> None:
+    of = programme(earns=[SPEND], weights=[QUALIFYING_DOUBLE], caps=[cap(10, affects=affects)])
+    assert pair(of, bought(12_990)) == [expected]
+
+
+def test_a_void_takes_back_each_kind_of_points_by_what_it_was_and_under_the_same_version() -> None:
+    of = programme(earns=[SPEND], weights=[QUALIFYING_DOUBLE])
+    entries = derive_day(rules(of), [taken_back(bought(12_990), f"{FRIDAY} 12:00", seq=2)])
+    assert [(entry.redeemable, entry.qualifying) for entry in entries] == [(12, 24), (-12, -24)]
+    assert [entry.programme_version for entry in entries] == [7, 7]
+
+
+# What the rest leaves open: shortest steps, layers at their edges, rules out of play.
+
+
+def test_what_earned_nothing_has_nothing_to_weigh() -> None:
+    (entry,) = derive_day(rules(programme(earns=[SPEND], weights=[weight("2")])), standing(bought(999)))
+    assert entry.steps == (Step("spend", "earn", "999", 0, 0),)
+
+
+def test_a_bonus_without_a_number_to_wait_for_saw_none() -> None:
+    (entry,) = derive_day(rules(programme(earns=[], bonuses=[bonus(5)])), standing(visited()))
+    assert entry.steps == (Step("bonus", "bonus", "", 0, 5),)
+
+
+def test_of_three_weights_only_the_best_is_told() -> None:
+    of = programme(earns=[SPEND], weights=[weight("2", "b"), weight("3", "c"), weight("1.5", "a")])
+    (entry,) = derive_day(rules(of), standing(bought(1_000)))
+    assert [step.rule for step in entry.steps] == ["spend", "c"]
+
+
+def test_a_weight_of_twelve_decimals_is_still_shown_as_a_decimal() -> None:
+    of = programme(earns=[earn(points=1, when=When())], weights=[weight("0.000000000001")])
+    (entry,) = derive_day(rules(of), standing(visited()))
+    assert entry.steps[1].saw == "0.000000000001"
+
+
+HEAVY_GOLF = weight("1.5", when=When(on=PURCHASE, categories=GOLF))
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([("golf", 3_000), ("food", 2_000)], 6),  # 5 + half of 3, floored
+        ([("golf", 1_000), ("golf", 2_000), ("food", 2_000)], 6),  # lines that weigh alike are one layer
+        ([("golf", 1_999), ("golf", 2_000), ("food", 1_001)], 6),  # 3,999 is 3 full steps
+    ],
+)
+def test_a_layer_is_all_lines_of_its_weight_together(lines: list[tuple[str, int]], expected: int) -> None:
+    assert given(programme(earns=[SPEND], weights=[HEAVY_GOLF]), bought(lines=lines)) == [expected]
+
+
+def test_a_layer_counts_no_money_that_a_tender_of_the_rule_excludes() -> None:
+    rule = earn(per=1000, when=When(on=PURCHASE, exclude_tenders=frozenset({"voucher"})))
+    of = programme(earns=[rule], weights=[weight("2", when=When(on=PURCHASE, categories=GOLF))])
+    item = bought(lines=[("golf", 3_000), ("food", 2_000)], tenders=[("voucher", 2_500), ("card", 2_500)])
+    assert given(of, item) == [4]
+
+
+def test_a_layer_below_zero_gives_not_one_point_where_every_minor_unit_earns() -> None:
+    of = programme(earns=[earn(per=1)], weights=[weight("2", when=When(on=PURCHASE, categories=GOLF))])
+    assert given(of, bought(lines=[("food", 1_000), ("golf", -500)])) == [500]
+
+
+def test_of_an_item_that_is_void_already_a_second_void_takes_nothing() -> None:
+    (once,) = [taken_back(visited(), f"{FRIDAY} 11:00", seq=2)]
+    again = msgspec.structs.replace(once.takebacks[0], id=event_id(3))
+    twice = msgspec.structs.replace(once, takebacks=(*once.takebacks, again))
+    entries = derive_day(rules(moonlight()), [twice])
+    assert [(entry.event.seq, entry.redeemable) for entry in entries] == [(1, 10), (2, -10), (3, 0)]
+
+
+ELSEWHEN = [
+    When(tiers=frozenset({"GOLD"})),
+    When(from_day=day("2026-11-21")),
+    When(until_day=day("2026-11-19")),
+    When(weekdays=frozenset({0, 1, 2, 3})),
+]
+
+
+@pytest.mark.parametrize("when", ELSEWHEN)
+def test_no_kind_of_rule_is_in_play_for_another_tier_or_date(when: When) -> None:
+    of = programme(
+        earns=[earn(points=10, when=When()), earn("other", 5, when=when)],
+        weights=[weight("2", when=when)],
+        bonuses=[bonus(3, when=when), bonus(4, rule="tenth", per="period", nth=10, when=when)],
+        caps=[cap(1, when=when), cap(2, "period", rule="half-year", when=when)],
+    )
+    assert given(of, visited()) == [10]
+    assert rules(of).counted == ()
+
+
+def test_every_kind_of_rule_is_in_play_for_its_tier_and_date() -> None:
+    when = When(
+        tiers=frozenset({"GOLD"}),
+        from_day=day(FRIDAY),
+        until_day=day(FRIDAY),
+        weekdays=frozenset({4}),
+    )
+    of = programme(
+        earns=[earn("other", 5, when=when)],
+        weights=[weight("2", when=when)],
+        bonuses=[bonus(30, when=when), bonus(4, rule="tenth", per="period", nth=10, when=when)],
+        caps=[cap(39, when=when), cap(2, "period", rule="half-year", when=when)],
+    )
+    assert given(of, visited(), tier_held="GOLD") == [39]
+    held = rules(of, tier_held="GOLD")
+    assert (held.tier, [rule.id for rule in held.counted]) == ("GOLD", ["half-year", "tenth"])
