@@ -103,6 +103,10 @@ def test_a_cap_counts_redeemable_and_qualifying_points_separately() -> None:
         Step("cap", "cap", "15", 18, 15, "redeemable"),
         Step("cap", "cap", "15", 23, 15, "qualifying"),
     )
+    (entry,) = fold(of, (JULY, (item(1, 10, 12), item(2, 4, 8))))
+    assert (entry.redeemable, entry.qualifying) == (0, -5)
+    (entry,) = fold(of, (JULY, (item(1, 12, 10), item(2, 8, 4))))
+    assert (entry.redeemable, entry.qualifying) == (-5, 0)
 
 
 @pytest.mark.parametrize(

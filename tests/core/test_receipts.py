@@ -209,6 +209,13 @@ def test_a_visit_is_voided_by_its_place_in_the_journal() -> None:
     assert_order_does_not_matter(facts, receipt)
 
 
+def test_a_second_void_of_a_visit_takes_nothing_again() -> None:
+    seen = visit(7)
+    receipt = fold(seen, visit_void(8, seen), visit_void(9, seen, when=f"{FRIDAY} 10:06"))
+    assert [back.id for back in resolved(receipt).takebacks] == [event_id(8)]
+    assert receipt.conflicts == ()
+
+
 def test_a_void_of_a_visit_by_receipt_key_is_an_exception() -> None:
     facts = [visit(1, receipt=key()), void(2)]
     receipt = fold(*facts)
@@ -416,6 +423,14 @@ def test_a_return_after_a_void_takes_nothing() -> None:
     assert_order_does_not_matter(facts, receipt)
 
 
+def test_each_return_after_a_void_is_an_exception_of_its_own() -> None:
+    backs_too_late = [returned(3, when=f"{FRIDAY} 11:00"), returned(4, when=f"{FRIDAY} 12:00", number="R002")]
+    assert kinds(fold(purchase(1), void(2), *backs_too_late)) == [
+        ("return_exceeds", 3),
+        ("return_exceeds", 4),
+    ]
+
+
 def test_a_void_after_a_return_takes_the_rest_and_after_the_last_one_nothing() -> None:
     facts = [
         purchase(1, 10_000, lines=[BALL, GLOVE]),
@@ -551,6 +566,29 @@ def test_a_claim_by_the_member_whom_the_receipt_names_is_no_conflict() -> None:
 def test_a_claim_that_names_nobody_changes_nothing() -> None:
     receipt = fold(ANONYMOUS, claimed(3, None), claimed(4, "id:m4", when=f"{FRIDAY} 13:00"))
     assert (receipt.owner, receipt.conflicts) == ("id:m4", ())
+    assert fold(purchase(1), claimed(3, None)).conflicts == ()
+
+
+def answered(fact: Fact, points: int) -> Fact:
+    """Return a fact to which its till answered with points."""
+    return msgspec.structs.replace(fact, claim=Claim(7, "GOLD", points, points))
+
+
+def test_what_the_till_answered_to_who_the_purchase_went_to_is_kept() -> None:
+    copy, lost = answered(purchase(2, terminal="T2"), 12), answered(claimed(3), 11)
+    assert resolved(fold(ANONYMOUS, copy, lost)).item.claim == Claim(7, "GOLD", 12, 12)
+    first, again = answered(claimed(4), 10), answered(claimed(5, when=f"{FRIDAY} 13:00"), 9)
+    facts = [ANONYMOUS, first, again]
+    assert resolved(fold(*facts)).item.claim == Claim(7, "GOLD", 10, 10)
+    assert_order_does_not_matter(facts, fold(*facts))
+    late = answered(claimed(6, when="2027-03-01 10:00"), 8)
+    assert resolved(fold(ANONYMOUS, late)).item.claim is None
+
+
+def test_what_the_till_answered_to_the_purchase_itself_comes_first() -> None:
+    sale = answered(purchase(1, member=None), 12)
+    assert resolved(fold(sale, answered(claimed(4), 10))).item.claim == Claim(7, "GOLD", 12, 12)
+    assert resolved(fold(sale, claimed(4))).item.claim == Claim(7, "GOLD", 12, 12)
 
 
 def test_what_came_back_of_a_claimed_purchase_is_taken_from_who_claimed_it() -> None:
@@ -699,6 +737,11 @@ def test_a_redemption_committed_twice_counts_once_and_is_an_exception() -> None:
     assert [one.resolved.item.money for one in receipt.spent] == [(("r1", 300),)]
     assert kinds(receipt) == [("redemption_twice", 1)]
     assert_order_does_not_matter(facts, receipt)
+
+
+def test_a_redemption_committed_twice_does_not_hide_the_next_one() -> None:
+    facts = [redeemed(1), redeemed(2, 400), redeemed(3, 500, redemption="r2")]
+    assert [one.name for one in fold(*facts).spent] == ["r/r1", "r/r2"]
 
 
 def test_a_coupon_is_used_once() -> None:
