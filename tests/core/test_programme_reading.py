@@ -312,6 +312,12 @@ def test_money_is_said_in_the_currency_of_the_programme() -> None:
     assert rule(earn("per = 100"), "ko", dollars) == "e: 구매 금액 $1.00을 채울 때마다 1점."
 
 
+def test_that_no_weight_multiplies_a_bonus_is_said_where_there_are_both() -> None:
+    assert "No weight multiplies a bonus." in said(weight("") + bonus(""))
+    assert "보너스에는 가중치를 곱하지 않습니다." in said(weight("") + bonus(""), "ko")
+    assert "No weight multiplies a bonus." not in (*said(weight("")), *said(bonus("")))
+
+
 def test_a_programme_that_gives_nothing_says_so() -> None:
     assert "No rule gives points." in said("")
     assert "포인트를 주는 규칙이 없습니다." in said("", "ko")
