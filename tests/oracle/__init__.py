@@ -14,4 +14,6 @@ posted, money is a `Fraction` until points are floored. It may use the values of
     closes.py     what a late return takes once a period is closed
     reading.py    all of it together
     tale.py       a world told fact by fact, for the tests of the oracle itself
+    worlds.py     worlds and (rulebooks.py) programmes as Hypothesis thinks of them
+    folded.py     the same worlds through the folds, for the test that both agree
 """

@@ -61,6 +61,8 @@ class Basket:
 
     def take(self, back: ReturnRecorded) -> Taken:
         """Take a return out. What is refunded lowers what was paid in the same tender."""
+        if self.is_gone():
+            return Taken(exceeds=True, unmatched=False)
         taken = self._take_amount(back) if not back.lines or not self.lines else self._take_lines(back)
         if self._moved:
             for tender in back.tenders:
@@ -74,22 +76,21 @@ class Basket:
 
     def _take_amount(self, back: ReturnRecorded) -> Taken:
         asked = Fraction(max(0, back.net_minor))
-        there = Fraction(0) if self.is_gone() else max(Fraction(0), self._worth())
+        there = max(Fraction(0), self._worth())
         given = min(asked, there)
         self.loose -= given
         self._moved = given > 0
-        self.taken_by_amount |= given > 0
+        self.taken_by_amount |= asked > 0
         return Taken(exceeds=asked > given, unmatched=False)
 
     def _take_lines(self, back: ReturnRecorded) -> Taken:
-        nothing_there = self.is_gone()
         exceeds = unmatched = self._moved = False
         for wanted in back.lines:
             rest = pieces(wanted)
             rows = self._fitting(wanted)
             unmatched |= not rows
             for row in rows:
-                given = 0 if nothing_there else min(rest, self.left[row])
+                given = min(rest, self.left[row])
                 self.left[row] -= given
                 rest -= given
                 self._moved |= given > 0

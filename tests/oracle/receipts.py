@@ -81,15 +81,14 @@ def _purchases(world: World, said: list[Said], conflicts: set[Conflict]) -> list
     for one in said:
         if isinstance(one.event, PurchaseRecorded):
             sales.setdefault(one.event.receipt, []).append(one)
-        if isinstance(one.event, ReturnRecorded):
+    for one in said:
+        if isinstance(one.event, ReturnRecorded) and one.event.original in sales:
             returns.setdefault(one.event.receipt, []).append(one)
+        elif isinstance(one.event, ReturnRecorded):
+            conflicts.add(("return_waiting", one.id))
     one_each = [_standing(copies, conflicts)[0] for copies in returns.values()]
     voids = [one for one in said if isinstance(one.event, PurchaseVoided)]
     claims = [one for one in said if isinstance(one.event, ReceiptClaimed) and one.called is not None]
-    for one in one_each:
-        assert isinstance(one.event, ReturnRecorded)
-        if one.event.original not in sales:
-            conflicts.add(("return_waiting", one.id))
     for one in voids:
         assert isinstance(one.event, PurchaseVoided)
         if one.event.original not in sales:
@@ -162,7 +161,8 @@ def _owner(world: World, same: list[Said], claims: list[Said], conflicts: set[Co
     for claim in claims:
         if stands is not None and claim.called == stands.called:
             continue
-        late = named is None and claim.day > last_day
+        came_first = stands is None or claim.order < stands.order
+        late = named is None and claim.day > last_day and came_first
         conflicts.add(("claim_late" if late else "claim_lost", claim.id))
     return stands.who if stands is not None else None
 
@@ -182,9 +182,9 @@ def _bought(sale: Said, basket: Basket) -> Item:
 
 
 def _taken_back(sale: Said, basket: Basket, backs: list[Said], conflicts: set[Conflict]) -> list[Back]:
-    """Return each return and void in order, none before the purchase itself."""
+    """Return each return and void in order."""
     done = []
-    for one in sorted(backs, key=lambda back: (max(back.order, sale.order), back.order)):
+    for one in sorted(backs, key=lambda back: back.order):
         if isinstance(one.event, ReturnRecorded):
             taken = basket.take(one.event)
             if taken.exceeds:
@@ -223,7 +223,6 @@ def _visits(said: list[Said], conflicts: set[Conflict]) -> list[Story]:
         )
         own = [one for one in voids if any(_voids(one, copy) for copy in copies)]
         undone |= {one.id for one in own}
-        own.sort(key=lambda one: (max(one.order, first.order), one.order))
         named = _named(same, conflicts)
         backs = tuple(Back(one.id, one.order, one.day, None) for one in own)
         owner = named.who if named is not None else None

@@ -282,8 +282,7 @@ class Tale:
         now = self.read()
         posted = {(m, one) for m, account in now.accounts.items() for one in account.entries}
         totals = {m: account.qualifying.get(period, 0) for m, account in now.accounts.items()}
-        closes = {**self.more.get("closes", {}), period: Close(posted=frozenset(posted), totals=totals)}
-        self.more["closes"] = closes
+        self.more.setdefault("closes", {})[period] = Close(posted=frozenset(posted), totals=totals)
 
 
 def named(m: str | None) -> str | None:
@@ -298,5 +297,4 @@ def identity(of: EventId) -> tuple[str, int, int, int]:
 
 def business_day(when: str) -> Day:
     """Return the business day of a wall time; a date alone is one."""
-    early = len(when) > 10 and when[11:] < "05:00"
-    return Day(day(when[:10]) - early)
+    return Day(day(when[:10]) - ("" < when[11:] < "05:00"))

@@ -141,10 +141,21 @@ def test_the_ladder_of_a_period_is_that_of_its_last_day() -> None:
     assert tale.account().tier_earned == {"2026-H2": "BRONZE", "2026-H1": "GOLD"}
 
 
-@pytest.mark.parametrize(("months", "period"), [(12, "2026"), (6, "2026-H2"), (3, "2026-Q3"), (1, "2026-08")])
-def test_periods_are_called_by_their_length(months: int, period: str) -> None:
+@pytest.mark.parametrize(
+    ("months", "on", "period"),
+    [
+        (12, "2026-12-31", "2026"),
+        (6, "2026-07-01", "2026-H2"),
+        (6, "2026-06-30", "2026-H1"),
+        (3, "2026-12-31", "2026-Q4"),
+        (3, "2026-04-01", "2026-Q2"),
+        (1, "2026-08-31", "2026-08"),
+        (1, "2026-12-01", "2026-12"),
+    ],
+)
+def test_periods_are_called_by_their_length(months: int, on: str, period: str) -> None:
     tale = Tale(programme(period_months=months))
-    tale.adjust("2026-08-31", 1, 1)
+    tale.adjust(on, 1, 1)
     assert tale.account().qualifying == {period: 1}
 
 

@@ -93,6 +93,14 @@ def test_the_weekday_is_that_of_the_business_date(minute: str, points: int) -> N
     assert tale.account().balance == points
 
 
+@pytest.mark.parametrize(("minute", "points"), [("10:29", 1), ("10:30", 2), ("10:44", 2), ("10:45", 1)])
+def test_a_slot_begins_and_ends_on_the_minute(minute: str, points: int) -> None:
+    slot = When(slot=Slot(Minute(10 * 60 + 30), Minute(10 * 60 + 45)))
+    tale = Tale(programme(earns=(earn(1, when=When(on=VISIT)),), weights=(weight("2", when=slot),)))
+    tale.visit(f"{FRIDAY} {minute}")
+    assert tale.account().balance == points
+
+
 @pytest.mark.parametrize(("minute", "points"), [("21:59", 1), ("22:00", 2), ("01:59", 2), ("02:00", 1)])
 def test_a_slot_wraps_midnight_and_until_is_exclusive(minute: str, points: int) -> None:
     slot = When(slot=Slot(Minute(22 * 60), Minute(2 * 60)))

@@ -231,3 +231,48 @@ def test_a_return_may_set_a_later_item_of_the_day_free() -> None:
     tale.buy(f"{FRIDAY} 10:00", 500)
     tale.visit(f"{FRIDAY} 11:00")
     assert (back(tale, net=500), tale.account().balance) == (0, 10)
+
+
+def test_a_return_of_what_is_back_already_leaves_the_tenders_alone() -> None:
+    tale = bought(line(600), line(400, "B", number=2), paid=(("points", 400), ("card", 600)))
+    assert back(tale, line(400, "B")) == -400
+    tale.bring_back(
+        "2026-11-28 10:00",
+        tale.key("0001", FRIDAY),
+        lines=[line(400, "B")],
+        paid=[("points", 400)],
+        number="R2",
+    )
+    assert tale.account().balance == 200
+
+
+def test_change_is_no_refund_and_is_counted_in_what_its_tender_paid() -> None:
+    cash = When(on=PURCHASE, exclude_tenders=frozenset({"cash"}))
+    tale = Tale(programme(earns=(earn(1, per=MinorUnits(1), when=cash),)))
+    paid = [("cash", 500), ("cash", -100), ("card", 600)]
+    tale.buy(f"{FRIDAY} 10:00", lines=[line(600), line(400, "B", number=2)], paid=paid)
+    assert tale.account().balance == 600
+    key = tale.key("0001", FRIDAY)
+    tale.bring_back(NEXT, key, lines=[line(100, "B")], paid=[("cash", 300), ("cash", -50)])
+    assert tale.account().balance == 500
+
+
+def test_a_discount_is_no_goods_and_need_not_come_back() -> None:
+    tale = Tale(programme(earns=(earn(10),)))
+    tale.buy(f"{FRIDAY} 10:00", lines=[line(1_000), line(-100, "", number=2)])
+    assert back(tale, line(1_000)) == -10
+
+
+def test_goods_that_were_taken_in_cannot_be_brought_back() -> None:
+    tale = bought(line(1_000), Line(2, "B", "", -1_000, -300))
+    assert back(tale, line(300, "B")) == 0
+    assert tale.conflicts() == {("return_unmatched", 2)}
+    assert back(tale, line(1_000), number="R2") == -700
+
+
+def test_lines_that_add_up_leave_no_money_without_category() -> None:
+    without = When(on=PURCHASE, categories=frozenset({""}))
+    tale = Tale(programme(earns=(earn(10, when=without),)))
+    tale.buy(f"{FRIDAY} 10:00", lines=[line(1_000, category="golf")])
+    tale.buy(f"{FRIDAY} 11:00", 900, lines=[line(1_000, category="golf")], number="0002")
+    assert tale.moved() == [("earn", 10, 10)]

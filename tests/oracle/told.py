@@ -27,7 +27,7 @@ class Said:
     """A fact as it counts: `order` is that of the record, `day` and `minute` are where HQ placed it.
 
     `who` is the member behind the reference, None when nobody is named or nobody is known by it; `called` is
-    the member, or else the reference itself as this store writes it.
+    the member, or else the reference itself.
     """
 
     id: EventId
@@ -72,10 +72,15 @@ def told(world: World) -> list[Said]:
                 minute=0 if place.terminal_id == HQ else minute_of(world, where.occurred_at_ms, store),
                 store=store,
                 who=who,
-                called=who or (None if event.member is None else f"{store} {event.member}"),
+                called=who or _unknown(event.member, store),
             )
         )
     return sorted(said, key=lambda one: one.order)
+
+
+def _unknown(reference: str | None, store: str) -> str | None:
+    """Return a reference behind which nobody is known; a hash is made with its store's key."""
+    return f"{store} {reference}" if reference is not None and reference.startswith("h:") else reference
 
 
 def tuple_of(place: EventId) -> tuple[str, int, int, int]:
