@@ -204,7 +204,8 @@ def test_a_visit_is_voided_by_its_place_in_the_journal() -> None:
     seen = visit(7)
     facts = [seen, visit_void(8, seen)]
     receipt = fold(*facts)
-    assert [back.id for back in resolved(receipt).takebacks] == [event_id(8)]
+    assert [(back.id, back.remains) for back in resolved(receipt).takebacks] == [(event_id(8), None)]
+    assert resolved(receipt).standing is None
     assert receipt.conflicts == ()
     assert_order_does_not_matter(facts, receipt)
 
