@@ -52,8 +52,9 @@ def post(tx: Transaction, house: House, work: Work, now_ms: EpochMs) -> int:
     days = posting.put(work)
     heads = {groups.head_of[member] for member in named}
     single = {head for head in heads if len(groups.members[head]) == 1}
-    whole = posting.whole_ones(heads - single | work.whole & heads, days)
-    touched = posting.derive_days({key: rows for key, rows in days.items() if key[0] in single - whole})
+    whole = posting.whole_ones(heads - single | {groups.head_of[member] for member in work.whole}, days)
+    alone = single - whole
+    touched = posting.derive_days({key: rows for key, rows in days.items() if key[0] in alone})
     for head in sorted(whole):
         touched.update(posting.derive_whole(head))
     moved = posting.append()
