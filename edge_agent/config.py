@@ -72,6 +72,13 @@ class Sync(_Section, frozen=True, kw_only=True):
     ca_file: Path | None = None
 
 
+class Redemptions(_Section, frozen=True, kw_only=True):
+    """How long HQ is waited for before points are spent without it, and how many redemptions may be open."""
+
+    ask_ms: Positive = 2000
+    open_max: Positive = 1000
+
+
 class EdgeConfig(_Section, frozen=True, kw_only=True):
     """All settings of one till."""
 
@@ -86,6 +93,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     http: Http = Http()
     folder: Folder | None = None
     sync: Sync = Sync()
+    redemptions: Redemptions = Redemptions()
 
     @property
     def database(self) -> Path:

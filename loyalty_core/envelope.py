@@ -25,6 +25,7 @@ PayloadType = Literal[
     "dangol/reply/1",
     "dangol/receipt/1",
     "dangol/programme/1",
+    "dangol/coupon/1",
     "dangol/enrol/1",
     "dangol/enrolled/1",
     "dangol/pass/1",

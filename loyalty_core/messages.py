@@ -20,6 +20,8 @@ BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 """The most that one batch holds, in bytes before compression."""
 BATCHES_MAX: Final = 8
 """The most batches in one exchange."""
+ASKS_MAX: Final = 32
+"""The most questions in one exchange."""
 
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -106,7 +108,7 @@ class Exchange(Shape, frozen=True):
     head_hash: Hash
     cursors: Cursors
     batches: tuple[bytes, ...]
-    asks: tuple[Ask, ...]
+    asks: Annotated[tuple[Ask, ...], Meta(max_length=ASKS_MAX)]
     health: Health
 
 

@@ -18,7 +18,7 @@ from edge_agent.store.terminal import Terminal
 from edge_agent.sync.cut import cut
 from loyalty_core.envelope import seal
 from loyalty_core.errors import BadInput, LoyaltyError
-from loyalty_core.messages import Batch, Clock, Cursors, Exchange, Health, pack_records
+from loyalty_core.messages import Ask, Batch, Clock, Cursors, Exchange, Health, pack_records
 from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
 
 PATH_EXCHANGE: Final = "/v1/exchange"
@@ -53,6 +53,7 @@ def request(
     clock: Clock,
     health: Health,
     resend_from: tuple[int, int] | None,
+    asks: tuple[Ask, ...] = (),
 ) -> tuple[bytes, int]:
     """Return the signed exchange with the oldest records that wait, and how many they are."""
     head = journal.head(conn, identity)
@@ -66,7 +67,7 @@ def request(
         head_hash=head.hash,
         cursors=Cursors(programmes.highest(conn), tuple(known.get(b, 0) for b in range(identity.buckets))),
         batches=tuple(batches),
-        asks=(),
+        asks=asks,
         health=health,
     )
     return seal("dangol/exchange/1", pack(said), key), sent

@@ -1,4 +1,4 @@
-"""When to talk with HQ: soon after a sale, else every interval, with back-off after failures.
+"""When to talk with HQ: soon after a sale, at once with a question, else every interval; back-off on failure.
 
 Recording knows nothing of this. The loop reads beside the writer, and installs replies as a patient job.
 """
@@ -24,9 +24,10 @@ from edge_agent.sync import exchange
 from edge_agent.sync.backoff import delay_ms
 from edge_agent.sync.exchange import PATH_EXCHANGE, LinkError
 from edge_agent.sync.install import Installed, install, open_reply
+from edge_agent.sync.questions import REFUSALS, Questions, Told, settle, told_by
 from edge_agent.version import VERSION
 from loyalty_core.errors import LoyaltyError
-from loyalty_core.messages import Clock, Health, Reply
+from loyalty_core.messages import Ask, Clock, Health, Reply
 
 if TYPE_CHECKING:
     import aiohttp
@@ -55,6 +56,8 @@ class SyncLoop:
         self._session = session
         self._key = key
         self._nudged = asyncio.Event()
+        self._questions = Questions()
+        self._away_until_ms = 0
         self._failures = 0
         self._resend_from: tuple[int, int] | None = None
 
@@ -65,29 +68,49 @@ class SyncLoop:
     async def run(self) -> None:
         """Talk with HQ until cancelled. Whatever HQ does, this goes on."""
         while True:
-            wait_ms = await self._turn()
-            if self._failures or wait_ms == 0:
-                await asyncio.sleep(wait_ms / 1000)
-                continue
-            try:
-                async with asyncio.timeout(wait_ms / 1000):
-                    await self._nudged.wait()
-                await asyncio.sleep(self._config.sync.after_sale_ms / 1000)
-            except TimeoutError:
-                pass
+            await self._pause(await self._turn())
+
+    async def ask(self, ask: Ask) -> Told | None:
+        """Return HQ's answer, None where it does not come within `redemptions.ask_ms`. Waits for no back-off.
+
+        An HQ that has sent this till away for a time is not asked before.
+        """
+        if self._clock.monotonic_ms() < self._away_until_ms:
+            return None
+        self.nudge()
+        return await self._questions.put(ask, self._config.redemptions.ask_ms)
 
     async def once(self) -> Installed:
-        """Make one exchange and install the reply.
+        """Make one exchange with all that waits, install the reply, and answer who asked.
 
         Raises:
             LinkError: what went wrong, in one sentence with a code.
         """
         nonce = secrets.token_bytes(16)
-        identity, body, self._sent = await self._reader.do(lambda conn: self._request(conn, nonce))
-        data = await exchange.post(self._session, identity.hq_url + PATH_EXCHANGE, body)
-        reply = await asyncio.to_thread(open_reply, data, identity, nonce)
-        self._reply = reply
-        return await self._writer.do(lambda conn: install(conn, reply), urgent=False)
+        questions, told = self._questions.take(), {}
+        asked_ms = self._clock.monotonic_ms()
+        try:
+            identity, body, self._sent = await self._reader.do(
+                lambda conn: self._request(conn, nonce, tuple([one.ask for one in questions]))
+            )
+            data = await exchange.post(self._session, identity.hq_url + PATH_EXCHANGE, body)
+            reply = await asyncio.to_thread(open_reply, data, identity, nonce)
+            self._reply = reply
+            installed = await self._writer.do(lambda conn: install(conn, reply), urgent=False)
+            told = told_by(reply, asked_ms)
+        except LinkError as error:
+            if error.code in REFUSALS:
+                told = {one.ask.redemption_id: Told(code=error.code) for one in questions}
+            raise
+        finally:
+            settle(questions, told)
+        return installed
+
+    async def _pause(self, wait_ms: int) -> None:
+        """Return when the next exchange is due: a sale brings it on, unless HQ failed; a question always."""
+        if wait_ms and not self._failures:
+            wait_ms = self._config.sync.after_sale_ms if await _within(wait_ms, self._nudged) else 0
+        await _within(wait_ms, self._questions.new)
 
     async def _turn(self) -> int:
         """Make one exchange; return how many ms to wait for the next."""
@@ -104,6 +127,7 @@ class SyncLoop:
                 max_ms = min(max_ms, PENDING_RETRY_MS_MAX)
             wait_ms = delay_ms(self._failures, sync.retry_first_ms, max_ms, random.random())
             wait_ms = max(wait_ms, error.retry_after_ms)
+            self._away_until_ms = self._clock.monotonic_ms() + error.retry_after_ms
             await self._note(tried_at_ms, wait_ms, error, None)
             return wait_ms
         except LoyaltyError as error:
@@ -126,7 +150,7 @@ class SyncLoop:
         await self._note(tried_at_ms, wait_ms, refused, self._reply)
         return wait_ms
 
-    def _request(self, conn: Connection, nonce: bytes) -> tuple[Terminal, bytes, int]:
+    def _request(self, conn: Connection, nonce: bytes, asks: tuple[Ask, ...]) -> tuple[Terminal, bytes, int]:
         identity = terminal.read(conn)
         waiting, *_ = outbox.waiting(conn)
         body, sent = exchange.request(
@@ -143,6 +167,7 @@ class SyncLoop:
                 shutil.disk_usage(self._config.data_dir).free,
             ),
             resend_from=self._resend_from,
+            asks=asks,
         )
         return identity, body, sent
 
@@ -174,6 +199,15 @@ class SyncLoop:
             return
         if (before.error_code or None) != (error.code if error else None):
             log.info("link_changed", extra={"code": error.code if error else "up"})
+
+
+async def _within(wait_ms: int, event: asyncio.Event) -> bool:
+    """Return True as soon as the event is set, False when the time is over before."""
+    try:
+        async with asyncio.timeout(wait_ms / 1000):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 def _waits(conn: Connection) -> bool:
