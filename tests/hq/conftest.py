@@ -28,7 +28,7 @@ from hq_server.store.database import create, opened
 from hq_server.tokens import add_token
 from hq_server.web_context import WallClock
 from loyalty_core.envelope import public_of
-from loyalty_core.messages import Reply
+from loyalty_core.messages import Ask, Reply
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.units import EpochMs
 from tests.hq.till import NOW_MS, Till
@@ -202,8 +202,8 @@ class Tills:
             batches = (till.batch(),)
         return await self.exchange(till, batches)
 
-    async def exchange(self, till: Till, batches: Sequence[bytes] = ()) -> Reply:
-        answer = await self.client.post("/v1/exchange", data=till.exchange_request(batches))
+    async def exchange(self, till: Till, batches: Sequence[bytes] = (), asks: Sequence[Ask] = ()) -> Reply:
+        answer = await self.client.post("/v1/exchange", data=till.exchange_request(batches, asks=asks))
         assert answer.status == 200, await answer.text()
         return till.reply(await answer.read())
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from loyalty_core.events import PurchaseRecorded, PurchaseVoided, ReceiptKey, VisitRecorded, VisitVoided
+from loyalty_core.events import (
+    Line,
+    PurchaseRecorded,
+    PurchaseVoided,
+    ReceiptClaimed,
+    ReceiptKey,
+    RedemptionCommitted,
+    ReturnRecorded,
+    VisitRecorded,
+    VisitVoided,
+)
 from tests.hq.till import NOW_MS
 
 DAY = 20778
@@ -29,6 +39,43 @@ def void(
     number: str = "1", *, of_store: str = "S012", store: str = "S012", at: int = NOW_MS
 ) -> PurchaseVoided:
     return PurchaseVoided(None, at, DAY, key(f"void-{number}", store=store), key(number, store=of_store))
+
+
+def back(
+    number: str = "r1",
+    *,
+    of: str | None = "1",
+    net: int = 3_990,
+    lines: tuple[Line, ...] = (),
+    at: int = NOW_MS + 1,
+    day: int = DAY,
+    store: str = "S012",
+    of_store: str = "S012",
+    of_day: int = DAY,
+) -> ReturnRecorded:
+    original = None if of is None else key(of, store=of_store, day=of_day)
+    receipt = key(number, store=store, day=day)
+    return ReturnRecorded(None, at, day, receipt, original, net, 0, lines, ())
+
+
+def claim(
+    number: str = "1", member: str = "id:M1", *, at: int = NOW_MS + 2, day: int = DAY, of_day: int = DAY
+) -> ReceiptClaimed:
+    return ReceiptClaimed(member, at, day, key(number, day=of_day))
+
+
+def spent(
+    points: int,
+    redemption: str = "R1",
+    member: str = "id:M1",
+    *,
+    paid: str | None = None,
+    at: int = NOW_MS + 3,
+    day: int = DAY,
+) -> RedemptionCommitted:
+    return RedemptionCommitted(
+        member, at, day, redemption, points, points, "", None if paid is None else key(paid)
+    )
 
 
 def visit(member: str | None = "id:M1", *, at: int = NOW_MS, number: str | None = None) -> VisitRecorded:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from loyalty_core.envelope import key_id, open_sealed, public_of, seal
-from loyalty_core.events import Event
+from loyalty_core.events import Claim, Event
 from loyalty_core.invite import read_code
 from loyalty_core.journal import Record, chain, first_hash, pack_record
 from loyalty_core.messages import (
     Acknowledgement,
+    Ask,
     Batch,
     Clock,
     Cursors,
@@ -57,9 +58,9 @@ class Till:
         self.store_key, self.hq_key, self.epoch = answer.store_key, hq_key, answer.epoch
         return answer
 
-    def record(self, event: Event, natural_key: str | None = None) -> int:
+    def record(self, event: Event, natural_key: str | None = None, claim: Claim | None = None) -> int:
         """Append an event to the journal and return its seq."""
-        written = Record(event=event, adapter="test", natural_key=natural_key, monotonic_ms=1)
+        written = Record(event=event, adapter="test", natural_key=natural_key, monotonic_ms=1, claim=claim)
         self.records.append(pack_record(written))
         return len(self.records)
 
@@ -82,7 +83,9 @@ class Till:
         )
         return seal("dangol/batch/1", pack(batch), key or self.key)
 
-    def exchange_request(self, batches: Sequence[bytes] = (), *, head: int | None = None) -> bytes:
+    def exchange_request(
+        self, batches: Sequence[bytes] = (), *, head: int | None = None, asks: Sequence[Ask] = ()
+    ) -> bytes:
         head = len(self.records) if head is None else head
         request = Exchange(
             hashlib.sha256(b"%d" % len(self.records)).digest()[:16],
@@ -92,7 +95,7 @@ class Till:
             self.hashes()[head],
             Cursors(self.programme_version, tuple(self.cursors)),
             tuple(batches),
-            (),
+            tuple(asks),
             Health("test till", len(self.records), 0, 10**9),
         )
         return seal("dangol/exchange/1", pack(request), self.key)
