@@ -6,11 +6,10 @@ reason, so that nothing handed in is lost.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
@@ -29,6 +28,7 @@ from edge_agent.pos_adapter.answers import (
 )
 from edge_agent.pos_adapter.handed_in import decode, understand
 from edge_agent.pos_adapter.receipt import day_named, instant, shown
+from edge_agent.pos_adapter.requests import answered, body_of, content_of, idempotency_key, json_of
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Intake, Recorder, intake_of
 from edge_agent.standing import Standing, standing
@@ -40,8 +40,6 @@ from loyalty_core.events import EventId, MemberPresented, VisitRecorded, VisitVo
 from loyalty_core.journal import unpack_record
 from loyalty_core.units import Day, EpochMs, Seq
 
-T = TypeVar("T")
-_KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _EVENT_FORM: Final = re.compile(r"(?:([A-Za-z0-9_-]{1,32})\.)?(\d{1,9})\.(\d{1,15})", re.ASCII)
 _NOT_KEPT: Final = frozenset({"idempotency_conflict", "event_unknown"})
 """Refusals that leave nothing to set aside: what was handed in is recorded, or is no receipt."""
@@ -84,7 +82,7 @@ class TillApi:
 
     async def post_receipt(self, request: web.Request) -> web.Response:
         """Record a receipt or a day's total; the same again is answered again."""
-        raw = await self._body(request)
+        raw = await body_of(request, self._config.http.body_ms_max)
 
         def job(conn: Connection) -> ReceiptAnswer:
             books = self._recorder.books(conn)
@@ -96,11 +94,11 @@ class TillApi:
 
     async def post_visit(self, request: web.Request) -> web.Response:
         """Record that a member was there."""
-        raw = await self._body(request)
-        key = _idempotency_key(request)
+        raw = await body_of(request, self._config.http.body_ms_max)
+        key = idempotency_key(request)
 
         def job(conn: Connection) -> ReceiptAnswer:
-            visit = _decode(raw, VisitIn)
+            visit = json_of(raw, VisitIn)
             books = self._recorder.books(conn)
             at_ms = self._instant(books, visit.occurred_at)
             expected = self._recorder.expectations(books)
@@ -112,7 +110,7 @@ class TillApi:
 
     async def post_void(self, request: web.Request) -> web.Response:
         """Undo a visit; a second time changes nothing."""
-        raw = await self._body(request)
+        raw = await body_of(request, self._config.http.body_ms_max)
         name = request.match_info["event"]
 
         def job(conn: Connection) -> ReceiptAnswer:
@@ -141,11 +139,11 @@ class TillApi:
 
     async def post_presented(self, request: web.Request) -> web.Response:
         """A card was shown: the till's next receipt is this member's."""
-        raw = await self._body(request)
-        key = _idempotency_key(request)
+        raw = await body_of(request, self._config.http.body_ms_max)
+        key = idempotency_key(request)
 
         def job(conn: Connection) -> ReceiptAnswer:
-            shown = _decode(raw, PresentedIn)
+            shown = json_of(raw, PresentedIn)
             books = self._recorder.books(conn)
             at_ms = self._instant(books, shown.occurred_at)
             event = MemberPresented(None, at_ms, business_day(at_ms, books.terminal.place))
@@ -157,12 +155,7 @@ class TillApi:
         """Say where a member stands, as far as this till knows."""
         text = request.match_info["lookup"]
         found = await request.app[READER].do(lambda conn: self._find(conn, text))
-        return _json(found)
-
-    async def _body(self, request: web.Request) -> bytes:
-        """Return the request's body; one that does not come in time ends in a TimeoutError."""
-        async with asyncio.timeout(self._config.http.body_ms_max / 1000):
-            return await request.read()
+        return answered(found)
 
     def _find(self, conn: Connection, text: str) -> FoundMember:
         books = self._recorder.books(conn)
@@ -201,7 +194,7 @@ class TillApi:
             raise
         if not answer.repeated and SYNC in request.app:
             request.app[SYNC].nudge()
-        return _json(answer)
+        return answered(answer)
 
     def _set_aside(self, raw: bytes, error: BadInput) -> Callable[[Connection], None]:
         now_ms = self._clock.wall_ms()
@@ -237,39 +230,12 @@ class TillApi:
 
 def _keyed(event: VisitRecorded | MemberPresented, key: str, member: str, path: str, raw: bytes) -> Intake:
     """Return the intake of a request that its Idempotency-Key makes one."""
-    digest = hashlib.sha256(raw).digest()
     return Intake(
         event=event,
         natural_key=f"key/{key}",
-        content=hashlib.sha256(path.encode() + digest).digest()[:16],
+        content=content_of(path, raw),
         member=member,
         journal_key=key,
         adapter="http",
-        raw_sha256=digest,
+        raw_sha256=hashlib.sha256(raw).digest(),
     )
-
-
-def _idempotency_key(request: web.Request) -> str:
-    key = request.headers.get("Idempotency-Key", "")
-    if not _KEY_FORM.fullmatch(key):
-        raise BadInput(
-            "the header Idempotency-Key is missing: send 1 to 64 printable characters, new for each request "
-            "and the same for a retry",
-            code="idempotency_key_missing",
-        )
-    return key
-
-
-def _decode(raw: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
-        raise BadInput(
-            f"the request does not have the expected form: {error}", code="request_invalid"
-        ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"this is not JSON: {error}", code="json_invalid") from None
-
-
-def _json(answer: msgspec.Struct) -> web.Response:
-    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")

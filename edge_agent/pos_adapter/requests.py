@@ -1,0 +1,64 @@
+"""What every request of the till's own software has: a body that comes in time, a key that makes it one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from typing import Final, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from loyalty_core.errors import BadInput
+
+T = TypeVar("T")
+_KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,64}")
+
+
+async def body_of(request: web.Request, ms_max: int) -> bytes:
+    """Return the request's body; one that does not come in time ends in a TimeoutError."""
+    async with asyncio.timeout(ms_max / 1000):
+        return await request.read()
+
+
+def idempotency_key(request: web.Request) -> str:
+    """Return the key that makes a request one.
+
+    Raises:
+        BadInput: `idempotency_key_missing`.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if not _KEY_FORM.fullmatch(key):
+        raise BadInput(
+            "the header Idempotency-Key is missing: send 1 to 64 printable characters, new for each request "
+            "and the same for a retry",
+            code="idempotency_key_missing",
+        )
+    return key
+
+
+def content_of(path: str, raw: bytes) -> bytes:
+    """Return 16 bytes that are equal for the same request."""
+    return hashlib.sha256(path.encode() + hashlib.sha256(raw).digest()).digest()[:16]
+
+
+def json_of(raw: bytes, kind: type[T]) -> T:
+    """Return what a body says.
+
+    Raises:
+        BadInput: `request_invalid`, `json_invalid`.
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(
+            f"the request does not have the expected form: {error}", code="request_invalid"
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"this is not JSON: {error}", code="json_invalid") from None
+
+
+def answered(answer: msgspec.Struct) -> web.Response:
+    """Return the answer as JSON."""
+    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
