@@ -323,7 +323,7 @@ async def test_after_the_close_gains_count_beside_and_late_clawbacks_take_them_f
     till.record(purchase("3", 4_000, at=NOW_MS + 2 * DAY_MS, day=DAY + 2))
     till.record(back("r1", of="1", net=10_000, at=NOW_MS + 50 * DAY_MS, day=january))
     await tills.send(till)
-    totals = dict(hq.sql("SELECT period_id, qualifying FROM totals"))
+    totals: dict[str, int] = dict(hq.sql("SELECT period_id, qualifying FROM totals"))
     assert totals == {"2026-H2": 59, "2027-H1": -6}
     assert hq.balances() == {"M1": 53}
     till.record(purchase("4", 8_000, at=NOW_MS + 3 * DAY_MS, day=DAY + 3))
@@ -339,7 +339,8 @@ async def test_a_closed_total_never_falls_whatever_is_taken_back(hq: Hq, tills: 
     close(hq, "2026-H2")
     till.record(void(at=NOW_MS + 50 * DAY_MS))
     await tills.send(till)
-    assert dict(hq.sql("SELECT period_id, qualifying FROM totals"))["2026-H2"] == 50
+    totals: dict[str, int] = dict(hq.sql("SELECT period_id, qualifying FROM totals"))
+    assert totals["2026-H2"] == 50
     assert hq.balances() == {"M1": 0}
     audited(hq)
 
