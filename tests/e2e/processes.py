@@ -22,7 +22,7 @@ from demo.processes import Hq, Till, until
 from edge_agent.store import journal, outbox, terminal
 from edge_agent.store.database import Connection, connect
 from hq_server.house import load_house
-from hq_server.ledger import ledger_days
+from hq_server.ledger import ledger_accounts
 from hq_server.store.connection import Transaction, reading
 from hq_server.store.connection import connect as connect_hq
 from loyalty_core.events import EventId, PurchaseRecorded, VisitRecorded
@@ -126,10 +126,12 @@ class House:
         """Points of each receipt and visit in HQ's ledger, by name; one that stands nowhere is not there."""
         names, points, stands = self.events, Counter[EventId](), Counter[EventId]()
         with self._ledger() as tx:
-            for bucket in range(load_house(tx).bucket_count):
-                for day in ledger_days(tx, bucket):
-                    stands.update(receipt.item.id for receipt in day.receipts)
-                    for entry in day.posted:
+            house = load_house(tx)
+            for bucket in range(house.bucket_count):
+                for account in ledger_accounts(tx, house, bucket):
+                    for facts in account.facts.days.values():
+                        stands.update(fact.item.id for fact in facts if fact.item.earns)
+                    for entry in account.entries:
                         points[entry.event] += entry.redeemable
         assert set(stands) <= set(names), "headquarters holds receipts that no journal has"
         assert set(stands.values()) <= {1}, "a receipt stands in two places of the ledger"

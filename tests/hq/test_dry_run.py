@@ -122,7 +122,7 @@ def test_nobody_moves_where_nothing_was_earned(hq: Hq) -> None:
 
 async def test_members_who_count_as_one_are_one_and_have_bought_together(hq: Hq, tills: Tills) -> None:
     await bought(hq, tills)
-    buckets = dict(hq.sql("SELECT member_id, bucket FROM members"))
+    buckets: dict[str, int] = dict(hq.sql("SELECT member_id, bucket FROM members"))
     with opened(hq.config.database_path) as connection, writing(connection) as tx:
         tx.run("accounts.add_merge", bucket=buckets["M2"], member_id="M2", into_member="M3")
         tx.run("accounts.add_merged", bucket=buckets["M3"], member_id="M3", from_member="M2")
