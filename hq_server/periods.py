@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from hq_server.fleet_view import at_text
+from hq_server.fleet_view import at_text, watermark
 from hq_server.house import House
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import Period, date_of, period_named, period_of
@@ -38,11 +38,15 @@ class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LastWord(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a terminal has reported: the business day of its last event, None for nothing yet."""
+    """How far a terminal has reported: the business day of its last event, None for nothing yet.
+
+    `watermark` is the last business day that it has closed without a gap.
+    """
 
     terminal_id: str
     state: str
     last_day: str | None
+    watermark: str | None
     seen_at: str
     waiting: int
 
@@ -130,6 +134,7 @@ def _terminals(tx: Transaction) -> tuple[LastWord, ...]:
                 terminal_id=row[1],
                 state=row[2],
                 last_day=date_of(Day(last[0])).isoformat() if last else None,
+                watermark=watermark(tx, row[0], row[1], row[5]),
                 seen_at=at_text(row[7]),
                 waiting=row[9],
             )

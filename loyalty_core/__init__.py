@@ -16,6 +16,7 @@ entries              a movement of points; `diff` brings what is posted to what 
 tiers                totals and ladder -> tier, gap, near-miss
 lookups              card and phone spellings -> one form
 explain              steps as sentences, Korean and English
+control              what a journal holds of a business day, as totals by kind of event
 journal              record bytes, hash chain, what to do with a run of records
 envelope, wire       signed exact bytes; values <-> msgpack
 messages             what an exchange says, both ways

@@ -9,16 +9,18 @@ from aiohttp import web
 
 from hq_server.api.answers import json, read_for
 from hq_server.api.openapi import document
+from hq_server.api.queries import ExceptionsQuery, read_query
 from hq_server.fleet_view import at_text, terminals
 from hq_server.house import load_house
 from hq_server.periods import PeriodStatus, status
-from hq_server.reconcile import open_exceptions
+from hq_server.reconcile import ExceptionView, Wanted, exceptions_page
 from hq_server.store.connection import Transaction
 from hq_server.web_context import DATABASE, NOW_MS
 from loyalty_core.calendar import date_of
 from loyalty_core.units import Day
 
 routes: Final = web.RouteTableDef()
+HOUR_MS: Final = 3_600_000
 
 
 class ProgrammeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +41,16 @@ async def get_terminals(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/exceptions")
 async def get_exceptions(request: web.Request) -> web.Response:
-    """Answer every open exception, the oldest first."""
-    now_ms = request.app[NOW_MS]()
-    return json(await read_for(request, lambda tx: open_exceptions(tx, now_ms)))
+    """Answer a page of exceptions, the oldest first: what is not closed, unless the query says otherwise."""
+    now_ms, query = request.app[NOW_MS](), read_query(request, ExceptionsQuery)
+    wanted = Wanted(
+        kind=query.kind, state=query.state, cause=query.cause, older_than_ms=query.older_than_hours * HOUR_MS
+    )
+
+    def work(tx: Transaction) -> list[ExceptionView]:
+        return exceptions_page(tx, wanted, now_ms, after=query.after, count=query.limit)
+
+    return json(await read_for(request, work))
 
 
 @routes.get("/api/v1/periods/{period_id}")

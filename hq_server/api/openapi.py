@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from hq_server.account_view import EntryView, Standing
+from hq_server.api.queries import ExceptionsQuery, described
 from hq_server.fleet_view import TerminalView
 from hq_server.periods import PeriodStatus
 from hq_server.reconcile import ExceptionView
@@ -31,7 +32,7 @@ _GETS: Final[tuple[tuple[str, str, str, bool, dict[str, str]], ...]] = (
     ("/api/v1/members/{look_up}", "Where a member stands.", "Standing", False, _LOOK_UP),
     ("/api/v1/members/{look_up}/entries", "Every movement, with why.", "EntryView", True, _LOOK_UP),
     ("/api/v1/terminals", "Every terminal.", "TerminalView", True, {}),
-    ("/api/v1/exceptions", "Every open exception.", "ExceptionView", True, {}),
+    ("/api/v1/exceptions", "Exceptions, the oldest first.", "ExceptionView", True, {}),
     (
         "/api/v1/periods/{period_id}",
         "How a period stands.",
@@ -84,6 +85,8 @@ def _get(summary: str, shape: str, many: bool, names: dict[str, str]) -> dict[st
                 "schema": {"type": "integer", "minimum": 0},
             }
         )
+    if shape == "ExceptionView":
+        parameters += described(ExceptionsQuery)
     schema = {"type": "array", "items": one} if many else one
     return {
         "summary": summary,

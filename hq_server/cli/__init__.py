@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from hq_server.cli import checks, fleet, house, members, periods, programmes
+from hq_server.cli import checks, exceptions, fleet, house, members, periods, programmes
 from hq_server.cli.shell import group
 
 
@@ -15,7 +15,7 @@ def hq_server() -> None:
     """Headquarters of Dangol: programmes, terminals, members, and the one true ledger."""
 
 
-for commands in (house, programmes, fleet, members, periods, checks):
+for commands in (house, programmes, fleet, members, periods, checks, exceptions):
     for command in commands.COMMANDS:
         hq_server.add_command(command)
 

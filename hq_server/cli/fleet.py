@@ -118,12 +118,13 @@ def terminal_list(shell: Shell) -> None:
     shell.show(
         found,
         table(
-            ["terminal", "key", "kept to", "seen at (UTC)", "waiting", "set aside", "state"],
+            ["terminal", "key", "kept to", "closed to", "seen at (UTC)", "waiting", "set aside", "state"],
             [
                 [
                     one.terminal_id,
                     one.fingerprint,
                     f"{one.epoch}.{one.seq}",
+                    one.watermark or "",
                     to_minute(one.seen_at),
                     one.waiting,
                     one.quarantined,

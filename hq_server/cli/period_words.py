@@ -43,14 +43,15 @@ def status_lines(found: PeriodStatus, language: Language) -> Iterator[str]:
     yield from table(
         pick(
             language,
-            "단말,상태,마지막 영업일,마지막 연결(UTC),보낼 기록",
-            "terminal,state,last business day,last heard of (UTC),still to send",
+            "단말,상태,마지막 영업일,마감한 영업일,마지막 연결(UTC),보낼 기록",
+            "terminal,state,last business day,closed to,last heard of (UTC),still to send",
         ).split(","),
         [
             [
                 one.terminal_id,
                 pick(language, _STATES_KO.get(one.state, one.state), one.state),
                 one.last_day or pick(language, "없음", "none"),
+                one.watermark or pick(language, "없음", "none"),
                 to_minute(one.seen_at),
                 one.waiting,
             ]

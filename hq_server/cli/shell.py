@@ -83,11 +83,13 @@ class Shell:
         click.echo(sentence, err=self.as_json)
 
 
-def group(name: str | None = None) -> Callable[[Callable[[], None]], click.Group]:
-    """Make a group of commands that takes `--config`."""
+def group(
+    name: str | None = None, kind: type[click.Group] = click.Group
+) -> Callable[[Callable[[], None]], click.Group]:
+    """Make a group of commands, of this kind of groups, that takes `--config`."""
 
     def make(function: Callable[[], None]) -> click.Group:
-        return click.Group(name, callback=_remember, params=[_config_option()], help=function.__doc__)
+        return kind(name, callback=_remember, params=[_config_option()], help=function.__doc__)
 
     return make
 

@@ -1,0 +1,50 @@
+"""What may stand in the query of an address: shapes from which it is read and described."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from hq_server.reconcile import PAGE_MAX
+from loyalty_core.errors import BadInput
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class ExceptionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which exceptions, and from where on."""
+
+    kind: Annotated[str, Meta(description="Of this kind only.")] = ""
+    state: Annotated[
+        Literal["", "open", "explained", "closed"],
+        Meta(description="Of this state only; all that is not closed where none is given."),
+    ] = ""
+    cause: Annotated[str, Meta(description="Whose cause has this in it.")] = ""
+    older_than_hours: Annotated[int, Meta(ge=0, le=10**6, description="At least this old.")] = 0
+    after: Annotated[str, Meta(description="The cursor of the last one that is known.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX, description="How many at once.")] = PAGE_MAX
+
+
+def read_query(request: web.Request, shape: type[T]) -> T:
+    """Return a request's query.
+
+    Raises:
+        BadInput: a name that nobody knows, or a value out of its bounds.
+    """
+    try:
+        return msgspec.convert(dict(request.query), shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"the query is wrong: {error}") from None
+
+
+def described(shape: type[msgspec.Struct]) -> list[dict[str, Any]]:
+    """Return the OpenAPI parameters of a query."""
+    _, schemas = msgspec.json.schema_components([shape])
+    fields = schemas[shape.__name__]["properties"]
+    return [
+        {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
+        for name, schema in fields.items()
+    ]
