@@ -130,3 +130,38 @@ def test_a_rule_of_tiers_looks_at_the_tier_in_force_that_day() -> None:
     tale = Tale(gold, tiers={"m1": ((day(FRIDAY), "GOLD"),)})
     before, then = tale.visit("2026-11-19 10:00"), tale.visit(f"{FRIDAY} 10:00")
     assert (tale.redeemable(before), tale.redeemable(then)) == (0, 10)
+
+
+@pytest.mark.parametrize(("affects", "moved"), [("redeemable", (10, 0)), ("qualifying", (0, 10))])
+def test_an_earning_rule_may_give_one_kind_of_points(affects: str, moved: tuple[int, int]) -> None:
+    tale = Tale(programme(earns=(earn(10, affects=affects),)))
+    tale.buy(f"{FRIDAY} 10:00", 1)
+    assert tale.moved() == [("earn", *moved)]
+
+
+@pytest.mark.parametrize(
+    ("when", "points"),
+    [
+        (When(categories=frozenset({"golf"})), 0),
+        (When(exclude_categories=frozenset({"golf"})), 10),
+        (When(minimum=MinorUnits(1)), 0),
+    ],
+)
+def test_a_visit_has_neither_lines_nor_money(when: When, points: int) -> None:
+    tale = Tale(programme(earns=(earn(10, when=when),)))
+    tale.visit(f"{FRIDAY} 10:00")
+    assert tale.account().balance == points
+
+
+def test_fixed_points_ask_for_a_line_that_the_rule_counts() -> None:
+    no_golf = When(on=PURCHASE, exclude_categories=frozenset({"golf"}))
+    tale = Tale(programme(earns=(earn(10, when=no_golf),)))
+    tale.buy(f"{FRIDAY} 10:00", lines=[line(1_000, category="golf")])
+    assert tale.moved() == []
+
+
+def test_a_rule_of_one_store_gives_nothing_in_another() -> None:
+    tale = Tale(programme(earns=(earn(10, when=When(stores=frozenset({"S1"}))),)))
+    tale.visit(f"{FRIDAY} 10:00", till="T3")
+    inside = tale.visit(f"{FRIDAY} 11:00", till="T2")
+    assert (tale.redeemable(inside), tale.account().balance) == (10, 10)
