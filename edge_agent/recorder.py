@@ -115,6 +115,22 @@ class Recorder:
         """Return whose card or number this is, known here or not; None when it can never be a member's."""
         return self._owners.find(conn, books.terminal.store_key, text)
 
+    def member(self, conn: Connection, books: Books, text: str) -> Owner:
+        """Return the member whose card or number this is.
+
+        Raises:
+            BadInput: `member_unreadable`, `member_unknown`.
+        """
+        owner = self.owner(conn, books, text)
+        if owner is None:
+            raise BadInput(
+                "this is no card or phone number that a member can have: scan or type it again",
+                code="member_unreadable",
+            )
+        if owner.member_id is None:
+            raise BadInput("no member with this card or number is known at this till", code="member_unknown")
+        return owner
+
     def expectations(self, books: Books) -> Expectations:
         """Return what this till takes as given about a receipt."""
         now_ms = self._clock.wall_ms()
@@ -193,10 +209,19 @@ class Recorder:
             offers=offers,
         )
 
-    def append(self, conn: Connection, books: Books, event: Event) -> EventId:
-        """Append what happened to the terminal itself: it moves no points."""
+    def spend(self, conn: Connection, books: Books, account: str, event: RedemptionCommitted) -> EventId:
+        """Append the commit of a redemption and book its points; its receipt may come before or after."""
         event_id = books.next_id()
-        record = Record(event=event, adapter="agent", monotonic_ms=self._clock.monotonic_ms())
+        self._days.post(conn, books, account, Day(event.business_day), Fact(event_id, event))
+        purchase = purchase_of(event)
+        if purchase is not None:
+            receipt_facts.add(conn, purchase, event_id)
+        return self.append(conn, books, event, "http")
+
+    def append(self, conn: Connection, books: Books, event: Event, adapter: str = "agent") -> EventId:
+        """Append what moves no points by itself, such as what happened to the terminal."""
+        event_id = books.next_id()
+        record = Record(event=event, adapter=adapter, monotonic_ms=self._clock.monotonic_ms())
         books.head = journal.append(conn, books.terminal, books.head, pack_record(record))
         return event_id
 

@@ -159,14 +159,7 @@ class TillApi:
 
     def _find(self, conn: Connection, text: str) -> FoundMember:
         books = self._recorder.books(conn)
-        owner = self._recorder.owner(conn, books, text)
-        if owner is None:
-            raise BadInput(
-                "this is no card or phone number that a member can have: scan or type it again",
-                code="member_unreadable",
-            )
-        if owner.member_id is None:
-            raise BadInput("no member with this card or number is known at this till", code="member_unknown")
+        owner = self._recorder.member(conn, books, text)
         day = business_day(self._now(books), books.terminal.place)
         stands = self._standing(conn, books, owner.account, day)
         return found_member(stands, owner.member_id, self._config.language)

@@ -178,7 +178,7 @@ def understand(receipt: Receipt, expected: Expectations) -> Understood:
         BadInput: one sentence with a stable code: what is wrong, where, what to do.
     """
     at_ms = instant(receipt.occurred_at, expected)
-    key = _key(receipt.receipt, "receipt", at_ms, expected)
+    key = receipt_key(receipt.receipt, "receipt", at_ms, expected)
     check_store(key.store, expected)
     notices = _odd_date(key, at_ms, expected)
     match receipt.kind:
@@ -186,7 +186,7 @@ def understand(receipt: Receipt, expected: Expectations) -> Understood:
             event: Event = VisitRecorded(None, at_ms, key.business_day, "till", key)
             return Understood(event=event, natural_key=natural_key("visit", key), notices=notices)
         case "void":
-            original = _key(receipt.original, "original", at_ms, expected) if receipt.original else key
+            original = receipt_key(receipt.original, "original", at_ms, expected) if receipt.original else key
             event = PurchaseVoided(None, at_ms, key.business_day, key, original)
             return Understood(event=event, natural_key=natural_key("void", key), notices=notices)
     check_currency(receipt.currency, expected)
@@ -196,7 +196,7 @@ def understand(receipt: Receipt, expected: Expectations) -> Understood:
     if receipt.kind == "purchase":
         event = PurchaseRecorded(None, at_ms, key.business_day, key, net, tax, lines, tenders)
     else:
-        back = _key(receipt.original, "original", at_ms, expected) if receipt.original else None
+        back = receipt_key(receipt.original, "original", at_ms, expected) if receipt.original else None
         event = ReturnRecorded(None, at_ms, key.business_day, key, back, net, tax, lines, tenders)
     return Understood(event=event, natural_key=natural_key(receipt.kind, key), notices=notices)
 
@@ -248,7 +248,12 @@ def instant(text: str, expected: Expectations) -> EpochMs:
     return EpochMs(at_ms)
 
 
-def _key(key: Key, name: str, at_ms: EpochMs, expected: Expectations) -> ReceiptKey:
+def receipt_key(key: Key, name: str, at_ms: EpochMs, expected: Expectations) -> ReceiptKey:
+    """Return the key that `name` of a request says; without a date it is of the business day of the instant.
+
+    Raises:
+        BadInput: `receipt_invalid`, `receipt_number_invalid`, and as `day_named`.
+    """
     for field, value in (("store", key.store), ("till", key.till)):
         if not _ID.fullmatch(value):
             raise BadInput(

@@ -195,6 +195,29 @@ CREATE TABLE receipt_fact (
     seq INTEGER NOT NULL,
     PRIMARY KEY (natural_key, epoch, branch, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE redemption (
+    redemption_id TEXT NOT NULL PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('authorised', 'committed', 'cancelled', 'lapsed')),
+    member TEXT NOT NULL,
+    account TEXT NOT NULL,
+    points INTEGER NOT NULL,
+    value_minor INTEGER NOT NULL,
+    reward TEXT NOT NULL,
+    coupon TEXT NOT NULL,
+    allowance INTEGER NOT NULL,
+    receipt BLOB,
+    at_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    until_monotonic_ms INTEGER NOT NULL,
+    boot_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX redemption_open ON redemption (account) WHERE state = 'authorised';
+CREATE INDEX redemption_committed ON redemption (account, epoch, branch, seq) WHERE state = 'committed';
+CREATE UNIQUE INDEX redemption_coupon ON redemption (coupon)
+    WHERE coupon <> '' AND state IN ('authorised', 'committed');
 """
 
 

@@ -6,7 +6,7 @@ import logging
 
 import msgspec
 
-from edge_agent.store import entries, journal, members, outbox, programmes, terminal
+from edge_agent.store import entries, journal, members, outbox, programmes, redemptions, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync.exchange import LinkError
@@ -125,4 +125,5 @@ def _page(conn: Connection, page: Page) -> bool:
         for member_id in row.also:
             if entries.has_account(conn, f"id:{member_id}"):
                 entries.merge(conn, f"id:{member_id}", f"id:{row.member_id}")
+            redemptions.merge(conn, f"id:{member_id}", f"id:{row.member_id}")
     return True

@@ -1,0 +1,49 @@
+"""A coupon's code as people scan it, or its envelope in a member's row -> what HQ has signed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final
+
+from loyalty_core.envelope import key_id, open_sealed
+from loyalty_core.errors import BadEnvelope, BadInput, BadWire
+from loyalty_core.messages import CouponIssued
+from loyalty_core.wire import unpack
+
+CODE_LENGTH_MAX: Final = 4096
+
+
+def code_of(envelope: bytes) -> str:
+    """Return the code that people scan."""
+    return base64.urlsafe_b64encode(envelope).rstrip(b"=").decode()
+
+
+def read_code(code: str, hq_public_key: bytes) -> CouponIssued:
+    """Return the coupon of a code.
+
+    Raises:
+        BadInput: `coupon_unreadable`, `coupon_forged`.
+    """
+    text = "".join(code.split()).rstrip("=")
+    try:
+        if len(text) > CODE_LENGTH_MAX:
+            raise BadWire("longer than any code")
+        envelope = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return open_coupon(envelope, hq_public_key)
+    except (binascii.Error, ValueError, BadWire):
+        raise BadInput("this is no coupon's code: scan it again", code="coupon_unreadable") from None
+    except BadEnvelope:
+        raise BadInput(
+            "this coupon was not issued by headquarters: do not take it", code="coupon_forged"
+        ) from None
+
+
+def open_coupon(envelope: bytes, hq_public_key: bytes) -> CouponIssued:
+    """Return the coupon in an envelope.
+
+    Raises:
+        BadWire, BadEnvelope: it is none, or not signed by HQ.
+    """
+    keys = {key_id(hq_public_key): hq_public_key}
+    return unpack(open_sealed(envelope, "dangol/coupon/1", keys, bytes_max=CODE_LENGTH_MAX), CouponIssued)
