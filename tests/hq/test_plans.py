@@ -19,6 +19,13 @@ ON_THE_WAY = (
     "arrivals.receipt_key_of",
     "arrivals.exceptions_of_receipts",
     "arrivals.last_day",
+    "arrivals.closing",
+    "arrivals.closed_after",
+    "arrivals.closed_days",
+    "arrivals.counts_of_days",
+    "arrivals.first_day_of_journal",
+    "arrivals.terminal_times",
+    "arrivals.total_was_compared",
     "accounts.lock_buckets",
     "accounts.members_of_references",
     "accounts.resolved_of_days",
@@ -34,7 +41,21 @@ ON_THE_WAY = (
 )
 
 
-@pytest.mark.parametrize("name", ON_THE_WAY)
+BESIDE = (
+    "arrivals.batches_after",
+    "arrivals.totals_to_compare",
+    "arrivals.day_totals_of",
+    "arrivals.facts_between",
+    "arrivals.returns_of_till_day",
+    "arrivals.current_exceptions",
+    "arrivals.closed_exceptions",
+    "accounts.current_account_exceptions",
+    "accounts.closed_account_exceptions",
+)
+"""What chores and pages ask again and again."""
+
+
+@pytest.mark.parametrize("name", ON_THE_WAY + BESIDE)
 def test_a_statement_on_a_tills_way_searches_and_never_scans(hq: Hq, name: str) -> None:
     sql = STATEMENTS[name]
     values = dict.fromkeys(re.findall(r":(\w+)", sql), "[]")
