@@ -1,0 +1,125 @@
+"""A till of the real agent beside headquarters, in one process: what passes between them is what would on a line.
+
+The agent's store, recorder and exchange; headquarters' enrolment and exchange. Only the road is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from edge_agent.pos_adapter.receipt import Key, receipt_key
+from edge_agent.recorder import Intake, Outcome, Recorder
+from edge_agent.standing import Standing
+from edge_agent.store import programmes, terminal
+from edge_agent.store.database import transaction
+from edge_agent.store.migrations import open_database
+from edge_agent.sync import exchange as edge_exchange
+from edge_agent.sync import keys
+from edge_agent.sync.install import install, open_reply
+from hq_server import enrol as hq_enrol
+from hq_server import exchange as hq_exchange
+from hq_server.accept import open_exchange
+from hq_server.house import load_house
+from hq_server.store.connection import reading, writing
+from hq_server.store.database import opened
+from loyalty_core.calendar import business_day
+from loyalty_core.envelope import key_id, open_sealed, public_of, seal
+from loyalty_core.events import Event, ReceiptClaimed, VisitRecorded
+from loyalty_core.invite import read_code
+from loyalty_core.messages import Clock, Enrol, Enrolled, Health
+from loyalty_core.units import EpochMs
+from loyalty_core.wire import pack, unpack
+from tests.edge import made
+from tests.hq.conftest import Hq
+
+
+class RealTill(made.Till):
+    """A till that has joined headquarters; `exchange` is one talk until there is nothing more to say."""
+
+    def __init__(self, folder: Path, hq: Hq, store_id: str = "S012", now: str = made.NOW) -> None:
+        self.hq = hq
+        self.config = made.config_of(folder)
+        self.config.data_dir.mkdir(parents=True)
+        self.key = keys.make_private_key(self.config.data_dir)
+        self.clock = made.HeldClock(now)
+        self.conn = open_database(self.config.database)
+        self.recorder = Recorder(self.config, self.clock)
+        said = self._join(hq.invite(store_id))
+        with transaction(self.conn):
+            terminal.install(self.conn, said, "https://hq.example")
+        self.terminal_id = said.terminal_id
+        self.exchange()
+
+    def _join(self, code: str) -> Enrolled:
+        secret, _ = read_code(code)
+        body = seal("dangol/enrol/1", pack(Enrol(b"n" * 16, secret, public_of(self.key), "test")), self.key)
+        with opened(self.hq.config.database_path) as connection, writing(connection) as tx:
+            asked = hq_enrol.open_enrol(body)
+            joined = hq_enrol.apply(tx, asked, self.hq.clock())
+            answer = hq_enrol.answer(tx, asked, joined, self.hq.key)
+        hq_keys = {key_id(self.hq.public_key): self.hq.public_key}
+        return unpack(open_sealed(answer, "dangol/enrolled/1", hq_keys), Enrolled)
+
+    def exchange(self) -> None:
+        """Send all that waits, and take all that headquarters has to tell."""
+        while self._exchange_once():
+            pass
+
+    def _exchange_once(self) -> bool:
+        nonce = os.urandom(16)
+        identity = terminal.read(self.conn)
+        body, sent = edge_exchange.request(
+            self.conn,
+            identity,
+            self.config.sync,
+            key=self.key,
+            nonce=nonce,
+            clock=Clock(self.clock.wall, 1, "boot-1"),
+            health=Health("test", 0, 0, 10**9),
+            resend_from=None,
+        )
+        answering = hq_exchange.Answering(key=self.hq.key, snapshot_rows_max=100, next_in_ms=1)
+        now_ms = self.hq.clock()
+        with opened(self.hq.config.database_path) as connection:
+            with reading(connection) as tx:
+                asked = open_exchange(tx, body, load_house(tx).newest.programme_id)
+            with writing(connection) as tx:
+                outcome = hq_exchange.apply(tx, asked, now_ms)
+            with reading(connection) as tx:
+                answer = hq_exchange.answer(tx, answering, asked, outcome, now_ms)
+        reply = open_reply(answer, identity, nonce)
+        with transaction(self.conn):
+            installed = install(self.conn, reply)
+        assert installed.refusals == ()
+        return sent > 0 or installed.moved
+
+    def claim(self, member: str, receipt: dict[str, Any], at: str, key: str) -> Outcome:
+        """Claim an anonymous purchase as the local HTTP face does."""
+        books = self.books()
+        at_ms = made.at(at)
+        named = receipt_key(Key(**receipt), "receipt", at_ms, self.recorder.expectations(books))
+        event = ReceiptClaimed(None, at_ms, business_day(at_ms, books.terminal.place), named)
+        return self._keyed(event, member, key)
+
+    def visit(self, member: str, at: str, key: str) -> Outcome:
+        """Record a visit that has no receipt."""
+        at_ms = made.at(at)
+        day = business_day(at_ms, self.books().terminal.place)
+        return self._keyed(VisitRecorded(None, at_ms, day, "till", None), member, key)
+
+    def _keyed(self, event: Event, member: str, key: str) -> Outcome:
+        digest = hashlib.sha256(repr((event, member)).encode()).digest()
+        intake = Intake(
+            event=event,
+            natural_key=f"key/{key}",
+            content=digest[:16],
+            member=member,
+            journal_key=key,
+            adapter="http",
+            raw_sha256=digest,
+        )
+        with transaction(self.conn):
+            return self.recorder.record(self.conn, self.recorder.books(self.conn), intake)
