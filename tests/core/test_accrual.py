@@ -1016,10 +1016,13 @@ def test_a_cap_on_one_kind_of_points_leaves_the_other_as_it_was(
     assert pair(of, bought(12_990)) == [expected]
 
 
-def test_a_void_takes_back_each_kind_of_points_by_what_it_was_and_under_the_same_version() -> None:
+@pytest.mark.parametrize(("left", "expected"), [(None, (-12, -24)), (bought(9_000), (-3, -6))])
+def test_a_takeback_takes_each_kind_of_points_by_what_it_was_and_under_the_same_version(
+    left: Item | None, expected: tuple[int, int]
+) -> None:
     of = programme(earns=[SPEND], weights=[QUALIFYING_DOUBLE])
-    entries = derive_day(rules(of), [taken_back(bought(12_990), f"{FRIDAY} 12:00", seq=2)])
-    assert [(entry.redeemable, entry.qualifying) for entry in entries] == [(12, 24), (-12, -24)]
+    entries = derive_day(rules(of), [taken_back(bought(12_990), f"{FRIDAY} 12:00", seq=2, remains=left)])
+    assert [(entry.redeemable, entry.qualifying) for entry in entries] == [(12, 24), expected]
     assert [entry.programme_version for entry in entries] == [7, 7]
 
 

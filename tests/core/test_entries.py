@@ -128,6 +128,10 @@ def test_the_order_in_which_things_were_posted_or_wished_for_does_not_matter() -
             assert diff(wished, stood) == moves
 
 
+def test_two_moves_come_in_the_order_of_their_events_too() -> None:
+    assert [move.event.seq for move in diff([entry(2), entry(1)], [])] == [1, 2]
+
+
 def test_the_same_wish_in_two_parts_is_their_sum() -> None:
     desired = [entry(1, 5), entry(1, 7)]
     moves = diff(desired, [entry(1, 4)])

@@ -415,3 +415,10 @@ def test_a_return_that_takes_nothing_refunds_nothing(nothing: Line) -> None:
 def test_a_return_of_no_amount_refunds_nothing() -> None:
     sale = sold(net=10_000, tenders=[CARD, GIFT])
     assert taken(sale, back(net=0, tenders=[Tender("gift_card", 1_000)])).left == whole(sale)
+
+
+def test_after_an_amount_took_all_that_was_left_a_return_refunds_nothing() -> None:
+    sale = sold(net=5_000, tenders=[Tender("card", 5_000)])
+    all_back, again = back(net=9_000), back(net=1, tenders=[Tender("card", 1)])
+    assert taken(sale, all_back, again) == Taken(taken(sale, all_back).left, exceeds=True, unmatched=False)
+    assert taken(sale, all_back, again).left.tenders == (Tender("card", 5_000),)
