@@ -19,9 +19,15 @@ from loyalty_core.calendar import Period, period_after, period_named, period_of
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import EventId, Order
 from loyalty_core.lots import Lots, expiry_entries, fold_lots
-from loyalty_core.matching import in_play, matches
-from loyalty_core.period_rules import Counted, fold_period
-from loyalty_core.programme import Programme, When, version_for
+from loyalty_core.period_rules import (
+    Counted,
+    FirstMatches,
+    first_matches,
+    first_rules,
+    fold_period,
+    given_firsts,
+)
+from loyalty_core.programme import Programme, version_for
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
@@ -57,7 +63,7 @@ class Rulebook:
         self.programmes = house.programmes
         self.months = house.newest.period_months if house.programmes else 6
         self._days: dict[int, DayRules | None] = {}
-        self._firsts = _first_rules(house.programmes)
+        self._firsts = first_rules(house.programmes)
 
     def programme_on(self, day: int) -> Programme | None:
         """Return the version of a date, or None where none covers it."""
@@ -104,31 +110,19 @@ class Rulebook:
         rules = self.on(day)
         return () if rules is None else counted_items(rules, receipts)
 
-    def firsts(self, days: Iterable[tuple[int, Sequence[Resolved]]]) -> dict[str, EventId]:
-        """Return, for each rule about the first in life, the event that is it. `days` come in order."""
-        wanted = dict(self._firsts)
-        found: dict[str, EventId] = {}
-        for day, receipts in days:
-            if not wanted:
-                break
-            standing = [one.standing for one in receipts if one.item.earns]
-            items = sorted((item for item in standing if item is not None), key=lambda item: item.order)
-            for (version, rule_id), (programme, when) in list(wanted.items()):
-                tier = tier_in_force(programme)
-                first = next(
-                    (item for item in items if in_play(when, Day(day), tier) and matches(when, item)), None
-                )
-                if first is not None:
-                    del wanted[version, rule_id]
-                    if self.version_on(day) == version:
-                        found.setdefault(rule_id, first.id)
-        return found
+    def first_matches(self, days: Iterable[tuple[int, Sequence[Resolved]]]) -> FirstMatches:
+        """Return, for each rule about the first in life, what matches it first. `days` come in order."""
+        return first_matches(self._firsts, days, tier_in_force)
 
     def counts(self) -> bool:
         """Tell whether any version has a rule over a period or a life."""
         return any(rule.per == "period" for one in self.programmes for rule in one.caps) or any(
             not rule.in_day for one in self.programmes for rule in one.bonuses
         )
+
+    def period_caps(self) -> list[str]:
+        """Return the ids of the caps over a period, of all versions."""
+        return [rule.id for one in self.programmes for rule in one.caps if rule.per == "period"]
 
     def periods(
         self, items: Mapping[int, Items], member: Counted, period_ids: Iterable[str]
@@ -178,15 +172,10 @@ def counted_member(
     rules: Rulebook, birthday: int | None, days: Iterable[tuple[int, Sequence[Resolved]]]
 ) -> Counted:
     """Return what the rules over a life ask about a member; `days` are the member's, in order."""
-    return Counted(None if birthday is None else Day(birthday), rules.firsts(days))
+    firsts = given_firsts(rules.first_matches(days), rules.version_on)
+    return Counted(None if birthday is None else Day(birthday), firsts)
 
 
 def takeback_orders(facts: Iterable[Resolved]) -> dict[EventId, Order]:
     """Return the canonical order of each takeback: never before its item."""
     return {back.id: max(back.order, one.item.order) for one in facts for back in one.takebacks}
-
-
-def _first_rules(programmes: Iterable[Programme]) -> dict[tuple[int, str], tuple[Programme, When]]:
-    return {
-        (one.version, rule.id): (one, rule.when) for one in programmes for rule in one.bonuses if rule.first
-    }

@@ -8,21 +8,20 @@ from typing import Any, Final
 
 import msgspec
 
-from hq_server.derivation import Items, Rulebook, counted_member
+from hq_server.derivation import Items, Rulebook
 from hq_server.holds import holds_of
 from hq_server.house import House, tier_in_force
-from hq_server.member_facts import account_facts, days_of
+from hq_server.member_facts import account_facts, days_of, days_of_group
 from hq_server.merges import groups_of
 from hq_server.posting import ITEMS
 from hq_server.references import bucket_of, keys_json
 from hq_server.store.connection import Transaction
 from loyalty_core.account import spendings
-from loyalty_core.accrual import counted_rules
 from loyalty_core.calendar import Period, date_of, period_of
 from loyalty_core.lookups import hashed, masked_name
 from loyalty_core.lots import Lots, fold_lots
 from loyalty_core.messages import Expiring, MemberRow, Stamp, Tally
-from loyalty_core.period_rules import Counts, birthday_in, fold_period
+from loyalty_core.period_rules import Counted, Counts, birthday_in, fold_period, given_firsts
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs
 
@@ -131,22 +130,31 @@ class Rows:
         return tuple([Expiring(points, last_day) for last_day, points in sorted(ending)[:EXPIRING_MAX]])
 
     def _tallies(self, member: str) -> tuple[Tally, ...]:
-        if not counted_rules(self._programme):
+        """Return where each rule stands that counts over a period or a life.
+
+        Every cap is told, also one that has let nothing through; a rule about the first in life where that
+        first has been, whether it was given points or not.
+        """
+        if not self._rules.counts():
             return ()
         counts = Counts()
         items = self._items.get(member, {})
         days = [(Day(day), items[day]) for day in sorted(items)]
-        life = days_of(self._tx, self._house.bucket_count, member)
-        counted = counted_member(self._rules, None, life)
+        group = self._groups.members[member]
+        life = (
+            days_of(self._tx, self._house.bucket_count, member)
+            if len(group) == 1
+            else days_of_group(self._tx, self._house.bucket_count, group).items()
+        )
+        firsts = self._rules.first_matches(life)
+        counted = Counted(firsts=given_firsts(firsts, self._rules.version_on))
         fold_period(self._period.id, days, self._rules.programme_on, counted, counts)
-        caps = [
-            Tally(rule, self._period.id, 0, *use.through)
-            for rule, use in counts.caps.items()
-            if any(use.through)
-        ]
+        through = dict.fromkeys(self._rules.period_caps(), (0, 0))
+        through |= {rule: use.through for rule, use in counts.caps.items()}
+        caps = [Tally(rule, self._period.id, 0, *points) for rule, points in through.items()]
         matches = [Tally(rule, self._period.id, count, 0, 0) for rule, count in counts.matches.items()]
-        firsts = [Tally(rule, "", 1, 0, 0) for rule in counted.firsts]
-        return (*caps, *matches, *firsts)
+        over = [Tally(rule, "", 1, 0, 0) for rule in dict.fromkeys(rule for _, rule in firsts)]
+        return (*caps, *matches, *over)
 
     def _period_items(self, heads: Iterable[str]) -> dict[str, dict[int, Items]]:
         found: dict[str, dict[int, Items]] = defaultdict(dict)

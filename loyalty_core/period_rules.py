@@ -15,7 +15,9 @@ from loyalty_core.accrual import DayItem
 from loyalty_core.calendar import date_of, day_of
 from loyalty_core.entries import NO_EVENT, PointEntry, paired_steps
 from loyalty_core.events import EventId
+from loyalty_core.matching import in_play, matches
 from loyalty_core.programme import Bonus, Cap, Programme
+from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
 _Pair = tuple[int, int]
@@ -71,6 +73,51 @@ def fold_period(
             found.extend(_bonuses(programme, day, item, counts, member, period_id))
     caps = [_cap_entry(use, period_id) for use in counts.caps.values() if use.given != use.through]
     return (*found, *caps)
+
+
+FirstRules = tuple[tuple[Programme, Bonus], ...]
+FirstMatches = Mapping[tuple[int, str], tuple[Day, EventId]]
+"""The day and event that is the first in life for a version's rule, by version and rule id."""
+
+
+def first_rules(programmes: Iterable[Programme]) -> FirstRules:
+    """Return every version's rules about the first in life."""
+    return tuple([(one, rule) for one in programmes for rule in one.bonuses if rule.first])
+
+
+def first_matches(
+    rules: FirstRules,
+    days: Iterable[tuple[int, Iterable[Resolved]]],
+    tier_of: Callable[[Programme], str],
+) -> FirstMatches:
+    """Return what stands first in life of all that match each rule, on days of any version.
+
+    `days` come in order, and are read no further than all rules need. `tier_of` gives the tier in force by a
+    version.
+    """
+    wanted, found = list(rules), {}
+    for day, receipts in days:
+        if not wanted:
+            break
+        standing = [one.standing for one in receipts if one.item.earns]
+        items = sorted((item for item in standing if item is not None), key=lambda item: item.order)
+        for programme, rule in tuple(wanted):
+            if not in_play(rule.when, Day(day), tier_of(programme)):
+                continue
+            first = next((item for item in items if matches(rule.when, item)), None)
+            if first is not None:
+                wanted.remove((programme, rule))
+                found[programme.version, rule.id] = (Day(day), first.id)
+    return found
+
+
+def given_firsts(found: FirstMatches, version_on: Callable[[Day], int]) -> dict[str, EventId]:
+    """Return the event that each rule gives points for: if the day's own version has it, and once."""
+    given: dict[str, EventId] = {}
+    for (version, rule_id), (day, event) in found.items():
+        if version_on(day) == version:
+            given.setdefault(rule_id, event)
+    return given
 
 
 def birthday_in(year: int, birthday: Day) -> Day:

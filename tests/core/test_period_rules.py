@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import pytest
 
 from loyalty_core.accrual import DayItem
 from loyalty_core.entries import NO_EVENT, PointEntry, Step, diff
 from loyalty_core.events import EventId
-from loyalty_core.period_rules import CapUse, Counted, Counts, birthday_in, fold_period
-from loyalty_core.programme import Affects, Programme
+from loyalty_core.period_rules import (
+    CapUse,
+    Counted,
+    Counts,
+    FirstMatches,
+    birthday_in,
+    first_matches,
+    first_rules,
+    fold_period,
+    given_firsts,
+)
+from loyalty_core.programme import Affects, Programme, When
+from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
-from tests.core.made import bonus, cap, day, event_id, programme
+from tests.core.made import (
+    FRIDAY,
+    PURCHASE,
+    bonus,
+    bought,
+    cap,
+    day,
+    event_id,
+    programme,
+    standing,
+    taken_back,
+    visited,
+)
 
 JULY, AUGUST, SEPTEMBER = day("2026-07-10"), day("2026-08-10"), day("2026-09-10")
 Days = Iterable[tuple[Day, tuple[DayItem, ...]]]
@@ -362,3 +385,42 @@ def test_a_first_under_an_earlier_version_without_the_rule_is_given_nothing_and_
 
     days = ((JULY, birthday_items([1])), (AUGUST, birthday_items([2])))
     assert fold(version_on, *days, firsts={"bonus": event_id(1)}) == ()
+
+
+def firsts(*versions: Programme, days: Iterable[tuple[Day, list[Resolved]]]) -> FirstMatches:
+    """Return the firsts in life of one who holds the lowest tier."""
+    return first_matches(first_rules(versions), days, lambda of: of.ladder[0].code)
+
+
+def test_the_first_in_life_is_the_first_that_stands_in_canonical_order() -> None:
+    of = programme(bonuses=[bonus(5, first=True, when=When(on=PURCHASE)), bonus(5, rule="else")])
+    gone = taken_back(bought(seq=1), f"{FRIDAY} 11:00", seq=2)
+    days = [
+        (JULY, [gone, *standing(visited(seq=3))]),
+        (AUGUST, standing(bought(seq=5, when="2026-08-10 11:00"), bought(seq=6, when="2026-08-10 10:00"))),
+        (SEPTEMBER, standing(bought(seq=7))),
+    ]
+    assert firsts(of, days=days) == {(7, "bonus"): (AUGUST, event_id(6))}
+
+
+def test_the_first_is_looked_for_on_the_days_of_all_versions_and_only_where_the_rule_is_in_play() -> None:
+    july = bonus(5, first=True, when=When(from_day=AUGUST))
+    versions = (programme(version=7, bonuses=[july]), programme(version=8, bonuses=[bonus(5, first=True)]))
+    days = [(JULY, standing(bought(seq=1))), (AUGUST, standing(bought(seq=2)))]
+    found = firsts(*versions, days=days)
+    assert found == {(8, "bonus"): (JULY, event_id(1)), (7, "bonus"): (AUGUST, event_id(2))}
+    assert given_firsts(found, lambda _: 7) == {"bonus": event_id(2)}
+    assert given_firsts(found, lambda _: 9) == {}
+    assert given_firsts(found, lambda on: 8 if on < AUGUST else 7) == {"bonus": event_id(1)}
+
+
+def test_days_are_read_until_all_firsts_are_found() -> None:
+    def days() -> Iterator[tuple[Day, list[Resolved]]]:
+        yield JULY, standing(bought(seq=1))
+        yield AUGUST, []
+        raise AssertionError("nothing is looked for any more")
+
+    assert firsts(programme(bonuses=[bonus(5, first=True)]), days=days()) == {
+        (7, "bonus"): (JULY, event_id(1))
+    }
+    assert firsts(programme(bonuses=[bonus(5)]), days=[]) == {}
