@@ -361,3 +361,13 @@ def test_the_order_in_which_credits_and_redemptions_are_given_does_not_matter() 
         for shuffled in permutations(spendings):
             shuffled_credits = {name: credited[name] for name in names}
             assert fold(shuffled_credits, *shuffled, through="2027-01-01") == expected
+
+
+def test_two_periods_below_zero_are_owed_together() -> None:
+    assert fold({"2026-H1": -10, "2026-H2": -20}) == Lots((), 30, ())
+
+
+def test_what_a_lot_gave_one_redemption_in_two_parts_comes_back_whole() -> None:
+    first = spent(20, "2026-03-01", 1, undone="2026-03-03", undone_seq=91)
+    second = spent(100, "2026-03-02", 2, undone="2026-03-04", undone_seq=92)
+    assert points(fold({"2026-H1": 50}, first, second)) == {"2026-H1": 50}
