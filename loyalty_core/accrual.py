@@ -164,7 +164,7 @@ def _earned(rules: DayRules, item: Item, points: _Pair, steps: list[Step]) -> Po
 def _taken_back(rules: DayRules, back: Takeback, before: _Pair, after: _Pair) -> PointEntry:
     saw = str(int(money_of(back.remains))) if back.remains else "0"
     steps: list[Step] = []
-    _add_step(steps, "void" if back.remains is None else "return", "clawback", saw, before, after)
+    _add_step(steps, "void" if back.voids else "return", "clawback", saw, before, after)
     return PointEntry(
         event=back.id,
         kind="clawback",

@@ -249,14 +249,16 @@ class _Fold:
                     item = self._account_item(fact, "redemption", (name, points), (reward, value))
                     kind: ConflictKind = "redemption_twice"
                     place = f"r/{name}"
-                case CouponUsed(coupon=name):
-                    item = self._account_item(fact, "coupon", (name, 0), ("", 0))
+                case CouponUsed(coupon=name, redemption=redemption):
+                    item = self._account_item(fact, "coupon", (name, 0), (redemption, 0))
                     kind = "coupon_used_twice"
                     place = f"c/{name}"
                 case _:
                     continue
             if place in found:
-                self._conflict(kind, fact)
+                same_use = item.kind == "coupon" and found[place].resolved.item.tenders == item.tenders
+                if not same_use:
+                    self._conflict(kind, fact)
                 continue
             backs = (emptied,) if emptied is not None and item.kind == "redemption" else ()
             found[place] = Spent(place, fact.event.member, Resolved(self._day(fact), item, backs))
@@ -271,7 +273,8 @@ class _Fold:
         )
 
     def _takeback(self, fact: Fact, remains: Item | None) -> Takeback:
-        return Takeback(fact.id, EpochMs(fact.event.occurred_at_ms), self._day(fact), remains, fact.claim)
+        at_ms, voids = EpochMs(fact.event.occurred_at_ms), not isinstance(fact.event, ReturnRecorded)
+        return Takeback(fact.id, at_ms, self._day(fact), remains, fact.claim, voids)
 
     def _item(self, fact: Fact) -> Item:
         item = item_of(fact, self._rules.store_id, self._rules.zone)

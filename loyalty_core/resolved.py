@@ -17,9 +17,9 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     """What the rules of a day, or the account, see of one fact.
 
     Of a visit or purchase `money` holds (category, net minor) a line, `parts` what is left of lines that came
-    back in part, `tenders` (type, minor). Of a redemption `money` is (its id, points) and `tenders` (reward,
-    value); of a coupon (its id, 0); of an adjustment ("redeemable", points), ("qualifying", points) and
-    `tenders` (reason, 0). `claim` is what the till answered.
+    back in part, `tenders` (type, minor). Of a redemption they are (its id, points) and (reward, value), of a
+    coupon (its id, 0) and (the redemption it was used in, 0), of an adjustment ("redeemable", points),
+    ("qualifying", points) and (reason, 0). `claim` is what the till answered.
     """
 
     id: EventId
@@ -44,13 +44,14 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Takeback(msgspec.Struct, frozen=True, array_like=True):
-    """A void or a return: what it leaves of the item."""
+    """A void (`voids`) or a return: what it leaves of the item."""
 
     id: EventId
     occurred_at_ms: EpochMs
     business_day: Day
     remains: Item | None
     claim: Claim | None = None
+    voids: bool = False
 
     @property
     def order(self) -> Order:

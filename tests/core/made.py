@@ -270,7 +270,7 @@ def taken_back(
     of: Item, when: str, *, seq: int, remains: Item | None = None, on: str | None = None
 ) -> Resolved:
     """Return an item with one takeback; dated `on`, or on the date of `when`."""
-    back = Takeback(event_id(seq), at(when), day(on or when[:10]), remains)
+    back = Takeback(event_id(seq), at(when), day(on or when[:10]), remains, voids=remains is None)
     return Resolved(business_day(of.occurred_at_ms, Place(SEOUL, FIVE)), of, (back,))
 
 

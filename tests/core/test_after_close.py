@@ -7,8 +7,8 @@ from itertools import permutations
 
 import pytest
 
-from loyalty_core.after_close import Closed, freeze
-from loyalty_core.entries import EntryKind, PointEntry, Step
+from loyalty_core.after_close import CLOSED_TOTAL, Closed, freeze
+from loyalty_core.entries import NO_EVENT, EntryKind, PointEntry, Step
 from loyalty_core.events import EventId, Order
 from tests.core.made import day, event_id, total
 
@@ -51,17 +51,19 @@ def closed(qualifying: int, *clawed: int) -> Closed:
 def frozen(
     entries: Iterable[PointEntry], periods: Mapping[str, Closed], order: Mapping[EventId, Order] = ORDER
 ) -> list[tuple[int, str, int, int]]:
-    """Return (seq, period, redeemable, qualifying) of what results; no point comes or goes."""
+    """Return (seq, period, redeemable, qualifying) of what results; points come only to keep a total."""
     given = list(entries)
     result = freeze(given, periods, order, 6)
-    assert total(result) == total(given)
+    kept_up = [one for one in result if one.rule == CLOSED_TOTAL]
+    redeemable, qualifying = total(given)
+    assert total(result) == (redeemable, qualifying + sum(one.qualifying for one in kept_up))
     return sorted((one.event.seq, one.period_id, one.redeemable, one.qualifying) for one in result)
 
 
 def test_without_a_closed_period_nothing_changes() -> None:
     entries = (entry(1, 100), clawback(2, -30))
     assert freeze(entries, {}, {}, 6) == entries
-    assert freeze([], {"2026-H2": closed(100)}, {}, 6) == ()
+    assert freeze([], {"2026-H2": closed(0)}, {}, 6) == ()
 
 
 def test_what_the_close_saw_stays_as_it_is() -> None:
@@ -173,10 +175,19 @@ def test_a_clawback_that_the_close_saw_is_no_late_one() -> None:
 
 def test_what_fell_below_the_closed_total_makes_no_room_and_takes_none() -> None:
     entries = [entry(1, 90), clawback(2, -30)]
-    assert frozen(entries, {"2026-H2": closed(100)})[1:] == [
+    assert frozen(entries, {"2026-H2": closed(100)}) == [
+        (0, "2026-H2", 0, 10),
+        (1, "2026-H2", 90, 90),
         (2, "2026-H2", -30, 0),
         (2, "2027-H1", 0, -30),
     ]
+
+
+def test_a_closed_total_is_kept_by_an_adjustment_that_says_so() -> None:
+    (_, kept) = freeze([entry(1, 90)], {"2026-H2": closed(100)}, ORDER, 6)
+    assert (kept.kind, kept.event, kept.rule, kept.earned_day) == ("adjustment", NO_EVENT, CLOSED_TOTAL, 0)
+    assert (kept.period_id, kept.business_day, kept.redeemable) == ("2026-H2", day("2026-12-31"), 0)
+    assert kept.steps == (Step(CLOSED_TOTAL, "adjustment", "2026-H2", 0, 10, "qualifying"),)
 
 
 def test_caps_and_bonuses_that_moved_since_the_close_count_as_they_stand() -> None:
@@ -191,6 +202,7 @@ def test_a_cap_that_cuts_more_than_came_after_the_close_stays_where_it_is() -> N
     moved = [entry(1, 100), entry(0, -60, kind="cap"), entry(3, 50, kind="bonus"), clawback(4, -40)]
     assert frozen(moved, {"2026-H2": closed(100)}) == [
         (0, "2026-H2", -60, -60),
+        (0, "2026-H2", 0, 10),
         (1, "2026-H2", 100, 100),
         (3, "2026-H2", 50, 50),
         (4, "2026-H2", -40, 0),

@@ -755,7 +755,7 @@ def test_a_coupon_is_used_once() -> None:
     (second, first) = receipt.spent
     assert first.resolved == Resolved(
         day(FRIDAY),
-        Item(event_id(2), at(f"{FRIDAY} 10:01"), "coupon", "S1", Minute(0), (("c1", 0),), (("", 0),)),
+        Item(event_id(2), at(f"{FRIDAY} 10:01"), "coupon", "S1", Minute(0), (("c1", 0),), (("r1", 0),)),
         (),
     )
     assert second.resolved.takebacks == ()
