@@ -16,14 +16,17 @@ from typing import Final
 from aiohttp import web
 
 from edge_agent import metrics, openapi
-from edge_agent.app_keys import CLOCK, CONFIG, READER, RECORDER, SYNC, WRITER
+from edge_agent.app_keys import CLOCK, CONFIG, READER, RECORDER, REDEEMING, SYNC, WRITER
 from edge_agent.clock import Clock, StepWatch
 from edge_agent.closing import Closing
 from edge_agent.config import EdgeConfig
 from edge_agent.guard import guard
+from edge_agent.lapsing import Lapsing
 from edge_agent.pos_adapter.folder import WatchedFolder, path_of
 from edge_agent.pos_adapter.http import TillApi
+from edge_agent.pos_adapter.redemptions import RedemptionApi
 from edge_agent.recorder import Recorder
+from edge_agent.redeeming import Redeeming
 from edge_agent.store import terminal
 from edge_agent.store.database import Connection, Reader, Writer
 from edge_agent.store.migrations import open_database
@@ -64,8 +67,11 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[CONFIG] = config
     app[CLOCK] = clock
     app[RECORDER] = Recorder(config, clock)
-    app.cleanup_ctx.extend([store_context, clock_context, sync_context, closing_context, folder_context])
+    app[REDEEMING] = Redeeming(config, clock, app[RECORDER])
+    app.cleanup_ctx.extend([store_context, clock_context, sync_context, redemption_context])
+    app.cleanup_ctx.extend([closing_context, folder_context])
     app.add_routes(TillApi(config, clock, app[RECORDER]).routes())
+    app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING]).routes())
     app.add_routes(
         [
             web.get("/healthz", get_health),
@@ -102,6 +108,13 @@ async def sync_context(app: web.Application) -> AsyncIterator[None]:
         app[SYNC] = SyncLoop(config, app[CLOCK], app[WRITER], app[READER], session, key)
         async with _task("sync", app[SYNC].run):
             yield
+
+
+async def redemption_context(app: web.Application) -> AsyncIterator[None]:
+    """Lets redemptions lapse."""
+    lapsing = Lapsing(app[READER], app[WRITER], app[RECORDER], app[REDEEMING], recorded=app[SYNC].nudge)
+    async with _task("redemptions", lapsing.run):
+        yield
 
 
 async def closing_context(app: web.Application) -> AsyncIterator[None]:

@@ -9,12 +9,14 @@ from aiohttp import web
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.recorder import Recorder
+from edge_agent.redeeming import Redeeming
 from edge_agent.store.database import Reader, Writer
 from edge_agent.sync.loop import SyncLoop
 
 CONFIG: Final = web.AppKey("config", EdgeConfig)
 CLOCK: Final = web.AppKey("clock", Clock)
 RECORDER: Final = web.AppKey("recorder", Recorder)
+REDEEMING: Final = web.AppKey("redeeming", Redeeming)
 WRITER: Final = web.AppKey("writer", Writer)
 READER: Final = web.AppKey("reader", Reader)
 SYNC: Final = web.AppKey("sync", SyncLoop)

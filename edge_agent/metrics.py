@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.store import journal, members, outbox, quarantine
+from edge_agent.store import journal, members, outbox, quarantine, redemptions
 from edge_agent.store.database import Connection
 from edge_agent.version import VERSION
 
@@ -17,6 +17,12 @@ def render(conn: Connection, now_ms: int, disk_free_bytes: int) -> str:
         ("dangol_edge_queue_records", "gauge", "Records that HQ has not acknowledged.", waiting),
         ("dangol_edge_quarantine_inputs", "gauge", "Inputs set aside.", quarantine.count_open(conn)),
         ("dangol_edge_members", "gauge", "Members known at this till.", members.count(conn)),
+        (
+            "dangol_edge_redemptions_open",
+            "gauge",
+            "Redemptions that are neither committed nor over.",
+            redemptions.count_authorised(conn),
+        ),
         ("dangol_edge_hq_answer_age_seconds", "gauge", "Since HQ's last answer, -1 for never.", age_s),
         ("dangol_edge_hq_up", "gauge", "1 if HQ's last answer was good.", _is_up(link)),
         ("dangol_edge_disk_free_bytes", "gauge", "Free space where the journal lives.", disk_free_bytes),

@@ -10,6 +10,7 @@ from edge_agent.pos_adapter.answers import FoundMember, ReceiptAnswer
 from edge_agent.pos_adapter.handed_in import DayTotalIn
 from edge_agent.pos_adapter.http import PresentedIn, VisitIn
 from edge_agent.pos_adapter.receipt import Receipt
+from edge_agent.pos_adapter.redemptions import PATH, CommitIn, RedemptionAnswer, RedemptionIn
 from edge_agent.version import VERSION
 from edge_agent.web_errors import Problem
 
@@ -19,7 +20,19 @@ _KEY: Final = {
     "required": True,
     "schema": {"type": "string", "minLength": 1, "maxLength": 64},
 }
-_WRITES: Final[tuple[tuple[str, tuple[type, ...], str, tuple[dict[str, Any], ...]], ...]] = (
+_Write = tuple[str, tuple[type, ...], str, tuple[dict[str, Any], ...]]
+"""(path, bodies, summary, parameters)"""
+_REDEMPTIONS: Final[tuple[_Write, ...]] = (
+    (
+        PATH,
+        (RedemptionIn,),
+        "Set points, a reward or a coupon aside until it is committed, cancelled, or expires.",
+        (_KEY,),
+    ),
+    (PATH + "/{id}/commit", (CommitIn,), "Spend what was set aside; the body may be left out.", ()),
+    (PATH + "/{id}/cancel", (), "Let go of what was set aside.", ()),
+)
+_WRITES: Final[tuple[_Write, ...]] = (
     (
         "/v1/receipts",
         (Receipt, DayTotalIn),
@@ -34,11 +47,14 @@ _WRITES: Final[tuple[tuple[str, tuple[type, ...], str, tuple[dict[str, Any], ...
 
 def document() -> dict[str, Any]:
     """Return the document."""
-    shapes = (Receipt, DayTotalIn, VisitIn, PresentedIn, ReceiptAnswer, FoundMember, Problem)
+    read = (Receipt, DayTotalIn, VisitIn, PresentedIn, RedemptionIn, CommitIn)
+    shapes = (*read, ReceiptAnswer, RedemptionAnswer, FoundMember, Problem)
     _, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
+    writes: list[tuple[type, _Write]] = [(ReceiptAnswer, write) for write in _WRITES]
+    writes += [(RedemptionAnswer, write) for write in _REDEMPTIONS]
     paths: dict[str, Any] = {
-        path: {"post": _write(bodies, summary, parameters + _in_path(path))}
-        for path, bodies, summary, parameters in _WRITES
+        path: {"post": _write(bodies, summary, parameters + _in_path(path), answer)}
+        for answer, (path, bodies, summary, parameters) in writes
     }
     paths["/v1/members/{lookup}"] = {
         "get": {
@@ -65,16 +81,19 @@ def document() -> dict[str, Any]:
     }
 
 
-def _write(bodies: tuple[type, ...], summary: str, parameters: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+def _write(
+    bodies: tuple[type, ...], summary: str, parameters: tuple[dict[str, Any], ...], answer: type
+) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": summary,
         "parameters": list(parameters),
-        "responses": {"200": _content("application/json", ReceiptAnswer), "default": _problem()},
+        "responses": {"200": _content("application/json", answer), "default": _problem()},
     }
     if bodies:
         schemas = [_schema(body) for body in bodies]
         schema = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        needed = CommitIn not in bodies
+        operation["requestBody"] = {"required": needed, "content": {"application/json": {"schema": schema}}}
     return operation
 
 

@@ -10,7 +10,16 @@ import msgspec
 
 from edge_agent.clock import PLAUSIBLE_FROM, Clock
 from edge_agent.config import EdgeConfig
-from edge_agent.store import closings, journal, members, outbox, programmes, quarantine, terminal
+from edge_agent.store import (
+    closings,
+    journal,
+    members,
+    outbox,
+    programmes,
+    quarantine,
+    redemptions,
+    terminal,
+)
 from edge_agent.store.database import Connection
 from edge_agent.store.outbox import Link
 from edge_agent.version import VERSION
@@ -46,6 +55,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     head: int
     day_closed: str | None
     members: int
+    redemptions_open: int
     programme: str
     programme_version: int
     version: str
@@ -84,6 +94,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
         head=journal.head(conn, identity).seq,
         day_closed=_date(closings.state(conn, identity.epoch).last_day),
         members=members.count(conn),
+        redemptions_open=redemptions.count_authorised(conn),
         programme=identity.programme_id,
         programme_version=programmes.highest(conn),
         version=VERSION,
@@ -117,6 +128,7 @@ def lines(told: Status) -> list[str]:
         ("day closed", told.day_closed or "none yet"),
         ("programme", f"{told.programme or 'none yet'} version {told.programme_version}"),
         ("members", str(told.members)),
+        ("redemptions", f"{told.redemptions_open} open"),
         ("software", told.version),
     ]
     return [state, *(f"  {name:<14}{value}" for name, value in rows)]

@@ -8,11 +8,13 @@ from typing import Literal
 import msgspec
 
 from edge_agent.recorder import Outcome
+from edge_agent.spendable import Purse, Usable
 from edge_agent.standing import Standing
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import Step
 from loyalty_core.events import EventId
 from loyalty_core.explain import Language, messages
+from loyalty_core.units import Day
 from loyalty_core.ways_words import way_text, ways_text
 
 
@@ -74,11 +76,37 @@ class MemberAnswer(_Answer, frozen=True, kw_only=True):
     next: NextTier | None
 
 
-class FoundMember(MemberAnswer, frozen=True, kw_only=True):
+class CouponAnswer(_Answer, frozen=True, kw_only=True):
+    """A coupon that may be used here today; `code` is what `POST /v1/redemptions` takes."""
+
+    id: str
+    name: str
+    value_minor: int
+    until: str
+    code: str
+
+
+class RewardAnswer(_Answer, frozen=True, kw_only=True):
+    """A reward that the member's points buy here today."""
+
+    id: str
+    name: str
+    points: int
+    value_minor: int
+
+
+class SpendingMember(MemberAnswer, frozen=True, kw_only=True):
+    """A member with what is left to spend: the balance less what is under way, here and elsewhere."""
+
+    available: int
+
+
+class FoundMember(SpendingMember, frozen=True, kw_only=True):
     """The answer to a look-up."""
 
     member_id: str
-    coupons: list[str]
+    coupons: list[CouponAnswer]
+    rewards: list[RewardAnswer]
 
 
 class Offer(_Answer, frozen=True, kw_only=True):
@@ -134,23 +162,45 @@ def member_answer(standing: Standing, language: Language) -> MemberAnswer:
         masked_name=standing.masked_name,
         tier=standing.tier,
         balance=standing.balance,
-        as_of=_utc(standing.as_of_ms),
+        as_of=utc(standing.as_of_ms),
         period=_period(standing),
         next=_next(standing, language),
     )
 
 
-def found_member(standing: Standing, member_id: str, language: Language) -> FoundMember:
+def spending_member(standing: Standing, available: int, language: Language) -> SpendingMember:
+    """Return a member as part of the answer to a redemption."""
+    shown = msgspec.structs.asdict(member_answer(standing, language))
+    return SpendingMember(available=available, **shown)
+
+
+def found_member(standing: Standing, purse: Purse, language: Language) -> FoundMember:
     """Return the answer to a look-up of a member who is known here."""
+    shown = msgspec.structs.asdict(spending_member(standing, purse.available, language))
     return FoundMember(
-        member_id=member_id,
-        masked_name=standing.masked_name,
-        tier=standing.tier,
-        balance=standing.balance,
-        as_of=_utc(standing.as_of_ms),
-        period=_period(standing),
-        next=_next(standing, language),
-        coupons=[],
+        member_id=standing.member_id or "",
+        coupons=[_coupon(one, language) for one in purse.coupons],
+        rewards=[
+            RewardAnswer(
+                id=one.id,
+                name=one.names.get(language, one.id),
+                points=one.points,
+                value_minor=one.value_minor,
+            )
+            for one in purse.rewards
+        ],
+        **shown,
+    )
+
+
+def _coupon(one: Usable, language: Language) -> CouponAnswer:
+    coupon = one.coupon
+    return CouponAnswer(
+        id=coupon.coupon_id,
+        name=dict(coupon.names).get(language, coupon.reward or coupon.coupon_id),
+        value_minor=coupon.value_minor,
+        until=date_of(Day(coupon.until_day)).isoformat(),
+        code=one.code,
     )
 
 
@@ -179,7 +229,8 @@ def _step(step: Step) -> StepAnswer:
     )
 
 
-def _utc(at_ms: int | None) -> str | None:
+def utc(at_ms: int | None) -> str | None:
+    """Return an instant as text, None for none."""
     if at_ms is None:
         return None
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -31,6 +31,7 @@ from edge_agent.pos_adapter.receipt import day_named, instant, shown
 from edge_agent.pos_adapter.requests import answered, body_of, content_of, idempotency_key, json_of
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Intake, Recorder, intake_of
+from edge_agent.spendable import Spendable
 from edge_agent.standing import Standing, standing
 from edge_agent.store import journal
 from edge_agent.store.database import Connection
@@ -69,6 +70,7 @@ class TillApi:
         self._clock = clock
         self._recorder = recorder
         self._ahead = Ahead()
+        self._spendable = Spendable(clock, recorder)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses."""
@@ -162,7 +164,8 @@ class TillApi:
         owner = self._recorder.member(conn, books, text)
         day = business_day(self._now(books), books.terminal.place)
         stands = self._standing(conn, books, owner.account, day)
-        return found_member(stands, owner.member_id, self._config.language)
+        purse = self._spendable.purse(conn, books, owner.account, stands.balance, day)
+        return found_member(stands, purse, self._config.language)
 
     def _record(self, conn: Connection, books: Books, what: Intake) -> ReceiptAnswer:
         outcome = self._recorder.record(conn, books, what)

@@ -285,7 +285,9 @@ async def test_a_member_is_found_by_card_phone_or_id(counter: Counter) -> None:
             "missing": 88,
             "ways": ["five visits (one a day)", "a purchase of 44,000 won"],
         },
+        "available": 112,
         "coupons": [],
+        "rewards": [],
     }
     assert await (await counter.get("/v1/members/M1")).json() == found
     assert await problem(await counter.get(f"/v1/members/{OTHER_CARD}")) == (404, "member_unknown")
@@ -523,7 +525,7 @@ async def test_real_answers_have_the_shapes_that_the_description_gives(counter: 
     with pytest.raises(AssertionError):
         fits(schemas, {"$ref": "#/components/schemas/ReceiptAnswer"}, {"event": {}})
     for path, told in document["paths"].items():
-        needed = "post" in told and path in {"/v1/visits", "/v1/presented"}
+        needed = "post" in told and path in {"/v1/visits", "/v1/presented", "/v1/redemptions"}
         names = [p["name"] for operation in told.values() for p in operation.get("parameters", ())]
         assert ("Idempotency-Key" in names) == needed
 
