@@ -1051,19 +1051,20 @@ def test_a_weight_of_twelve_decimals_is_still_shown_as_a_decimal() -> None:
     assert entry.steps[1].saw == "0.000000000001"
 
 
-HEAVY_GOLF = weight("1.5", when=When(on=PURCHASE, categories=GOLF))
-
-
 @pytest.mark.parametrize(
-    ("lines", "expected"),
+    ("times", "lines", "expected"),
     [
-        ([("golf", 3_000), ("food", 2_000)], 6),  # 5 + half of 3, floored
-        ([("golf", 1_000), ("golf", 2_000), ("food", 2_000)], 6),  # lines that weigh alike are one layer
-        ([("golf", 1_999), ("golf", 2_000), ("food", 1_001)], 6),  # 3,999 is 3 full steps
+        ("1.5", [("golf", 3_000), ("food", 2_000)], 6),  # 5 + half of 3, floored
+        ("2", [("golf", 1_000), ("golf", 2_000), ("food", 2_000)], 8),
+        ("2", [("golf", 1_999), ("golf", 2_000), ("food", 1_001)], 8),  # 3,999 is 3 full steps
+        ("2", [("golf", 1_999), ("food", 2_001)], 5),
     ],
 )
-def test_a_layer_is_all_lines_of_its_weight_together(lines: list[tuple[str, int]], expected: int) -> None:
-    assert given(programme(earns=[SPEND], weights=[HEAVY_GOLF]), bought(lines=lines)) == [expected]
+def test_a_layer_is_all_lines_of_its_weight_together(
+    times: str, lines: list[tuple[str, int]], expected: int
+) -> None:
+    heavy = weight(times, when=When(on=PURCHASE, categories=GOLF))
+    assert given(programme(earns=[SPEND], weights=[heavy]), bought(lines=lines)) == [expected]
 
 
 def test_a_layer_counts_no_money_that_a_tender_of_the_rule_excludes() -> None:
