@@ -163,3 +163,17 @@ def test_two_earning_rules_add_up() -> None:
     tale = Tale(programme(earns=(SPEND, earn(10, when=When(on=BOTH)))))
     tale.buy(f"{FRIDAY} 10:00", 5_000)
     assert tale.account().balance == 15
+
+
+@pytest.mark.parametrize(("affects", "moved"), [("redeemable", (5, 0)), ("qualifying", (0, 5))])
+def test_a_period_bonus_may_give_one_kind_of_points(affects: str, moved: tuple[int, int]) -> None:
+    tale = Tale(programme(earns=(), bonuses=(bonus(5, per="period", affects=affects),)))
+    tale.visit(f"{FRIDAY} 10:00")
+    assert tale.moved() == [("bonus", *moved)]
+
+
+def test_once_a_period_is_at_the_first_match() -> None:
+    rules = (bonus(5, birthday=True, per="period"), bonus(3, per="period", id="first-visit"))
+    tale = Tale(programme(earns=(), bonuses=rules), birthdays={"m1": (11, 20)})
+    places = [tale.visit(f"{FRIDAY} 1{n}:00") for n in range(3)]
+    assert [tale.redeemable(place) for place in places] == [8, 0, 0]

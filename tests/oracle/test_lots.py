@@ -173,3 +173,20 @@ def test_a_late_redemption_restores_what_had_expired() -> None:
         "redemption": -30,
         "expiry": -70,
     }
+
+
+def test_one_redemption_that_comes_back_leaves_the_others_spent() -> None:
+    tale = earned(h1=100, h2=50)
+    tale.redeem("2025-03-02 10:00", 100, redemption="r2")
+    tale.redeem("2025-12-01 10:00", 20, of=key("h2"))
+    tale.void("2025-12-02 10:00", key("h2"))
+    tale.buy("2025-12-03 10:00", 70, number="later")
+    assert lots(tale, "2025-12-31") == ({"2025-H2": 70}, 70)
+
+
+def test_points_never_come_back_before_they_were_spent() -> None:
+    tale = earned(h1=100, h2=50)
+    back = tale.void("2025-09-02 10:00", key("h2"))
+    tale.redeem("2025-12-01 10:00", 30, of=key("h2"))
+    assert lots(tale, "2025-12-31") == ({"2025-H1": 100}, 100)
+    assert tale.redeemable(back) == 30 - 50
