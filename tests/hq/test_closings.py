@@ -258,11 +258,35 @@ async def test_days_between_two_journals_of_a_till_are_named(hq: Hq, tills: Till
     assert (watermark(hq, till), watermark(hq, till, 2)) == ((DAY, DAY + 1), (DAY + 5, DAY + 9))
 
 
+@pytest.mark.parametrize("first", [DAY + 1, DAY + 2])
+async def test_a_journal_that_goes_on_where_the_one_before_ended_leaves_no_day_out(
+    hq: Hq, tills: Tills, first: int
+) -> None:
+    till = await tills.join()
+    till.record(purchase(member=None))
+    hq.clock.now += 3 * DAY_MS
+    close(till, DAY, DAY + 1)
+    await tills.send(till)
+    hq.sql("UPDATE terminals SET epoch = 2")
+    again = Till(till.key, till.terminal_id, till.store_id, till.store_key, till.hq_key, epoch=2)
+    close(again, first)
+    await tills.send(again)
+    assert hq.exceptions() == []
+
+
+async def test_days_before_a_till_joined_are_not_its_own(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    till.record(purchase(member=None, day=DAY - 30))
+    for _ in range(3):
+        await tills.send(till)
+    assert hq.exceptions() == []
+
+
 async def test_what_was_kept_before_it_was_counted_is_counted_once_by_a_chore(hq: Hq, tills: Tills) -> None:
     till = await tills.join()
     for number in range(4):
         till.record(purchase(str(number), member=None))
-        await tills.send(till, till.batch(number + 1))
+        await tills.send(till, till.batch(1))
     as_migrated(hq)
     hq.clock.now += DAY_MS
     close(till, DAY)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hq_server.day_totals import SETTLE_MS, sold_at
-from hq_server.store.connection import reading
+from hq_server.day_totals import SETTLE_MS, Sold, settle_total, sold_at, totals_to_compare
+from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
 from loyalty_core.events import DayTotal, ReturnRecorded
-from loyalty_core.units import Day
+from loyalty_core.units import Day, EpochMs
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import DAY, key, purchase, visit, void
 from tests.hq.test_closings import detail
@@ -145,9 +145,35 @@ async def test_a_total_waits_until_nothing_has_come_for_a_while(hq: Hq, tills: T
     hq.clock.now += SETTLE_MS - 1
     till.record(purchase("1", 10_000))
     await tills.send(till)
-    assert hq.sql("SELECT touched_at_ms FROM day_totals") == [(hq.clock.now,)]
+    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+        assert totals_to_compare(tx, EpochMs(hq.clock.now + SETTLE_MS - 1)) == []
+        (waiting,) = totals_to_compare(tx, EpochMs(hq.clock.now + SETTLE_MS))
+    assert waiting.touched_at_ms == hq.clock.now
     assert await compared(hq, tills) == []
     assert hq.sql("SELECT closed_at_ms FROM arrival_exceptions WHERE kind = 'day_total_differs'") == []
+
+
+async def test_what_was_compared_before_something_came_is_not_believed(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    till.record(total(1, 10_000))
+    await tills.send(till)
+    with opened(hq.config.database_path) as connection:
+        with reading(connection) as tx:
+            (waiting,) = totals_to_compare(tx, EpochMs(hq.clock.now + SETTLE_MS))
+        hq.clock.now += 1
+        till.record(purchase("1", 10_000))
+        await tills.send(till)
+        with writing(connection) as tx:
+            settle_total(tx, waiting, Sold(0, 0), hq.clock())
+    assert [one for one in hq.exceptions() if one == SUBJECT] == []
+    assert hq.sql("SELECT touched_at_ms FROM day_totals") == [(hq.clock.now,)]
+
+
+async def test_a_return_that_names_another_store_counts_nowhere(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    till.record(ReturnRecorded(None, NOW_MS, DAY, key("R1", store="S2"), None, 500, 0, (), ()))
+    await tills.send(till)
+    assert (sold(hq), sold(hq, store="S2")) == ((0, 0), (0, 0))
 
 
 async def test_an_explained_difference_is_explained_only_while_it_says_the_same(hq: Hq, tills: Tills) -> None:
