@@ -77,12 +77,13 @@ def _answer(tx: Transaction, house: House, terminal: Terminal, ask: Ask, now_ms:
     groups = groups_of(tx, house.bucket_count, [member])
     head = groups.head_of[member]
     holds = holds_of(tx, house, groups).get(head, [])
-    stands = next((hold for hold in holds if hold.redemption_id == ask.redemption_id), None)
+    alive = {hold.redemption_id: hold for hold in holds if hold.until_ms > now_ms}
+    stands = alive.pop(ask.redemption_id, None)
     if stands is not None and stands.points == ask.points:
         return Answer(ask.redemption_id, stands.points, stands.until_ms, "")
     row = tx.one("accounts.balance", bucket=bucket_of(head, house.bucket_count), member_id=head)
     balance = row[0] if row else 0
-    held = sum(hold.points for hold in holds if hold.until_ms > now_ms)
+    held = sum(hold.points for hold in alive.values())
     if ask.points < 1 or ask.points > balance - held:
         return Answer(ask.redemption_id, 0, 0, "points_missing")
     until_ms = now_ms + house.newest.hold_minutes * 60_000

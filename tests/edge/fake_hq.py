@@ -20,6 +20,8 @@ from loyalty_core.invite import make_code
 from loyalty_core.journal import chain, first_hash, place_run
 from loyalty_core.messages import (
     Acknowledgement,
+    Answer,
+    Ask,
     Batch,
     Enrol,
     Exchange,
@@ -80,6 +82,7 @@ class FakeHq:
         self.problem: tuple[int, dict[str, str], dict[str, str]] | None = None
         self.silent = False
         self.refuse: Refusal | None = None
+        self.answer: Callable[[Ask], Answer | None] = lambda ask: None
         self.change_reply: Callable[[Reply], Reply] = lambda reply: reply
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -134,7 +137,7 @@ class FakeHq:
             refusals=tuple(refusals),
             pages=tuple(self.pages),
             programmes=tuple(self.programmes),
-            answers=(),
+            answers=tuple([answer for ask in said.asks if (answer := self.answer(ask)) is not None]),
             directives=(),
             next_in_ms=self.next_in_ms,
         )
