@@ -1,7 +1,9 @@
 """One member's business day as this till knows it: what its own events give, and what a new one changes.
 
 A correction of an earlier event is booked under the new event. What HQ has posted is in the balance that
-HQ sent, whatever this till had thought it gave: booked is then only what the new event changes.
+HQ sent, whatever this till had thought it gave: booked is then only what the new event changes. What the
+rules over a period move is booked under the new event too, as of no event, so that it lapses with it when the
+stamp passes; the claim in the record is the day's own award, which HQ compares.
 """
 
 from __future__ import annotations
@@ -10,32 +12,28 @@ from typing import Final
 
 import msgspec
 
+from edge_agent import own_facts
 from edge_agent.books import Books
-from edge_agent.pos_adapter.receipt import natural_key
-from edge_agent.store import entries, members, receipt_facts
+from edge_agent.counting import Counting, DayView, Moves, has_counted_rules, total
+from edge_agent.own_facts import Keep, OfDay, OwnFacts
+from edge_agent.store import entries, members
 from edge_agent.store.database import Connection
 from edge_agent.store.entries import Award
 from loyalty_core.account import account_entries
-from loyalty_core.accrual import DayRules, derive_day, rules_of_day
-from loyalty_core.entries import PointEntry, Step
+from loyalty_core.accrual import DayRules, counted_items, derive_day, rules_of_day
+from loyalty_core.calendar import Period, period_of
+from loyalty_core.entries import NO_EVENT, PointEntry, Step, paired_steps
 from loyalty_core.events import (
     Claim,
-    Event,
     EventId,
     Fact,
     PurchaseRecorded,
     PurchaseVoided,
     ReceiptClaimed,
-    ReceiptKey,
-    RedemptionCommitted,
     ReturnRecorded,
-    VisitRecorded,
-    VisitVoided,
 )
-from loyalty_core.journal import unpack_record
 from loyalty_core.messages import MemberRow, Stamp
 from loyalty_core.programme import Programme
-from loyalty_core.receipts import ReceiptRules, fold_receipt
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
@@ -63,31 +61,36 @@ class MemberDays:
 
     def stands(self, conn: Connection, books: Books, account: str, day: Day, event: EventId) -> Posted:
         """Return what an event gives as the till's own events of the member-day stand now."""
-        rules = self._rules_on(books, _row(conn, account), day)
-        own = [fact for _, fact in _own(conn, books, account, day)]
-        told = next((fact for fact in own if fact.id == event), None)
-        if told is None:
+        row = _row(conn, account)
+        own = _read(conn, books, account, day, row)
+        if event not in own.stood(day):
             return Posted()
-        return _derive(conn, books, rules, own, None).posted(told, rules)
+        rules, fact = self._rules_on(books, row, day), own.facts[event]
+        posted = _derive(books, rules, own.of_day(day)).posted(fact, rules)
+        counting = self._counting(books, row, own, day)
+        return posted if counting is None else _with(posted, counting.because_of(event, day))
 
     def resolved(self, conn: Connection, books: Books, account: str, day: Day) -> list[Resolved]:
         """Return the receipts and visits of a member-day that this till has recorded itself."""
-        own = [fact for _, fact in _own(conn, books, account, day)]
-        return _derive(conn, books, None, own, None).earning
+        return own_facts.read(conn, books, account, day).of_day(day).earning
+
+    def let_through(self, conn: Connection, books: Books, account: str, period: Period) -> dict[str, int]:
+        """Return how many qualifying points each cap over a period has let through, as far as is known."""
+        row = _row(conn, account)
+        own = _read(conn, books, account, period.first, row)
+        counting = self._counting(books, row, own, period.first)
+        return {} if counting is None else counting.through()
 
     def post(self, conn: Connection, books: Books, account: str, day: Day, new: Fact) -> Posted:
         """Book what a new fact gives and changes of the day's others; return what it gives."""
         row = _row(conn, account)
-        rules = self._rules_on(books, row, day)
-        own = _own(conn, books, account, day)
-        facts = [fact for _, fact in own]
-        derived = _derive(conn, books, rules, facts, new)
-        awards = derived.awards()
-        stamp = row.stamp if row and row.stamp else members.NEVER
+        rules, stamp = self._rules_on(books, row, day), _stamp(row)
+        own = _read(conn, books, account, day, row, new)
+        derived = _derive(books, rules, own.of_day(day))
+        awards, stood = derived.awards(), own.stood(day)
         before: dict[EventId, Award] = {}
-        if any(_is_posted(award.event, stamp) for award, _ in own):
-            before = _derive(conn, books, rules, facts, None).awards()
-        stood = {award.event: award for award, _ in own}
+        if any(_is_posted(event, stamp) for event in stood):
+            before = _derive(books, rules, own.of_day(day, lambda event: event != new.id)).awards()
         for event in {**stood, **awards}:
             if event == new.id:
                 continue
@@ -95,7 +98,34 @@ class MemberDays:
             was = before.get(event, nothing) if _is_posted(event, stamp) else stood.get(event, nothing)
             _book_change(conn, account, day, new.id, was, awards.get(event, nothing))
         entries.add(conn, account, new.id, day, awards.get(new.id, Award(new.id, 0, 0)))
-        return derived.posted(new, rules)
+        posted = derived.posted(new, rules)
+        counting = self._counting(books, row, own, day)
+        if counting is None:
+            return posted
+        moved = Award(NO_EVENT, *total(counting.moves))
+        _book_change(conn, account, day, new.id, _of_no_event(own, stamp, counting.period), moved)
+        return _with(posted, counting.because_of(new.id, day))
+
+    def _counting(self, books: Books, row: MemberRow | None, own: OwnFacts, day: Day) -> Counting | None:
+        """Return the rules over the period of a day; None where there are none."""
+        if not has_counted_rules(books.programmes):
+            return None
+        stamp = _stamp(row)
+
+        def view(of: Day, keep: Keep) -> DayView:
+            rules = self._rules_on(books, row, of)
+            earning = own.of_day(of, keep).earning
+            return DayView(of, earning, counted_items(rules, earning) if rules else ())
+
+        return Counting(
+            books,
+            row,
+            period_of(day, books.period_months),
+            own.days,
+            view,
+            lambda event: _is_posted(event, stamp),
+            lambda programme: tier_held(row, programme),
+        )
 
     def _rules_on(self, books: Books, row: MemberRow | None, day: Day) -> DayRules | None:
         """Return the rules of a member-day, None without a programme."""
@@ -121,17 +151,22 @@ def _row(conn: Connection, account: str) -> MemberRow | None:
     return members.read(conn, account.removeprefix("id:")) if account.startswith("id:") else None
 
 
-def _own(conn: Connection, books: Books, account: str, day: Day) -> list[tuple[Award, Fact]]:
-    """Return each event of the day with the points that are booked for it."""
-    own = entries.of_day(conn, account, day, books.terminal.terminal_id)
-    return [(award, Fact(award.event, unpack_record(record).event)) for award, record in own]
+def _stamp(row: MemberRow | None) -> Stamp:
+    return row.stamp if row is not None and row.stamp is not None else members.NEVER
+
+
+def _read(
+    conn: Connection, books: Books, account: str, day: Day, row: MemberRow | None, new: Fact | None = None
+) -> OwnFacts:
+    """Return what is known of a day, and of all that the rules over a period have to look at."""
+    above = _stamp(row) if has_counted_rules(books.programmes) else own_facts.EVER
+    return own_facts.read(conn, books, account, day, above=above, new=new)
 
 
 class _Derived(msgspec.Struct, frozen=True):
     """What stands for an account's day, and the facts of each receipt that it was derived from."""
 
     entries: tuple[PointEntry, ...]
-    earning: list[Resolved]
     receipts: dict[str, dict[EventId, Fact]]
 
     def awards(self) -> dict[EventId, Award]:
@@ -147,7 +182,7 @@ class _Derived(msgspec.Struct, frozen=True):
         """Return what is answered for a fact: a purchase, and a claim of it, less what came back before."""
         told, claimed, taken_back = {fact.id}, {fact.id}, False
         if isinstance(fact.event, ReceiptClaimed | PurchaseRecorded):
-            of_receipt = self.receipts[_receipt_of(fact)].values()
+            of_receipt = self.receipts[own_facts.receipt_of(fact)].values()
             told = {one.id for one in of_receipt}
             claimed = {one.id for one in of_receipt if isinstance(one.event, PurchaseRecorded)}
             taken_back = any(isinstance(one.event, PurchaseVoided | ReturnRecorded) for one in of_receipt)
@@ -167,35 +202,31 @@ class _Derived(msgspec.Struct, frozen=True):
         )
 
 
-def _derive(
-    conn: Connection, books: Books, rules: DayRules | None, own: list[Fact], new: Fact | None
-) -> _Derived:
-    """Return what stands for the events of an account's day, each receipt with all that concerns it.
+def _derive(books: Books, rules: DayRules | None, of_day: OfDay) -> _Derived:
+    spent = account_entries(of_day.spending, books.version_on, books.period_months)
+    earned = derive_day(rules, of_day.earning) if rules else ()
+    return _Derived((*earned, *spent), of_day.receipts)
 
-    `own` are those that are booked there; a receipt counts if its purchase, visit or claim is one of them.
-    """
-    facts = own if new is None else [*own, new]
-    groups: dict[str, dict[EventId, Fact]] = {}
-    for fact in facts:
-        groups.setdefault(_receipt_of(fact), {})[fact.id] = fact
-    purchases = [key for key in groups if key.startswith("purchase/")]
-    for key, known in receipt_facts.of(conn, purchases, books.terminal.terminal_id).items():
-        groups[key] = {fact.id: fact for fact in known} | groups[key]
-    booked = {fact.id for fact in facts}
-    identity = books.terminal
-    receipt_rules = ReceiptRules(identity.store_id, identity.place.zone, books.claim_days)
-    earning: list[Resolved] = []
-    spending: list[Resolved] = []
-    for of_receipt in groups.values():
-        receipt = fold_receipt(of_receipt.values(), receipt_rules)
-        if receipt.resolved is not None and any(
-            fact.id in booked and isinstance(fact.event, PurchaseRecorded | VisitRecorded | ReceiptClaimed)
-            for fact in of_receipt.values()
-        ):
-            earning.append(receipt.resolved)
-        spending += [one.resolved for one in receipt.spent if one.resolved.item.id in booked]
-    spent = account_entries(spending, books.version_on, books.period_months)
-    return _Derived((*derive_day(rules, earning), *spent) if rules else spent, earning, groups)
+
+def _with(posted: Posted, moves: Moves) -> Posted:
+    """Return what is given together with what the rules over a period give, or cut, because of it."""
+    points, steps = (posted.redeemable, posted.qualifying), list(posted.steps)
+    for rule, move in moves.items():
+        after = (points[0] + move.points[0], points[1] + move.points[1])
+        steps += paired_steps(rule, move.kind, move.saw, points, after)
+        points = after
+    return msgspec.structs.replace(posted, redeemable=points[0], qualifying=points[1], steps=tuple(steps))
+
+
+def _of_no_event(own: OwnFacts, stamp: Stamp, period: Period) -> Award:
+    """Return what is booked above the stamp for the rules over a period."""
+    found = Award(NO_EVENT, 0, 0)
+    for day, moves in own.movements.items():
+        if period.first <= day <= period.last:
+            for move in moves:
+                if move.record is None and not _is_posted(move.cause, stamp):
+                    found = found.plus(move.of)
+    return found
 
 
 def _is_posted(event: EventId, stamp: Stamp) -> bool:
@@ -209,24 +240,3 @@ def _book_change(
     qualifying = stands.qualifying - stood.qualifying
     if redeemable or qualifying:
         entries.add(conn, account, cause, day, Award(stands.event, redeemable, qualifying))
-
-
-def purchase_of(event: Event) -> str | None:
-    """Return the natural key of the purchase that an event is, or concerns; None for others."""
-    match event:
-        case PurchaseRecorded(receipt=key) | ReceiptClaimed(receipt=key):
-            return natural_key("purchase", key)
-        case PurchaseVoided(original=key) | ReturnRecorded(original=ReceiptKey() as key):
-            return natural_key("purchase", key)
-        case RedemptionCommitted(receipt=ReceiptKey() as key):
-            return natural_key("purchase", key)
-    return None
-
-
-def _receipt_of(fact: Fact) -> str:
-    match fact.event:
-        case VisitRecorded(receipt=ReceiptKey() as key) | VisitVoided(receipt=ReceiptKey() as key):
-            return natural_key("visit", key)
-        case VisitVoided(epoch=epoch, seq=seq):
-            return f"visit/{epoch}/{seq}"
-    return purchase_of(fact.event) or f"visit/{fact.id.epoch}/{fact.id.seq}"

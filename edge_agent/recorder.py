@@ -15,7 +15,8 @@ import msgspec
 from edge_agent.books import Books, Shelf
 from edge_agent.clock import PLAUSIBLE_FROM, Clock
 from edge_agent.config import EdgeConfig
-from edge_agent.member_days import MemberDays, Posted, purchase_of
+from edge_agent.member_days import MemberDays, Posted
+from edge_agent.own_facts import purchase_of
 from edge_agent.owners import Owner, Owners, account_of
 from edge_agent.pos_adapter.receipt import Expectations, Understood
 from edge_agent.store import entries, journal, presented, receipt_facts, sources

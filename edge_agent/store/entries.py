@@ -1,16 +1,18 @@
 """The till's own movements of points: what its events gave, and what they changed of earlier ones.
 
 A row says: event (epoch, branch, seq) moved the points of event `of`; an event's own award is the row where
-both are the same, and exists even when it is zero. Written by the recorder; `attach` by the installer.
+both are the same, and exists even when it is zero. What the rules over a period moved is of event 0. Written
+by the recorder; `attach` and `merge` by the installer.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edge_agent.store.database import Connection
 from loyalty_core.events import EventId
 from loyalty_core.messages import Stamp
+from loyalty_core.units import Day
 
 
 class Award(NamedTuple):
@@ -19,6 +21,12 @@ class Award(NamedTuple):
     event: EventId
     redeemable: int
     qualifying: int
+
+    def plus(self, other: Award | None) -> Award:
+        """Return both together."""
+        if other is None:
+            return self
+        return Award(self.event, self.redeemable + other.redeemable, self.qualifying + other.qualifying)
 
 
 def add(conn: Connection, account: str, cause: EventId, earned_day: int, award: Award) -> None:
@@ -42,20 +50,39 @@ def add(conn: Connection, account: str, cause: EventId, earned_day: int, award: 
     )
 
 
-def of_day(conn: Connection, account: str, day: int, terminal_id: str) -> list[tuple[Award, bytes]]:
-    """Return each event of a member-day with the points that stand for it and its record bytes."""
+class Movement(NamedTuple):
+    """One row: the points of event `of` that `cause` moved, and that event's record.
+
+    What the rules of a period move is of no event: there is no record.
+    """
+
+    earned_day: Day
+    cause: EventId
+    of: Award
+    record: bytes | None
+
+
+def of_days(conn: Connection, account: str, day: int, above: Stamp, terminal_id: str) -> list[Movement]:
+    """Return the movements of a day, and of every other on which events above a stamp moved something.
+
+    They come in the order of their causes.
+    """
     rows = conn.execute(
-        "SELECT e.of_epoch, e.of_branch, e.of_seq, e.redeemable, e.qualifying, j.record FROM ("
-        " SELECT of_epoch, of_branch, of_seq, sum(redeemable) AS redeemable, sum(qualifying) AS qualifying"
-        " FROM entry WHERE account = ? AND earned_day = ? GROUP BY of_epoch, of_branch, of_seq) AS e"
-        " JOIN journal AS j ON j.epoch = e.of_epoch AND j.branch = e.of_branch AND j.seq = e.of_seq"
-        " ORDER BY e.of_epoch, e.of_branch, e.of_seq",
-        (account, day),
+        "SELECT e.earned_day, e.epoch, e.branch, e.seq, e.of_epoch, e.of_branch, e.of_seq, e.redeemable,"
+        " e.qualifying, j.record FROM entry AS e LEFT JOIN journal AS j"
+        " ON j.epoch = e.of_epoch AND j.branch = e.of_branch AND j.seq = e.of_seq"
+        " WHERE e.account = ? AND e.earned_day IN (SELECT ?"
+        " UNION SELECT earned_day FROM entry WHERE account = ? AND (epoch, branch, seq) > (?, ?, ?))"
+        " ORDER BY e.epoch, e.branch, e.seq, e.of_epoch, e.of_branch, e.of_seq",
+        (account, day, account, above.epoch, above.branch, above.seq),
     )
-    return [
-        (Award(EventId(terminal_id, epoch, branch, seq), redeemable, qualifying), record)
-        for epoch, branch, seq, redeemable, qualifying, record in rows
-    ]
+    return [_movement(row, terminal_id) for row in rows]
+
+
+def _movement(row: tuple[Any, ...], terminal_id: str) -> Movement:
+    day, epoch, branch, seq, of_epoch, of_branch, of_seq, redeemable, qualifying, record = row
+    of = Award(EventId(terminal_id, of_epoch, of_branch, of_seq), redeemable, qualifying)
+    return Movement(day, EventId(terminal_id, epoch, branch, seq), of, record)
 
 
 def day_of_event(conn: Connection, account: str, event: EventId) -> int | None:

@@ -1,0 +1,160 @@
+"""What this till knows of an account's business days: its own events, and all about their purchases.
+
+It is read once. Folding it touches no store, so days can also be looked at as they stood before some event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from edge_agent.books import Books
+from edge_agent.pos_adapter.receipt import natural_key
+from edge_agent.store import entries, receipt_facts
+from edge_agent.store.database import Connection
+from edge_agent.store.entries import Award, Movement
+from loyalty_core.events import (
+    Event,
+    EventId,
+    Fact,
+    PurchaseRecorded,
+    PurchaseVoided,
+    ReceiptClaimed,
+    ReceiptKey,
+    RedemptionCommitted,
+    ReturnRecorded,
+    VisitRecorded,
+    VisitVoided,
+)
+from loyalty_core.journal import unpack_record
+from loyalty_core.messages import Stamp
+from loyalty_core.receipts import ReceiptRules, fold_receipt
+from loyalty_core.resolved import Resolved
+from loyalty_core.units import Day
+
+EVER: Final = Stamp(2**53, 0, 0)
+"""Above every event."""
+Keep = Callable[[EventId], bool]
+"""Tells which events are looked at."""
+
+
+class OfDay(msgspec.Struct, frozen=True):
+    """One member-day: what earns, what was spent, and the facts of each receipt by its natural key."""
+
+    earning: list[Resolved]
+    spending: list[Resolved]
+    receipts: dict[str, dict[EventId, Fact]]
+
+
+class OwnFacts(msgspec.Struct, frozen=True):
+    """Own events by day, with the points booked for them; `new` is one that is not booked yet."""
+
+    movements: dict[Day, list[Movement]]
+    facts: dict[EventId, Fact]
+    filed: dict[str, dict[EventId, Fact]]
+    rules: ReceiptRules
+    new: tuple[Day, EventId] | None
+
+    @property
+    def days(self) -> list[Day]:
+        """The days, in order."""
+        return sorted(self.movements)
+
+    def stood(self, day: Day) -> dict[EventId, Award]:
+        """Return the points that are booked for each event of a day."""
+        found: dict[EventId, Award] = {}
+        for move in self.movements[day]:
+            if move.record is not None:
+                found[move.of.event] = move.of.plus(found.get(move.of.event))
+        return found
+
+    def of_day(self, day: Day, keep: Keep = lambda _: True) -> OfDay:
+        """Return a day with the events that are kept, each receipt with all that concerns it.
+
+        A receipt counts if its purchase, visit or claim is booked in this account's day.
+        """
+        booked = {
+            move.of.event
+            for move in self.movements[day]
+            if move.record is not None and keep(move.cause) and keep(move.of.event)
+        }
+        if self.new is not None and self.new[0] == day and keep(self.new[1]):
+            booked.add(self.new[1])
+        groups: dict[str, dict[EventId, Fact]] = {}
+        for event in booked:
+            groups.setdefault(receipt_of(self.facts[event]), {})[event] = self.facts[event]
+        for key, facts in groups.items():
+            for event, fact in self.filed.get(key, {}).items():
+                if keep(event):
+                    facts.setdefault(event, fact)
+        earning: list[Resolved] = []
+        spending: list[Resolved] = []
+        for facts in groups.values():
+            receipt = fold_receipt(facts.values(), self.rules)
+            if receipt.resolved is not None and any(
+                event in booked and isinstance(fact.event, PurchaseRecorded | VisitRecorded | ReceiptClaimed)
+                for event, fact in facts.items()
+            ):
+                earning.append(receipt.resolved)
+            spending += [one.resolved for one in receipt.spent if one.resolved.item.id in booked]
+        return OfDay(earning, spending, groups)
+
+
+def read(
+    conn: Connection,
+    books: Books,
+    account: str,
+    day: Day,
+    *,
+    above: Stamp = EVER,
+    new: Fact | None = None,
+) -> OwnFacts:
+    """Return what is known of a day, and of all others on which events above a stamp moved something."""
+    terminal = books.terminal
+    moves = entries.of_days(conn, account, day, above, terminal.terminal_id)
+    movements: dict[Day, list[Movement]] = {day: []}
+    facts: dict[EventId, Fact] = {}
+    for move in moves:
+        movements.setdefault(move.earned_day, []).append(move)
+        if move.record is not None and move.of.event not in facts:
+            facts[move.of.event] = Fact(move.of.event, unpack_record(move.record).event)
+    if new is not None:
+        facts[new.id] = new
+    purchases = {receipt_of(fact) for fact in facts.values() if purchase_of(fact.event) is not None}
+    filed = {
+        key: {fact.id: fact for fact in known}
+        for key, known in (
+            receipt_facts.of(conn, purchases, terminal.terminal_id).items() if purchases else ()
+        )
+    }
+    return OwnFacts(
+        movements=movements,
+        facts=facts,
+        filed=filed,
+        rules=ReceiptRules(terminal.store_id, terminal.place.zone, books.claim_days),
+        new=None if new is None else (day, new.id),
+    )
+
+
+def purchase_of(event: Event) -> str | None:
+    """Return the natural key of the purchase that an event is, or concerns; None for others."""
+    match event:
+        case PurchaseRecorded(receipt=key) | ReceiptClaimed(receipt=key):
+            return natural_key("purchase", key)
+        case PurchaseVoided(original=key) | ReturnRecorded(original=ReceiptKey() as key):
+            return natural_key("purchase", key)
+        case RedemptionCommitted(receipt=ReceiptKey() as key):
+            return natural_key("purchase", key)
+    return None
+
+
+def receipt_of(fact: Fact) -> str:
+    """Return the natural key under which the till folds an event; what stands alone is named by its place."""
+    match fact.event:
+        case VisitRecorded(receipt=ReceiptKey() as key) | VisitVoided(receipt=ReceiptKey() as key):
+            return natural_key("visit", key)
+        case VisitVoided(epoch=epoch, seq=seq):
+            return f"visit/{epoch}/{seq}"
+    return purchase_of(fact.event) or f"visit/{fact.id.epoch}/{fact.id.seq}"
