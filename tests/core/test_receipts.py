@@ -67,9 +67,11 @@ def test_a_purchase_is_its_member_and_its_money() -> None:
     assert resolved(receipt).takebacks == ()
 
 
-def test_a_visit_has_no_money() -> None:
-    item = resolved(fold(visit())).item
-    assert (item.kind, item.money, item.tenders) == ("visit", (), ())
+def test_a_visit_has_no_money_and_keeps_what_the_till_answered() -> None:
+    answered = msgspec.structs.replace(visit(), claim=Claim(7, "GOLD", 10, 10))
+    assert resolved(fold(answered)).item == Item(
+        event_id(1), at(f"{FRIDAY} 10:00"), "visit", "S1", Minute(600), (), (), (), Claim(7, "GOLD", 10, 10)
+    )
 
 
 def test_the_business_date_of_the_tills_software_wins_over_the_clock() -> None:
