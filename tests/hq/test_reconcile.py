@@ -82,6 +82,10 @@ async def test_the_list_can_be_cut_by_kind_age_state_and_cause(hq: Hq, tills: Ti
     assert pages(hq, 9, state="closed") == [["card:200", "card:290"]]
     assert pages(hq, 1, state="closed", kind="member_unknown") == [["card:200"], ["card:290"]]
     assert pages(hq, 9) == [["S012-T01.1.2", "S012-T01.1.4"]]
+    hq.clock.now += HOUR_MS
+    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+        first, second = open_exceptions(tx, hq.clock(), Wanted(state="closed"))
+    assert (first.age_ms, second.age_ms) == (HOUR_MS, 0), "a closed one grows no older"
 
 
 @pytest.mark.parametrize("side", ["arrival", "account"])
