@@ -773,6 +773,14 @@ def test_a_coupon_used_twice_is_an_exception() -> None:
     assert_order_does_not_matter(facts, receipt)
 
 
+def test_a_coupon_told_twice_of_the_same_redemption_was_used_once() -> None:
+    facts = [coupon(1, when=f"{FRIDAY} 10:00"), coupon(2, when=f"{FRIDAY} 10:01")]
+    receipt = fold(*facts)
+    assert [one.resolved.item.id for one in receipt.spent] == [event_id(1)]
+    assert receipt.conflicts == ()
+    assert_order_does_not_matter(facts, receipt)
+
+
 def test_a_coupon_and_a_redemption_of_one_name_are_two_things() -> None:
     receipt = fold(coupon(1, "x"), redeemed(2, redemption="x"))
     assert [one.name for one in receipt.spent] == ["c/x", "r/x"]
