@@ -266,8 +266,7 @@ def _fold(
     owner = None if after.owner is None else reference_of(after.owner, store_id)
     if owner is not None:
         # The owner is touched by every event that is filed here, whoever that event names.
-        for fact in new:
-            _touch(result.touched, owner, (fact.id.epoch, fact.id.branch, int(fact.id.seq)))
+        _touch_all(result.touched, owner, new)
     version = len(facts) * _VERSIONS + rules.programmes
     whole = [(f"{store_id}/{key}", (before.owner, before.resolved), (after.owner, after.resolved))]
     if before.spent or after.spent:
@@ -278,6 +277,9 @@ def _fold(
             (f"{store_id}/{name}@{key}", was.get(name, nobody), now.get(name, nobody))
             for name in dict.fromkeys((*was, *now))
         ]
+        # So is whoever paid with points: what takes the purchase back gives them back.
+        for payer in {one.owner for one in after.spent if one.owner is not None}:
+            _touch_all(result.touched, reference_of(payer, store_id), new)
     for receipt_id, (owner_was, stood), (owner_is, stands) in whole:
         if (owner_was, stood) != (owner_is, stands) and (owner_was is not None or owner_is is not None):
             result.deliveries.append(
@@ -304,6 +306,11 @@ def _visitor(event: Event, store_id: str) -> Event:
 def _store_of(tx: Transaction, terminal_id: str) -> str:
     rows = tx.all("arrivals.terminals_named", terminal_id=terminal_id)
     return str(rows[0][0]) if rows else ""
+
+
+def _touch_all(touched: dict[str, Place], reference: str, facts: Iterable[Fact]) -> None:
+    for fact in facts:
+        _touch(touched, reference, (fact.id.epoch, fact.id.branch, int(fact.id.seq)))
 
 
 def _touch(touched: dict[str, Place], reference: str, place: Place) -> None:

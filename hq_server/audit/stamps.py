@@ -1,21 +1,31 @@
 """Stamps: the last event of each terminal that touched a member, as HQ tells the terminal.
 
-An event touches whom it names, and who owned its receipt when it came. None of the first kind may lie above
-the stamp, and every stamp must lie at an event of either kind. When who owned a receipt is not told again:
-whom the receipt names may have.
+An event touches whom it names, and who owned its receipt, or had paid it with points, when it came. None of
+the first kind may lie above the stamp, and every stamp must lie at an event of either kind. When who owned a
+receipt is not told again: whom the receipt names may have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from hq_server.audit.comparing import differs
 from hq_server.house import House
 from hq_server.references import bucket_of, keys_json, members_of, reference_of
 from hq_server.spread import Place
 from hq_server.store.connection import Transaction
-from loyalty_core.events import EventId, Fact, PurchaseRecorded, VisitRecorded
+from loyalty_core.events import (
+    CouponUsed,
+    EventId,
+    Fact,
+    PurchaseRecorded,
+    ReceiptClaimed,
+    RedemptionCommitted,
+    VisitRecorded,
+)
 
+_OWNING: Final = (PurchaseRecorded, VisitRecorded, ReceiptClaimed, RedemptionCommitted, CouponUsed)
 Touch = tuple[str, EventId]
 """A member and an event."""
 
@@ -48,8 +58,8 @@ class Stamps:
         """Take in receipts of several facts: each fact may have touched everyone whom the receipt names."""
         may: list[tuple[str, Fact]] = []
         for facts in receipts:
-            originals = [fact for fact in facts if isinstance(fact.event, PurchaseRecorded | VisitRecorded)]
-            owners = {reference_of(f.event.member, store_id) for f in originals if f.event.member is not None}
+            own = [fact for fact in facts if isinstance(fact.event, _OWNING)]
+            owners = {reference_of(f.event.member, store_id) for f in own if f.event.member is not None}
             may += [(owner, fact) for fact in facts for owner in owners]
         names = {owner for owner, _ in may} | {
             name for _, fact in may if (name := self._name(fact)) is not None

@@ -1,4 +1,4 @@
-"""A till of the real agent beside headquarters, in one process: what passes between them is what would on a line.
+"""A till of the real agent beside headquarters, in one process: between them passes what would on a line.
 
 The agent's store, recorder and exchange; headquarters' enrolment and exchange. Only the road is missing.
 """
@@ -12,8 +12,7 @@ from typing import Any
 
 from edge_agent.pos_adapter.receipt import Key, receipt_key
 from edge_agent.recorder import Intake, Outcome, Recorder
-from edge_agent.standing import Standing
-from edge_agent.store import programmes, terminal
+from edge_agent.store import terminal
 from edge_agent.store.database import transaction
 from edge_agent.store.migrations import open_database
 from edge_agent.sync import exchange as edge_exchange
@@ -29,8 +28,7 @@ from loyalty_core.calendar import business_day
 from loyalty_core.envelope import key_id, open_sealed, public_of, seal
 from loyalty_core.events import Event, ReceiptClaimed, VisitRecorded
 from loyalty_core.invite import read_code
-from loyalty_core.messages import Clock, Enrol, Enrolled, Health
-from loyalty_core.units import EpochMs
+from loyalty_core.messages import Ask, Clock, Enrol, Enrolled, Health, Reply
 from loyalty_core.wire import pack, unpack
 from tests.edge import made
 from tests.hq.conftest import Hq
@@ -65,10 +63,11 @@ class RealTill(made.Till):
 
     def exchange(self) -> None:
         """Send all that waits, and take all that headquarters has to tell."""
-        while self._exchange_once():
+        while self.exchange_once()[1]:
             pass
 
-    def _exchange_once(self) -> bool:
+    def exchange_once(self, asks: tuple[Ask, ...] = ()) -> tuple[Reply, bool]:
+        """Talk once, with these questions; return what was said, and whether there may be more to say."""
         nonce = os.urandom(16)
         identity = terminal.read(self.conn)
         body, sent = edge_exchange.request(
@@ -80,6 +79,7 @@ class RealTill(made.Till):
             clock=Clock(self.clock.wall, 1, "boot-1"),
             health=Health("test", 0, 0, 10**9),
             resend_from=None,
+            asks=asks,
         )
         answering = hq_exchange.Answering(key=self.hq.key, snapshot_rows_max=100, next_in_ms=1)
         now_ms = self.hq.clock()
@@ -94,7 +94,7 @@ class RealTill(made.Till):
         with transaction(self.conn):
             installed = install(self.conn, reply)
         assert installed.refusals == ()
-        return sent > 0 or installed.moved
+        return reply, sent > 0 or installed.moved
 
     def claim(self, member: str, receipt: dict[str, Any], at: str, key: str) -> Outcome:
         """Claim an anonymous purchase as the local HTTP face does."""
