@@ -58,9 +58,11 @@ class ExpiringLot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a member stands. `tier_until` is None for a tier that does not lapse."""
+    """Where a member stands. `tier_until` is None for a tier that does not lapse; `also` are members merged
+    into this one."""
 
     member_id: str
+    also: tuple[str, ...]
     tier: str
     tier_until: str | None
     balance: int
@@ -130,6 +132,7 @@ def standing(tx: Transaction, house: House, member_id: str, now_ms: EpochMs) -> 
     totals = {now.id: 0} | {row[0]: row[2] for row in rows if row[1] or row[2]}
     return Standing(
         member_id=member_id,
+        also=groups.members.get(member_id, ())[1:],
         tier=tier_in_force(house.in_force(today)),
         tier_until=None,
         balance=sum(redeemable for _, redeemable, *_ in rows),

@@ -20,6 +20,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from hq_server import till_api
+from hq_server.api import decisions as decisions_api
 from hq_server.api import house as house_api
 from hq_server.api import members as members_api
 from hq_server.background import run_chores
@@ -68,7 +69,7 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
     app[BODIES] = Bodies(config.limits)
     app[PLACES] = asyncio.Semaphore(config.limits.exchanges_at_once_max)
     app.cleanup_ctx.extend([database_context, chores_context])
-    for routes in (till_api.routes, members_api.routes, house_api.routes):
+    for routes in (till_api.routes, members_api.routes, house_api.routes, decisions_api.routes):
         app.add_routes(routes)
     return app
 

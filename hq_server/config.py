@@ -66,6 +66,19 @@ class Limits(_Settings, frozen=True):
     """When a till that has nothing to say should ask again."""
 
 
+class Adjustments(_Settings, frozen=True):
+    """Bounds on points that are moved by hand, which two people decide."""
+
+    points_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
+    """The most points that one decision moves, redeemable or qualifying, up or down."""
+    goodwill_points_max: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 100_000
+    """The most points of goodwill in one period, given or proposed, over all members."""
+    reason_codes: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,32}\Z")], ...],
+        Meta(min_length=1, max_length=50),
+    ] = ("complaint", "correction", "campaign", "other")
+
+
 class HqConfig(_Settings, frozen=True):
     """All settings, with paths made absolute."""
 
@@ -75,6 +88,7 @@ class HqConfig(_Settings, frozen=True):
     phone_region: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "KR"
     listen: Listen = Listen()
     limits: Limits = Limits()
+    adjustments: Adjustments = Adjustments()
 
     @property
     def database_path(self) -> Path:

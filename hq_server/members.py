@@ -14,10 +14,13 @@ from hq_server.deliver import attach, settle_disputes
 from hq_server.hashes import hashes_of
 from hq_server.house import House, load_house
 from hq_server.members_csv import BadRow, NewMember
+from hq_server.merges import head_of
 from hq_server.posting import post
 from hq_server.references import bucket_of, keys_json, members_of
 from hq_server.store.connection import Transaction, Value
 from hq_server.work import Work
+from loyalty_core.errors import BadInput
+from loyalty_core.lookups import candidates
 from loyalty_core.units import EpochMs
 
 ROWS_AT_ONCE = 500
@@ -45,7 +48,7 @@ class Imported(msgspec.Struct, frozen=True):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A member's row."""
+    """A member's row. Of one who was erased only the id is left."""
 
     member_id: str
     name: str
@@ -53,6 +56,14 @@ class Member(msgspec.Struct, frozen=True):
     joined_on: int | None
     home_store: str
     birthday: int | None
+    erased: bool = False
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Who was asked for by a name: the member who has it, and the one who stands for that member."""
+
+    named: str
+    member: Member
 
 
 def import_rows(tx: Transaction, rows: Sequence[tuple[int, NewMember]], now_ms: EpochMs) -> Imported:
@@ -61,9 +72,9 @@ def import_rows(tx: Transaction, rows: Sequence[tuple[int, NewMember]], now_ms: 
     result = Imported()
     changed: list[NewMember] = []
     for line, row in rows:
-        taken = _taken(tx, house, row)
-        if taken is not None:
-            result = result.plus(Imported(refused=(BadRow(line, "look_up_taken", taken),)))
+        refused = _refused(tx, house, line, row)
+        if refused is not None:
+            result = result.plus(Imported(refused=(refused,)))
             continue
         done = _write(tx, house, row)
         result = result.plus(done)
@@ -79,13 +90,39 @@ def import_rows(tx: Transaction, rows: Sequence[tuple[int, NewMember]], now_ms: 
     return result.plus(Imported(attached=attached))
 
 
-def find_member(tx: Transaction, house: House, references: Sequence[str]) -> Member | None:
-    """Return the member whom the first known of these references names."""
+def find_member(tx: Transaction, house: House, text: str, region: str) -> Found:
+    """Return whom an id, card or phone names, however it was typed.
+
+    Raises:
+        BadInput: `member_not_found`.
+    """
+    references = candidates(text, region)
     known = members_of(tx, references, house.bucket_count)
     for name in references:
         if name in known:
-            return _row(tx, house, known[name])
-    return None
+            member = _row(tx, house, head_of(tx, house.bucket_count, known[name]))
+            if member is not None:
+                return Found(known[name], member)
+    raise BadInput("no member has this id, card or phone", code="member_not_found")
+
+
+def find_present(tx: Transaction, house: House, text: str, region: str) -> Found:
+    """Return whom an id, card or phone names, unless the person was erased.
+
+    Raises:
+        BadInput: `member_not_found`, `member_erased`.
+    """
+    found = find_member(tx, house, text, region)
+    if found.member.erased:
+        raise BadInput(
+            f"member {found.named} was erased: nothing can be decided for them", code="member_erased"
+        )
+    return found
+
+
+def member_at(tx: Transaction, house: House, member_id: str) -> Member | None:
+    """Return a member's own row, also where another member stands for them."""
+    return _row(tx, house, member_id)
 
 
 def _references(row: NewMember) -> tuple[str, ...]:
@@ -98,13 +135,18 @@ def _spellings(tx: Transaction, house: House, names: set[str]) -> set[str]:
     return {name for (name,) in tx.all("accounts.held_spellings", keys=keys_json(cards))}
 
 
-def _taken(tx: Transaction, house: House, row: NewMember) -> str | None:
-    """Return why a row cannot be taken: one of its names is another member's."""
+def _refused(tx: Transaction, house: House, line: int, row: NewMember) -> BadRow | None:
+    """Return why a row cannot be taken: its member was erased, or one of its names is another member's."""
+    stands = _row(tx, house, row.member_id)
+    if stands is not None and stands.erased:
+        sentence = f"member {row.member_id} was erased: give the person a new member_id"
+        return BadRow(line, "member_erased", sentence)
     known = members_of(tx, _references(row), house.bucket_count)
     for name in _references(row):
         if known.get(name, row.member_id) != row.member_id:
             kind = "member_id" if name.startswith("card:") and name not in row.look_ups else "a look-up"
-            return f"{kind} of this row names member {known[name]} already: correct one of the two"
+            sentence = f"{kind} of this row names member {known[name]} already: correct one of the two"
+            return BadRow(line, "look_up_taken", sentence)
     return None
 
 
@@ -119,6 +161,7 @@ def _write(tx: Transaction, house: House, row: NewMember) -> Imported:
         before.joined_on if row.joined_on is None else row.joined_on,
         before.home_store if row.home_store is None else row.home_store,
         before.birthday if row.birthday is None else row.birthday,
+        before.erased,
     )
     if after != stands:
         fields: dict[str, Value] = msgspec.structs.asdict(after)
@@ -138,7 +181,10 @@ def _write(tx: Transaction, house: House, row: NewMember) -> Imported:
 
 def _row(tx: Transaction, house: House, member_id: str) -> Member | None:
     row = tx.one("accounts.member", bucket=bucket_of(member_id, house.bucket_count), member_id=member_id)
-    return None if row is None else Member(*row)
+    if row is None:
+        return None
+    member_id, name, phone, joined_on, home_store, birthday, erased = row
+    return Member(member_id, name, phone, joined_on, home_store, birthday, bool(erased))
 
 
 def _home(tx: Transaction, house: House, row: NewMember) -> str:

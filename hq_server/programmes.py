@@ -1,14 +1,19 @@
-"""Publishing a programme: what may change, what it would move, and the version that stands for good."""
+"""Publishing a programme: what may change, what it would move, and the version that stands for good.
+
+A version that reaches back needs a person's consent to what the preview said; it is kept as a decision.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
+from hq_server.decisions import Said, keep_decision
 from hq_server.derivation import Rulebook, whole_account
 from hq_server.house import House, load_house
 from hq_server.ledger import ledger_accounts
+from hq_server.reclaims import claims_moved, fold_claims_again
 from hq_server.store.connection import Transaction
-from loyalty_core.calendar import business_day, date_of
+from loyalty_core.calendar import business_day, date_of, period_after, period_of
 from loyalty_core.entries import diff
 from loyalty_core.envelope import seal
 from loyalty_core.errors import BadInput
@@ -19,13 +24,30 @@ from loyalty_core.wire import pack
 
 
 class Moves(msgspec.Struct, frozen=True):
-    """What a version would move in what is posted already."""
+    """What a version would move in what is posted already. `claims` are receipts that it gives another owner,
+    whose points are not in the sums."""
 
     members: int
     redeemable_up: int
     redeemable_down: int
     qualifying_up: int
     qualifying_down: int
+    claims: int = 0
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """Who agreed to a version that reaches back, and what they were shown."""
+
+    said: Said
+    moves: Moves
+
+
+class _Consented(msgspec.Struct, frozen=True, kw_only=True):
+    """The detail of a consent."""
+
+    version: int
+    effective_from: int
+    moves: Moves
 
 
 def check_next(house: House, programme: Programme, *, retroactive: bool, now_ms: EpochMs) -> None:
@@ -68,26 +90,36 @@ def preview(tx: Transaction, house: House, programme: Programme) -> Moves:
     after = msgspec.structs.replace(house, programmes=(*house.programmes, programme))
     rules, members = Rulebook(after), set()
     sums = [0, 0, 0, 0]
+    # How long points last is said by the version of a period's last day, for all that was earned in it.
+    since = period_of(programme.effective_from, programme.period_months).first
     for bucket in range(house.bucket_count):
-        for account in ledger_accounts(tx, house, bucket, since=programme.effective_from):
+        for account in ledger_accounts(tx, house, bucket, since=since):
             for entry in diff(whole_account(rules, account.facts).entries, account.entries):
                 members.add(account.member_id)
                 sums[0] += max(0, entry.redeemable)
                 sums[1] += min(0, entry.redeemable)
                 sums[2] += max(0, entry.qualifying)
                 sums[3] += min(0, entry.qualifying)
-    return Moves(len(members), *sums)
+    return Moves(len(members), sums[0], sums[1], sums[2], sums[3], claims_moved(tx, house, programme))
 
 
 def publish(
-    tx: Transaction, programme: Programme, text: str, *, retroactive: bool, key: bytes, now_ms: EpochMs
+    tx: Transaction,
+    programme: Programme,
+    text: str,
+    *,
+    retroactive: bool,
+    key: bytes,
+    now_ms: EpochMs,
+    consent: Consent | None = None,
 ) -> None:
     """Publish a version and mark every member-day from its first date on to be derived again.
 
     Raises:
-        BadInput: it may not follow what is published.
+        BadInput: it may not follow what is published; `claims_too_many`.
     """
-    check_next(load_house(tx), programme, retroactive=retroactive, now_ms=now_ms)
+    before = load_house(tx)
+    check_next(before, programme, retroactive=retroactive, now_ms=now_ms)
     sealed = seal(
         "dangol/programme/1", pack(ProgrammeText(programme.programme_id, programme.version, text)), key
     )
@@ -101,3 +133,25 @@ def publish(
         published_at_ms=now_ms,
     )
     tx.run("accounts.mark_days_from", business_day=programme.effective_from)
+    house = load_house(tx)
+    ended = _lots_moved(before, house, programme, now_ms)
+    for bucket in range(house.bucket_count) if ended else ():
+        tx.run("accounts.mark_lots", bucket=bucket, periods=msgspec.json.encode(ended).decode())
+    fold_claims_again(tx, before, house, programme, now_ms)
+    if consent is not None:
+        detail = _Consented(
+            version=programme.version, effective_from=programme.effective_from, moves=consent.moves
+        )
+        keep_decision(tx, "programme", f"version {programme.version}", detail, consent.said, now_ms)
+
+
+def _lots_moved(before: House, house: House, programme: Programme, now_ms: EpochMs) -> list[str]:
+    """Return the periods whose points have expired, or have not, otherwise than before."""
+    old, new, today = Rulebook(before), Rulebook(house), house.today(now_ms)
+    period, found = period_of(programme.effective_from, programme.period_months), []
+    while period.first <= today:
+        ends = (old.last_day(period), new.last_day(period))
+        if ends[0] != ends[1] and any(end is not None and end < today for end in ends):
+            found.append(period.id)
+        period = period_after(period, programme.period_months)
+    return found

@@ -34,12 +34,23 @@ def members_of(tx: Transaction, references: Iterable[str], bucket_count: int) ->
     found = _known(tx, wanted, bucket_count)
     other_ways = {name: _other_way(name) for name in wanted - found.keys()}
     known = _known(tx, {way for way in other_ways.values() if way is not None}, bucket_count)
-    return found | {name: known[way] for name, way in other_ways.items() if way in known}
+    found |= {name: known[way] for name, way in other_ways.items() if way in known}
+    # What once named a member who was erased is known by its digest only.
+    digests = {
+        digest_of(way): name for name in wanted - found.keys() for way in (name, _other_way(name)) if way
+    }
+    known = _known(tx, set(digests), bucket_count)
+    return found | {digests[digest]: member for digest, member in known.items()}
 
 
 def card_of(reference: str) -> str:
     """Return the card that an `id:` reference is, should it be none of a member's id."""
     return f"card:{re.sub('[ -]', '', reference.removeprefix('id:'))}"
+
+
+def digest_of(reference: str) -> str:
+    """Return the form under which a card or hash is kept once its member was erased, and in decisions."""
+    return "x:" + hashlib.sha256(b"dangol/erased/1" + reference.encode()).hexdigest()[:32]
 
 
 def keys_json(keys: Iterable[tuple[str | int, ...]]) -> str:

@@ -29,6 +29,7 @@ PayloadType = Literal[
     "dangol/enrol/1",
     "dangol/enrolled/1",
     "dangol/pass/1",
+    "dangol/coupon/1",
 ]
 SIGNATURES_MAX: Final = 4
 _ITEMS_MAX: Final = 64

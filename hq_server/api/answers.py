@@ -1,20 +1,22 @@
-"""What all handlers of the API share: who asks, and JSON out."""
+"""What all handlers of the API share: who asks, JSON in, and JSON out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
 
+from hq_server.decisions import KEY_MAX
 from hq_server.store.connection import Transaction
 from hq_server.tokens import name_of
-from hq_server.web_context import DATABASE
+from hq_server.web_context import BODIES, DATABASE
 from hq_server.web_errors import WebError
 
 T = TypeVar("T")
 _SCHEME = "Bearer "
+BODY_BYTES_MAX: Final = 64 * 1024
 
 
 async def read_for(request: web.Request, work: Callable[[Transaction], T]) -> T:
@@ -23,18 +25,71 @@ async def read_for(request: web.Request, work: Callable[[Transaction], T]) -> T:
     Raises:
         WebError: `token_missing` or `token_invalid`.
     """
-    header = request.headers.get("Authorization", "")
-    if not header.startswith(_SCHEME):
-        raise WebError("give an API token: Authorization: Bearer ...", code="token_missing")
+    token = _token(request)
 
     def checked(tx: Transaction) -> T:
-        if name_of(tx, header.removeprefix(_SCHEME).strip()) is None:
-            raise WebError("this API token is not valid here", code="token_invalid")
+        _name(tx, token)
         return work(tx)
 
     return await request.app[DATABASE].read(checked)
 
 
-def json(value: object) -> web.Response:
-    """Return a value as JSON."""
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+async def write_for(request: web.Request, work: Callable[[Transaction, str], T]) -> T:
+    """Return what `work` makes in a write transaction; it is given the token's name, which is the person.
+
+    Raises:
+        WebError: `token_missing` or `token_invalid`.
+    """
+    token = _token(request)
+    # A stranger is turned away without the writer.
+    await request.app[DATABASE].read(lambda tx: _name(tx, token))
+    return await request.app[DATABASE].write(lambda tx: work(tx, _name(tx, token)))
+
+
+async def body_of(request: web.Request, shape: type[T]) -> T:
+    """Return a request's JSON body.
+
+    Raises:
+        WebError: `bad_input` with what is wrong in it, or that it is too large or too slow.
+    """
+    async with request.app[BODIES].whole(request, BODY_BYTES_MAX) as body:
+        try:
+            return msgspec.json.decode(body, type=shape)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise WebError(f"the body is not as /openapi.json says: {error}") from None
+
+
+def key_of(request: web.Request) -> str:
+    """Return the request's Idempotency-Key.
+
+    Raises:
+        WebError: `idempotency_key_missing`.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if not key.isprintable() or not 1 <= len(key) <= KEY_MAX:
+        raise WebError(
+            f"the header Idempotency-Key is missing: send 1 to {KEY_MAX} printable characters, new for each "
+            "request and the same when it is sent again",
+            code="idempotency_key_missing",
+        )
+    return key
+
+
+def _token(request: web.Request) -> str:
+    header = request.headers.get("Authorization", "")
+    if not header.startswith(_SCHEME):
+        raise WebError("give an API token: Authorization: Bearer ...", code="token_missing")
+    return header.removeprefix(_SCHEME).strip()
+
+
+def _name(tx: Transaction, token: str) -> str:
+    name = name_of(tx, token)
+    if name is None:
+        raise WebError("this API token is not valid here", code="token_invalid")
+    return name
+
+
+def json(value: object, *, made: bool = False) -> web.Response:
+    """Return a value as JSON; `made` says that the request made it."""
+    status = 201 if made else 200
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")

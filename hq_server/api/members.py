@@ -9,11 +9,10 @@ from aiohttp import web
 from hq_server.account_view import EntryView, Standing, entries, standing
 from hq_server.api.answers import json, read_for
 from hq_server.house import House, load_house
-from hq_server.members import Member, find_member
+from hq_server.members import Found, find_member
 from hq_server.store.connection import Transaction
 from hq_server.web_context import CONFIG, NOW_MS
 from loyalty_core.errors import BadInput
-from loyalty_core.lookups import candidates
 
 routes: Final = web.RouteTableDef()
 
@@ -25,7 +24,7 @@ async def get_member(request: web.Request) -> web.Response:
 
     def work(tx: Transaction) -> Standing:
         house = load_house(tx)
-        return standing(tx, house, _member(request, tx, house).member_id, now_ms)
+        return standing(tx, house, _found(request, tx, house).member.member_id, now_ms)
 
     return json(await read_for(request, work))
 
@@ -39,14 +38,11 @@ async def get_entries(request: web.Request) -> web.Response:
 
     def work(tx: Transaction) -> list[EntryView]:
         house = load_house(tx)
-        return entries(tx, house, _member(request, tx, house).member_id, after=int(after))
+        return entries(tx, house, _found(request, tx, house).member.member_id, after=int(after))
 
     return json(await read_for(request, work))
 
 
-def _member(request: web.Request, tx: Transaction, house: House) -> Member:
-    forms = candidates(request.match_info["look_up"], request.app[CONFIG].phone_region)
-    member = find_member(tx, house, forms)
-    if member is None:
-        raise BadInput("no member has this id, card or phone", code="member_not_found")
-    return member
+def _found(request: web.Request, tx: Transaction, house: House) -> Found:
+    """Return whom the address names; a member who was merged is answered for by who stands for them."""
+    return find_member(tx, house, request.match_info["look_up"], request.app[CONFIG].phone_region)

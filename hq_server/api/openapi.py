@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from hq_server.account_view import EntryView, Standing
+from hq_server.api.openapi_decisions import SHAPES, decision_paths
 from hq_server.api.queries import ExceptionsQuery, described
 from hq_server.fleet_view import TerminalView
 from hq_server.periods import PeriodStatus
@@ -26,7 +27,7 @@ _PROGRAMME: Final = {
         "text": {"type": "string"},
     },
 }
-_SHAPES: Final = (Standing, EntryView, TerminalView, ExceptionView, PeriodStatus, Problem)
+_SHAPES: Final = (Standing, EntryView, TerminalView, ExceptionView, PeriodStatus, Problem, *SHAPES)
 _LOOK_UP: Final = {"look_up": "Member id, card number or phone number."}
 _GETS: Final[tuple[tuple[str, str, str, bool, dict[str, str]], ...]] = (
     ("/api/v1/members/{look_up}", "Where a member stands.", "Standing", False, _LOOK_UP),
@@ -61,6 +62,7 @@ def document() -> dict[str, Any]:
                 path: {"get": _get(summary, shape, many, names)}
                 for path, summary, shape, many, names in _GETS
             },
+            **decision_paths(_problem()),
             **{path: {"post": _post(summary)} for path, summary in _TILLS},
         },
         "components": {

@@ -28,6 +28,15 @@ class ExceptionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX, description="How many at once.")] = PAGE_MAX
 
 
+class AdjustmentsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which adjustments, and from where on; at most 1000 come at once."""
+
+    state: Annotated[
+        Literal["", "waiting", "approved", "refused"], Meta(description="Of this state only.")
+    ] = ""
+    after: Annotated[int, Meta(ge=0, le=2**53, description="The number of the last one that is known.")] = 0
+
+
 def read_query(request: web.Request, shape: type[T]) -> T:
     """Return a request's query.
 

@@ -2,6 +2,7 @@
 
 programmes   every version's text as it was signed
 members      every name in both directions
+decisions    that each has its effect and a second person where it needs one, and that nothing else has any
 journals     every envelope's signature and every chain; events and facts as the bytes say
 receipts     every fold, and where in the accounts it lies
 stamps       how far each terminal's events have been posted for each member
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from hq_server.audit.balances import audit_balances
 from hq_server.audit.comparing import Audited, Difference, Progress, differs
+from hq_server.audit.decisions import audit_decisions
 from hq_server.audit.journals import audit_journals
 from hq_server.audit.members import audit_members
 from hq_server.audit.programmes import audit_programmes
@@ -41,9 +43,10 @@ def audit(tx: Transaction, public_key: bytes, progress: Progress) -> Audited:
     house, done = load_house(tx), Audited()
     audit_programmes(tx, public_key)
     audit_members(tx, house, progress)
-    stamps = Stamps(tx, house)
-    visiting = audit_journals(tx, done, stamps, progress)
-    audit_receipts(tx, house, done, visiting, stamps, progress)
+    decided = audit_decisions(tx, house, public_key, progress)
+    stamps = Stamps(tx, house, decided.kin)
+    visiting = audit_journals(tx, done, stamps, progress) + decided.facts
+    audit_receipts(tx, house, done, visiting, stamps, progress, decided.adjustments)
     stamps.check()
     audit_balances(tx, house, done, progress)
     left = sum(done.flows.values())

@@ -2,16 +2,18 @@
 
 An event touches whom it names, and who owned its receipt, or had paid it with points, when it came. None of
 the first kind may lie above the stamp, and every stamp must lie at an event of either kind. When who owned a
-receipt is not told again: whom the receipt names may have.
+receipt is not told again: whom the receipt names, or who claims it, may have. What touches a member touches
+everyone who ever counted as the same one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hq_server.audit.comparing import differs
 from hq_server.house import House
+from hq_server.merges import groups_of
 from hq_server.references import bucket_of, keys_json, members_of, reference_of
 from hq_server.spread import Place
 from hq_server.store.connection import Transaction
@@ -33,10 +35,13 @@ Touch = tuple[str, EventId]
 class Stamps:
     """Counts the stamps that events account for, while the other parts of the audit go over the events."""
 
-    def __init__(self, tx: Transaction, house: House) -> None:
-        self._tx, self._house = tx, house
+    def __init__(self, tx: Transaction, house: House, kin: Mapping[str, tuple[str, ...]]) -> None:
+        self._tx, self._house, self._kin = tx, house, kin
         self._stores = {row[1]: row[0] for row in tx.all("arrivals.terminals")}
+        self._head_of = groups_of(tx, house.bucket_count, kin).head_of
         self._accounted = 0
+        # Of members who were merged one stamp may be accounted for twice: by their own events and by others'.
+        self._of_kin: set[tuple[str, str]] = set()
 
     def named(self, terminal_id: str, touched: dict[str, Place]) -> None:
         """Take in the last event of a batch that names each reference."""
@@ -44,15 +49,15 @@ class Stamps:
         last: dict[str, Place] = {}
         for reference, member in members.items():
             last[member] = max(touched[reference], last.get(member, (0, 0, 0)))
-        stamps = self._stamps((member, terminal_id) for member in last)
+        stamps = self._stamps((name, terminal_id) for member in last for name in self._all(member))
         for member, place in last.items():
-            stamp = stamps.get((member, terminal_id), (0, 0, 0))
-            if stamp < place:
-                where = f"member {member}, terminal {terminal_id}"
-                differs(
-                    where, f"the stamp {_text(stamp)} is below event {_text(place)}, which names the member"
-                )
-            self._accounted += stamp == place
+            for name in dict.fromkeys((member, self._head_of.get(member, member))):
+                stamp = stamps.get((name, terminal_id), (0, 0, 0))
+                if stamp < place:
+                    where = f"member {name}, terminal {terminal_id}"
+                    what = f"the stamp {_text(stamp)} is below event {_text(place)}, which names the member"
+                    differs(where, what)
+            self._account(member, terminal_id, place, stamps)
 
     def filed(self, store_id: str, receipts: Iterable[list[Fact]]) -> None:
         """Take in receipts of several facts: each fact may have touched everyone whom the receipt names."""
@@ -70,19 +75,36 @@ class Stamps:
             name = self._name(fact)
             if owner in members and (name is None or members.get(name) != members[owner]):
                 touches.add((members[owner], fact.id))
-        stamps = self._stamps((member, event.terminal_id) for member, event in touches)
+        stamps = self._stamps(
+            (name, event.terminal_id) for member, event in touches for name in self._all(member)
+        )
         for member, event in touches:
             place = (event.epoch, event.branch, int(event.seq))
-            self._accounted += stamps.get((member, event.terminal_id)) == place
+            self._account(member, event.terminal_id, place, stamps)
 
     def check(self) -> None:
         """End the audit where a stamp lies at no event that touched its member."""
         row = self._tx.one("accounts.stamp_count")
-        if row is None or row[0] != self._accounted:
+        accounted = self._accounted + len(self._of_kin)
+        if row is None or row[0] != accounted:
             stands = row[0] if row else 0
-            differs(
-                "stamps", f"{stands} stand, {self._accounted} of them at an event that touched the member"
-            )
+            differs("stamps", f"{stands} stand, {accounted} of them at an event that touched the member")
+
+    def _account(
+        self, member: str, terminal_id: str, place: Place, stamps: Mapping[tuple[str, str], Place]
+    ) -> None:
+        """Account for the stamps that lie at an event which touched a member."""
+        found = [
+            (name, terminal_id) for name in self._all(member) if stamps.get((name, terminal_id)) == place
+        ]
+        if member in self._kin:
+            self._of_kin.update(found)
+        else:
+            self._accounted += len(found)
+
+    def _all(self, member: str) -> tuple[str, ...]:
+        """Return everyone who ever counted as the same member."""
+        return self._kin.get(member, (member,))
 
     def _name(self, fact: Fact) -> str | None:
         store_id = self._stores.get(fact.id.terminal_id, "")

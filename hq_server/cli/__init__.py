@@ -6,7 +6,18 @@ import sys
 
 import click
 
-from hq_server.cli import checks, exceptions, fleet, house, members, periods, programmes
+from hq_server.cli import (
+    checks,
+    coupons,
+    decisions,
+    exceptions,
+    fleet,
+    house,
+    members,
+    periods,
+    programmes,
+    receipts,
+)
 from hq_server.cli.shell import group
 
 
@@ -15,7 +26,19 @@ def hq_server() -> None:
     """Headquarters of Dangol: programmes, terminals, members, and the one true ledger."""
 
 
-for commands in (house, programmes, fleet, members, periods, checks, exceptions):
+GROUPS = (
+    house,
+    programmes,
+    fleet,
+    members,
+    receipts,
+    decisions,
+    coupons,
+    periods,
+    checks,
+    exceptions,
+)
+for commands in GROUPS:
     for command in commands.COMMANDS:
         hq_server.add_command(command)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from hq_server.account_view import Movement, Next, PeriodTotal, Standing
+from hq_server.members import Found
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import EntryKind
 from loyalty_core.explain import Language, pick, points
@@ -22,6 +23,23 @@ _KINDS_KO: Final[Mapping[EntryKind, str]] = {
     "adjustment": "조정",
 }
 _STATES_KO: Final[Mapping[Literal["open"], str]] = {"open": "진행 중"}
+
+
+def who_lines(found: Found, also: Sequence[str], language: Language) -> Iterator[str]:
+    """Return who it is, and who counts as the same person."""
+    member = found.member
+    if found.named != member.member_id:
+        yield pick(
+            language,
+            f"{found.named}: {member.member_id}에 합쳐진 회원",
+            f"{found.named} is merged into {member.member_id}",
+        )
+    yield f"{member.member_id} {member.name}".rstrip()
+    if member.erased:
+        yield pick(language, "삭제된 회원", "erased: no more is known of the person")
+    if also:
+        names = ", ".join(also)
+        yield pick(language, f"합쳐진 회원: {names}", f"merged into this member: {names}")
 
 
 def standing_lines(now: Standing, language: Language) -> Iterator[str]:

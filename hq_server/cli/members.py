@@ -1,4 +1,4 @@
-"""`member import | show`."""
+"""`member import | show`, and the group that decisions about members belong to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from hq_server.account_view import Movement, entry_view, history, standing
-from hq_server.cli.member_words import movement_line, standing_lines
+from hq_server.cli.member_decisions import attach, erase, merge, unmerge
+from hq_server.cli.member_words import movement_line, standing_lines, who_lines
 from hq_server.cli.progress import progress
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.hashes import attach_found, found_in, untried_hashes, were_tried
@@ -22,7 +23,6 @@ from hq_server.members_csv import BadRow, NewMember, read_members
 from hq_server.store.connection import Connection, reading, writing
 from loyalty_core.errors import BadInput
 from loyalty_core.explain import Language, sentence
-from loyalty_core.lookups import candidates
 from loyalty_core.programme import Programme
 
 
@@ -66,25 +66,25 @@ def show(shell: Shell, look_up: str, explain: bool, language: Language | None) -
     language = language or shell.config.language
     with shell.database() as connection, reading(connection) as tx:
         house = load_house(tx)
-        member = find_member(tx, house, candidates(look_up, shell.config.phone_region))
-        if member is None:
-            raise BadInput("no member has this id, card or phone", code="member_not_found")
+        found = find_member(tx, house, look_up, shell.config.phone_region)
+        member = found.member
         now = standing(tx, house, member.member_id, now_ms())
         look_ups = look_ups_of(tx, house, member.member_id)
         movements = history(tx, house, member.member_id) if explain else []
     value = msgspec.to_builtins(now) | {
+        "named": found.named,
+        "erased": member.erased,
         "name": member.name,
         "home_store": member.home_store,
         "look_ups": look_ups,
     }
     if explain:
         value["history"] = [_explained(house, one, language) for one in movements]
-    who = f"{member.member_id} {member.name}".rstrip()
     told = _history_lines(house, movements, language)
-    shell.show(value, [who, *standing_lines(now, language), *told])
+    shell.show(value, [*who_lines(found, now.also, language), *standing_lines(now, language), *told])
 
 
-for _command in (import_command, show):
+for _command in (import_command, show, attach, merge, unmerge, erase):
     member_group.add_command(_command)
 COMMANDS: Final = (member_group,)
 

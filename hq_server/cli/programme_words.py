@@ -40,12 +40,14 @@ def moved(moves: Moves, language: Language) -> str:
             f"회원 {moves.members:,}명의 포인트가 바뀝니다.\n"
             f"  사용 가능 포인트: {_ko(*redeemable)}\n"
             f"  등급 포인트: {_ko(*qualifying)}"
+            + (f"\n  {moves.claims:,}건의 구매는 임자가 바뀝니다." if moves.claims else "")
         )
     whose = "1 member" if moves.members == 1 else f"{moves.members:,} members"
     return (
         f"This changes the points of {whose}.\n"
         f"  Redeemable points: {_en(*redeemable)}\n"
         f"  Qualifying points: {_en(*qualifying)}"
+        + (f"\n  Claimed purchases that change hands besides: {moves.claims:,}" if moves.claims else "")
     )
 
 

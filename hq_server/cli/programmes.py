@@ -10,10 +10,11 @@ import click
 from hq_server.cli import programme_words as words
 from hq_server.cli.lines import table
 from hq_server.cli.shell import Shell, command, group, now_ms
+from hq_server.decisions import said
 from hq_server.fleet_view import at_text
 from hq_server.house import House, load_house
 from hq_server.keys import read_key
-from hq_server.programmes import Moves, check_next, preview, publish
+from hq_server.programmes import Consent, Moves, check_next, preview, publish
 from hq_server.rederive import rederive_some
 from hq_server.store.connection import Connection, reading, writing
 from loyalty_core.calendar import date_of
@@ -54,11 +55,22 @@ def check(shell: Shell, file: Path, language: Language | None) -> None:
 @_FILE
 @click.option("--retroactive", is_flag=True, help="Allow a past effective_from: points that are posted move.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--by", metavar="NAME", help="Who agrees to what --retroactive moves.")
+@click.option("--reason", default="retroactive version", show_default=True, help="Why it reaches back.")
 @_LANGUAGE
 def publish_command(
-    shell: Shell, file: Path, retroactive: bool, yes: bool, language: Language | None
+    shell: Shell,
+    file: Path,
+    retroactive: bool,
+    yes: bool,
+    by: str | None,
+    reason: str,
+    language: Language | None,
 ) -> None:
-    """Publish a version for good; tills get it with their next exchange."""
+    """Publish a version for good; tills get it with their next exchange.
+
+    Who agrees to a version that moves posted points is kept as a decision, with what was shown.
+    """
     language = language or shell.config.language
     text = _text(file)
     programme = read_programme(text, str(file))
@@ -71,12 +83,16 @@ def publish_command(
                 return
             check_next(house, programme, retroactive=retroactive, now_ms=now_ms())
             moves = preview(tx, house, programme) if retroactive else None
-        if moves is not None and moves.members:
+        consent = None
+        if moves is not None and (moves.members or moves.claims):
             shell.say(words.moved(moves, language))
+            if by is None:
+                raise BadInput("say who agrees to this: give --by NAME", code="name_missing")
+            consent = Consent(said(by, reason), moves)
             if not yes:
                 click.confirm(words.QUESTION[language], abort=True, err=True)
         with writing(connection) as tx:
-            publish(tx, programme, text, retroactive=retroactive, key=key, now_ms=now_ms())
+            publish(tx, programme, text, retroactive=retroactive, key=key, now_ms=now_ms(), consent=consent)
         _rederive(connection)
     _show_published(shell, programme, moves, language, again=False)
 

@@ -27,6 +27,7 @@ async def test_a_member_is_found_by_id_card_or_phone(hq: Hq, tills: Tills, look_
     await tills.send(till)
     assert await get(tills.client, hq, f"/api/v1/members/{look_up}") == {
         "member_id": "M1",
+        "also": [],
         "tier": "BRONZE",
         "tier_until": None,
         "balance": 12,

@@ -144,22 +144,29 @@ async def test_a_retroactive_version_shows_what_it_moves_and_asks(
     text = PROGRAMME.replace("version = 1", "version = 2").replace("points = 10", "points = 7")
     file.write_text(text.replace("per = 1000", "per = 500"))
     monkeypatch.setattr("click.confirm", _refuse)
-    status, out, err = shell.run("programme", "publish", str(file), "--retroactive", "--language", "en")
+    publish = ["programme", "publish", str(file), "--retroactive"]
+    assert shell.refused(*publish, "--yes") == "name_missing"
+    publish += ["--by", "kim"]
+    status, out, err = shell.run(*publish, "--language", "en")
     assert (status, err) == (1, "error (aborted): nothing was done\n")
     assert out.splitlines() == [
         "This changes the points of 1 member.",
         "  Redeemable points: 13 added and 3 taken away",
         "  Qualifying points: 13 added and 3 taken away",
     ]
-    assert shell.run("programme", "publish", str(file), "--retroactive")[1].splitlines() == [
+    assert shell.run(*publish)[1].splitlines() == [
         "회원 1명의 포인트가 바뀝니다.",
         "  사용 가능 포인트: 13점 추가, 3점 차감",
         "  등급 포인트: 13점 추가, 3점 차감",
     ]
     assert hq.balances() == {"M1": 22}
-    moved = shell.json("programme", "publish", str(file), "--retroactive", "--yes")["moved"]
+    assert shell.json("decision", "list") == []
+    moved = shell.json(*publish, "--yes")["moved"]
     assert (moved["members"], moved["redeemable_up"], moved["redeemable_down"]) == (1, 13, -3)
     assert hq.balances() == {"M1": 32}
+    (kept,) = shell.json("decision", "list")
+    assert (kept["kind"], kept["subject"], kept["made_by"]) == ("programme", "version 2", "kim")
+    assert kept["detail"]["moves"] == moved
     assert shell.json("audit")["ok"] is True
 
 

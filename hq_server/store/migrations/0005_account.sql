@@ -92,6 +92,7 @@ CREATE TABLE award_differences (
 ) STRICT, WITHOUT ROWID;
 
 -- What HQ decided, in the order of deciding. A decision that needs a second person takes effect by a verdict.
+-- natural_key is what whoever asked calls it, so that asking again is no second decision.
 CREATE TABLE decisions (
   number INTEGER NOT NULL PRIMARY KEY CHECK (number >= 1),
   kind TEXT NOT NULL,
@@ -100,8 +101,12 @@ CREATE TABLE decisions (
   reason TEXT NOT NULL CHECK (reason <> ''),
   made_by TEXT NOT NULL CHECK (made_by <> ''),
   made_at_ms INTEGER NOT NULL,
-  needs_second INTEGER NOT NULL CHECK (needs_second IN (0, 1))
+  needs_second INTEGER NOT NULL CHECK (needs_second IN (0, 1)),
+  natural_key TEXT
 ) STRICT;
+
+CREATE INDEX decisions_by_subject ON decisions (kind, subject);
+CREATE UNIQUE INDEX decisions_by_key ON decisions (made_by, natural_key) WHERE natural_key IS NOT NULL;
 
 CREATE TABLE verdicts (
   number INTEGER NOT NULL PRIMARY KEY,
@@ -116,12 +121,31 @@ BEGIN SELECT RAISE(ABORT, 'a decision is never changed'); END;
 CREATE TRIGGER decision_is_never_deleted BEFORE DELETE ON decisions
 BEGIN SELECT RAISE(ABORT, 'a decision is never deleted'); END;
 
+CREATE TRIGGER decision_is_never_replaced BEFORE INSERT ON decisions
+WHEN NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM decisions)
+BEGIN SELECT RAISE(ABORT, 'a decision is never replaced, and none is left out'); END;
+
 CREATE TRIGGER verdict_is_never_changed BEFORE UPDATE ON verdicts
 BEGIN SELECT RAISE(ABORT, 'a verdict is never changed'); END;
 
 CREATE TRIGGER verdict_is_never_deleted BEFORE DELETE ON verdicts
 BEGIN SELECT RAISE(ABORT, 'a verdict is never deleted'); END;
 
+CREATE TRIGGER verdict_is_never_replaced BEFORE INSERT ON verdicts
+WHEN EXISTS (SELECT 1 FROM verdicts WHERE number = NEW.number)
+BEGIN SELECT RAISE(ABORT, 'a verdict is never replaced'); END;
+
+CREATE TRIGGER verdict_is_on_a_proposal BEFORE INSERT ON verdicts
+WHEN NOT EXISTS (SELECT 1 FROM decisions WHERE number = NEW.number AND needs_second = 1)
+BEGIN SELECT RAISE(ABORT, 'a verdict is given on what waits for a second person'); END;
+
 CREATE TRIGGER verdict_is_by_another_person BEFORE INSERT ON verdicts
-WHEN EXISTS (SELECT 1 FROM decisions WHERE number = NEW.number AND made_by = NEW.given_by)
+WHEN EXISTS (SELECT 1 FROM decisions WHERE number = NEW.number
+  AND lower(trim(made_by)) = lower(trim(NEW.given_by)))
 BEGIN SELECT RAISE(ABORT, 'a decision is approved by another person than who proposed it'); END;
+
+-- Under which receipt an event of any terminal is filed in another store, or by decision.
+CREATE INDEX visiting_fact_by_event ON visiting_facts (terminal_id, epoch, branch, seq);
+
+-- Claims, for a programme version that changes for how long a purchase can be claimed.
+CREATE INDEX claims ON events (business_day) WHERE code = 7;

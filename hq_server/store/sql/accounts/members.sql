@@ -33,7 +33,7 @@ CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.value ->> 0
   AND member_look_ups.member_id = wanted.value ->> 1;
 
 -- name: member(bucket, member_id)^
-SELECT member_id, name, phone, joined_on, home_store, birthday FROM members
+SELECT member_id, name, phone, joined_on, home_store, birthday, erased FROM members
 WHERE bucket = :bucket AND member_id = :member_id;
 
 -- name: totals_of(bucket, member_id)

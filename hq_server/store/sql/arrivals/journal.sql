@@ -57,3 +57,21 @@ SELECT seq, code, business_day, state, receipt_key, record FROM events
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
   AND seq BETWEEN :first_seq AND :last_seq
 ORDER BY seq;
+
+-- name: event(store_id, terminal_id, epoch, branch, seq)^
+SELECT state, receipt_key FROM events
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
+
+-- name: batch_of(store_id, terminal_id, epoch, branch, seq)
+-- The batch that holds a record.
+SELECT envelope, received_at_ms FROM batches
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
+  AND first_seq <= :seq AND last_seq >= :seq
+ORDER BY first_seq;
+
+-- name: booted_before(store_id, terminal_id, epoch, branch, seq)^
+-- The last start of the till (code 12) up to a record.
+SELECT seq FROM events
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
+  AND seq <= :seq AND code = 12
+ORDER BY seq DESC LIMIT 1;

@@ -30,3 +30,21 @@ SELECT count(*) FROM visiting_facts;
 -- name: receipt_stores()
 -- Every store that a fact was ever filed under.
 SELECT DISTINCT store_id FROM events UNION SELECT DISTINCT store_id FROM visiting_facts ORDER BY store_id;
+
+-- name: filed_elsewhere(terminal_id, epoch, branch, seq)^
+-- Under which receipt an event is filed that is not filed in its own store's journal.
+SELECT store_id, receipt_key FROM visiting_facts
+WHERE terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
+
+-- name: claimed_receipts(business_day)
+-- Receipts of any store that tills' claims of this date or later name.
+SELECT events.store_id, events.receipt_key FROM events INDEXED BY claims
+WHERE events.code = 7 AND events.business_day >= :business_day AND events.receipt_key IS NOT NULL
+UNION
+SELECT visiting_facts.store_id, visiting_facts.receipt_key
+FROM events INDEXED BY claims
+CROSS JOIN visiting_facts ON visiting_facts.terminal_id = events.terminal_id
+  AND visiting_facts.epoch = events.epoch AND visiting_facts.branch = events.branch
+  AND visiting_facts.seq = events.seq
+WHERE events.code = 7 AND events.business_day >= :business_day
+ORDER BY 1, 2;

@@ -1,0 +1,109 @@
+"""`receipt claim | match` and `event place`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import click
+import msgspec
+
+from hq_server import filing
+from hq_server.cli import deciding
+from hq_server.cli.shell import Shell, command, group, now_ms
+from hq_server.decisions import said
+from hq_server.evidence import Evidence, event_named, recorded
+from hq_server.house import load_house
+from hq_server.members import find_present
+from hq_server.store.connection import reading, writing
+from loyalty_core.calendar import date_of
+
+
+@group("receipt")
+def receipt_group() -> None:
+    """Receipts that need a person's word."""
+
+
+@group("event")
+def event_group() -> None:
+    """Events that need a person's word."""
+
+
+@command("claim")
+@click.argument("receipt")
+@click.argument("member")
+@deciding.by
+@deciding.reason
+def claim(shell: Shell, receipt: str, member: str, by: str, reason: str) -> None:
+    """Give an anonymous purchase, STORE/TILL/DATE/NUMBER, to the member whose it was."""
+    key = filing.receipt_named(receipt)
+    with shell.writing() as tx:
+        house = load_house(tx)
+        named = find_present(tx, house, member, shell.config.phone_region).named
+        number = filing.claim(tx, house, key, named, said(by, reason), now_ms())
+        deciding.show_decision(shell, tx, number, f"the purchase is member {named}'s.")
+
+
+@command("match")
+@click.argument("event")
+@click.argument("receipt")
+@deciding.by
+@deciding.reason
+def match(shell: Shell, event: str, receipt: str, by: str, reason: str) -> None:
+    """Say of which purchase, STORE/TILL/DATE/NUMBER, a return is that named none. It is not taken back."""
+    key = filing.receipt_named(receipt)
+    with shell.writing() as tx:
+        found = recorded(tx, event_named(event))
+        number = filing.match(tx, load_house(tx), found, key, said(by, reason), now_ms())
+        deciding.show_decision(shell, tx, number, "the return takes back what its purchase had earned.")
+
+
+@command("place")
+@click.argument("event")
+@click.option("--date", "day", required=True, help="The business date that it belongs to.")
+@click.option("--at", help="When it happened, such as 2026-11-21T10:31:00+09:00. [default: as recorded]")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@deciding.by
+@deciding.reason
+def place(shell: Shell, event: str, day: str, at: str | None, yes: bool, by: str, reason: str) -> None:
+    """Put an event of a wrong clock on its date. What is known of the clock is shown first."""
+    placed_day, placed_at = deciding.day_named(day), None if at is None else deciding.instant_named(at)
+    decided = said(by, reason)
+    with shell.database() as connection:
+        with reading(connection) as tx:
+            found = recorded(tx, event_named(event))
+        for line in _evidence_lines(found.evidence):
+            shell.say(line)
+        if not yes:
+            click.confirm(f"Place it on {date_of(placed_day)}?", abort=True, err=True)
+        with writing(connection) as tx:
+            found = recorded(tx, found.id)
+            number = filing.place(tx, load_house(tx), found, placed_day, placed_at, decided, now_ms())
+            deciding.show_decision(shell, tx, number, f"event {found.id} counts on {date_of(placed_day)}.")
+
+
+@command("show")
+@click.argument("event")
+def show(shell: Shell, event: str) -> None:
+    """Show when an event happened, as far as it is known."""
+    with shell.reading() as tx:
+        found = recorded(tx, event_named(event))
+    shell.show(msgspec.to_builtins(found.evidence), _evidence_lines(found.evidence))
+
+
+for _command in (claim, match):
+    receipt_group.add_command(_command)
+for _command in (place, show):
+    event_group.add_command(_command)
+COMMANDS: Final = (receipt_group, event_group)
+
+
+def _evidence_lines(found: Evidence) -> Iterator[str]:
+    yield f"{found.event} {found.kind}: business date {found.business_date}, at {found.occurred_at}"
+    yield f"headquarters got it at {found.received_at}; the till's clock said {found.sent_at} when it sent it"
+    if found.likely_at is not None:
+        yield f"by the till's monotonic clock it was recorded at {found.likely_at} of headquarters' time"
+    else:
+        yield "the till was restarted between recording and sending it: how long that took is not known"
+    for step in found.clock_steps_ms:
+        yield f"after it, the till's clock was moved by {step / 1000:+,.0f} seconds"

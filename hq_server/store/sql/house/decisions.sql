@@ -1,0 +1,39 @@
+-- name: add_decision(number, kind, subject, detail, reason, made_by, made_at_ms, needs_second, natural_key)!
+INSERT INTO decisions (number, kind, subject, detail, reason, made_by, made_at_ms, needs_second, natural_key)
+VALUES (:number, :kind, :subject, :detail, :reason, :made_by, :made_at_ms, :needs_second, :natural_key);
+
+-- name: last_decision()^
+SELECT coalesce(max(number), 0) FROM decisions;
+
+-- name: decision(number)^
+SELECT decisions.number, kind, subject, detail, reason, made_by, made_at_ms, needs_second, natural_key,
+  approved, given_by, given_at_ms
+FROM decisions LEFT JOIN verdicts ON verdicts.number = decisions.number
+WHERE decisions.number = :number;
+
+-- name: decision_by_key(made_by, natural_key)^
+SELECT number FROM decisions WHERE made_by = :made_by AND natural_key = :natural_key;
+
+-- name: decisions(kinds, state, after, count)
+-- After a number, of these kinds (a JSON array; every kind where it is empty); state '' lets every state pass.
+SELECT decisions.number, kind, subject, detail, reason, made_by, made_at_ms, needs_second, natural_key,
+  approved, given_by, given_at_ms
+FROM decisions LEFT JOIN verdicts ON verdicts.number = decisions.number
+WHERE decisions.number > :after
+  AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
+  AND (:state = '' OR :state = CASE WHEN needs_second = 0 THEN 'stands' WHEN approved IS NULL THEN 'waiting'
+    WHEN approved = 1 THEN 'approved' ELSE 'refused' END)
+ORDER BY decisions.number LIMIT :count;
+
+-- name: decisions_about(kind, subject)
+SELECT decisions.number, kind, subject, detail, reason, made_by, made_at_ms, needs_second, natural_key,
+  approved, given_by, given_at_ms
+FROM decisions LEFT JOIN verdicts ON verdicts.number = decisions.number
+WHERE kind = :kind AND subject = :subject ORDER BY decisions.number;
+
+-- name: add_verdict(number, approved, given_by, given_at_ms)!
+INSERT INTO verdicts (number, approved, given_by, given_at_ms)
+VALUES (:number, :approved, :given_by, :given_at_ms);
+
+-- name: verdict_count()^
+SELECT count(*) FROM verdicts;
