@@ -8,7 +8,7 @@ import msgspec
 
 from edge_agent.pos_adapter.answers import FoundMember, ReceiptAnswer
 from edge_agent.pos_adapter.handed_in import DayTotalIn
-from edge_agent.pos_adapter.http import PresentedIn, VisitIn
+from edge_agent.pos_adapter.http import ClaimIn, PresentedIn, VisitIn
 from edge_agent.pos_adapter.receipt import Receipt
 from edge_agent.pos_adapter.redemptions import PATH, CommitIn, RedemptionAnswer, RedemptionIn
 from edge_agent.version import VERSION
@@ -42,12 +42,13 @@ _WRITES: Final[tuple[_Write, ...]] = (
     ("/v1/visits", (VisitIn,), "Record a visit.", (_KEY,)),
     ("/v1/visits/{event}/void", (), "Undo a visit.", ()),
     ("/v1/presented", (PresentedIn,), "A card was shown: the till's next receipt is theirs.", (_KEY,)),
+    ("/v1/claims", (ClaimIn,), "An anonymous purchase becomes this member's.", (_KEY,)),
 )
 
 
 def document() -> dict[str, Any]:
     """Return the document."""
-    read = (Receipt, DayTotalIn, VisitIn, PresentedIn, RedemptionIn, CommitIn)
+    read = (Receipt, DayTotalIn, VisitIn, PresentedIn, ClaimIn, RedemptionIn, CommitIn)
     shapes = (*read, ReceiptAnswer, RedemptionAnswer, FoundMember, Problem)
     _, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
     writes: list[tuple[type, _Write]] = [(ReceiptAnswer, write) for write in _WRITES]

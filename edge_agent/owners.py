@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -11,6 +12,7 @@ from edge_agent.store.database import Connection
 from loyalty_core.lookups import candidates, hashed, unknown_of
 
 SPELLINGS_KEPT: Final = 4096
+_ACCOUNT: Final = re.compile(r"h:[0-9a-f]{32}|id:.{1,64}")
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +36,9 @@ class Owners:
     def find(self, conn: Connection, key: bytes, text: str) -> Owner | None:
         """Return whose card or number this is, known here or not; None when it can never be a member's.
 
-        `key` is the store's.
+        `key` is the store's. An account, as offers name it, is taken too.
         """
-        look_ups, unknown = self._spellings(text, key)
+        look_ups, unknown = _as_account(text, key) if _ACCOUNT.fullmatch(text) else self._spellings(text, key)
         member_id = members.find(conn, look_ups)
         if member_id is not None:
             return Owner(recorded=f"id:{member_id}", account=f"id:{member_id}", member_id=member_id)
@@ -58,6 +60,13 @@ class Owners:
             self._read.clear()
         self._read[text] = look_ups, unknown
         return look_ups, unknown
+
+
+def _as_account(account: str, key: bytes) -> tuple[tuple[str, ...], Owner | None]:
+    """Return the keyed hash to look for, and whose it is if nobody has it: a hash stands for itself."""
+    if not account.startswith("h:"):
+        return (hashed(account, key),), None
+    return (account,), Owner(recorded=account, account=account, member_id=None)
 
 
 def account_of(conn: Connection, key: bytes, recorded: str) -> str:

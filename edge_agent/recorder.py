@@ -18,6 +18,7 @@ from edge_agent.config import EdgeConfig
 from edge_agent.member_days import MemberDays, Posted
 from edge_agent.own_facts import purchase_of
 from edge_agent.owners import Owner, Owners, account_of
+from edge_agent.placing import place_of
 from edge_agent.pos_adapter.receipt import Expectations, Understood
 from edge_agent.store import entries, journal, presented, receipt_facts, sources
 from edge_agent.store.database import Connection
@@ -40,11 +41,9 @@ from loyalty_core.events import (
     VisitRecorded,
     content_hash,
 )
-from loyalty_core.journal import Record, pack_record, unpack_record
+from loyalty_core.journal import Record, pack_record
 from loyalty_core.units import Day
 
-RULES_KEPT: Final = 1024
-SPELLINGS_KEPT: Final = 4096
 RECEIPT_TIME_STEP_MS: Final = 60_000
 """Tills cut a receipt's time to the minute: a card shown just before it may bear a later time."""
 
@@ -83,15 +82,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     notices: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
-
-
-class _Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an event's points go, the member to record, and what to say about it."""
-
-    account: str | None = None
-    day: Day
-    recorded: str | None = None
-    notices: tuple[str, ...] = ()
 
 
 class Recorder:
@@ -151,7 +141,7 @@ class Recorder:
         """
         notices = intake.notices
         owner = self.owner(conn, books, intake.member) if intake.member else None
-        if owner is None and isinstance(intake.event, VisitRecorded | MemberPresented):
+        if owner is None and isinstance(intake.event, VisitRecorded | MemberPresented | ReceiptClaimed):
             raise BadInput(
                 "this card or number can never be a member's: scan or type it again", code="member_unreadable"
             )
@@ -171,11 +161,11 @@ class Recorder:
             elif owner is None:
                 offers = tuple(p.account for p in shown)
         event_id = books.next_id()
-        place = self._place(conn, books, intake, owner)
+        place = place_of(conn, books, intake.event, owner, intake.voids)
         account, day, notice = place.account, place.day, place.notices
         event = intake.event if place.recorded is None else _naming(intake.event, place.recorded)
         posted = Posted()
-        if account is not None and not isinstance(event, MemberPresented):
+        if account is not None and not place.is_theirs and not isinstance(event, MemberPresented):
             posted = self._days.post(conn, books, account, day, Fact(event_id, event))
         if posted.taken_back:
             notice += ("this purchase was voided or returned before: those points are taken back",)
@@ -250,91 +240,6 @@ class Recorder:
         minutes = programme.pair_minutes if programme else 0
         at_ms = event.occurred_at_ms
         return presented.take(conn, at_ms - minutes * 60_000, at_ms + RECEIPT_TIME_STEP_MS)
-
-    def _place(self, conn: Connection, books: Books, intake: Intake, owner: Owner | None) -> _Place:
-        """Return whose points the event moves and in which member-day.
-
-        What takes back names the member under whom this till has booked what it takes back, so that HQ's
-        stamp covers it.
-        """
-        event, day = intake.event, Day(intake.event.business_day)
-        if intake.voids is not None:
-            return self._place_of_void(conn, books, intake.voids, day)
-        match event:
-            case PurchaseVoided() | ReturnRecorded():
-                return self._place_of_takeback(conn, books, event, owner, day)
-            case ReceiptClaimed():
-                return self._place_of_claim(conn, books, event, owner, day)
-            case PurchaseRecorded() if owner is None:
-                owner = self._claimant(conn, books, event)
-        return _Place(
-            account=owner.account if owner else None, day=day, recorded=owner.recorded if owner else None
-        )
-
-    def _place_of_void(self, conn: Connection, books: Books, visit: EventId, day: Day) -> _Place:
-        record = journal.record_at(conn, visit)
-        recorded = unpack_record(record).event.member if record else None
-        if recorded is None:
-            return _Place(day=day)
-        account = account_of(conn, books.terminal.store_key, recorded)
-        return _Place(
-            account=account,
-            day=Day(entries.day_of_event(conn, account, visit) or day),
-            recorded=recorded,
-        )
-
-    def _place_of_takeback(
-        self,
-        conn: Connection,
-        books: Books,
-        event: PurchaseVoided | ReturnRecorded,
-        owner: Owner | None,
-        day: Day,
-    ) -> _Place:
-        """Return the place of the purchase that a void or return takes back, whoever brings it."""
-        purchase = purchase_of(event)
-        source = sources.find(conn, purchase, books.terminal.terminal_id) if purchase else None
-        if source is None:
-            waits = "the purchase that it takes back is not known at this till: headquarters settles it"
-            return _Place(day=day, recorded=owner.recorded if owner else None, notices=(waits,))
-        record = journal.record_at(conn, source.event)
-        if source.account is None or record is None:
-            return _Place(day=day)
-        bought = unpack_record(record).event
-        member_id = source.account.removeprefix("id:")
-        named = source.account if member_id != source.account else bought.member
-        return _Place(account=source.account, day=Day(bought.business_day), recorded=named)
-
-    def _place_of_claim(
-        self, conn: Connection, books: Books, event: ReceiptClaimed, owner: Owner | None, day: Day
-    ) -> _Place:
-        """Return the place of the purchase that is claimed; what this till knows to be wrong is refused."""
-        source = sources.find(conn, purchase_of(event) or "", books.terminal.terminal_id)
-        recorded = owner.recorded if owner else None
-        record = journal.record_at(conn, source.event) if source else None
-        if source is None or record is None:
-            waits = "the purchase is not known at this till: headquarters settles whether it may be claimed"
-            return _Place(day=day, recorded=recorded, notices=(waits,))
-        bought = unpack_record(record).event
-        if source.account is not None and owner is not None and source.account != owner.account:
-            raise BadInput("this purchase is another member's already", code="claim_refused")
-        if day > bought.business_day + books.claim_days(Day(bought.business_day)):
-            until = date_of(Day(bought.business_day + books.claim_days(Day(bought.business_day))))
-            raise BadInput(f"this purchase could be claimed until {until.isoformat()}", code="claim_late")
-        account = owner.account if owner else None
-        return _Place(account=account, day=Day(bought.business_day), recorded=recorded)
-
-    def _claimant(self, conn: Connection, books: Books, event: PurchaseRecorded) -> Owner | None:
-        """Return who claimed an anonymous purchase in time before it came."""
-        purchase = purchase_of(event) or ""
-        last = event.business_day + books.claim_days(Day(event.business_day))
-        known = receipt_facts.of(conn, [purchase], books.terminal.terminal_id).get(purchase, [])
-        claims = [fact for fact in known if isinstance(fact.event, ReceiptClaimed)]
-        for fact in sorted(claims, key=lambda fact: fact.order):
-            if fact.event.business_day <= last and fact.event.member is not None:
-                account = account_of(conn, books.terminal.store_key, fact.event.member)
-                return Owner(recorded=fact.event.member, account=account, member_id=None)
-        return None
 
     def _give_back(
         self, conn: Connection, books: Books, purchase: str, new: Fact, booked: tuple[str | None, Day]

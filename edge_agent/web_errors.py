@@ -28,6 +28,7 @@ _STATUS: Final = {
     "method_unknown": 405,
     "receipt_conflict": 409,
     "idempotency_conflict": 409,
+    "claim_refused": 409,
     "redemption_committed": 409,
     "redemption_cancelled": 409,
     "redemption_lapsed": 409,

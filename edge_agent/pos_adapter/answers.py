@@ -110,9 +110,13 @@ class FoundMember(SpendingMember, frozen=True, kw_only=True):
 
 
 class Offer(_Answer, frozen=True, kw_only=True):
-    """A member who may be the one: two cards were shown before an anonymous receipt."""
+    """A member who may be the one: two cards were shown before an anonymous receipt.
+
+    `member` is what `POST /v1/claims` takes to give the receipt to this one.
+    """
 
     masked_name: str | None
+    member: str
 
 
 class ReceiptAnswer(_Answer, frozen=True, kw_only=True):
@@ -147,7 +151,10 @@ def receipt_answer(
         member=member_answer(standing, language) if standing else None,
         message=list(message),
         notices=list(outcome.notices),
-        offers=[Offer(masked_name=offer.masked_name) for offer in offers],
+        offers=[
+            Offer(masked_name=offer.masked_name, member=account)
+            for account, offer in zip(outcome.offers, offers, strict=True)
+        ],
     )
 
 

@@ -1,4 +1,4 @@
-"""The local HTTP face for the till's own software: receipts, visits, shown cards, look-ups.
+"""The local HTTP face for the till's own software: receipts, visits, claims, shown cards, look-ups.
 
 Each write is one job of the store's writer, answered after its commit. What is refused is set aside with its
 reason, so that nothing handed in is lost.
@@ -27,7 +27,7 @@ from edge_agent.pos_adapter.answers import (
     receipt_answer,
 )
 from edge_agent.pos_adapter.handed_in import decode, understand
-from edge_agent.pos_adapter.receipt import day_named, instant, shown
+from edge_agent.pos_adapter.receipt import Key, day_named, instant, receipt_key, shown
 from edge_agent.pos_adapter.requests import answered, body_of, content_of, idempotency_key, json_of
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Intake, Recorder, intake_of
@@ -37,12 +37,12 @@ from edge_agent.store import journal
 from edge_agent.store.database import Connection
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
-from loyalty_core.events import EventId, MemberPresented, VisitRecorded, VisitVoided
+from loyalty_core.events import Event, EventId, MemberPresented, ReceiptClaimed, VisitRecorded, VisitVoided
 from loyalty_core.journal import unpack_record
 from loyalty_core.units import Day, EpochMs, Seq
 
 _EVENT_FORM: Final = re.compile(r"(?:([A-Za-z0-9_-]{1,32})\.)?(\d{1,9})\.(\d{1,15})", re.ASCII)
-_NOT_KEPT: Final = frozenset({"idempotency_conflict", "event_unknown"})
+_NOT_KEPT: Final = frozenset({"idempotency_conflict", "event_unknown", "claim_refused", "claim_late"})
 """Refusals that leave nothing to set aside: what was handed in is recorded, or is no receipt."""
 
 
@@ -59,6 +59,14 @@ class PresentedIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A card that was shown."""
 
     member: str
+    occurred_at: str | None = None
+
+
+class ClaimIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A member says that an anonymous purchase was theirs; the time is now unless said otherwise."""
+
+    member: str
+    receipt: Key
     occurred_at: str | None = None
 
 
@@ -79,6 +87,7 @@ class TillApi:
             web.post("/v1/visits", self.post_visit),
             web.post("/v1/visits/{event}/void", self.post_void),
             web.post("/v1/presented", self.post_presented),
+            web.post("/v1/claims", self.post_claim),
             web.get("/v1/members/{lookup}", self.get_member),
         ]
 
@@ -153,6 +162,21 @@ class TillApi:
 
         return await self._do(request, job, raw)
 
+    async def post_claim(self, request: web.Request) -> web.Response:
+        """An anonymous purchase becomes this member's."""
+        raw = await body_of(request, self._config.http.body_ms_max)
+        key = idempotency_key(request)
+
+        def job(conn: Connection) -> ReceiptAnswer:
+            claim = json_of(raw, ClaimIn)
+            books = self._recorder.books(conn)
+            at_ms = self._instant(books, claim.occurred_at)
+            purchase = receipt_key(claim.receipt, "receipt", at_ms, self._recorder.expectations(books))
+            event = ReceiptClaimed(None, at_ms, business_day(at_ms, books.terminal.place), purchase)
+            return self._record(conn, books, _keyed(event, key, claim.member, request.path, raw))
+
+        return await self._do(request, job, raw)
+
     async def get_member(self, request: web.Request) -> web.Response:
         """Say where a member stands, as far as this till knows."""
         text = request.match_info["lookup"]
@@ -224,7 +248,7 @@ class TillApi:
         return now_ms
 
 
-def _keyed(event: VisitRecorded | MemberPresented, key: str, member: str, path: str, raw: bytes) -> Intake:
+def _keyed(event: Event, key: str, member: str, path: str, raw: bytes) -> Intake:
     """Return the intake of a request that its Idempotency-Key makes one."""
     return Intake(
         event=event,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
-from tests.edge.made import Till
+from edge_agent.app import build_app
+from edge_agent.config import Http
+from edge_agent.sync import keys
+from tests.edge.counter import BODY_MAX, Counter
+from tests.edge.made import HeldClock, Till, config_of, enrol_till, quiet_sync
 
 MakeTill = Callable[..., Till]
 
@@ -32,3 +37,15 @@ def make_till(tmp_path: Path) -> Iterator[MakeTill]:
 def till(make_till: MakeTill) -> Till:
     """Return a till."""
     return make_till()
+
+
+@pytest.fixture
+async def counter(tmp_path: Path) -> AsyncIterator[Counter]:
+    """Return the counter of a till that stands alone."""
+    config = config_of(
+        tmp_path, sync=quiet_sync(), quarantine_rows_max=20, http=Http(body_bytes_max=BODY_MAX)
+    )
+    enrol_till(config)
+    clock = HeldClock()
+    async with TestClient(TestServer(build_app(config, clock))) as client:
+        yield Counter(client, keys.token(config.data_dir), clock)

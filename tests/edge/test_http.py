@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestServer
 
 from edge_agent.app import build_app
-from edge_agent.app_keys import WRITER
 from edge_agent.config import Http
-from edge_agent.store import members, quarantine
 from edge_agent.store.database import Connection, connect
 from edge_agent.store.integrity import verify
-from edge_agent.store.quarantine import Refused
 from edge_agent.sync import keys
 from loyalty_core.events import AT_MAX
+from tests.edge.counter import BODY_MAX, Counter, problem
 from tests.edge.made import (
     CARD,
     DEADLINE_SECONDS,
@@ -33,82 +28,10 @@ from tests.edge.made import (
     at,
     config_of,
     enrol_till,
-    member,
     purchase,
     quiet_sync,
     void,
 )
-
-BODY_MAX = 64 * 1024
-
-
-class Counter:
-    """The till's own software, talking to a running agent."""
-
-    def __init__(
-        self, client: TestClient[web.Request, web.Application], token: str, clock: HeldClock
-    ) -> None:
-        self.client = client
-        self.clock = clock
-        self.headers = {"Authorization": f"Bearer {token}"}
-
-    @property
-    def app(self) -> web.Application:
-        assert self.client.app is not None
-        return self.client.app
-
-    async def post(self, path: str, body: object, key: str | None = None, **headers: str) -> ClientResponse:
-        named = self.headers | ({"Idempotency-Key": key} if key else {}) | headers
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return await self.client.post(path, data=data, headers=named)
-
-    async def ok(self, path: str, body: object, key: str | None = None) -> dict[str, Any]:
-        """Return the answer to what is taken."""
-        response = await self.post(path, body, key)
-        assert response.status == 200, await response.text()
-        answer: dict[str, Any] = await response.json()
-        return answer
-
-    async def get(self, path: str) -> ClientResponse:
-        return await self.client.get(path, headers=self.headers)
-
-    async def do(self, job: Any) -> Any:
-        return await self.app[WRITER].do(job)
-
-    async def refused(self) -> list[Refused]:
-        """Return what was set aside."""
-        rows: list[Refused] = await self.do(quarantine.open_rows)
-        return rows
-
-    async def know(self, *cards: str) -> None:
-        """Let headquarters' word stand on the members M1, M2, ... of these cards."""
-        for place, card in enumerate(cards, start=1):
-            await self.do(partial(members.put, row=member(f"M{place}", card)))
-
-
-async def problem(response: ClientResponse) -> tuple[int, str]:
-    """Return status and code of a problem document, having checked its shape."""
-    assert response.content_type == "application/problem+json"
-    said = await response.json(content_type=None)
-    assert said.keys() == {"type", "title", "status", "detail", "code"}
-    assert said["type"] == f"urn:dangol:problem:{said['code']}"
-    assert said["status"] == response.status
-    assert said["title"]
-    assert "\n" not in said["detail"]
-    return response.status, said["code"]
-
-
-@pytest.fixture
-async def counter(tmp_path: Path) -> AsyncIterator[Counter]:
-    """Return the counter of a till that stands alone."""
-    config = config_of(
-        tmp_path, sync=quiet_sync(), quarantine_rows_max=20, http=Http(body_bytes_max=BODY_MAX)
-    )
-    enrol_till(config)
-    clock = HeldClock()
-    async with TestClient(TestServer(build_app(config, clock))) as client:
-        yield Counter(client, keys.token(config.data_dir), clock)
-
 
 # Who may talk
 
@@ -295,12 +218,17 @@ async def test_a_member_is_found_by_card_phone_or_id(counter: Counter) -> None:
     assert await problem(await counter.get("/v1/members/***")) == (422, "member_unreadable")
 
 
-async def test_two_cards_shown_are_offered_to_the_cashier_by_masked_name_alone(counter: Counter) -> None:
+async def test_two_cards_shown_are_offered_to_the_cashier_by_masked_name_and_what_claims_take(
+    counter: Counter,
+) -> None:
     await counter.know(CARD, OTHER_CARD)
     for key, card in (("a", CARD), ("b", OTHER_CARD)):
         await counter.ok("/v1/presented", {"member": card, "occurred_at": "2026-11-20T10:30:00+09:00"}, key)
     answer = await counter.ok("/v1/receipts", purchase(member=None))
-    assert answer["offers"] == [{"masked_name": "홍*동"}, {"masked_name": "홍*동"}]
+    assert answer["offers"] == [
+        {"masked_name": "홍*동", "member": "id:M1"},
+        {"masked_name": "홍*동", "member": "id:M2"},
+    ]
     assert answer["member"] is None
 
 
@@ -327,7 +255,7 @@ async def test_a_key_used_for_another_request_is_refused(counter: Counter) -> No
     assert await counter.refused() == []
 
 
-@pytest.mark.parametrize("path", ["/v1/visits", "/v1/presented"])
+@pytest.mark.parametrize("path", ["/v1/visits", "/v1/presented", "/v1/claims"])
 @pytest.mark.parametrize("key", [None, "", " ", "a b", "k" * 65, "카"])
 async def test_a_key_is_needed_and_must_be_one(counter: Counter, path: str, key: str | None) -> None:
     headers = {} if key is None else {"Idempotency-Key": key}
@@ -525,7 +453,7 @@ async def test_real_answers_have_the_shapes_that_the_description_gives(counter: 
     with pytest.raises(AssertionError):
         fits(schemas, {"$ref": "#/components/schemas/ReceiptAnswer"}, {"event": {}})
     for path, told in document["paths"].items():
-        needed = "post" in told and path in {"/v1/visits", "/v1/presented", "/v1/redemptions"}
+        needed = "post" in told and path in {"/v1/visits", "/v1/presented", "/v1/claims", "/v1/redemptions"}
         names = [p["name"] for operation in told.values() for p in operation.get("parameters", ())]
         assert ("Idempotency-Key" in names) == needed
 
