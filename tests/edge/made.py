@@ -6,6 +6,7 @@ It is terminal S012-T03 of store S012 in Seoul, under the programme of the docum
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import tempfile
 import time
@@ -20,14 +21,16 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.config import EdgeConfig, Folder, Sync
 from edge_agent.pos_adapter.handed_in import decode, understand
-from edge_agent.recorder import Outcome, Recorder, intake_of
+from edge_agent.pos_adapter.receipt import Key, receipt_key
+from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
 from edge_agent.standing import Standing, standing
 from edge_agent.store import journal, members, programmes, terminal
 from edge_agent.store.database import Connection, transaction
 from edge_agent.store.migrations import open_database
 from edge_agent.sync import keys
-from loyalty_core.calendar import day_of
+from loyalty_core.calendar import business_day, day_of
 from loyalty_core.envelope import public_of, seal
+from loyalty_core.events import Event, ReceiptClaimed
 from loyalty_core.journal import Record, unpack_record
 from loyalty_core.lookups import hashed
 from loyalty_core.messages import Enrolled, Incarnation, MemberRow, ProgrammeText, Stamp
@@ -201,6 +204,18 @@ def void(number: str = "1", **changed: Any) -> dict[str, Any]:
     } | changed
 
 
+def returned(number: str = "r1", **changed: Any) -> dict[str, Any]:
+    """Return a return of that purchase, by its amount unless `lines` are given."""
+    on = changed.pop("on", "2026-11-20")
+    return {
+        "kind": "return",
+        "receipt": {"store": "S012", "till": "T03", "business_date": on, "number": number},
+        "original": purchase()["receipt"],
+        "occurred_at": f"{on}T11:30:00+09:00",
+        "net_minor": 12990,
+    } | changed
+
+
 def recorded(recorder: Recorder, conn: Connection, receipt: dict[str, Any]) -> Outcome:
     """Record a receipt as the local HTTP face does, inside the caller's transaction."""
     raw = json.dumps(receipt).encode()
@@ -208,6 +223,31 @@ def recorded(recorder: Recorder, conn: Connection, receipt: dict[str, Any]) -> O
     read = decode(raw)
     understood = understand(read, recorder.expectations(books))
     return recorder.record(conn, books, intake_of(understood, read.member, "http", raw))
+
+
+def keyed(recorder: Recorder, conn: Connection, event: Event, member: str, key: str, content: str) -> Outcome:
+    """Record what an Idempotency-Key makes one, as the local HTTP face does."""
+    digest = hashlib.sha256(f"{member} {content}".encode()).digest()
+    intake = Intake(
+        event=event,
+        natural_key=f"key/{key}",
+        content=digest[:16],
+        member=member,
+        journal_key=key,
+        adapter="http",
+        raw_sha256=digest,
+    )
+    return recorder.record(conn, recorder.books(conn), intake)
+
+
+def claimed(
+    recorder: Recorder, conn: Connection, member: str, receipt: dict[str, Any], when: str, key: str
+) -> Outcome:
+    """Record a claim."""
+    books, at_ms = recorder.books(conn), at(when)
+    named = receipt_key(Key(**receipt), "receipt", at_ms, recorder.expectations(books))
+    event = ReceiptClaimed(None, at_ms, business_day(at_ms, books.terminal.place), named)
+    return keyed(recorder, conn, event, member, key, f"{receipt} {when}")
 
 
 class Till:

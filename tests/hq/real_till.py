@@ -5,13 +5,11 @@ The agent's store, recorder and exchange; headquarters' enrolment and exchange. 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
-from edge_agent.pos_adapter.receipt import Key, receipt_key
-from edge_agent.recorder import Intake, Outcome, Recorder
+from edge_agent.recorder import Outcome, Recorder
 from edge_agent.store import terminal
 from edge_agent.store.database import transaction
 from edge_agent.store.migrations import open_database
@@ -26,7 +24,7 @@ from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
 from loyalty_core.calendar import business_day
 from loyalty_core.envelope import key_id, open_sealed, public_of, seal
-from loyalty_core.events import Event, ReceiptClaimed, VisitRecorded
+from loyalty_core.events import VisitRecorded
 from loyalty_core.invite import read_code
 from loyalty_core.messages import Ask, Clock, Enrol, Enrolled, Health, Reply
 from loyalty_core.wire import pack, unpack
@@ -96,30 +94,14 @@ class RealTill(made.Till):
         assert installed.refusals == ()
         return reply, sent > 0 or installed.moved
 
-    def claim(self, member: str, receipt: dict[str, Any], at: str, key: str) -> Outcome:
-        """Claim an anonymous purchase as the local HTTP face does."""
-        books = self.books()
-        at_ms = made.at(at)
-        named = receipt_key(Key(**receipt), "receipt", at_ms, self.recorder.expectations(books))
-        event = ReceiptClaimed(None, at_ms, business_day(at_ms, books.terminal.place), named)
-        return self._keyed(event, member, key)
-
-    def visit(self, member: str, at: str, key: str) -> Outcome:
-        """Record a visit that has no receipt."""
-        at_ms = made.at(at)
-        day = business_day(at_ms, self.books().terminal.place)
-        return self._keyed(VisitRecorded(None, at_ms, day, "till", None), member, key)
-
-    def _keyed(self, event: Event, member: str, key: str) -> Outcome:
-        digest = hashlib.sha256(repr((event, member)).encode()).digest()
-        intake = Intake(
-            event=event,
-            natural_key=f"key/{key}",
-            content=digest[:16],
-            member=member,
-            journal_key=key,
-            adapter="http",
-            raw_sha256=digest,
-        )
+    def claim(self, member: str, receipt: dict[str, Any], when: str, key: str) -> Outcome:
+        """Claim an anonymous purchase."""
         with transaction(self.conn):
-            return self.recorder.record(self.conn, self.recorder.books(self.conn), intake)
+            return made.claimed(self.recorder, self.conn, member, receipt, when, key)
+
+    def visit(self, member: str, when: str, key: str) -> Outcome:
+        """Record a visit that has no receipt."""
+        at_ms = made.at(when)
+        event = VisitRecorded(None, at_ms, business_day(at_ms, self.books().terminal.place), "till", None)
+        with transaction(self.conn):
+            return made.keyed(self.recorder, self.conn, event, member, key, when)
