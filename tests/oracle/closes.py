@@ -10,9 +10,12 @@ from tests.oracle.world import NOTHING, Entries, Identity, Points, World
 
 
 def settle(
-    world: World, member: str, entries: Entries, orders: Mapping[EventId, Order]
+    world: World, member: str, entries: Entries, turns: Mapping[EventId, Order]
 ) -> tuple[Entries, dict[str, int]]:
-    """Return the entries with late clawbacks split, and the qualifying total of each period."""
+    """Return the entries with late clawbacks split, and the qualifying total of each period.
+
+    `turns` are the places of returns and voids in canonical order, none before its item. What else would lower a closed total is put back by an adjustment without event.
+    """
     settled = dict(entries)
     totals: dict[str, int] = {}
     for period in sorted(period_called(world, name) for name in world.closes):
@@ -29,13 +32,16 @@ def settle(
             and settled[identity].qualifying < 0
             and not _was_posted(world, member, identity, period.id)
         ]
-        late.sort(key=lambda identity: _order(identity, orders))
+        late.sort(key=lambda identity: _turn(identity, turns))
         without = sum(
             points.qualifying
             for identity, points in settled.items()
             if identity.period == period.id and identity not in late
         )
         after_close = max(0, without - frozen)
+        if without < frozen:
+            kept = Identity("adjustment", None, "closed-total", period.last, period.id)
+            settled[kept] = Points(0, frozen - without)
         for identity in late:
             points = settled[identity]
             taken = min(-points.qualifying, after_close)
@@ -60,9 +66,9 @@ def _was_posted(world: World, member: str, identity: Identity, period: str) -> b
     )
 
 
-def _order(identity: Identity, orders: Mapping[EventId, Order]) -> Order:
+def _turn(identity: Identity, turns: Mapping[EventId, Order]) -> Order:
     assert identity.event is not None
-    return orders[identity.event]
+    return turns[identity.event]
 
 
 def _open(world: World, member: str, identity: Identity) -> str:

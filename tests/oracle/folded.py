@@ -8,6 +8,7 @@ from datetime import date
 
 from hq_server.derivation import Account, Rulebook, Whole, whole_account
 from hq_server.house import House
+from hq_server.receipt_keys import COUPONS
 from loyalty_core.after_close import Closed
 from loyalty_core.calendar import day_of
 from loyalty_core.entries import NO_EVENT, PointEntry
@@ -74,7 +75,7 @@ def _filed(world: World, place: EventId, event: Event) -> tuple[str, Hashable] |
         case RedemptionCommitted(redemption=name):
             return store, name
         case CouponUsed(coupon=name):
-            return store, ("coupon", name)
+            return COUPONS, name
         case VisitRecorded(receipt=ReceiptKey() as key) | VisitVoided(receipt=ReceiptKey() as key):
             return store, ("visit", key)
         case VisitRecorded():
@@ -156,7 +157,7 @@ def as_read(entries: Iterable[PointEntry]) -> Entries:
         identity = Identity(
             kind=entry.kind,
             event=None if entry.event == NO_EVENT else entry.event,
-            rule=entry.rule if entry.kind in ("bonus", "cap") else "",
+            rule=entry.rule if entry.kind in ("bonus", "cap", "adjustment") else "",
             day=None if entry.kind == "cap" else int(entry.business_day),
             period=entry.period_id,
         )

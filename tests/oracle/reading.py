@@ -39,7 +39,8 @@ def account(world: World, member: str, said: Sequence[Said], stories: Sequence[S
         **period_bonuses(world, member, standing),
         **_adjusted(world, member),
     }
-    settled, totals = settle(world, member, entries, {one.id: one.order for one in said})
+    turns = {back.id: max(back.order, story.item.order) for story in own for back in story.backs}
+    settled, totals = settle(world, member, entries, turns)
     spendings = spendings_of(member, said, stories)
     expired, left = lots.fold(world, _credits(world, settled), spendings)
     settled |= {**spent(world, spendings), **expired}

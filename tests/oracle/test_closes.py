@@ -5,7 +5,7 @@ from __future__ import annotations
 from loyalty_core.events import EventId
 from loyalty_core.programme import When
 from loyalty_core.units import MinorUnits
-from tests.oracle.tale import VISIT, Tale, bonus, earn, programme
+from tests.oracle.tale import VISIT, Tale, bonus, day, earn, programme
 
 A_WON = programme(earns=(earn(1, per=MinorUnits(1)),), weights=())
 JUNE = "2026-06-15"
@@ -103,7 +103,8 @@ def test_what_a_closed_total_lost_otherwise_stays_in_it() -> None:
     tale.visit(f"{JUNE} 11:00")
     tale.close("2026-H1")
     tale.unvisit(f"{JUNE} 12:00", first)
-    assert (tale.account().entries, tale.account().qualifying) == ({}, {"2026-H1": 50})
+    kept = ("adjustment", None, "closed-total", day("2026-06-30"), "2026-H1")
+    assert (tale.account().entries, tale.account().qualifying) == ({kept: (0, 50)}, {"2026-H1": 50})
 
 
 def test_a_loss_is_made_up_before_gains_count_after_the_close() -> None:

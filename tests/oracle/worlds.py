@@ -183,8 +183,8 @@ class Pen:
 
     def coupon(self) -> None:
         """Tell of a coupon, used once or more often."""
-        for use in self.times(1, 2):
-            event = CouponUsed(self.pick(*REFERENCES), *self.when(), "c1", f"c-{use}", None)
+        for _ in self.times(1, 2, 3):
+            event = CouponUsed(self.pick(*REFERENCES), *self.when(), "c1", self.pick("c-1", "c-2"), None)
             self.tell(self.pick(*TILLS), event)
 
     def place(self) -> None:
