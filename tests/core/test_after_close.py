@@ -187,6 +187,7 @@ def test_a_closed_total_is_kept_by_an_adjustment_that_says_so() -> None:
     (_, kept) = freeze([entry(1, 90)], {"2026-H2": closed(100)}, ORDER, 6)
     assert (kept.kind, kept.event, kept.rule, kept.earned_day) == ("adjustment", NO_EVENT, CLOSED_TOTAL, 0)
     assert (kept.period_id, kept.business_day, kept.redeemable) == ("2026-H2", day("2026-12-31"), 0)
+    assert kept.programme_version == 0
     assert kept.steps == (Step(CLOSED_TOTAL, "adjustment", "2026-H2", 0, 10, "qualifying"),)
 
 

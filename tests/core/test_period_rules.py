@@ -403,6 +403,12 @@ def test_the_first_in_life_is_the_first_that_stands_in_canonical_order() -> None
     assert firsts(of, days=days) == {(7, "bonus"): (AUGUST, event_id(6))}
 
 
+@pytest.mark.parametrize(("tier", "found"), [("BRONZE", [(7, "bonus")]), ("GOLD", [])])
+def test_the_first_of_a_tier_is_that_of_members_who_hold_it(tier: str, found: list[tuple[int, str]]) -> None:
+    of = programme(bonuses=[bonus(5, first=True, when=When(tiers=frozenset({tier})))])
+    assert list(firsts(of, days=[(JULY, standing(bought()))])) == found
+
+
 def test_the_first_is_looked_for_on_the_days_of_all_versions_and_only_where_the_rule_is_in_play() -> None:
     july = bonus(5, first=True, when=When(from_day=AUGUST))
     versions = (programme(version=7, bonuses=[july]), programme(version=8, bonuses=[bonus(5, first=True)]))
