@@ -40,7 +40,8 @@ class TerminalDay(msgspec.Struct, frozen=True, kw_only=True):
 
     `software` is what its tills' own software told, and `standing` the receipts that stand here for these
     tills; both are None where it told nothing. `journal` is what the till declared, None while the day is not
-    closed, and `held` what is here of the same records. `differs` names the kinds of exception this makes.
+    closed, and `held` what is here of the same records. `awards` counts, by cause, the points posted that are
+    not those that the till answered. `differs` names the kinds of exception this makes.
     """
 
     store_id: str
@@ -50,19 +51,23 @@ class TerminalDay(msgspec.Struct, frozen=True, kw_only=True):
     standing: Sold | None
     journal: Recorded | None
     held: Recorded
+    awards: dict[str, int]
     differs: tuple[str, ...]
 
 
 def terminal_days(tx: Transaction, day: Day) -> list[TerminalDay]:
     """Return the day of every terminal, by store."""
     found = []
+    awards: dict[str, dict[str, int]] = {}
+    for terminal_id, cause, count in tx.all("accounts.award_differences_on", business_day=day):
+        awards.setdefault(terminal_id, {})[cause] = count
     for store_id, terminal_id, state, reason, key_id, epoch, *_ in tx.all("arrivals.terminals"):
         terminal = Terminal(store_id, terminal_id, state, reason, key_id, epoch)
-        found.append(_terminal_day(tx, terminal, day))
+        found.append(_terminal_day(tx, terminal, day, awards.get(terminal_id, {})))
     return found
 
 
-def _terminal_day(tx: Transaction, terminal: Terminal, day: Day) -> TerminalDay:
+def _terminal_day(tx: Transaction, terminal: Terminal, day: Day, awards: dict[str, int]) -> TerminalDay:
     held: list[DayFigures] = []
     said: list[DayFigures] = []
     closed_at_ms, changed = None, False
@@ -87,6 +92,7 @@ def _terminal_day(tx: Transaction, terminal: Terminal, day: Day) -> TerminalDay:
         standing=_sum(standing) if tills else None,
         journal=_recorded(said) if said else None,
         held=_recorded(held),
+        awards=awards,
         differs=tuple(differs),
     )
 

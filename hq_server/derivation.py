@@ -88,11 +88,16 @@ class Rulebook:
             return None
         return period_after(period, self.months, programme.expiry_after_periods).last
 
+    @property
+    def first_period(self) -> Period:
+        """The period of the first day that any version covers; there must be a version."""
+        return period_of(min(one.effective_from for one in self.programmes), self.months)
+
     def last_expiry(self, through: int) -> Day:
         """Return the day of the last expiry posted by `through`; what is dated before it may move one."""
         if not self.programmes:
             return Day(0)
-        period, found = period_of(self.programmes[0].effective_from, self.months), Day(0)
+        period, found = self.first_period, Day(0)
         while period.first <= through:
             end = self.last_day(period)
             if end is not None and end < through:

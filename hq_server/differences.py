@@ -7,7 +7,7 @@ found by deriving the day again as the till could have known it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -34,11 +34,30 @@ Cause = Literal[
 events of that day count too; events of its own that came after count too."""
 
 
+KIND: Final = "award_unexplained"
+"""The exception of an award that differs without a cause."""
+_Key = tuple[str, int, EventId]
+"""(member, business day, event)"""
+
+
+class _Difference(msgspec.Struct, frozen=True):
+    claimed: tuple[int, int]
+    stands: tuple[int, int]
+    cause: Cause
+
+    def sentence(self) -> str:
+        (redeemable, qualifying), (should, should_qualify) = self.claimed, self.stands
+        return (
+            f"the till answered {redeemable} redeemable and {qualifying} qualifying points, the rules give "
+            f"{should} and {should_qualify}: compare its release and programme with headquarters"
+        )
+
+
 def note_differences(
     tx: Transaction, rules: Rulebook, buckets: Mapping[str, int], touched: Touched, now_ms: EpochMs
 ) -> None:
-    """Keep the differences of these member-days as they are now."""
-    found: dict[tuple[str, int, EventId], Values] = {}
+    """Keep the differences of these member-days as they are now; one without a cause is an exception."""
+    found: dict[_Key, _Difference] = {}
     for (member, day), (facts, derived) in touched.items():
         claims = dict(_claims(facts))
         for entry in derived:
@@ -46,17 +65,28 @@ def note_differences(
                 continue
             claim = claims[entry.event]
             claimed = (0, 0) if claim is None else (claim.redeemable, claim.qualifying)
-            if claimed != (entry.redeemable, entry.qualifying):
+            stands = (entry.redeemable, entry.qualifying)
+            if claimed != stands:
                 why = cause(rules, day, facts, entry, claim)
-                points = (*claimed, entry.redeemable, entry.qualifying)
-                found[member, day, entry.event] = (*points, why, now_ms)
+                found[member, day, entry.event] = _Difference(claimed, stands, why)
     days = keys_json((buckets[member], member, day) for member, day in touched)
-    stood = {
+    stood: set[_Key] = {
         (row[0], row[1], EventId(row[2], row[3], row[4], row[5]))
         for row in tx.all("accounts.award_differences_of", days=days)
     }
-    tx.many("accounts.put_award_difference", [(*_key(buckets, key), *row) for key, row in found.items()])
-    tx.many("accounts.drop_award_difference", [_key(buckets, key) for key in stood - found.keys()])
+    tx.many(
+        "accounts.put_award_difference",
+        [(*_row(buckets, key), *one.claimed, *one.stands, one.cause, now_ms) for key, one in found.items()],
+    )
+    tx.many("accounts.drop_award_difference", [_row(buckets, key) for key in stood - found.keys()])
+    unexplained = {key: one for key, one in found.items() if one.cause == "unexplained"}
+    tx.many(
+        "accounts.open_account_exception",
+        [(buckets[key[0]], KIND, _subject(key), one.sentence(), now_ms) for key, one in unexplained.items()],
+    )
+    settled = (stood | found.keys()) - unexplained.keys()
+    over = [(buckets[key[0]], KIND, _subject(key), now_ms) for key in settled]
+    tx.many("accounts.close_account_exception", over)
 
 
 def cause(
@@ -108,6 +138,10 @@ def _gives(rules: DayRules, facts: Iterable[Resolved | None], event: EventId) ->
     return next(((one.redeemable, one.qualifying) for one in derived if one.event == event), (0, 0))
 
 
-def _key(buckets: Mapping[str, int], key: tuple[str, int, EventId]) -> Values:
+def _subject(key: _Key) -> str:
+    return f"{key[0]}/{key[2]}"
+
+
+def _row(buckets: Mapping[str, int], key: _Key) -> Values:
     member, day, event = key
     return (buckets[member], member, day, event.terminal_id, event.epoch, event.branch, event.seq)

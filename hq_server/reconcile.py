@@ -30,6 +30,7 @@ _OWNERS: Final = {
     "day_open": "technician",
     "day_closed_differs": "technician",
     "programme_missing": "headquarters",
+    "award_unexplained": "headquarters",
 }
 """Whose it is to end an exception of a kind; of all others the store's, or the member desk's."""
 _Place = tuple[int, int, str | int, str, str]

@@ -15,7 +15,7 @@ from hq_server.posting import cover, post
 from hq_server.references import bucket_of
 from hq_server.store.connection import Transaction
 from hq_server.work import Work
-from loyalty_core.calendar import period_after, period_of
+from loyalty_core.calendar import period_after
 from loyalty_core.units import Day, EpochMs
 
 DAYS_AT_ONCE: Final = 500
@@ -37,10 +37,10 @@ def rederive_some(tx: Transaction, now_ms: EpochMs) -> int:
 
 
 def expiry_is_due(tx: Transaction, now_ms: EpochMs) -> bool:
-    """Tell whether a day has begun up to which some bucket's expiry is not posted."""
+    """Tell whether lots have ended whose expiry is not posted in some bucket."""
     house = load_house(tx)
     row = tx.one("accounts.expired_through")
-    return bool(house.programmes) and row is not None and row[0] < house.today(now_ms)
+    return bool(house.programmes and row and _ended(house, Day(row[0]), house.today(now_ms)))
 
 
 def expire(tx: Transaction, now_ms: EpochMs) -> int:
@@ -59,7 +59,7 @@ def expire(tx: Transaction, now_ms: EpochMs) -> int:
 def _ended(house: House, after: Day, through: Day) -> list[str]:
     """Return the periods whose lots expire on a day after the one and through the other."""
     rules, found = Rulebook(house), []
-    period = period_of(house.programmes[0].effective_from, rules.months)
+    period = rules.first_period
     while period.first <= through:
         end = rules.last_day(period)
         if end is not None and after < end + 1 <= through:

@@ -123,12 +123,14 @@ def _lines(found: Reconciled) -> Iterator[str]:
         "standing here",
         "journal",
         "held here",
+        "awards that differ",
         "differs",
     ]
     rows = [
         [
             *(one.terminal_id, to_minute(one.closed_at) if one.closed_at else "open"),
             *(_sales(one.software), _sales(one.standing), _sales(one.journal), _sales(one.held)),
+            ", ".join(f"{count} {cause}" for cause, count in one.awards.items()),
             " ".join(one.differs),
         ]
         for one in found.terminals

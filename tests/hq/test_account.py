@@ -6,12 +6,13 @@ import itertools
 
 import pytest
 
+from hq_server.day_view import terminal_days
 from hq_server.rederive import expire, rederive_some
 from hq_server.store.connection import writing
 from hq_server.store.database import opened
 from loyalty_core.events import Claim, Event
 from loyalty_core.messages import Ask
-from loyalty_core.units import EpochMs
+from loyalty_core.units import Day, EpochMs
 from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.events import DAY, back, claim, purchase, spent, visit, void
 from tests.hq.test_audit import run_audit
@@ -378,3 +379,19 @@ async def test_a_difference_is_gone_when_the_award_is_what_the_till_said(hq: Hq,
     assert hq.sql("SELECT cause FROM award_differences") == [("unexplained",)]
     await tills.send(first)
     assert hq.sql("SELECT cause FROM award_differences") == []
+
+
+async def test_an_award_without_a_cause_is_an_exception_until_it_is_what_the_till_said(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(MEMBERS)
+    first, second = await tills.join(), await tills.join()
+    first.record(visit(), claim=Claim(1, "BRONZE", 10, 10))
+    second.record(visit(at=NOW_MS + 1), claim=Claim(1, "BRONZE", 0, 0))
+    await tills.send(second)
+    assert hq.exceptions() == [("award_unexplained", "M1/S012-T02.1.1")]
+    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+        awards = {day.terminal_id: day.awards for day in terminal_days(tx, Day(DAY))}
+    assert awards == {"S012-T01": {}, "S012-T02": {"unexplained": 1}}
+    await tills.send(first)
+    assert hq.exceptions() == []

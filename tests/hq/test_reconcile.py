@@ -190,6 +190,7 @@ async def test_a_day_is_shown_terminal_by_terminal(shell: Shell, hq: Hq, tills: 
         "standing": {"receipts": 1, "net_minor": 10_000},
         "journal": {"records": 4, "receipts": 2, "net_minor": 15_000, "redeemable": 0, "qualifying": 0},
         "held": {"records": 4, "receipts": 2, "net_minor": 15_000, "redeemable": 0, "qualifying": 0},
+        "awards": {},
         "differs": [],
     }
     assert (second["terminal_id"], second["journal"], second["software"]) == (silent.terminal_id, None, None)

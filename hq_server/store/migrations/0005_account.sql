@@ -91,6 +91,8 @@ CREATE TABLE award_differences (
   PRIMARY KEY (bucket, member_id, business_day, terminal_id, epoch, branch, seq)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX award_differences_by_day ON award_differences (business_day, terminal_id);
+
 -- What HQ decided, in the order of deciding. A decision that needs a second person takes effect by a verdict.
 -- natural_key is what whoever asked calls it, so that asking again is no second decision.
 CREATE TABLE decisions (

@@ -118,9 +118,10 @@ DELETE FROM award_differences WHERE bucket = :bucket AND member_id = :member_id
   AND business_day = :business_day AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
   AND seq = :seq;
 
--- name: award_difference_counts()
--- How many differences there are of each cause.
-SELECT cause, count(*), min(found_at_ms) FROM award_differences GROUP BY cause ORDER BY cause;
+-- name: award_differences_on(business_day)
+-- How many awards of a day differ from what each terminal claimed, by cause.
+SELECT terminal_id, cause, count(*) FROM award_differences INDEXED BY award_differences_by_day
+WHERE business_day = :business_day GROUP BY terminal_id, cause ORDER BY terminal_id, cause;
 
 -- name: holds_of(members)
 -- members is a JSON array of [bucket, member_id].
