@@ -23,7 +23,6 @@ class Posted(msgspec.Struct, frozen=True):
 
     entry: PointEntry
     steps: str
-    posted_at_ms: int
     number: int
 
 
@@ -101,7 +100,7 @@ def closes_of(tx: Transaction, house: House) -> dict[str, dict[int, int]]:
 
 def _posted(tx: Transaction, bucket: int, member: str) -> list[Posted]:
     rows = tx.all("accounts.entries_of", bucket=bucket, member_id=member)
-    found = [Posted(posted_entry(row), row[14], row[16], row[15]) for row in rows]
+    found = [Posted(posted_entry(row), row[14], row[15]) for row in rows]
     return sorted(found, key=lambda one: (one.entry.earned_day, one.number))
 
 

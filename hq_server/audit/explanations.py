@@ -2,8 +2,9 @@
 
 What is posted later leaves an entry alone that keeps its points, though its steps may read otherwise now: the
 day's total that a void saw, say. So an entry is right whose steps follow from the day as it stands, or from
-what of the day had been posted with it or before it. On a day with corrections the past cannot be told from
-what stands; there the steps need only lead to the entry's points.
+what of the day had been posted with it or before it. On a day with corrections, or with several returns of
+one purchase (what a return left depends on those that had come before it), the past cannot be told from what
+stands; there the steps need only lead to the entry's points.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def source_of(entry: PointEntry) -> str:
 def check_explained(house: House, day: LedgerDay, derived: Sequence[PointEntry]) -> None:
     """End the audit at the first entry of the day that its version or its steps do not explain."""
     by_event = {(entry.event, entry.kind): entry for entry in derived}
-    corrected = any(one.entry.kind == "correction" for one in day.posted)
+    past_is_lost = any(one.entry.kind == "correction" for one in day.posted) or any(
+        len(receipt.takebacks) > 1 for receipt in day.receipts
+    )
     for place, (entry, steps) in enumerate((one.entry, one.steps) for one in day.posted):
         where = f"member {day.member_id}, event {entry.event}"
         programme = _version(house, entry.programme_version)
@@ -58,7 +61,7 @@ def check_explained(house: House, day: LedgerDay, derived: Sequence[PointEntry])
             now is not None and stands == (now.programme_version, steps_json(now))
         ):
             continue
-        if corrected:
+        if past_is_lost:
             if not _leads_to(entry, steps):
                 differs(where, "its steps do not lead to its points")
         elif not any(steps == each for each in _could_have_been(programme, day, place)):
@@ -71,12 +74,12 @@ def _version(house: House, number: int) -> Programme | None:
 
 def _could_have_been(programme: Programme, day: LedgerDay, place: int) -> Iterator[str]:
     """Return the steps of an entry by its own version: of the whole day, and of what was posted by then."""
-    entry, posted_at_ms = day.posted[place].entry, day.posted[place].posted_at_ms
-    posted = {one.entry.event for one in day.posted}
-    at_once = {one.entry.event for one in day.posted if one.posted_at_ms <= posted_at_ms}
-    before = {one.entry.event for one in day.posted[: place + 1]}
-    idle = {event for receipt in day.receipts for event in _events(receipt)} - posted
-    for known in (posted | idle, at_once, at_once | idle, before, before | idle):
+    entry = day.posted[place].entry
+    posted = [one.entry.event for one in day.posted]
+    idle = {event for receipt in day.receipts for event in _events(receipt)}.difference(posted)
+    # Where the posting ended that it was part of is not kept, so each end is tried.
+    by_then = [set(posted[:end]) for end in range(place + 1, len(posted) + 1)]
+    for known in (*by_then, *[events | idle for events in by_then]):
         receipts = [_as_of(receipt, known) for receipt in day.receipts if receipt.item.id in known]
         for derived in derive_day(rules_by(programme, day.business_day), receipts):
             if (derived.event, derived.kind) == (entry.event, entry.kind):

@@ -9,7 +9,7 @@ from hq_server.store.connection import reading
 from hq_server.store.database import opened
 from loyalty_core.lookups import hashed
 from tests.hq.conftest import PROGRAMME, Hq, Tills
-from tests.hq.events import purchase, visit, visit_void, void
+from tests.hq.events import back, purchase, visit, visit_void, void
 from tests.hq.till import NOW_MS
 
 
@@ -58,6 +58,7 @@ DAMAGE = {
     "an entry too many": "INSERT INTO entries SELECT bucket, member_id, earned_day, 99, terminal_id, epoch, "
     "branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, steps, "
     "posted_at_ms, rule FROM entries LIMIT 1",
+    "a changed count of a day": "UPDATE day_counts SET events = events + 1",
     "a changed balance": "UPDATE totals SET redeemable = redeemable + 1",
     "a changed total": "UPDATE totals SET qualifying = qualifying - 1",
     "a missing total": "DELETE FROM totals",
@@ -137,6 +138,43 @@ async def test_an_entry_that_kept_its_points_is_right_though_its_steps_would_rea
     hq.sql("DROP TRIGGER entry_is_never_changed")
     hq.sql("UPDATE entries SET steps = replace(steps, '[', '[ ') WHERE kind = 'clawback'")
     with pytest.raises(Difference, match="its steps are not what its day gives"):
+        run_audit(hq)
+
+
+async def test_what_was_posted_at_once_explains_an_entry_whenever_the_clock_said_it_was(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members("member_id\nM1\n")
+    one, other = await tills.join(), await tills.join()
+    one.record(back("r1", at=NOW_MS + 10))
+    one.record(purchase("1", 12_990))
+    await tills.send(one)
+    other.record(visit(at=NOW_MS - 5))
+    await tills.send(other)
+    assert hq.sql("SELECT DISTINCT posted_at_ms FROM entries") == [(NOW_MS,)]
+    assert hq.balances() == {"M1": 19}
+    assert run_audit(hq).entries == 3
+
+
+async def test_of_several_returns_an_entry_is_right_though_an_earlier_one_came_later(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members("member_id\nM1\n")
+    till = await tills.join()
+    till.record(purchase("1", 12_990))
+    till.record(back("r2", net=1_000, at=NOW_MS + 20))
+    await tills.send(till)
+    till.record(back("r1", net=3_000, at=NOW_MS + 10))
+    await tills.send(till, till.batch(3, 3))
+    assert hq.sql("SELECT kind, redeemable FROM entries ORDER BY entry_no") == [
+        ("earn", 12),
+        ("clawback", -1),
+        ("clawback", -3),
+    ]
+    run_audit(hq)
+    hq.sql("DROP TRIGGER entry_is_never_changed")
+    hq.sql("UPDATE entries SET steps = replace(steps, '12,11', '12,10') WHERE redeemable = -1")
+    with pytest.raises(Difference, match="its steps do not lead to its points"):
         run_audit(hq)
 
 
