@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hq_server.accept import BRANCH, Terminal, keys_of
+from hq_server.audit.closings import Counts, add_counts, check_counts
 from hq_server.audit.comparing import Audited, Progress, differs
 from hq_server.audit.stamps import Stamps
 from hq_server.spread import Arrivals
@@ -26,16 +27,20 @@ def audit_journals(tx: Transaction, done: Audited, stamps: Stamps, progress: Pro
         terminal = Terminal(store_id, terminal_id, "", "", b"", epoch)
         where = f"{terminal_id}, epoch {epoch}"
         seq, last = 0, first_hash(terminal_id, epoch)
+        counted: Counts = {}
         for row in tx.each(
             "arrivals.batches", store_id=store_id, terminal_id=terminal_id, epoch=epoch, branch=branch
         ):
             records, last, seq = _batch(tx, terminal, row, seq, last, where)
-            arrived = _events(tx, terminal, epoch, seq - len(records) + 1, records)
+            says = _said(records, seq - len(records) + 1)
+            arrived = _events(tx, terminal, epoch, records, says)
+            add_counts(counted, [(number, one) for number, one in says if isinstance(one, Record)])
             visiting += len(arrived.visiting)
             stamps.named(terminal_id, arrived.touched)
             done.batches += 1
             done.events += len(records)
             progress("events", len(records))
+        check_counts(tx, terminal, epoch, counted, where)
         if (seq, last) != (head, head_hash):
             differs(where, f"its batches end at record {seq}, its head says {head}, or their hashes differ")
         if counts.pop((store_id, terminal_id, epoch, branch), 0) != seq:
@@ -64,17 +69,28 @@ def _batch(
     return records[skipped:], last_hash, last_seq
 
 
-def _events(
-    tx: Transaction, terminal: Terminal, epoch: int, first: int, records: tuple[bytes, ...]
-) -> Arrivals:
-    """Compare events with what their records say; return what they say."""
-    arrived = Arrivals(tx, terminal)
+def _said(records: tuple[bytes, ...], first: int) -> list[tuple[int, Record | LoyaltyError]]:
+    """Return the seq of each record and what it says, or why it cannot be read."""
+    found: list[tuple[int, Record | LoyaltyError]] = []
     for seq, record in enumerate(records, start=first):
         try:
-            says: Record | LoyaltyError = unpack_record(record)
+            found.append((seq, unpack_record(record)))
         except LoyaltyError as error:
-            says = error
-        arrived.take(EventId(terminal.terminal_id, epoch, BRANCH, Seq(seq)), record, says)
+            found.append((seq, error))
+    return found
+
+
+def _events(
+    tx: Transaction,
+    terminal: Terminal,
+    epoch: int,
+    records: tuple[bytes, ...],
+    says: list[tuple[int, Record | LoyaltyError]],
+) -> Arrivals:
+    """Compare events with what their records say; return what they say."""
+    arrived, first = Arrivals(tx, terminal), says[0][0]
+    for record, (seq, said) in zip(records, says, strict=True):
+        arrived.take(EventId(terminal.terminal_id, epoch, BRANCH, Seq(seq)), record, said)
     stands = tx.all(
         "arrivals.events_between",
         store_id=terminal.store_id,

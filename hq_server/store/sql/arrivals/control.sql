@@ -38,6 +38,11 @@ FROM json_each(:days) AS wanted
 CROSS JOIN day_counts ON day_counts.store_id = :store_id AND day_counts.terminal_id = :terminal_id
   AND day_counts.epoch = :epoch AND day_counts.branch = :branch AND day_counts.business_day = wanted.value;
 
+-- name: day_counts(store_id, terminal_id, epoch, branch)
+-- What is counted of a journal, in the order of a tally.
+SELECT business_day, code, first_seq, last_seq, events, net_minor, redeemable, qualifying FROM day_counts
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch;
+
 -- name: close_day(store_id, terminal_id, epoch, branch, business_day, seq, figures, closed_at_ms)*!
 INSERT INTO closed_days (store_id, terminal_id, epoch, branch, business_day, seq, figures, closed_at_ms)
 VALUES (:store_id, :terminal_id, :epoch, :branch, :business_day, :seq, :figures, :closed_at_ms)
