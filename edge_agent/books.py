@@ -10,6 +10,7 @@ from edge_agent.store import journal, presented, programmes, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.journal import Head
 from edge_agent.store.terminal import Terminal
+from loyalty_core.calendar import period_after, period_of
 from loyalty_core.envelope import key_id, open_sealed
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import EventId
@@ -37,6 +38,14 @@ class Books(msgspec.Struct, kw_only=True):
     def claim_days(self, day: Day) -> int:
         """For how many days a purchase of this date may be claimed."""
         return claim_days_on(self.programmes, day)
+
+    def last_day(self, day: Day) -> Day | None:
+        """Return the last day on which what is earned on a day can be spent; None where it stays."""
+        period = period_of(day, self.period_months)
+        programme = self.programme_on(period.last)
+        if programme is None or programme.expiry_after_periods is None:
+            return None
+        return period_after(period, self.period_months, programme.expiry_after_periods).last
 
     def version_on(self, day: Day) -> int:
         """Return the number of the version in force on a business day, 0 for none."""

@@ -20,13 +20,11 @@ from loyalty_core.account import spendings
 from loyalty_core.calendar import Period, date_of, period_of
 from loyalty_core.lookups import hashed, masked_name
 from loyalty_core.lots import Lots, fold_lots
-from loyalty_core.messages import Expiring, MemberRow, Stamp, Tally
+from loyalty_core.messages import EXPIRING_MAX, Expiring, MemberRow, Stamp, Tally
 from loyalty_core.period_rules import Counted, Counts, birthday_in, fold_period, given_firsts
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs
 
-EXPIRING_MAX: Final = 3
-"""The most lots that a till is told of: those that are lost first."""
 COUPONS_MAX: Final = 20
 
 
@@ -125,9 +123,14 @@ class Rows:
                 yield hashed(look_up, self._key)
 
     def _expiring(self, member: str, totals: Sequence[tuple[str, int, int, int]]) -> tuple[Expiring, ...]:
-        lots = lots_of(self._rules, totals, self._facts.get(member, ()), self._today).lots
-        ending = [(lot.last_day, lot.points) for lot in lots if lot.last_day is not None and lot.points > 0]
-        return tuple([Expiring(points, last_day) for last_day, points in sorted(ending)[:EXPIRING_MAX]])
+        """Return the lots that end first; in the balance may also be what has ended and is not posted yet."""
+        lots = lots_of(self._rules, totals, self._facts.get(member, ()), self._today)
+        ending = [(lot.last_day, lot.points) for lot in lots.lots if lot.points > 0]
+        over = sum(total[1] for total in totals) - (sum(lot.points for lot in lots.lots) - lots.debt)
+        if over > 0 and lots.expired:
+            ending.append((lots.expired[-1].last_day, over))
+        known = sorted((last_day, points) for last_day, points in ending if last_day is not None)
+        return tuple([Expiring(points, last_day) for last_day, points in known[:EXPIRING_MAX]])
 
     def _tallies(self, member: str) -> tuple[Tally, ...]:
         """Return where each rule stands that counts over a period or a life.

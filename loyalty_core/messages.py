@@ -161,6 +161,10 @@ class Tally(Shape, frozen=True):
     qualifying: Total
 
 
+EXPIRING_MAX: Final = 3
+"""The most lots that a row tells of: those that are lost first."""
+
+
 class Expiring(Shape, frozen=True):
     """Points that are lost after the business day `last_day` unless they are spent."""
 

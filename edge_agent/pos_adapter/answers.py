@@ -65,6 +65,13 @@ class NextTier(_Answer, frozen=True, kw_only=True):
     ways: list[str]
 
 
+class ExpiringAnswer(_Answer, frozen=True, kw_only=True):
+    """Points that are lost after a business day unless they are spent."""
+
+    points: int
+    usable_until: str
+
+
 class MemberAnswer(_Answer, frozen=True, kw_only=True):
     """A member as a till may see one. `as_of` is when HQ last spoke; None while it has not."""
 
@@ -72,6 +79,7 @@ class MemberAnswer(_Answer, frozen=True, kw_only=True):
     tier: str | None
     balance: int
     as_of: str | None
+    expiring: list[ExpiringAnswer]
     period: PeriodAnswer | None
     next: NextTier | None
 
@@ -170,6 +178,10 @@ def member_answer(standing: Standing, language: Language) -> MemberAnswer:
         tier=standing.tier,
         balance=standing.balance,
         as_of=utc(standing.as_of_ms),
+        expiring=[
+            ExpiringAnswer(points=one.points, usable_until=date_of(Day(one.last_day)).isoformat())
+            for one in standing.expiring
+        ],
         period=_period(standing),
         next=_next(standing, language),
     )

@@ -200,7 +200,8 @@ class TillApi:
 
     def _standing(self, conn: Connection, books: Books, account: str, day: Day) -> Standing:
         now_ms = self._recorder.expectations(books).now_ms
-        return self._ahead.look(conn, books, account, standing(conn, books, account, day), now_ms)
+        today = None if now_ms is None else business_day(now_ms, books.terminal.place)
+        return self._ahead.look(conn, books, account, standing(conn, books, account, day, today), now_ms)
 
     async def _do(
         self, request: web.Request, job: Callable[[Connection], ReceiptAnswer], raw: bytes

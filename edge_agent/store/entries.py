@@ -94,19 +94,36 @@ def day_of_event(conn: Connection, account: str, event: EventId) -> int | None:
     return None if row is None else int(row[0])
 
 
-def above(conn: Connection, account: str, stamp: Stamp, first_day: int, last_day: int) -> tuple[int, int]:
-    """Return what events that HQ has not yet posted moved for this account.
+class DaySum(NamedTuple):
+    """What was moved on one business day; `takes` if a redemption may be among it."""
 
-    The first figure is redeemable points, the second qualifying points of the business days from
-    `first_day` to `last_day`, both inclusive.
-    """
-    redeemable, qualifying = conn.execute(
-        "SELECT coalesce(sum(redeemable), 0),"
-        " coalesce(sum(CASE WHEN earned_day BETWEEN ? AND ? THEN qualifying END), 0) FROM entry"
-        " WHERE account = ? AND (epoch, branch, seq) > (?, ?, ?)",
-        (first_day, last_day, account, stamp.epoch, stamp.branch, stamp.seq),
-    ).fetchone()
-    return int(redeemable), int(qualifying)
+    day: Day
+    redeemable: int
+    qualifying: int
+    takes: bool
+
+
+def above(conn: Connection, account: str, stamp: Stamp) -> list[DaySum]:
+    """Return what events that HQ has not yet posted moved for this account, by business day."""
+    rows = conn.execute(
+        "SELECT earned_day, sum(redeemable), sum(qualifying), max(redeemable < 0 AND qualifying = 0"
+        " AND (of_epoch, of_branch, of_seq) = (epoch, branch, seq)) FROM entry"
+        " WHERE account = ? AND (epoch, branch, seq) > (?, ?, ?) GROUP BY earned_day",
+        (account, stamp.epoch, stamp.branch, stamp.seq),
+    )
+    return [DaySum(day, redeemable, qualifying, bool(takes)) for day, redeemable, qualifying, takes in rows]
+
+
+def takes_above(conn: Connection, account: str, stamp: Stamp) -> list[tuple[Day, int, bytes]]:
+    """Return (business day, points, record) of each such event that took points and may be a redemption."""
+    rows = conn.execute(
+        "SELECT e.earned_day, -e.redeemable, j.record FROM entry AS e"
+        " JOIN journal AS j ON j.epoch = e.epoch AND j.branch = e.branch AND j.seq = e.seq"
+        " WHERE e.account = ? AND (e.epoch, e.branch, e.seq) > (?, ?, ?) AND e.redeemable < 0"
+        " AND e.qualifying = 0 AND (e.of_epoch, e.of_branch, e.of_seq) = (e.epoch, e.branch, e.seq)",
+        (account, stamp.epoch, stamp.branch, stamp.seq),
+    )
+    return [(Day(day), points, record) for day, points, record in rows]
 
 
 def attach(conn: Connection, look_up: str, account: str) -> None:

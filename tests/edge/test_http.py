@@ -142,6 +142,7 @@ async def test_a_receipt_is_answered_in_the_shape_that_was_promised(counter: Cou
             "tier": "SILVER",
             "balance": 112,
             "as_of": None,
+            "expiring": [{"points": 12, "usable_until": "2027-12-31"}],
             "period": {"id": "2026-H2", "qualifying": 212, "until": "2026-12-31"},
             "next": {
                 "tier": "GOLD",
@@ -202,6 +203,7 @@ async def test_a_member_is_found_by_card_phone_or_id(counter: Counter) -> None:
         "tier": "SILVER",
         "balance": 112,
         "as_of": None,
+        "expiring": [{"points": 12, "usable_until": "2027-12-31"}],
         "period": {"id": "2026-H2", "qualifying": 212, "until": "2026-12-31"},
         "next": {
             "tier": "GOLD",

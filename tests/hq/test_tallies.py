@@ -6,8 +6,8 @@ import msgspec
 
 from loyalty_core.messages import MemberRow
 from tests.hq.conftest import PROGRAMME, Hq, Tills
-from tests.hq.events import DAY, purchase, visit
-from tests.hq.test_account import CAPPED, DAY_MS, MEMBERS, arrive
+from tests.hq.events import DAY, purchase, spent, visit
+from tests.hq.test_account import CAPPED, DAY_MS, EXPIRY, JULY, MEMBERS, arrive, chores
 from tests.hq.till import NOW_MS
 
 
@@ -61,3 +61,17 @@ async def test_a_programme_without_such_rules_tells_nothing(hq: Hq, tills: Tills
     hq.publish(PROGRAMME.replace("version = 1", "version = 2"))
     await tills.exchange(till)
     assert till.members["M1"].tallies == ()
+
+
+async def test_what_has_ended_and_is_not_posted_yet_is_told_with_its_last_day(hq: Hq, tills: Tills) -> None:
+    hq.members(MEMBERS)
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + EXPIRY)
+    await arrive(tills, purchase(), spent(5))
+    hq.clock.now += (JULY - DAY) * DAY_MS
+    late = await tills.join()
+    await tills.exchange(late)
+    row = late.members["M1"]
+    assert (row.balance, [(one.points, one.last_day) for one in row.expiring]) == (7, [(7, JULY - 1)])
+    chores(hq)
+    await tills.exchange(late)
+    assert (late.members["M1"].balance, late.members["M1"].expiring) == (0, ())
