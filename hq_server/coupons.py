@@ -82,7 +82,7 @@ def issue(
     today, (from_day, until_day) = house.today(now_ms), days
     if not (from_day <= until_day <= from_day + DAYS_MAX and until_day >= today):
         raise BadInput(
-            "a coupon is good from a date until the same or a later one that is not past, three years at most",
+            "a coupon is good from a date until the same or a later one, not past, three years at most",
             code="coupon_dates",
         )
     reward = next((one for one in house.in_force(today).rewards if one.id == reward_id), None)

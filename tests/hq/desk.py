@@ -1,9 +1,9 @@
-"""The desk of headquarters in tests: decisions straight from their modules, and tills without a line between."""
+"""Headquarters' desk in tests: decisions straight from their modules, and tills without a line between."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from hq_server import attaching, coupons, enrol, erasing, exchange, filing, merging
@@ -32,7 +32,7 @@ class Desk:
     """Decides for one headquarters; `kim` proposes and `lee` approves unless told otherwise."""
 
     hq: Hq
-    limits: Adjustments = Adjustments()
+    limits: Adjustments = field(default_factory=Adjustments)
 
     def write(self, work: Callable[[Transaction, House], T]) -> T:
         with opened(self.hq.config.database_path) as connection, writing(connection) as tx:

@@ -1,0 +1,85 @@
+"""Coupons: signed, told to tills, open until used or past, and known when used twice."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from loyalty_core.envelope import key_id, open_sealed
+from loyalty_core.events import CouponUsed
+from loyalty_core.messages import CouponIssued
+from loyalty_core.wire import unpack
+from tests.hq.conftest import PROGRAMME, Hq
+from tests.hq.desk import Desk
+from tests.hq.events import DAY
+from tests.hq.test_account import MEMBERS
+from tests.hq.test_audit import run_audit
+from tests.hq.test_decisions import REWARD, refused
+from tests.hq.till import NOW_MS
+
+
+@pytest.fixture
+def desk(hq: Hq) -> Desk:
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2").replace("[[tier]]", REWARD + "[[tier]]", 1))
+    hq.members(MEMBERS)
+    return Desk(hq)
+
+
+def used(coupon: str, redemption: str, at: int = NOW_MS) -> CouponUsed:
+    return CouponUsed("id:M1", at, DAY, coupon, redemption, None)
+
+
+def test_a_coupon_is_signed_by_headquarters_and_told_to_tills(hq: Hq, desk: Desk) -> None:
+    till = desk.till()
+    desk.send(till)
+    desk.issue("M1", "ball", (DAY, DAY + 9))
+    (coupon,) = desk.coupons("M1")
+    assert coupon.state == "open"
+    code = base64.urlsafe_b64decode(coupon.code + "=" * (-len(coupon.code) % 4))
+    keys = {key_id(hq.public_key): hq.public_key}
+    signed = unpack(open_sealed(code, "dangol/coupon/1", keys), CouponIssued)
+    names = (("en", "golf ball"), ("ko", "골프공"))
+    assert signed == CouponIssued("C1", "M1", "ball", names, 0, DAY, DAY + 9)
+    desk.send(till)
+    assert till.members["M1"].coupons == (code,)
+    run_audit(hq)
+
+
+def test_a_used_coupon_is_told_no_more_and_a_second_use_is_known(hq: Hq, desk: Desk) -> None:
+    one, other = desk.till(), desk.till()
+    desk.issue("M1", "ball", (DAY, DAY + 9))
+    desk.send(one, used("C1", "R1"))
+    assert [coupon.state for coupon in desk.coupons("M1")] == ["used"]
+    assert one.members["M1"].coupons == ()
+    (second,) = desk.send(other, used("C1", "R2", NOW_MS + 5))
+    (coupon,) = desk.coupons("M1")
+    assert (coupon.state, len(coupon.used_at)) == ("used_twice", 2)
+    assert hq.exceptions() == [("coupon_used_twice", str(second))]
+    run_audit(hq)
+
+
+def test_a_coupon_ends_after_its_last_day(hq: Hq, desk: Desk) -> None:
+    desk.issue("M1", "ball", (DAY - 3, DAY))
+    assert [coupon.state for coupon in desk.coupons("M1")] == ["open"]
+    hq.clock.now += 86_400_000
+    assert [coupon.state for coupon in desk.coupons("M1")] == ["expired"]
+
+
+def test_a_coupon_that_cannot_be_is_refused(desk: Desk) -> None:
+    for reward, days, code in (
+        ("car", (DAY, DAY), "reward_unknown"),
+        ("ball", (DAY + 1, DAY), "coupon_dates"),
+        ("ball", (DAY - 9, DAY - 1), "coupon_dates"),
+        ("ball", (DAY, DAY + 1_099), "coupon_dates"),
+    ):
+        with refused(code):
+            desk.issue("M1", reward, days)
+    desk.merge("M2", "M1")
+    for member in ("M1", "M2") * 10:
+        desk.issue(member, "ball", (DAY, DAY + 1_098))
+    with refused("coupon_too_many"):
+        desk.issue("M2", "ball", (DAY, DAY))
+    till = desk.till()
+    desk.send(till)
+    assert len(till.members["M1"].coupons) == 20
