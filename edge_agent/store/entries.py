@@ -128,27 +128,31 @@ def takes_above(conn: Connection, account: str, stamp: Stamp) -> list[tuple[Day,
 
 def attach(conn: Connection, look_up: str, account: str) -> None:
     """Give what was recorded under an unknown look-up to the member that HQ now says it is."""
-    conn.execute("UPDATE entry SET account = ? WHERE account = ?", (account, look_up))
+    _give(conn, look_up, account)
     conn.execute(
         "UPDATE source SET account = ? WHERE account = ? AND account >= 'h:' AND account < 'h;'",
         (account, look_up),
     )
-    conn.execute("UPDATE presented SET account = ? WHERE account = ?", (account, look_up))
 
 
 def merge(conn: Connection, merged: str, account: str) -> None:
     """Give what was recorded under a member to the one who stands for both by HQ's decision."""
+    _give(conn, merged, account)
+    conn.execute("UPDATE source SET account = ? WHERE account = ?", (account, merged))
+
+
+def _give(conn: Connection, account: str, to: str) -> None:
+    """Move entries and shown cards; what one event moved for both of them is one movement then."""
     conn.execute(
         "INSERT INTO entry (account, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day, redeemable,"
         " qualifying) SELECT ?, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day, redeemable,"
         " qualifying FROM entry WHERE account = ? ON CONFLICT DO UPDATE SET"
         " redeemable = entry.redeemable + excluded.redeemable,"
         " qualifying = entry.qualifying + excluded.qualifying",
-        (account, merged),
+        (to, account),
     )
-    conn.execute("DELETE FROM entry WHERE account = ?", (merged,))
-    conn.execute("UPDATE source SET account = ? WHERE account = ?", (account, merged))
-    conn.execute("UPDATE presented SET account = ? WHERE account = ?", (account, merged))
+    conn.execute("DELETE FROM entry WHERE account = ?", (account,))
+    conn.execute("UPDATE presented SET account = ? WHERE account = ?", (to, account))
 
 
 def has_account(conn: Connection, account: str) -> bool:

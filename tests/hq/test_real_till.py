@@ -1,4 +1,4 @@
-"""A till of the real agent and headquarters: after they have talked, the till shows what headquarters holds."""
+"""A till of the real agent and headquarters: once they have talked, both show the same of every member."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.edge.made import CARD, OTHER_CARD, at, day, purchase, returned
 from tests.hq.conftest import Hq
 from tests.hq.real_till import RealTill
 
+THIRD_CARD = "2000123456805"
 MEMBERS = f"member_id,lookups,name,phone,home_store\nM1,{CARD},홍길동,,S012\nM2,{OTHER_CARD},김철수,,S012\n"
 
 
@@ -47,3 +48,17 @@ def test_points_given_back_to_another_than_the_buyer_are_counted_once(
     assert till.balance(OTHER_CARD) == 0
     till.exchange()
     assert till.balance(OTHER_CARD) == hq.balances()["M2"] == 0
+
+
+def test_who_bought_under_an_unknown_card_and_paid_with_points_turns_out_to_be_one(
+    hq: Hq, till: RealTill
+) -> None:
+    till.record(purchase(member=THIRD_CARD))
+    spend(till, "M2", 5)
+    till.record(returned(net_minor=3_990))
+    till.record(returned("r2"))
+    hq.members(f"member_id,lookups,name,phone,home_store\nM2,{OTHER_CARD};{THIRD_CARD},김철수,,S012\n")
+    till.exchange()
+    assert till.balance(OTHER_CARD) == till.balance(THIRD_CARD) == hq.balances()["M2"]
+    till.record(purchase("2", member=THIRD_CARD))
+    assert till.balance(OTHER_CARD) == hq.balances()["M2"] + 12
