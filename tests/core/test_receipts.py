@@ -174,6 +174,17 @@ def test_a_void_leaves_nothing_of_a_purchase() -> None:
     assert_order_does_not_matter(facts, fold(*facts))
 
 
+def test_a_void_is_told_from_a_return_that_leaves_nothing() -> None:
+    (voided,) = resolved(fold(purchase(1), void(2))).takebacks
+    (undone,) = resolved(fold(visit(1), visit_void(2, visit(1)))).takebacks
+    (all_back,) = resolved(fold(purchase(1), returned(2, 12_990))).takebacks
+    assert [(back.remains, back.voids) for back in (voided, undone, all_back)] == [
+        (None, True),
+        (None, True),
+        (None, False),
+    ]
+
+
 def test_a_second_void_takes_nothing_again() -> None:
     facts = [purchase(1), void(2, when=f"{FRIDAY} 10:05"), void(3, when=f"{FRIDAY} 10:06")]
     receipt = fold(*facts)
