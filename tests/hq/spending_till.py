@@ -28,11 +28,12 @@ offline_points = 300
 
 
 class SpendingTill(RealTill):
-    """Redeems for member M1. Both clocks go together."""
+    """Redeems for one member, M1 unless told otherwise."""
 
     def __init__(self, folder: Path, hq: Hq, name: str = "T01") -> None:
         super().__init__(folder / name, hq)
         self.name = name
+        self.member_id = "M1"
         self.clock.wall = hq.clock.now
         self.redeeming = Redeeming(self.config, self.clock, self.recorder)
         self._made = 0
@@ -41,7 +42,7 @@ class SpendingTill(RealTill):
         if key is None:
             self._made += 1
             key = str(self._made)
-        asked = {"member": "M1", "points": points} | what
+        asked = {"member": self.member_id, "points": points} | what
         return Wanted(
             redemption_id=redemption_id_of(self.terminal_id, key),
             natural_key=f"key/{key}",
@@ -84,7 +85,7 @@ class SpendingTill(RealTill):
     def spend(self, points: int, *, online: bool) -> None:
         self.commit(self.authorise(points, online=online))
 
-    def sell(self, number: str, net_minor: int, member: str | None = "M1") -> None:
+    def sell(self, number: str, net_minor: int, member: str | None) -> None:
         """Record a purchase of 21 November: a point a full thousand."""
         sale = made.purchase(number, on="2026-11-21", member=member, net_minor=net_minor)
         self.record(sale | {"receipt": self.key_of(number)})

@@ -173,7 +173,7 @@ def test_a_question_for_more_under_the_same_id_does_not_count_itself(
 
 def test_what_came_with_the_question_counts(spending: Hq, tills: tuple[SpendingTill, SpendingTill]) -> None:
     one, _ = tills
-    one.sell("more", 500_000)
+    one.sell("more", 500_000, "M1")
     assert one.authorise(1500, online=True).redemption.points == 1500
 
 
@@ -202,7 +202,7 @@ def test_two_tills_without_headquarters_lose_at_most_an_allowance_each(
     assert spending.exceptions() == [("overdrawn", "M1")]
     assert (row_at(one).allowance, row_at(other).allowance) == (0, 0)
     assert one.refused(100, online=False) == "points_missing"
-    one.sell("more", 301_000)
+    one.sell("more", 301_000, "M1")
     one.exchange()
     assert spending.balances() == {"M1": 1}
     assert spending.exceptions() == []
@@ -318,7 +318,7 @@ def test_a_coupon_that_is_used_at_two_tills_is_found_and_gone(
     one, other = tills
     code, kept = issue(spending, "C1"), issue(spending, "C2")
     assert kept != code
-    one.sell("news", 1000)
+    one.sell("news", 1000, "M1")
     assert offered(one) == offered(other) == ["C1", "C2"]
     for till in tills:
         till.commit(till.authorise(None, online=False, coupon=code))
