@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 import msgspec
@@ -12,7 +12,9 @@ from hq_server.house import House
 from hq_server.member_facts import days_of_group
 from hq_server.merges import groups_of
 from hq_server.posted import closed_by, posted_entry
+from hq_server.references import bucket_of
 from hq_server.store.connection import Transaction
+from loyalty_core.after_close import Closed
 from loyalty_core.entries import PointEntry
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
@@ -60,15 +62,9 @@ def ledger_accounts(tx: Transaction, house: House, bucket: int, since: int = 0) 
         group = groups_of(tx, house.bucket_count, [member])
         head = group.head_of[member]
         posted = _posted(tx, bucket, member)
-        days = days_of_group(tx, house.bucket_count, group.members[head]) if head == member else {}
-        closed = {}
-        for period_id, numbers in closes.items():
-            frozen = [
-                one.entry
-                for one in posted
-                if one.entry.period_id == period_id and one.number <= numbers.get(bucket, 0)
-            ]
-            closed[period_id] = closed_by(frozen)
+        everyone = group.members[head] if head == member else ()
+        days = days_of_group(tx, house.bucket_count, everyone)
+        closed = _closed(tx, house, closes, {member: posted}, everyone) if everyone else {}
         birthday = tx.one("accounts.birthday", bucket=bucket, member_id=member)
         facts = Account(days=days, birthday=birthday[0] if birthday else None, closed=closed, through=through)
         yield LedgerAccount(member, facts, posted)
@@ -96,6 +92,23 @@ def closes_of(tx: Transaction, house: House) -> dict[str, dict[int, int]]:
     for bucket, period_id, entry_no in tx.all("accounts.closes", buckets=buckets):
         found.setdefault(period_id, {})[bucket] = entry_no
     return found
+
+
+def _closed(
+    tx: Transaction,
+    house: House,
+    closes: Mapping[str, Mapping[int, int]],
+    known: Mapping[str, list[Posted]],
+    everyone: Iterable[str],
+) -> dict[str, Closed]:
+    """Return the closed periods of members who count as one: what was posted by then for any of them."""
+    frozen: dict[str, list[PointEntry]] = {period_id: [] for period_id in closes}
+    for member in everyone if closes else ():
+        bucket = bucket_of(member, house.bucket_count)
+        for one in known[member] if member in known else _posted(tx, bucket, member):
+            if one.number <= closes.get(one.entry.period_id, {}).get(bucket, 0):
+                frozen[one.entry.period_id].append(one.entry)
+    return {period_id: closed_by(entries) for period_id, entries in frozen.items()}
 
 
 def _posted(tx: Transaction, bucket: int, member: str) -> list[Posted]:

@@ -61,16 +61,19 @@ def test_what_comes_late_still_counts_as_the_erased_members(hq: Hq, desk: Desk) 
     till = desk.till()
     secret = hashed("phone:+821077776666", till.store_key)
     desk.send(till, purchase("1", member="card:2000123456782"), purchase("2", 5_000, secret))
+    desk.send(till, purchase("5", 1_000, "id:AB-12"))
     desk.attach(f"h:S012:{secret[2:]}", "M1")
+    desk.attach("id:AB-12", "M1")
     desk.erase("M1")
     desk.send(
         till,
+        purchase("6", 7_000, "id:AB-12"),
         purchase("3", 4_000, "id:M1"),
         purchase("4", 2_000, "card:2000123456782"),
         back(of="2", net=1_000, at=NOW_MS + 3),
         void("1", at=NOW_MS + 4),
     )
-    assert hq.balances() == {"M1": 10}
+    assert hq.balances() == {"M1": 18}
     assert hq.exceptions() == []
     run_audit(hq)
 

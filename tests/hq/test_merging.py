@@ -222,3 +222,19 @@ def _again(hq: Hq, folder: Path) -> Hq:
     made = Hq(config, hq.config_path, hq.key, hq.token, hq.clock)
     made.publish(RULES)
     return made
+
+
+def test_a_merge_after_a_close_keeps_what_was_closed_and_is_undone_as_well(hq: Hq, desk: Desk) -> None:
+    till = desk.till()
+    desk.send(till, visit("id:M1"), visit("id:M2", number="9"), purchase("1", 5_000, "id:M2"))
+    for bucket, number in hq.sql("SELECT bucket, change_no FROM buckets"):
+        hq.sql(f"INSERT INTO bucket_closes VALUES ({bucket}, '2026-H2', {number})")  # noqa: S608
+    before = net(hq, "M1"), net(hq, "M2")
+    desk.merge("M2", "M1")
+    run_audit(hq)
+    desk.send(till, purchase("2", 4_000, "id:M2"), void("1", at=NOW_MS + 9))
+    run_audit(hq)
+    desk.unmerge("M2")
+    run_audit(hq)
+    assert net(hq, "M1") == before[0]
+    assert net(hq, "M2") != before[1]
