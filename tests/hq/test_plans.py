@@ -38,6 +38,16 @@ ON_THE_WAY = (
     "accounts.waiting_references",
     "accounts.entries_of",
     "accounts.totals_of",
+    "arrivals.event",
+    "arrivals.batch_of",
+    "arrivals.booted_before",
+    "arrivals.filed_elsewhere",
+    "accounts.stamps_of",
+    "accounts.merge_of",
+    "accounts.issued_coupons",
+    "house.decision",
+    "house.decisions_about",
+    "house.decision_by_key",
 )
 
 
