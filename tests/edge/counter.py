@@ -10,7 +10,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 
 from edge_agent.app_keys import WRITER
-from edge_agent.store import members, quarantine
+from edge_agent.store import members, programmes, quarantine
 from edge_agent.store.quarantine import Refused
 from tests.edge.made import HeldClock, member
 
@@ -54,6 +54,10 @@ class Counter:
         """Return what was set aside."""
         rows: list[Refused] = await self.do(quarantine.open_rows)
         return rows
+
+    async def publish(self, version: int, envelope: bytes) -> None:
+        """Let a programme version be here."""
+        await self.do(partial(programmes.put, version=version, envelope=envelope))
 
     async def know(self, *cards: str) -> None:
         """Let headquarters' word stand on the members M1, M2, ... of these cards."""
