@@ -10,8 +10,9 @@ from edge_agent.store.database import transaction
 from loyalty_core.events import ReceiptKey, RedemptionCommitted
 from tests.edge import made
 from tests.edge.made import CARD, OTHER_CARD, at, day, purchase, returned
-from tests.hq.conftest import Hq
+from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.real_till import RealTill
+from tests.hq.streams import CARDS, Stream
 
 THIRD_CARD = "2000123456805"
 MEMBERS = f"member_id,lookups,name,phone,home_store\nM1,{CARD},홍길동,,S012\nM2,{OTHER_CARD},김철수,,S012\n"
@@ -62,3 +63,121 @@ def test_who_bought_under_an_unknown_card_and_paid_with_points_turns_out_to_be_o
     assert till.balance(OTHER_CARD) == till.balance(THIRD_CARD) == hq.balances()["M2"]
     till.record(purchase("2", member=THIRD_CARD))
     assert till.balance(OTHER_CARD) == hq.balances()["M2"] + 12
+
+
+# Days of trade
+
+PERIOD_RULES = """
+[[cap]]
+id = "half-year"
+points = 60
+per = "period"
+
+[[bonus]]
+id = "third-visit"
+on = "visit"
+points = 7
+per = "period"
+nth = 3
+
+[[bonus]]
+id = "welcome"
+on = "purchase"
+points = 5
+first = true
+"""
+EVERYBODY = (
+    "member_id,lookups,name,phone,home_store\n"
+    f"M1,{CARDS[0]},홍길동,,S012\nM2,{CARDS[1]},김철수,,S012\nM3,{CARDS[2]},이영희,,S012\n"
+)
+
+
+def shown(till: RealTill) -> dict[str, tuple[int, int]]:
+    """Return what a till shows of each member: the balance, and the points of the half-year."""
+    standings = [till.standing(member, on="2026-11-23") for member in ("M1", "M2", "M3")]
+    return {one.member_id or "": (one.balance, one.qualifying) for one in standings}
+
+
+def held(hq: Hq) -> dict[str, tuple[int, int]]:
+    """Return what headquarters holds of each."""
+    nothing = {f"M{number}": (0, 0) for number in (1, 2, 3)}
+    rows = hq.sql("SELECT member_id, sum(redeemable), sum(qualifying) FROM totals GROUP BY member_id")
+    return nothing | {member: (redeemable, qualifying) for member, redeemable, qualifying in rows}
+
+
+def joined(hq: Hq, folder: Path, *, count: int) -> list[RealTill]:
+    hq.clock.now = at(made.NOW)
+    folders = [folder / f"till{number}" for number in range(count)]
+    for one in folders:
+        one.mkdir()
+    return [RealTill(one, hq) for one in folders]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_till_shows_before_it_talks_what_headquarters_makes_of_it(
+    hq: Hq, tmp_path: Path, seed: int
+) -> None:
+    hq.members(EVERYBODY)
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + PERIOD_RULES.replace("60", "1000"))
+    (till,) = joined(hq, tmp_path, count=1)
+    stream = Stream(seed, [till], in_order=False)
+    for _ in range(60):
+        stream.step()
+    before = shown(till)
+    till.exchange()
+    assert shown(till) == before == held(hq)
+    till.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_full_cap_lets_a_till_show_less_before_it_talks_and_never_more(
+    hq: Hq, tmp_path: Path, seed: int
+) -> None:
+    hq.members(EVERYBODY)
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + PERIOD_RULES.replace("60", "25"))
+    (till,) = joined(hq, tmp_path, count=1)
+    stream = Stream(seed, [till], in_order=False)
+    for _ in range(60):
+        stream.step()
+    before = shown(till)
+    till.exchange()
+    assert shown(till) == held(hq)
+    assert all(before[member][0] <= points[0] for member, points in held(hq).items())
+    till.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_three_tills_and_a_card_that_nobody_knows_yet_show_the_same_after_they_have_talked(
+    hq: Hq, tmp_path: Path, seed: int
+) -> None:
+    hq.members("\n".join(EVERYBODY.split("\n")[:3]))
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + PERIOD_RULES)
+    tills = joined(hq, tmp_path, count=3)
+    stream = Stream(seed, tills, in_order=False)
+    for _ in range(60):
+        stream.step()
+    hq.members(EVERYBODY)
+    for till in (*tills, *tills):
+        till.exchange()
+    assert [shown(till) for till in tills] == [held(hq)] * 3
+    for till in tills:
+        till.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_the_only_till_claims_in_order_of_time_is_what_headquarters_awards(
+    hq: Hq, tmp_path: Path, seed: int
+) -> None:
+    hq.members(EVERYBODY)
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + PERIOD_RULES)
+    (till,) = joined(hq, tmp_path, count=1)
+    stream = Stream(seed, [till], in_order=True)
+    done = {stream.step() for _ in range(80)}
+    till.exchange()
+    assert {"_sale", "_visit", "_return", "_void", "_claim", "_copy", "_undo", "_sync"} <= done
+    assert shown(till) == held(hq)
+    found = hq.sql("SELECT cause, claimed_redeemable, redeemable FROM award_differences")
+    assert all(cause == "nothing_claimed" and points < 0 for cause, _, points in found), (
+        "only what came back while the purchase was nobody's is not claimed"
+    )
+    till.close()
