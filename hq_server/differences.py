@@ -17,7 +17,7 @@ from hq_server.store.connection import Transaction, Values
 from loyalty_core.accrual import DayRules, derive_day
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import Claim, EventId
-from loyalty_core.resolved import Resolved
+from loyalty_core.resolved import Resolved, Takeback
 from loyalty_core.units import EpochMs
 
 Touched = dict[tuple[str, int], tuple[Sequence[Resolved], tuple[PointEntry, ...]]]
@@ -90,7 +90,7 @@ def note_differences(
 
 
 def cause(
-    rules: Rulebook, day: int, facts: Iterable[Resolved], entry: PointEntry, claim: Claim | None
+    rules: Rulebook, day: int, facts: Sequence[Resolved], entry: PointEntry, claim: Claim | None
 ) -> Cause:
     """Return why an entry is not what its till claimed."""
     of_day = rules.on(day)
@@ -105,7 +105,13 @@ def cause(
         before = [_known(one, entry.event, same_till=False) for one in facts]
         same = _gives(of_day, before, entry.event) == (claim.redeemable, claim.qualifying)
         return "later_events" if same else "other_tills"
-    return "unexplained"
+    # What a return left counts in those before it, so what it left without them cannot be told any more.
+    missed = {back.id for one in facts for back in _missed_among_several(one, entry.event)}
+    if not missed:
+        return "unexplained"
+    return (
+        "other_tills" if any(one.terminal_id != entry.event.terminal_id for one in missed) else "later_events"
+    )
 
 
 def _claims(facts: Iterable[Resolved]) -> Iterable[tuple[EventId, Claim | None]]:
@@ -131,6 +137,14 @@ def _known(one: Resolved, event: EventId, *, same_till: bool) -> Resolved | None
         return None
     takebacks = tuple([back for back in one.takebacks if known(back.id)])
     return msgspec.structs.replace(one, takebacks=takebacks)
+
+
+def _missed_among_several(one: Resolved, event: EventId) -> tuple[Takeback, ...]:
+    """Return the takebacks that a till did not know when it answered an event, where it knew others."""
+    own = _known(one, event, same_till=True)
+    if own is None or not own.takebacks:
+        return ()
+    return tuple([back for back in one.takebacks if back not in own.takebacks])
 
 
 def _gives(rules: DayRules, facts: Iterable[Resolved | None], event: EventId) -> tuple[int, int]:

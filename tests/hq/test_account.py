@@ -370,6 +370,22 @@ async def test_an_award_that_is_not_the_tills_claim_has_its_cause(
     assert hq.balances() == {"M1": 10}
 
 
+async def test_a_return_that_another_tills_return_came_before_has_that_for_its_cause(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(MEMBERS)
+    first, second = await tills.join(), await tills.join()
+    first.record(purchase("1", 12_990), claim=Claim(1, "BRONZE", 12, 12))
+    first.record(back("r1", net=1_500, at=NOW_MS + 20), claim=Claim(1, "BRONZE", -1, -1))
+    second.record(back("r2", net=1_500, at=NOW_MS + 10))
+    for till in (first, second):
+        await tills.send(till)
+    assert net(hq)["clawback", "S012-T01.2", DAY, "2026-H2"] == (-2, -2)
+    found = hq.sql("SELECT terminal_id, redeemable, cause FROM award_differences ORDER BY 1")
+    assert found == [("S012-T01", -2, "other_tills"), ("S012-T02", -1, "nothing_claimed")]
+    assert hq.exceptions() == []
+
+
 async def test_a_difference_is_gone_when_the_award_is_what_the_till_said(hq: Hq, tills: Tills) -> None:
     hq.members(MEMBERS)
     first, second = await tills.join(), await tills.join()
