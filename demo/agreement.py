@@ -197,8 +197,8 @@ def _shown_balances(conn: Connection, member_ids: Iterable[str]) -> Iterator[tup
     for member_id in member_ids:
         row = members.read(conn, member_id)
         if row is not None:
-            own, _ = entries.above(conn, f"id:{member_id}", row.stamp or members.NEVER, 0, 0)
-            yield member_id, row.balance + own
+            own = entries.above(conn, f"id:{member_id}", row.stamp or members.NEVER)
+            yield member_id, row.balance + sum(moved.redeemable for moved in own)
 
 
 def _names(own: Journal) -> set[Handed]:
