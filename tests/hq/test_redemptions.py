@@ -8,21 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.coupons import code_of
 from edge_agent.store import members
 from hq_server.audit import audit
+from hq_server.coupons import coupons_of, issue
+from hq_server.decisions import said
 from hq_server.holds import lapse_some
+from hq_server.house import load_house
 from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
-from loyalty_core.envelope import seal
-from loyalty_core.messages import CouponIssued, MemberRow
-from loyalty_core.units import EpochMs
-from loyalty_core.wire import pack
+from loyalty_core.messages import MemberRow
+from loyalty_core.units import Day, EpochMs
 from tests.edge.made import day
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.spending_till import HOLD, RULES, SpendingTill
 
-SPENDING = PROGRAMME.replace("version = 1", "version = 2") + RULES
+SPENDING = (
+    PROGRAMME.replace("version = 1", "version = 2") + RULES + '[[reward]]\nid = "balls"\npoints = 500\n'
+)
 
 
 @pytest.fixture
@@ -290,18 +292,13 @@ def test_a_receipt_of_one_till_that_is_voided_at_another_gives_the_points_back(
 # Coupons
 
 
-def issue(hq: Hq, coupon_id: str) -> str:
-    """Issue a coupon to M1 and return its code."""
-    names = (("en", "off"),)
-    issued = CouponIssued(coupon_id, "M1", "", names, 2000, day("2026-11-01"), day("2026-11-30"))
-    envelope = seal("dangol/coupon/1", pack(issued), hq.key)
-    with opened(hq.config.database_path) as connection:
-        connection.execute(
-            "INSERT INTO coupons (bucket, member_id, coupon_id, until_day, envelope, issued_at_ms)"
-            " SELECT bucket, member_id, ?, ?, ?, 0 FROM members WHERE member_id = 'M1'",
-            (coupon_id, issued.until_day, envelope),
-        )
-    return code_of(envelope)
+def give_coupon(hq: Hq) -> str:
+    """Have headquarters issue a coupon to M1; return its code."""
+    days = (Day(day("2026-11-01")), Day(day("2026-11-30")))
+    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+        house, now_ms = load_house(tx), EpochMs(hq.clock.now)
+        issue(tx, house, "M1", "balls", days, said("kim", "a gift"), hq.key, now_ms)
+        return coupons_of(tx, house, ("M1",), now_ms)[-1].code
 
 
 def offered(till: SpendingTill) -> list[str]:
@@ -316,9 +313,8 @@ def test_a_coupon_that_is_used_at_two_tills_is_found_and_gone(
     spending: Hq, tills: tuple[SpendingTill, SpendingTill]
 ) -> None:
     one, other = tills
-    code, kept = issue(spending, "C1"), issue(spending, "C2")
+    code, kept = give_coupon(spending), give_coupon(spending)
     assert kept != code
-    one.sell("news", 1000, "M1")
     assert offered(one) == offered(other) == ["C1", "C2"]
     for till in tills:
         till.commit(till.authorise(None, online=False, coupon=code))
@@ -327,5 +323,5 @@ def test_a_coupon_that_is_used_at_two_tills_is_found_and_gone(
     other.exchange()
     assert [kind for kind, _ in spending.exceptions()] == ["coupon_used_twice"]
     assert offered(one) == offered(other) == ["C2"]
-    assert spending.balances() == {"M1": 1001}
+    assert spending.balances() == {"M1": 1000}
     check(spending)
