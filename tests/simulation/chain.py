@@ -1,0 +1,301 @@
+"""A whole chain in one process on clocks that stand still: real tills, a real headquarters, no road between.
+
+What is handed in, decided, lost on the way or cut off in the middle is up to the caller. `world` is what the
+oracle is told of it, `stands` what came of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from edge_agent.redeeming import Redeeming
+from edge_agent.standing import standing
+from edge_agent.store import journal, outbox, terminal
+from edge_agent.store.database import Connection as TillConnection
+from edge_agent.store.database import StoreError, transaction
+from edge_agent.sync import exchange as edge_exchange
+from edge_agent.sync.install import install, open_reply
+from hq_server import exchange as hq_exchange
+from hq_server.accept import open_exchange
+from hq_server.audit import audit
+from hq_server.config import load_config
+from hq_server.derivation import Rulebook
+from hq_server.holds import lapse_some
+from hq_server.house import load_house
+from hq_server.keys import make_key
+from hq_server.ledger import ledger_accounts
+from hq_server.member_rows import lots_of
+from hq_server.reconcile import open_exceptions
+from hq_server.rederive import expire, expiry_is_due, rederive_some
+from hq_server.setup import found_house
+from hq_server.store.connection import Connection, Transaction, connect, reading, writing
+from hq_server.store.database import create
+from hq_server.store.sqlite import sqlite3
+from loyalty_core.calendar import Place, day_of, zone_named
+from loyalty_core.entries import NO_EVENT
+from loyalty_core.events import HQ, Event, EventId
+from loyalty_core.journal import unpack_record
+from loyalty_core.messages import Ask, Clock, Health
+from loyalty_core.units import Day, Minute, Seq
+from tests.edge import made
+from tests.hq.conftest import Hq, StillClock
+from tests.hq.desk import Desk
+from tests.hq.real_till import RealTill
+from tests.oracle.world import Adjustment, Entries, Identity, Points, World
+from tests.simulation.rules import programme_text
+
+T = TypeVar("T")
+START: Final = "2026-11-20 15:00"
+STORES: Final = ("S012", "S012", "S013")
+"""Where each till stands."""
+CARDS: Final = {"M1": "2000123456782", "M2": "2000123456799", "M3": "2000123456805"}
+STRAY: Final = "2999123456787"
+"""A card that nobody has until headquarters attaches it."""
+MEMBERS: Final = (
+    "member_id,lookups,name,home_store,birthday\n"
+    f"M1,{CARDS['M1']},가,S012,1990-11-20\nM2,{CARDS['M2']},나,S012,2000-02-29\nM3,{CARDS['M3']},다,S013,\n"
+)
+SEOUL: Final = Place(zone_named("Asia/Seoul"), Minute(300))
+_FOLDS: Final = frozenset(
+    {
+        "copy_differs",
+        "member_differs",
+        "original_missing",
+        "return_waiting",
+        "return_exceeds",
+        "return_unmatched",
+        "claim_waiting",
+        "claim_late",
+        "claim_lost",
+        "redemption_twice",
+        "coupon_used_twice",
+    }
+)
+
+
+class CutOff(Exception):
+    """The power went: what was being written is undone, and nobody was answered."""
+
+
+class SimTill(RealTill):
+    """A real till whose line and power the simulation holds."""
+
+    def __init__(self, folder: Path, hq: Hq, store_id: str, line: Connection) -> None:
+        self.line = line
+        self.store_id = store_id
+        super().__init__(folder, hq, store_id, START)
+        self.code = f"T{self.terminal_id[-2:]}"
+        self.redeeming = Redeeming(self.config, self.clock, self.recorder)
+
+    def exchange_once(
+        self, asks: tuple[Ask, ...] = (), *, lose: str = "", twice: bool = False, power: int | None = None
+    ) -> Any:
+        """Talk once. `lose` the request or reply, send it twice, or cut headquarters off after `power`."""
+        nonce = os.urandom(16)
+        identity = terminal.read(self.conn)
+        body, sent = edge_exchange.request(
+            self.conn,
+            identity,
+            self.config.sync,
+            key=self.key,
+            nonce=nonce,
+            clock=Clock(self.clock.wall, 1, "boot-1"),
+            health=Health("test", 0, 0, 10**9),
+            resend_from=None,
+            asks=asks,
+        )
+        if lose == "request":
+            return None, False
+        answering = hq_exchange.Answering(key=self.hq.key, snapshot_rows_max=100, next_in_ms=1)
+        now_ms = self.hq.clock()
+        answer = b""
+        for _ in range(2 if twice else 1):
+            with reading(self.line) as tx:
+                asked = open_exchange(tx, body, load_house(tx).newest.programme_id)
+            with cut_off(self.line, power), writing(self.line) as tx:
+                outcome = hq_exchange.apply(tx, asked, now_ms)
+            with reading(self.line) as tx:
+                answer = hq_exchange.answer(tx, answering, asked, outcome, now_ms)
+        if lose == "reply":
+            return None, False
+        reply = open_reply(answer, identity, nonce)
+        with transaction(self.conn):
+            installed = install(self.conn, reply)
+        assert installed.refusals == ()
+        return reply, sent > 0 or installed.moved
+
+
+@contextmanager
+def cut_off(connection: Connection | TillConnection, power: int | None) -> Iterator[None]:
+    """End what is being done with the database after so much work, as if the power went.
+
+    Raises:
+        CutOff: it went.
+    """
+    if power is None:
+        yield
+        return
+    steps = count()
+    connection.set_progress_handler(lambda: int(next(steps) >= power), 10)
+    try:
+        yield
+    except (sqlite3.OperationalError, StoreError) as error:
+        if "interrupt" not in f"{error} {error.__cause__}":
+            raise
+        raise CutOff from None
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+class Chain:
+    """Three tills of two stores, headquarters, its desk, and one date for all."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "hq").mkdir()
+        path = folder / "hq" / "hq.toml"
+        path.write_text('data_dir = "data"\n', "utf-8")
+        config = load_config(path)
+        Path(config.data_dir).mkdir()
+        clock = StillClock()
+        clock.now = int(made.at(START))
+        key = make_key(config.key_path)
+        connection = create(config.database_path)
+        with writing(connection) as tx:
+            found_house(tx, random=os.urandom(8), now_ms=clock())
+        self.line = connect(config.database_path)
+        connection.close()
+        self.hq = Hq(config, path, key, "", clock)
+        self.desk = Desk(self.hq)
+        self.hq.publish(programme_text(1, "2026-01-01", ()))
+        self.hq.members(MEMBERS)
+        self.tills = [
+            SimTill(folder / f"till{place}", self.hq, store_id, self.line)
+            for place, store_id in enumerate(STORES)
+        ]
+        self.names: dict[str, str] = {f"id:{member}": member for member in CARDS}
+        self.names |= {f"card:{card}": member for member, card in CARDS.items()}
+        self.merges: dict[str, str] = {}
+        self.adjustments: list[Adjustment] = []
+        self.versions = 1
+
+    def close(self) -> None:
+        """Let go of all databases."""
+        self.line.close()
+        for till in self.tills:
+            till.close()
+
+    @property
+    def today(self) -> date:
+        """The date on every wall."""
+        return datetime.fromisoformat(START).date() + timedelta(
+            milliseconds=self.hq.clock.now - int(made.at(START))
+        )
+
+    def go_on(self, days: int) -> None:
+        """Let days pass."""
+        self.hq.clock.now += days * 86_400_000
+        for till in self.tills:
+            till.clock.go_on(days * 86_400_000)
+
+    def write(self, work: Callable[[Transaction], T], power: int | None = None) -> T:
+        """Do something at headquarters in one transaction."""
+        with cut_off(self.line, power), writing(self.line) as tx:
+            return work(tx)
+
+    def settle(self) -> None:
+        """Let all tills talk and headquarters do its chores until nobody has anything to say."""
+        for _ in range(3):
+            for till in self.tills:
+                till.exchange()
+            self.chores()
+
+    def chores(self) -> None:
+        """Do what is due at headquarters."""
+        now_ms = self.hq.clock()
+        while self.write(lambda tx: expiry_is_due(tx, now_ms) and expire(tx, now_ms) >= 0):
+            pass
+        self.write(lambda tx: lapse_some(tx, now_ms))
+        while self.write(lambda tx: rederive_some(tx, now_ms)):
+            pass
+
+    def world(self) -> World:
+        """Return everything that happened and was decided, for the oracle."""
+        facts: list[tuple[EventId, Event]] = []
+        for till in self.tills:
+            assert outbox.waiting(till.conn)[0] == 0
+            for seq, record, _ in journal.walk(till.conn, 1, 0):
+                facts.append((EventId(till.terminal_id, 1, 0, Seq(seq)), unpack_record(record).event))
+        rows = self.hq.sql("SELECT epoch, branch, seq, record FROM visiting_facts WHERE terminal_id = '~hq'")
+        facts += [(EventId(HQ, row[0], row[1], Seq(row[2])), unpack_record(row[3]).event) for row in rows]
+        with reading(self.line) as tx:
+            house = load_house(tx)
+        stores = (*set(STORES), "")
+        return World(
+            facts=tuple(facts),
+            programmes=house.programmes,
+            places=dict.fromkeys(stores, SEOUL),
+            terminals={HQ: "", **{till.terminal_id: till.store_id for till in self.tills}},
+            members={(store, name): member for store in stores for name, member in self.names.items()},
+            through=day_of(self.today),
+            birthdays={"M1": (11, 20), "M2": (2, 29)},
+            merges=tuple(self.merges.items()),
+            adjustments=tuple(self.adjustments),
+        )
+
+    def stands(self) -> dict[str, tuple[Entries, int, dict[str, int], dict[str, int]]]:
+        """Return what stands for each account: entries, balance, qualifying points and lots by period."""
+        found = {}
+        with reading(self.line) as tx:
+            house = load_house(tx)
+            rules = Rulebook(house)
+            for bucket in range(house.bucket_count):
+                for account in ledger_accounts(tx, house, bucket):
+                    totals = tx.all("accounts.totals_of", bucket=bucket, member_id=account.member_id)
+                    facts = [one for of_day in account.facts.days.values() for one in of_day]
+                    lots = lots_of(rules, totals, facts, Day(day_of(self.today))).lots
+                    found[account.member_id] = (
+                        _net(account.entries),
+                        sum(redeemable for _, redeemable, *_ in totals),
+                        {period: points for period, _, points, _ in totals if points},
+                        {lot.period_id: lot.points for lot in lots},
+                    )
+        return found
+
+    def conflicts(self) -> set[tuple[str, str]]:
+        """Return the open exceptions about facts that do not go together."""
+        with reading(self.line) as tx:
+            found = open_exceptions(tx, self.hq.clock())
+        return {(one.kind, one.subject) for one in found if one.kind in _FOLDS}
+
+    def audited(self) -> None:
+        """Derive everything again and compare."""
+        with reading(self.line) as tx:
+            audit(tx, self.hq.public_key, lambda *_: None)
+
+    def shown(self, till: SimTill, member: str) -> int:
+        """Return the balance that a till shows."""
+        books = till.books()
+        return standing(till.conn, books, f"id:{member}", Day(day_of(self.today))).balance
+
+
+def _net(entries: Any) -> Entries:
+    """Return the net of each movement, whatever corrections it took."""
+    summed: Entries = {}
+    for entry in entries:
+        kind = entry.corrects or entry.kind
+        identity = Identity(
+            kind=kind,
+            event=None if entry.event == NO_EVENT else entry.event,
+            rule=entry.rule if kind in ("bonus", "cap", "adjustment") else "",
+            day=None if kind == "cap" else int(entry.business_day),
+            period=entry.period_id,
+        )
+        points = Points(entry.redeemable, entry.qualifying)
+        summed[identity] = summed.get(identity, Points(0, 0)).plus(points)
+    return {identity: points for identity, points in summed.items() if points != (0, 0)}
