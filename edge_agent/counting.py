@@ -79,8 +79,8 @@ def total(moves: Moves) -> _Pair:
 class Counting:
     """The rules of one period for one account: what HQ has told of them, and the till's own days beside it.
 
-    `view` looks at one of these days with the events that are kept; `is_posted` tells what HQ knows.
-    `tier_of` gives the tier held under a version.
+    `view` looks at one of these days, with all events or those that are kept. `is_posted` tells what HQ
+    knows, `tier_of` the tier held under a version.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Counting:
         row: MemberRow | None,
         period: Period,
         days: Sequence[Day],
-        view: Callable[[Day, Keep], DayView],
+        view: Callable[[Day, Keep | None], DayView],
         is_posted: Keep,
         tier_of: Callable[[Programme], str],
     ) -> None:
@@ -100,7 +100,7 @@ class Counting:
         posted, seen = [view(day, is_posted) for day in days], Counts()
         self._fold(posted, {}, seen)
         self._told = _less(_told(books.programmes, row, period), seen)
-        self._days = [view(day, lambda _: True) for day in days]
+        self._days = [view(day, None) for day in days]
         self._posted = self._fold(posted, {}, self._start())
         self._stands = self._fold(self._days, self._first(self._days), self._start())
 

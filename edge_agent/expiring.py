@@ -18,7 +18,7 @@ from loyalty_core.messages import EXPIRING_MAX, Expiring
 from loyalty_core.units import Day
 
 _NEVER: Final = Day(2**31)
-"""The last day of what does not expire, or not among the first that HQ tells of; a debt lies here too."""
+"""The last day of what does not expire, or not among the first that HQ tells of."""
 
 
 class Own(msgspec.Struct, frozen=True):
@@ -68,7 +68,6 @@ def left(
             if end >= day:
                 paid = min(owed, max(0, lots[end]))
                 lots[end], owed = lots[end] - paid, owed - paid
-        lots[_NEVER] -= owed
     expiring = [
         Expiring(points, end) for end, points in sorted(lots.items()) if today <= end < _NEVER and points > 0
     ]

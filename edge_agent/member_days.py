@@ -76,6 +76,8 @@ class MemberDays:
 
     def let_through(self, conn: Connection, books: Books, account: str, period: Period) -> dict[str, int]:
         """Return how many qualifying points each cap over a period has let through, as far as is known."""
+        if not has_counted_rules(books.programmes):
+            return {}
         row = _row(conn, account)
         own = _read(conn, books, account, period.first, row)
         counting = self._counting(books, row, own, period.first)
@@ -112,7 +114,7 @@ class MemberDays:
             return None
         stamp = _stamp(row)
 
-        def view(of: Day, keep: Keep) -> DayView:
+        def view(of: Day, keep: Keep | None) -> DayView:
             rules = self._rules_on(books, row, of)
             earning = own.of_day(of, keep).earning
             return DayView(of, earning, counted_items(rules, earning) if rules else ())

@@ -5,7 +5,7 @@ It is read once. Folding it touches no store, so days can also be looked at as t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -30,7 +30,7 @@ from loyalty_core.events import (
 )
 from loyalty_core.journal import unpack_record
 from loyalty_core.messages import Stamp
-from loyalty_core.receipts import ReceiptRules, fold_receipt
+from loyalty_core.receipts import Receipt, ReceiptRules, fold_receipt
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
@@ -38,6 +38,8 @@ EVER: Final = Stamp(2**53, 0, 0)
 """Above every event."""
 Keep = Callable[[EventId], bool]
 """Tells which events are looked at."""
+_EARNING: Final = PurchaseRecorded | VisitRecorded | ReceiptClaimed
+"""One of these makes a receipt the account's own."""
 
 
 class OfDay(msgspec.Struct, frozen=True):
@@ -48,14 +50,28 @@ class OfDay(msgspec.Struct, frozen=True):
     receipts: dict[str, dict[EventId, Fact]]
 
 
-class OwnFacts(msgspec.Struct, frozen=True):
+class _Group(msgspec.Struct, frozen=True):
+    """All that concerns one receipt, what of it is booked in this account's day, and what it amounts to."""
+
+    facts: dict[EventId, Fact]
+    booked: set[EventId]
+    receipt: Receipt
+
+
+class OwnFacts:
     """Own events by day, with the points booked for them; `new` is one that is not booked yet."""
 
-    movements: dict[Day, list[Movement]]
-    facts: dict[EventId, Fact]
-    filed: dict[str, dict[EventId, Fact]]
-    rules: ReceiptRules
-    new: tuple[Day, EventId] | None
+    def __init__(
+        self,
+        movements: dict[Day, list[Movement]],
+        facts: dict[EventId, Fact],
+        filed: dict[str, dict[EventId, Fact]],
+        rules: ReceiptRules,
+        new: tuple[Day, EventId] | None,
+    ) -> None:
+        self.movements, self.facts = movements, facts
+        self._filed, self._rules, self._new = filed, rules, new
+        self._groups: dict[Day, dict[str, _Group]] = {}
 
     @property
     def days(self) -> list[Day]:
@@ -70,36 +86,57 @@ class OwnFacts(msgspec.Struct, frozen=True):
                 found[move.of.event] = move.of.plus(found.get(move.of.event))
         return found
 
-    def of_day(self, day: Day, keep: Keep = lambda _: True) -> OfDay:
-        """Return a day with the events that are kept, each receipt with all that concerns it.
+    def of_day(self, day: Day, keep: Keep | None = None) -> OfDay:
+        """Return a day, with all events or those that are kept, each receipt with all that concerns it.
 
         A receipt counts if its purchase, visit or claim is booked in this account's day.
         """
-        booked = {
+        groups = self._groups.get(day)
+        if groups is None:
+            groups = self._groups[day] = dict(self._grouped(day))
+        if keep is not None:
+            groups = dict(self._kept(groups, self._booked(day, keep), keep))
+        earning: list[Resolved] = []
+        spending: list[Resolved] = []
+        for group in groups.values():
+            resolved, own = group.receipt.resolved, [group.facts[event].event for event in group.booked]
+            if resolved is not None and any(isinstance(event, _EARNING) for event in own):
+                earning.append(resolved)
+            spending += [one.resolved for one in group.receipt.spent if one.resolved.item.id in group.booked]
+        return OfDay(earning, spending, {key: group.facts for key, group in groups.items()})
+
+    def _booked(self, day: Day, keep: Keep) -> set[EventId]:
+        found = {
             move.of.event
             for move in self.movements[day]
             if move.record is not None and keep(move.cause) and keep(move.of.event)
         }
-        if self.new is not None and self.new[0] == day and keep(self.new[1]):
-            booked.add(self.new[1])
-        groups: dict[str, dict[EventId, Fact]] = {}
+        if self._new is not None and self._new[0] == day and keep(self._new[1]):
+            found.add(self._new[1])
+        return found
+
+    def _grouped(self, day: Day) -> Iterable[tuple[str, _Group]]:
+        booked = self._booked(day, lambda _: True)
+        keys: dict[str, set[EventId]] = {}
         for event in booked:
-            groups.setdefault(receipt_of(self.facts[event]), {})[event] = self.facts[event]
-        for key, facts in groups.items():
-            for event, fact in self.filed.get(key, {}).items():
-                if keep(event):
-                    facts.setdefault(event, fact)
-        earning: list[Resolved] = []
-        spending: list[Resolved] = []
-        for facts in groups.values():
-            receipt = fold_receipt(facts.values(), self.rules)
-            if receipt.resolved is not None and any(
-                event in booked and isinstance(fact.event, PurchaseRecorded | VisitRecorded | ReceiptClaimed)
-                for event, fact in facts.items()
-            ):
-                earning.append(receipt.resolved)
-            spending += [one.resolved for one in receipt.spent if one.resolved.item.id in booked]
-        return OfDay(earning, spending, groups)
+            keys.setdefault(receipt_of(self.facts[event]), set()).add(event)
+        for key, of_receipt in keys.items():
+            facts = self._filed.get(key, {}) | {event: self.facts[event] for event in of_receipt}
+            yield key, _Group(facts, of_receipt, fold_receipt(facts.values(), self._rules))
+
+    def _kept(
+        self, groups: dict[str, _Group], booked: set[EventId], keep: Keep
+    ) -> Iterable[tuple[str, _Group]]:
+        """Yield what is left of the groups; one of which all is kept need not be folded again."""
+        for key, group in groups.items():
+            facts = {event: fact for event, fact in group.facts.items() if keep(event)}
+            of_receipt = group.booked & booked
+            if not of_receipt:
+                continue
+            if len(facts) == len(group.facts):
+                yield key, _Group(facts, of_receipt, group.receipt)
+            else:
+                yield key, _Group(facts, of_receipt, fold_receipt(facts.values(), self._rules))
 
 
 def read(
@@ -123,19 +160,9 @@ def read(
     if new is not None:
         facts[new.id] = new
     purchases = {receipt_of(fact) for fact in facts.values() if purchase_of(fact.event) is not None}
-    filed = {
-        key: {fact.id: fact for fact in known}
-        for key, known in (
-            receipt_facts.of(conn, purchases, terminal.terminal_id).items() if purchases else ()
-        )
-    }
-    return OwnFacts(
-        movements=movements,
-        facts=facts,
-        filed=filed,
-        rules=ReceiptRules(terminal.store_id, terminal.place.zone, books.claim_days),
-        new=None if new is None else (day, new.id),
-    )
+    filed = receipt_facts.of(conn, purchases, terminal.terminal_id, facts) if purchases else {}
+    rules = ReceiptRules(terminal.store_id, terminal.place.zone, books.claim_days)
+    return OwnFacts(movements, facts, filed, rules, None if new is None else (day, new.id))
 
 
 def purchase_of(event: Event) -> str | None:

@@ -121,8 +121,8 @@ def _claimant(conn: Connection, books: Books, event: PurchaseRecorded) -> Owner 
     """Return who claimed an anonymous purchase in time before it came."""
     purchase = purchase_of(event) or ""
     last = event.business_day + books.claim_days(Day(event.business_day))
-    known = receipt_facts.of(conn, [purchase], books.terminal.terminal_id).get(purchase, [])
-    claims = [fact for fact in known if isinstance(fact.event, ReceiptClaimed)]
+    known = receipt_facts.of(conn, [purchase], books.terminal.terminal_id).get(purchase, {})
+    claims = [fact for fact in known.values() if isinstance(fact.event, ReceiptClaimed)]
     for fact in sorted(claims, key=lambda fact: fact.order):
         if fact.event.business_day <= last and fact.event.member is not None:
             account = account_of(conn, books.terminal.store_key, fact.event.member)

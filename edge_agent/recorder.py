@@ -247,10 +247,10 @@ class Recorder:
         """Book for whoever paid a purchase with points what a takeback gives back of them."""
         if not isinstance(new.event, PurchaseVoided | ReturnRecorded):
             return
-        known = receipt_facts.of(conn, [purchase], books.terminal.terminal_id).get(purchase, [])
+        known = receipt_facts.of(conn, [purchase], books.terminal.terminal_id).get(purchase, {})
         paid = {
             (account_of(conn, books.terminal.store_key, fact.event.member), Day(fact.event.business_day))
-            for fact in known
+            for fact in known.values()
             if isinstance(fact.event, RedemptionCommitted) and fact.event.member is not None
         }
         for account, day in sorted(paid - {booked}):

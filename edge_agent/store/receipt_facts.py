@@ -5,7 +5,8 @@ Written by the recorder only; a fact may come before its purchase.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -22,8 +23,16 @@ def add(conn: Connection, natural_key: str, event: EventId) -> None:
     )
 
 
-def of(conn: Connection, natural_keys: Iterable[str], terminal_id: str) -> dict[str, list[Fact]]:
-    """Return, for each of these purchases, its own event where it has come, and all that concern it."""
+def of(
+    conn: Connection,
+    natural_keys: Iterable[str],
+    terminal_id: str,
+    known: Mapping[EventId, Fact] = MappingProxyType({}),
+) -> dict[str, dict[EventId, Fact]]:
+    """Return, for each of these purchases, its own event where it has come, and all that concern it.
+
+    `known` are facts that need not be read again.
+    """
     keys = msgspec.json.encode(list(natural_keys)).decode()
     rows = conn.execute(
         "SELECT f.natural_key, f.epoch, f.branch, f.seq, j.record FROM json_each(?) AS wanted"
@@ -35,10 +44,12 @@ def of(conn: Connection, natural_keys: Iterable[str], terminal_id: str) -> dict[
         " JOIN journal AS j ON j.epoch = s.epoch AND j.branch = s.branch AND j.seq = s.seq",
         (keys, keys),
     )
-    found: dict[str, list[Fact]] = {}
+    found: dict[str, dict[EventId, Fact]] = {}
     for key, epoch, branch, seq, record in rows:
-        says = unpack_record(record)
-        found.setdefault(key, []).append(
-            Fact(EventId(terminal_id, epoch, branch, seq), says.event, says.claim)
-        )
+        event = EventId(terminal_id, epoch, branch, seq)
+        fact = known.get(event)
+        if fact is None:
+            says = unpack_record(record)
+            fact = Fact(event, says.event, says.claim)
+        found.setdefault(key, {})[event] = fact
     return found

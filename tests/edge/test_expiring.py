@@ -117,6 +117,14 @@ def test_a_late_receipt_of_a_period_whose_points_have_expired_adds_nothing_to_sp
     assert stands(till, "2027-07-01") == (100, [])
 
 
+def test_a_redemption_leaves_the_lot_of_its_own_period_to_the_last(till: Till) -> None:
+    till.know(member(balance=100, expiring=(OLD, Expiring(40, LAST))))
+    event = RedemptionCommitted("id:M1", at("2026-12-05 10:00"), day("2026-12-05"), "R1", 50, 50, "", None)
+    with transaction(till.conn):
+        till.recorder.spend(till.conn, till.books(), "id:M1", event)
+    assert stands(till, "2026-12-31") == (50, [(10, DECEMBER), (40, LAST)])
+
+
 def test_own_redemptions_are_taken_from_what_is_lost_first_until_headquarters_has_them(till: Till) -> None:
     till.know(member(balance=100, expiring=(OLD,)))
     event = RedemptionCommitted("id:M1", at("2026-12-05 10:00"), day("2026-12-05"), "R1", 50, 50, "", None)

@@ -9,6 +9,7 @@ import pytest
 from edge_agent.ahead import Ahead
 from edge_agent.recorder import Outcome
 from edge_agent.standing import Standing
+from edge_agent.store.database import transaction
 from loyalty_core.messages import MemberRow, Tally
 from tests.edge.conftest import MakeTill
 from tests.edge.counter import Counter
@@ -19,6 +20,7 @@ from tests.edge.made import (
     PHONE,
     Till,
     at,
+    claimed,
     day,
     member,
     programme,
@@ -253,6 +255,42 @@ def test_nothing_is_doubled_or_lost_as_the_stamp_passes_event_by_event(make_till
     assert shown(till) == (37, 37)
 
 
+def test_a_bonus_that_was_posted_is_not_taken_back_by_the_next_event_of_its_day(make_till: MakeTill) -> None:
+    till = ruled(make_till, THIRD_VISIT.replace("visit", "purchase"))
+    till.know(nobody_yet(tallies=told(("third-purchase", 2, 0))))
+    till.record(purchase("1"))
+    tallies = told(("third-purchase", 3, 0))
+    till.know(nobody_yet(balance=19, qualifying=19, stamp=stamp(1), tallies=tallies))
+    assert till.record(purchase("2")).redeemable == 12
+    assert shown(till) == (31, 31)
+
+
+def test_a_claim_of_a_purchase_below_the_stamp_counts_as_one_more(make_till: MakeTill) -> None:
+    till = ruled(make_till, THIRD_VISIT.replace("visit", "purchase"))
+    till.know(nobody_yet())
+    till.record(purchase("1", member=None))
+    till.record(purchase("2"))
+    tallies = told(("third-purchase", 2, 0))
+    till.know(nobody_yet(balance=24, qualifying=24, stamp=stamp(2), tallies=tallies))
+    with transaction(till.conn):
+        key, when = purchase("1")["receipt"], "2026-11-20 12:00"
+        outcome = claimed(till.recorder, till.conn, CARD, key, when, "c1")
+    assert outcome.redeemable == 19
+    assert shown(till) == (43, 43)
+
+
+def test_a_visit_whose_points_went_to_an_earlier_one_is_answered_as_it_stands(make_till: MakeTill) -> None:
+    till = ruled(make_till, THIRD_VISIT)
+    till.know(nobody_yet(tallies=told(("third-visit", 1, 0))))
+    late = visit("v1", "2026-10-03 14:00")
+    assert till.record(late).redeemable == 10
+    assert till.record(visit("v2", "2026-10-03 13:00")).redeemable == 17, (
+        "it takes the points, and is one more"
+    )
+    again = till.record(late)
+    assert (again.repeated, again.redeemable) == (True, 7), "without it there would be no third"
+
+
 def test_what_other_tills_used_up_corrects_the_shown_balance_with_the_next_event(make_till: MakeTill) -> None:
     till = ruled(make_till, THIRD_VISIT)
     till.know(nobody_yet(tallies=told(("third-visit", 2, 0))))
@@ -321,6 +359,7 @@ def test_each_period_has_its_own_counts(make_till: MakeTill) -> None:
     assert till.record(visit("n1", "2027-01-05 13:00")).redeemable == 10
     assert been(till, 3).redeemable == 17
     assert till.record(visit("n2", "2027-01-06 13:00")).redeemable == 10
+    assert till.standing(on="2026-11-20").balance == 57
 
 
 def test_what_a_claim_or_a_copy_brings_counts_too(make_till: MakeTill) -> None:
