@@ -195,18 +195,20 @@ class _Posting:
         self._put_items(changed)
         for (member, day), one in changed.items():
             items[member][day] = one
-        members = {member for member, _ in days}
+        ids: dict[str, set[str]] = defaultdict(set)
+        for member, period in periods:
+            ids[member].add(period.id)
+        members = ids.keys()
         posted: dict[str, list[PointEntry]] = defaultdict(list)
         for row in self._tx.all("accounts.whole_entries", members=self._keys((m,) for m in members)):
             posted[row[0]].append(posted_entry(row))
         birthdays = self._birthdays(members)
         for member in members:
-            ids = {period.id for name, period in periods if name == member}
             life = days_of(self._tx, self._house.bucket_count, member)
             counted = counted_member(self.rules, birthdays.get(member), life)
-            derived = self.rules.periods(items[member], counted, sorted(ids))
-            stands = [one for one in posted[member] if one.rule and one.period_id in ids and _counts(one)]
-            self._move(member, diff(derived, stands))
+            derived = self.rules.periods(items[member], counted, sorted(ids[member]))
+            own = [one for one in posted[member] if one.rule and one.period_id in ids[member]]
+            self._move(member, diff(derived, [one for one in own if _counts(one)]))
 
     def _birthdays(self, members: Iterable[str]) -> dict[str, int]:
         rows = self._tx.all("accounts.birthdays", members=self._keys((member,) for member in members))
