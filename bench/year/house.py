@@ -73,6 +73,7 @@ per = "period"
 """
 """What the documentation's programme has none of: rules over a period and over a life."""
 ROWS_AN_EXCHANGE: Final = 100
+"""Of how many members a till is told in one exchange; the others wait for the next."""
 AT_ONCE: Final = 500
 """Receipts a till takes in one transaction."""
 
