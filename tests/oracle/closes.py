@@ -14,7 +14,8 @@ def settle(
 ) -> tuple[Entries, dict[str, int]]:
     """Return the entries with late clawbacks split, and the qualifying total of each period.
 
-    `turns` are the places of returns and voids in canonical order, none before its item. What else would lower a closed total is put back by an adjustment without event.
+    `turns` are the places of returns and voids in canonical order, none before its item. What else would
+    lower a closed total is put back by an adjustment without event.
     """
     settled = dict(entries)
     totals: dict[str, int] = {}

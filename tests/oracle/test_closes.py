@@ -113,3 +113,14 @@ def test_a_loss_is_made_up_before_gains_count_after_the_close() -> None:
     assert tale.account().qualifying == {"2026-H1": 120}
     tale.adjust(JUNE, 0, 60)
     assert tale.account().qualifying == {"2026-H1": 130}
+
+
+def test_a_late_clawback_takes_its_turn_never_before_its_item() -> None:
+    tale = closed()
+    tale.buy("2026-06-14 10:00", 100, number="0002")
+    tale.close("2026-H1")
+    early = back(tale, "2026-06-01 10:00", 30)
+    other = tale.bring_back("2026-06-14 11:00", tale.key("0002", "2026-06-14"), 30, number="R2")
+    tale.adjust(JUNE, 0, 30)
+    assert movements(tale, other) == {"2026-H1": (-30, -30)}
+    assert movements(tale, early) == {"2026-H1": (-30, 0), "2026-H2": (0, -30)}
