@@ -17,8 +17,9 @@ from typing import Final
 
 import msgspec
 
-from bench.year.house import ROWS_AN_EXCHANGE, Hq, SetClock, Till
+from bench.year.house import Hq, SetClock
 from bench.year.plan import BEGINS, TILLS, ZONE, Handed, Plan, Told, day_of_time
+from bench.year.till import ROWS_AN_EXCHANGE, Till
 from demo import members
 
 MORNING: Final = time(7, 30)
