@@ -131,8 +131,6 @@ class OwnFacts:
         for key, group in groups.items():
             facts = {event: fact for event, fact in group.facts.items() if keep(event)}
             of_receipt = group.booked & booked
-            if not of_receipt:
-                continue
             if len(facts) == len(group.facts):
                 yield key, _Group(facts, of_receipt, group.receipt)
             else:

@@ -117,6 +117,17 @@ def test_a_late_receipt_of_a_period_whose_points_have_expired_adds_nothing_to_sp
     assert stands(till, "2027-07-01") == (100, [])
 
 
+def test_what_a_return_takes_is_of_its_own_lot_also_where_only_such_points_were_given(
+    make_till: MakeTill,
+) -> None:
+    spend = 'id = "spend"\n'
+    till = make_till(programme(text=MOONLIGHT.replace(spend, spend + 'affects = "redeemable"\n')))
+    till.know(member(balance=60, expiring=(OLD,)))
+    till.record(purchase())
+    till.record(returned(net_minor=3_990))
+    assert stands(till, "2026-12-05") == (69, [(60, DECEMBER), (9, LAST)])
+
+
 def test_a_redemption_leaves_the_lot_of_its_own_period_to_the_last(till: Till) -> None:
     till.know(member(balance=100, expiring=(OLD, Expiring(40, LAST))))
     event = RedemptionCommitted("id:M1", at("2026-12-05 10:00"), day("2026-12-05"), "R1", 50, 50, "", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from loyalty_core.events import ReceiptKey, RedemptionCommitted
 from tests.edge import made
 from tests.edge.made import CARD, OTHER_CARD, at, day, purchase, returned
 from tests.hq.conftest import PROGRAMME, Hq
+from tests.hq.desk import Desk
 from tests.hq.real_till import RealTill
 from tests.hq.streams import CARDS, Stream
 
@@ -181,3 +183,25 @@ def test_what_the_only_till_claims_in_order_of_time_is_what_headquarters_awards(
         "only what came back while the purchase was nobody's is not claimed"
     )
     till.close()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_members_who_are_merged_and_parted_again_stand_alike_on_both_sides(
+    hq: Hq, tmp_path: Path, seed: int
+) -> None:
+    hq.members(EVERYBODY)
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + PERIOD_RULES)
+    tills, desk = joined(hq, tmp_path, count=2), Desk(hq)
+    stream = Stream(seed, tills, in_order=False)
+    merge, part = partial(desk.merge, "M2", "M1"), partial(desk.unmerge, "M2")
+    for turn in (merge, part, merge, part):
+        for _ in range(20):
+            stream.step()
+        for till in (*tills, *tills):
+            till.exchange()
+        heads = [str(till.standing(card, on="2026-11-23").member_id) for card in CARDS for till in tills]
+        stand = {name: held(hq)[name] for name in heads}
+        assert [shown(till) for till in tills] == [stand, stand]
+        turn()
+    for till in tills:
+        till.close()
