@@ -40,7 +40,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     first_week: int = 0
     weeks: int = 53
     one_of: int = 1
-    cap: int = 1200
+    cap: int = 2500
     spent: int = 1000
     seed: int = 1
 
