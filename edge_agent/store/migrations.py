@@ -195,6 +195,9 @@ CREATE TABLE receipt_fact (
     seq INTEGER NOT NULL,
     PRIMARY KEY (natural_key, epoch, branch, seq)
 ) STRICT, WITHOUT ROWID;
+INSERT INTO receipt_fact SELECT substr(natural_key, 8), epoch, branch, seq FROM source
+    WHERE natural_key >= 'voided/purchase/' AND natural_key < 'voided/purchase0';
+DELETE FROM source WHERE natural_key >= 'voided/' AND natural_key < 'voided0';
 CREATE TABLE redemption (
     redemption_id TEXT NOT NULL PRIMARY KEY,
     state TEXT NOT NULL CHECK (state IN ('authorised', 'committed', 'cancelled', 'lapsed')),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.store import database, terminal
+from edge_agent.store import database, migrations, terminal
 from edge_agent.store.database import (
     Connection,
     DatabaseError,
@@ -22,7 +22,7 @@ from edge_agent.store.database import (
 )
 from edge_agent.store.migrations import VERSION, migrate, open_database
 from loyalty_core.errors import BadInput
-from tests.edge.made import Till, config_of, enrol_till, enrolled, purchase, until
+from tests.edge.made import Till, config_of, enrol_till, enrolled, purchase, until, void
 
 
 @pytest.fixture
@@ -331,6 +331,22 @@ def test_migrating_twice_or_after_a_cut_before_the_last_step_changes_nothing(tmp
     assert conn.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall() == schema
     assert terminal.read(conn).terminal_id == enrolled().terminal_id
     conn.close()
+
+
+def test_a_void_of_the_first_schema_still_waits_for_its_purchase(till: Till) -> None:
+    till.record(void("404", original=purchase()["receipt"]))
+    steps = [one for one in migrations._statements(migrations._TWO) if "voided/" in one]
+    till.conn.execute("DELETE FROM receipt_fact")
+    till.conn.execute(
+        "INSERT INTO source SELECT 'voided/purchase/S012/T03/20777/1', content, account, epoch, branch, seq,"
+        " raw_sha256 FROM source"
+    )
+    for step in steps:
+        till.conn.execute(step)
+    assert till.record(purchase()).redeemable == 0
+    assert till.conn.execute("SELECT count(*) FROM source WHERE natural_key LIKE 'voided%'").fetchone() == (
+        0,
+    )
 
 
 def test_a_disk_that_fills_up_during_a_migration_is_told_and_leaves_no_half_schema(tmp_path: Path) -> None:
