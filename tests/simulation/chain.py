@@ -142,7 +142,7 @@ def cut_off(connection: Connection | TillConnection, power: int | None) -> Itera
         yield
         return
     steps = count()
-    connection.set_progress_handler(lambda: int(next(steps) >= power), 10)
+    connection.set_progress_handler(lambda: int(next(steps) == power), 10)
     try:
         yield
     except (sqlite3.OperationalError, StoreError) as error:
