@@ -10,6 +10,7 @@ from edge_agent.ahead import Ahead
 from edge_agent.recorder import Outcome
 from edge_agent.standing import Standing
 from edge_agent.store.database import transaction
+from edge_agent.store.integrity import verify
 from loyalty_core.messages import MemberRow, Tally
 from tests.edge.conftest import MakeTill
 from tests.edge.counter import Counter
@@ -81,6 +82,7 @@ def test_the_nth_visit_of_the_period_is_told_with_its_bonus_and_counts_in_the_ba
     assert steps(third) == [("visit", 0, 10), ("third-visit", 10, 17)]
     assert been(till, 4).redeemable == 10
     assert shown(till) == (47, 47)
+    assert verify(till.conn) is None
 
 
 def test_the_record_claims_the_days_own_award_without_the_bonus(make_till: MakeTill) -> None:
