@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from hq_server.work import Version, Work
 from hq_server.store.statements import STATEMENTS
+from hq_server.work import Version, Work
 from loyalty_core.events import EventId
 from loyalty_core.lookups import hashed
 from loyalty_core.resolved import Item, Resolved
