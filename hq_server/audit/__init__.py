@@ -48,7 +48,7 @@ def audit(tx: Transaction, public_key: bytes, progress: Progress) -> Audited:
     visiting = audit_journals(tx, done, stamps, progress) + decided.facts
     audit_receipts(tx, house, done, visiting, stamps, progress, decided.adjustments)
     stamps.check()
-    audit_balances(tx, house, done, progress)
+    audit_balances(tx, house, done, decided.kin.keys(), progress)
     left = sum(done.flows.values())
     if left != done.outstanding:
         differs("points", f"{left} were issued and not used, {done.outstanding} are outstanding")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import groupby
 from operator import itemgetter
 
@@ -17,8 +18,13 @@ from loyalty_core.account import Totals, fold_account
 from loyalty_core.entries import diff
 
 
-def audit_balances(tx: Transaction, house: House, done: Audited, progress: Progress) -> None:
-    """Derive every account again, one after the other; then compare what is kept of it."""
+def audit_balances(
+    tx: Transaction, house: House, done: Audited, kin: Container[str], progress: Progress
+) -> None:
+    """Derive every account again, one after the other; then compare what is kept of it.
+
+    `kin` are members who were ever merged: whose facts were theirs when something was posted is not kept.
+    """
     rules = Rulebook(house)
     for bucket in range(house.bucket_count):
         totals = _by_member(tx.all("accounts.totals_in_order", bucket=bucket))
@@ -32,7 +38,7 @@ def audit_balances(tx: Transaction, house: House, done: Audited, progress: Progr
                     f"member {account.member_id}, {source_of(first)}",
                     f"{first.redeemable:+} redeemable and {first.qualifying:+} qualifying points are missing",
                 )
-            _explained(house, rules, account, done, progress)
+            _explained(house, rules, account, done, kin, progress)
             rows = totals.pop(account.member_id, [])
             _sums(account, rows)
             _lots(rules, account, whole, rows)
@@ -48,10 +54,16 @@ def audit_balances(tx: Transaction, house: House, done: Audited, progress: Progr
 
 
 def _explained(
-    house: House, rules: Rulebook, account: LedgerAccount, done: Audited, progress: Progress
+    house: House,
+    rules: Rulebook,
+    account: LedgerAccount,
+    done: Audited,
+    kin: Container[str],
+    progress: Progress,
 ) -> None:
     for day in ledger_days(account):
-        check_explained(house, day, rules.entries(day.business_day, day.receipts))
+        derived = rules.entries(day.business_day, day.receipts)
+        check_explained(house, day, derived, past_is_lost=account.member_id in kin)
         done.member_days += 1
         progress("member-days", 1)
     check_account_explained(account)

@@ -44,12 +44,16 @@ def source_of(entry: PointEntry) -> str:
     return f"rule {entry.rule}" if entry.event == NO_EVENT else f"event {entry.event}"
 
 
-def check_explained(house: House, day: LedgerDay, derived: Sequence[PointEntry]) -> None:
-    """End the audit at the first entry of the day that its version or its steps do not explain."""
+def check_explained(
+    house: House, day: LedgerDay, derived: Sequence[PointEntry], *, past_is_lost: bool = False
+) -> None:
+    """End the audit at the first entry of the day that its version or its steps do not explain.
+
+    Where the past is lost, steps need only lead to their entry's points.
+    """
     by_event = {(entry.event, entry.kind): entry for entry in derived}
-    past_is_lost = any(one.entry.kind == "correction" for one in day.posted) or any(
-        len(receipt.takebacks) > 1 for receipt in day.receipts
-    )
+    past_is_lost |= any(one.entry.kind == "correction" for one in day.posted)
+    past_is_lost |= any(len(receipt.takebacks) > 1 for receipt in day.receipts)
     for place, (entry, steps) in enumerate((one.entry, one.steps) for one in day.posted):
         where = f"member {day.member_id}, event {entry.event}"
         programme = _version(house, entry.programme_version)
