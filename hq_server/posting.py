@@ -274,14 +274,12 @@ class _Posting:
     def _flag_overdrawn(self, members: set[str]) -> None:
         """Open an exception for whoever owes points now, and close it for whoever does no more."""
         rows = self._tx.all("accounts.balances", members=self._keys((m,) for m in members))
-        owing = {member: balance for member, balance in rows if balance < 0}
+        owing = {member for member, balance in rows if balance < 0}
         keys = keys_json((self.buckets[member], "overdrawn", member) for member in members)
         open_now = {subject for _, subject in self._tx.all("accounts.open_exceptions_at", keys=keys)}
         count = self._house.bucket_count
-        fresh = [_overdrawn(member, owing[member]) for member in sorted(owing.keys() - open_now)]
-        open_accounts(self._tx, fresh, count, self._now_ms)
-        over = [_overdrawn(member, 0) for member in sorted(open_now - owing.keys())]
-        close_accounts(self._tx, over, count, self._now_ms)
+        open_accounts(self._tx, map(_overdrawn, sorted(owing - open_now)), count, self._now_ms)
+        close_accounts(self._tx, map(_overdrawn, sorted(open_now - owing)), count, self._now_ms)
 
 
 def cover(tx: Transaction, house: House, days: Iterable[MemberDay], now_ms: EpochMs) -> None:
@@ -305,6 +303,6 @@ def _uncovered(member: str, day: int) -> AccountException:
     )
 
 
-def _overdrawn(member: str, balance: int) -> AccountException:
-    sentence = f"the balance is {balance}: more was spent than was there; the next points fill it"
+def _overdrawn(member: str) -> AccountException:
+    sentence = "more was spent than there is: the next points fill it"
     return AccountException(member, "overdrawn", member, sentence)

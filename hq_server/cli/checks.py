@@ -27,8 +27,11 @@ def audit_command(shell: Shell) -> None:
                 click.echo(msgspec.json.encode({"ok": False, "difference": str(error)}).decode())
             raise
     counts = msgspec.to_builtins(done)
-    told = ", ".join(f"{count} {name.replace('_', '-')}" for name, count in counts.items())
-    shell.show({"ok": True} | counts, [f"No difference: {told}."])
+    compared = [(name, count) for name, count in counts.items() if name not in ("flows", "outstanding")]
+    told = ", ".join(f"{count:,} {name.replace('_', '-')}" for name, count in compared)
+    flows = ", ".join(f"{kind.replace('_', ' ')} {points:+,}" for kind, points in done.flows.items())
+    points = f"Redeemable points: {flows or 'none'}; outstanding {done.outstanding:,}."
+    shell.show({"ok": True} | counts, [f"No difference: {told}.", points])
 
 
 COMMANDS: Final = (audit_command,)
