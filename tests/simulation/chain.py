@@ -118,7 +118,7 @@ class SimTill(RealTill):
         for _ in range(2 if twice else 1):
             with reading(self.line) as tx:
                 asked = open_exchange(tx, body, load_house(tx).newest.programme_id)
-            with cut_off(self.line, power), writing(self.line) as tx:
+            with writing(self.line) as tx, cut_off(self.line, power):
                 outcome = hq_exchange.apply(tx, asked, now_ms)
             with reading(self.line) as tx:
                 answer = hq_exchange.answer(tx, answering, asked, outcome, now_ms)
@@ -133,7 +133,7 @@ class SimTill(RealTill):
 
 @contextmanager
 def cut_off(connection: Connection | TillConnection, power: int | None) -> Iterator[None]:
-    """End what is being done with the database after so much work, as if the power went.
+    """End what is being done inside a transaction after so much work, as if the power went.
 
     Raises:
         CutOff: it went.
@@ -205,7 +205,7 @@ class Chain:
 
     def write(self, work: Callable[[Transaction], T], power: int | None = None) -> T:
         """Do something at headquarters in one transaction."""
-        with cut_off(self.line, power), writing(self.line) as tx:
+        with writing(self.line) as tx, cut_off(self.line, power):
             return work(tx)
 
     def settle(self) -> None:

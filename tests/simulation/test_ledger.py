@@ -251,7 +251,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.allowed(lambda: self.record(one, said, None), "receipt_conflict")
 
     def record(self, till: SimTill, receipt: dict[str, Any], power: int | None) -> None:
-        with cut_off(till.conn, power), transaction(till.conn):
+        with transaction(till.conn), cut_off(till.conn, power):
             made.recorded(till.recorder, till.conn, receipt)
 
     def allowed(self, work: Any, *codes: str) -> bool:
