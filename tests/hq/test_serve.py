@@ -22,6 +22,7 @@ WAIT_S = 30
 
 @pytest.fixture
 def server(hq: Hq, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    hq.clock.now = time.time_ns() // 1_000_000  # the server's clock is the machine's: so are its invites
     command = [sys.executable, "-m", "hq_server", "serve", "--config", str(hq.config_path)]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stderr=log, cwd=Path(__file__).parents[2])
