@@ -49,6 +49,12 @@ def standing_lines(now: Standing, language: Language) -> Iterator[str]:
         f"등급 {now.tier}, 잔액 {points(now.balance, 'ko')}",
         f"tier {now.tier}, balance {now.balance:,}",
     )
+    for lot in now.expiring:
+        yield pick(
+            language,
+            f"{points(lot.points, 'ko')}은 {lot.usable_until}까지 사용 가능({lot.period} 적립)",
+            f"{points(lot.points, 'en')} of {lot.period} can be spent until {lot.usable_until}",
+        )
     for total in now.periods:
         yield _total(total, language)
     if now.next is not None:

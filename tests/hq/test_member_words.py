@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from hq_server.account_view import Movement
-from hq_server.cli.member_words import movement_line
+from hq_server.account_view import ExpiringLot, Movement, Standing
+from hq_server.cli.member_words import movement_line, standing_lines
 from loyalty_core.entries import EntryKind, PointEntry
 from loyalty_core.events import EventId
 from loyalty_core.units import Day, Seq
@@ -80,3 +80,19 @@ def test_every_kind_of_entry_has_a_word(kind: EntryKind) -> None:
     assert korean.startswith("2026-11-21  +1,000 (등급 포인트 +0)  ")
     assert not re.search("[a-z]", korean)
     assert "_" not in movement_line(Movement(1, entry, 0), "en")
+
+
+def test_what_is_lost_when_is_said_before_the_periods() -> None:
+    lot = ExpiringLot(period="2026-H2", points=1_200, usable_until="2027-06-30")
+    stands = Standing(
+        member_id="M1",
+        tier="BRONZE",
+        tier_until=None,
+        balance=1_200,
+        also=(),
+        expiring=(lot,),
+        periods=(),
+        next=None,
+    )
+    assert list(standing_lines(stands, "en"))[1:] == ["1,200 points of 2026-H2 can be spent until 2027-06-30"]
+    assert list(standing_lines(stands, "ko"))[1:] == ["1,200점은 2027-06-30까지 사용 가능(2026-H2 적립)"]
