@@ -64,13 +64,11 @@ class RealTill(made.Till):
         while self.exchange_once()[1]:
             pass
 
-    def exchange_once(self, asks: tuple[Ask, ...] = ()) -> tuple[Reply, bool]:
-        """Talk once, with these questions; return what was said, and whether there may be more to say."""
-        nonce = os.urandom(16)
-        identity = terminal.read(self.conn)
-        body, sent = edge_exchange.request(
+    def request(self, nonce: bytes, asks: tuple[Ask, ...] = ()) -> tuple[bytes, int]:
+        """Return what the till would say now, and how many records that brings."""
+        return edge_exchange.request(
             self.conn,
-            identity,
+            terminal.read(self.conn),
             self.config.sync,
             key=self.key,
             nonce=nonce,
@@ -79,6 +77,11 @@ class RealTill(made.Till):
             resend_from=None,
             asks=asks,
         )
+
+    def exchange_once(self, asks: tuple[Ask, ...] = ()) -> tuple[Reply, bool]:
+        """Talk once, with these questions; return what was said, and whether there may be more to say."""
+        nonce, identity = os.urandom(16), terminal.read(self.conn)
+        body, sent = self.request(nonce, asks)
         answering = hq_exchange.Answering(key=self.hq.key, snapshot_rows_max=100, next_in_ms=1)
         now_ms = self.hq.clock()
         with opened(self.hq.config.database_path) as connection:

@@ -14,12 +14,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from edge_agent.redeeming import Redeeming
 from edge_agent.standing import standing
 from edge_agent.store import journal, outbox, terminal
 from edge_agent.store.database import Connection as TillConnection
 from edge_agent.store.database import StoreError, transaction
-from edge_agent.sync import exchange as edge_exchange
 from edge_agent.sync.install import install, open_reply
 from hq_server import exchange as hq_exchange
 from hq_server.accept import open_exchange
@@ -31,7 +29,6 @@ from hq_server.house import load_house
 from hq_server.keys import make_key
 from hq_server.ledger import ledger_accounts
 from hq_server.member_rows import lots_of
-from hq_server.reconcile import open_exceptions
 from hq_server.rederive import expire, expiry_is_due, rederive_some
 from hq_server.setup import found_house
 from hq_server.store.connection import Connection, Transaction, connect, reading, writing
@@ -41,7 +38,7 @@ from loyalty_core.calendar import Place, day_of, zone_named
 from loyalty_core.entries import NO_EVENT
 from loyalty_core.events import HQ, Event, EventId
 from loyalty_core.journal import unpack_record
-from loyalty_core.messages import Ask, Clock, Health
+from loyalty_core.messages import Ask
 from loyalty_core.units import Day, Minute, Seq
 from tests.edge import made
 from tests.hq.conftest import Hq, StillClock
@@ -62,21 +59,6 @@ MEMBERS: Final = (
     f"M1,{CARDS['M1']},가,S012,1990-11-20\nM2,{CARDS['M2']},나,S012,2000-02-29\nM3,{CARDS['M3']},다,S013,\n"
 )
 SEOUL: Final = Place(zone_named("Asia/Seoul"), Minute(300))
-_FOLDS: Final = frozenset(
-    {
-        "copy_differs",
-        "member_differs",
-        "original_missing",
-        "return_waiting",
-        "return_exceeds",
-        "return_unmatched",
-        "claim_waiting",
-        "claim_late",
-        "claim_lost",
-        "redemption_twice",
-        "coupon_used_twice",
-    }
-)
 
 
 class CutOff(Exception):
@@ -91,25 +73,13 @@ class SimTill(RealTill):
         self.store_id = store_id
         super().__init__(folder, hq, store_id, START)
         self.code = f"T{self.terminal_id[-2:]}"
-        self.redeeming = Redeeming(self.config, self.clock, self.recorder)
 
     def exchange_once(
         self, asks: tuple[Ask, ...] = (), *, lose: str = "", twice: bool = False, power: int | None = None
     ) -> Any:
         """Talk once. `lose` the request or reply, send it twice, or cut headquarters off after `power`."""
-        nonce = os.urandom(16)
-        identity = terminal.read(self.conn)
-        body, sent = edge_exchange.request(
-            self.conn,
-            identity,
-            self.config.sync,
-            key=self.key,
-            nonce=nonce,
-            clock=Clock(self.clock.wall, 1, "boot-1"),
-            health=Health("test", 0, 0, 10**9),
-            resend_from=None,
-            asks=asks,
-        )
+        nonce, identity = os.urandom(16), terminal.read(self.conn)
+        body, sent = self.request(nonce, asks)
         if lose == "request":
             return None, False
         answering = hq_exchange.Answering(key=self.hq.key, snapshot_rows_max=100, next_in_ms=1)
@@ -266,12 +236,6 @@ class Chain:
                         {lot.period_id: lot.points for lot in lots},
                     )
         return found
-
-    def conflicts(self) -> set[tuple[str, str]]:
-        """Return the open exceptions about facts that do not go together."""
-        with reading(self.line) as tx:
-            found = open_exceptions(tx, self.hq.clock())
-        return {(one.kind, one.subject) for one in found if one.kind in _FOLDS}
 
     def audited(self) -> None:
         """Derive everything again and compare."""

@@ -65,7 +65,6 @@ class LedgerMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="dangol-simulation-"))
         self.chain = Chain(self.folder)
         self.sold: list[tuple[int, dict[str, Any]]] = []
-        self.authorised: list[tuple[int, str]] = []
         self.number = 0
 
     def teardown(self) -> None:
