@@ -40,8 +40,9 @@ def _record_until_killed(folder: Path, first: int, after: int) -> dict[str, int]
     lines = [process.stdout.readline() for _ in range(after)]
     process.kill()
     # What it printed between the last line read and its end was answered too.
-    rest, _ = process.communicate(timeout=30)
-    lines += rest.splitlines(keepends=True)
+    lines += process.stdout.readlines()
+    process.stdout.close()
+    process.wait(timeout=30)
     pairs = [line.split() for line in lines if line.endswith("\n")]
     assert len(pairs) >= after, "it recorded until it was killed"
     return {f"purchase/S012/T03/20777/{number}": int(seq) for number, seq in pairs}
