@@ -10,7 +10,7 @@ import msgspec
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction
-from loyalty_core.receipts import ConflictKind, Receipt
+from loyalty_core.receipts import Conflict, ConflictKind, Receipt
 from loyalty_core.units import EpochMs
 
 DISPUTES: Final = frozenset({"member_differs", "claim_lost"})
@@ -53,17 +53,29 @@ def report_conflicts(
         rows = tx.all("arrivals.exceptions_of_receipts", store_id=store_id, keys=keys)
         gone = {(store_id, kind, subject) for _, kind, subject in rows}
     opened: list[ArrivalException] = []
-    disputed: list[Dispute] = []
     for key, receipt in folded.items():
         for conflict in receipt.conflicts:
-            subject, detail = str(conflict.event), _SENTENCES[conflict.kind]
-            exception = ArrivalException(store_id, conflict.kind, subject, detail, key)
-            gone.discard((store_id, conflict.kind, subject))
-            if conflict.kind in DISPUTES and receipt.owner is not None:
-                owner, other = reference_of(receipt.owner, store_id), reference_of(conflict.names, store_id)
-                disputed.append(Dispute(owner, other, exception))
-            else:
-                opened.append(exception)
+            gone.discard((store_id, conflict.kind, str(conflict.event)))
+            if conflict.kind not in DISPUTES:
+                opened.append(_exception(store_id, key, conflict))
     open_arrivals(tx, opened, now_ms)
     close_arrivals(tx, gone, now_ms)
-    return disputed
+    return disputes_in(store_id, folded)
+
+
+def disputes_in(store_id: str, folded: Mapping[str, Receipt]) -> list[Dispute]:
+    """Return the conflicts of these receipts that are none where both names are one member's."""
+    return [
+        Dispute(
+            reference_of(receipt.owner, store_id),
+            reference_of(conflict.names, store_id),
+            _exception(store_id, key, conflict),
+        )
+        for key, receipt in folded.items()
+        for conflict in receipt.conflicts
+        if receipt.owner is not None and conflict.kind in DISPUTES
+    ]
+
+
+def _exception(store_id: str, key: str, conflict: Conflict) -> ArrivalException:
+    return ArrivalException(store_id, conflict.kind, str(conflict.event), _SENTENCES[conflict.kind], key)

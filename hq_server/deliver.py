@@ -5,10 +5,10 @@ Writes the accounts side only. `attach` ends the waiting: it moves what was held
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hq_server.accept import Terminal
-from hq_server.conflicts import DISPUTES
+from hq_server.conflicts import DISPUTES, Dispute, disputes_in
 from hq_server.exceptions import (
     AccountException,
     close_accounts,
@@ -18,8 +18,9 @@ from hq_server.exceptions import (
 )
 from hq_server.holds import release
 from hq_server.house import House
+from hq_server.merges import groups_of
 from hq_server.posting import post
-from hq_server.references import bucket_of, card_of, keys_json, members_of, reference_of
+from hq_server.references import bucket_of, card_of, keys_json, members_of
 from hq_server.spread import RESOLVED, Place, Spread, facts_of, receipt_rules
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import Stamp, Version, Work
@@ -66,10 +67,7 @@ def deliver(tx: Transaction, house: House, terminal: Terminal | None, spread: Sp
 
 def dispute(tx: Transaction, house: House, spread: Spread, now_ms: EpochMs) -> None:
     """Open an exception for every receipt whose copies name two members; two names of one are no dispute."""
-    names = {name for one in spread.disputed for name in (one.owner, one.other)}
-    members = members_of(tx, names, house.bucket_count)
-    found = [one for one in spread.disputed if _place(members, one.owner) != _place(members, one.other)]
-    open_arrivals(tx, [one.exception for one in found], now_ms)
+    _judge(tx, house, spread.disputed, now_ms)
 
 
 def attach(tx: Transaction, house: House, pairs: Iterable[tuple[str, str]], now_ms: EpochMs) -> int:
@@ -102,20 +100,39 @@ def attach(tx: Transaction, house: House, pairs: Iterable[tuple[str, str]], now_
     return len(found)
 
 
-def settle_disputes(tx: Transaction, house: House, now_ms: EpochMs) -> None:
-    """Close every dispute over two names that have turned out to be one member's."""
-    gone = []
-    for kind in DISPUTES:
-        for store_id, subject, key in tx.all("arrivals.open_exceptions_of_kind", kind=kind):
+def settle_disputes(tx: Transaction, house: House, now_ms: EpochMs, *, closed_too: bool = False) -> None:
+    """Close every dispute over two names that have turned out to be one member's.
+
+    With `closed_too` closed ones are judged again, and opened where the names are two members' now.
+    """
+    disputed: list[Dispute] = []
+    for kind in sorted(DISPUTES):
+        for store_id, subject, key in tx.all("arrivals.disputes", kind=kind, closed_too=int(closed_too)):
             facts = facts_of(tx, store_id, [key]).get(key, [])
-            receipt = fold_receipt(facts, receipt_rules(tx, house, [store_id])[store_id])
-            for conflict in receipt.conflicts:
-                if (conflict.kind, str(conflict.event)) == (kind, subject) and receipt.owner is not None:
-                    owner, other = (reference_of(name, store_id) for name in (receipt.owner, conflict.names))
-                    members = members_of(tx, (owner, other), house.bucket_count)
-                    if _place(members, owner) == _place(members, other):
-                        gone.append((store_id, kind, subject))
-    close_arrivals(tx, gone, now_ms)
+            folded = {key: fold_receipt(facts, receipt_rules(tx, house, [store_id])[store_id])}
+            found = disputes_in(store_id, folded)
+            disputed += [one for one in found if one.exception.subject == subject]
+    _judge(tx, house, disputed, now_ms)
+
+
+def _judge(tx: Transaction, house: House, disputed: Sequence[Dispute], now_ms: EpochMs) -> None:
+    """Open the disputes between two members, and close those between members who count as one.
+
+    The latter are kept, for the day on which the members are two again.
+    """
+    names = {name for one in disputed for name in (one.owner, one.other)}
+    members = members_of(tx, names, house.bucket_count)
+    head_of = groups_of(tx, house.bucket_count, members.values()).head_of
+
+    def place(name: str) -> str:
+        return members.get(name, f"?{name}")
+
+    def head(name: str) -> str:
+        return head_of.get(place(name), place(name))
+
+    open_arrivals(tx, [one.exception for one in disputed if place(one.owner) != place(one.other)], now_ms)
+    settled = [one.exception for one in disputed if head(one.owner) == head(one.other)]
+    close_arrivals(tx, [(one.store_id, one.kind, one.subject) for one in settled], now_ms)
 
 
 class _Held:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from hq_server.decisions import Said, keep_decision
+from hq_server.deliver import settle_disputes
 from hq_server.house import House
 from hq_server.merges import groups_of
 from hq_server.posting import post
@@ -57,6 +58,7 @@ def merge(tx: Transaction, house: House, member_id: str, into: str, by: Said, no
     tx.run("accounts.add_merge", bucket=_bucket(house, member_id), member_id=member_id, into_member=into)
     tx.run("accounts.add_merged", bucket=_bucket(house, into), member_id=into, from_member=member_id)
     _derive(tx, house, everyone, now_ms)
+    settle_disputes(tx, house, now_ms)
     return number
 
 
@@ -75,6 +77,7 @@ def unmerge(tx: Transaction, house: House, member_id: str, by: Said, now_ms: Epo
     tx.run("accounts.drop_merge", bucket=_bucket(house, member_id), member_id=member_id)
     tx.run("accounts.drop_merged", bucket=_bucket(house, into), member_id=into, from_member=member_id)
     _derive(tx, house, groups.members[groups.head_of[member_id]], now_ms)
+    settle_disputes(tx, house, now_ms, closed_too=True)
     return number
 
 

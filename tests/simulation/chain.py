@@ -7,20 +7,13 @@ oracle is told of it, `stands` what came of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edge_agent.standing import standing
-from edge_agent.store import journal, outbox, terminal
-from edge_agent.store.database import Connection as TillConnection
-from edge_agent.store.database import StoreError, transaction
-from edge_agent.sync.install import install, open_reply
-from hq_server import exchange as hq_exchange
-from hq_server.accept import open_exchange
+from edge_agent.store import journal, outbox
 from hq_server.audit import audit
 from hq_server.config import load_config
 from hq_server.derivation import Rulebook
@@ -31,24 +24,21 @@ from hq_server.ledger import ledger_accounts
 from hq_server.member_rows import lots_of
 from hq_server.rederive import expire, expiry_is_due, rederive_some
 from hq_server.setup import found_house
-from hq_server.store.connection import Connection, Transaction, connect, reading, writing
+from hq_server.store.connection import Transaction, connect, reading, writing
 from hq_server.store.database import create
-from hq_server.store.sqlite import sqlite3
 from loyalty_core.calendar import Place, day_of, zone_named
 from loyalty_core.entries import NO_EVENT
 from loyalty_core.events import HQ, Event, EventId
 from loyalty_core.journal import unpack_record
-from loyalty_core.messages import Ask
 from loyalty_core.units import Day, Minute, Seq
 from tests.edge import made
 from tests.hq.conftest import Hq, StillClock
 from tests.hq.desk import Desk
-from tests.hq.real_till import RealTill
 from tests.oracle.world import Adjustment, Entries, Identity, Points, World
 from tests.simulation.rules import programme_text
+from tests.simulation.till import START, SimTill, cut_off
 
 T = TypeVar("T")
-START: Final = "2026-11-20 15:00"
 STORES: Final = ("S012", "S012", "S013")
 """Where each till stands."""
 CARDS: Final = {"M1": "2000123456782", "M2": "2000123456799", "M3": "2000123456805"}
@@ -59,68 +49,6 @@ MEMBERS: Final = (
     f"M1,{CARDS['M1']},가,S012,1990-11-20\nM2,{CARDS['M2']},나,S012,2000-02-29\nM3,{CARDS['M3']},다,S013,\n"
 )
 SEOUL: Final = Place(zone_named("Asia/Seoul"), Minute(300))
-
-
-class CutOff(Exception):
-    """The power went: what was being written is undone, and nobody was answered."""
-
-
-class SimTill(RealTill):
-    """A real till whose line and power the simulation holds."""
-
-    def __init__(self, folder: Path, hq: Hq, store_id: str, line: Connection) -> None:
-        self.line = line
-        self.store_id = store_id
-        super().__init__(folder, hq, store_id, START)
-        self.code = f"T{self.terminal_id[-2:]}"
-
-    def exchange_once(
-        self, asks: tuple[Ask, ...] = (), *, lose: str = "", twice: bool = False, power: int | None = None
-    ) -> Any:
-        """Talk once. `lose` the request or reply, send it twice, or cut headquarters off after `power`."""
-        nonce, identity = os.urandom(16), terminal.read(self.conn)
-        body, sent = self.request(nonce, asks)
-        if lose == "request":
-            return None, False
-        answering = hq_exchange.Answering(key=self.hq.key, snapshot_rows_max=100, next_in_ms=1)
-        now_ms = self.hq.clock()
-        answer = b""
-        for _ in range(2 if twice else 1):
-            with reading(self.line) as tx:
-                asked = open_exchange(tx, body, load_house(tx).newest.programme_id)
-            with writing(self.line) as tx, cut_off(self.line, power):
-                outcome = hq_exchange.apply(tx, asked, now_ms)
-            with reading(self.line) as tx:
-                answer = hq_exchange.answer(tx, answering, asked, outcome, now_ms)
-        if lose == "reply":
-            return None, False
-        reply = open_reply(answer, identity, nonce)
-        with transaction(self.conn):
-            installed = install(self.conn, reply)
-        assert installed.refusals == ()
-        return reply, sent > 0 or installed.moved
-
-
-@contextmanager
-def cut_off(connection: Connection | TillConnection, power: int | None) -> Iterator[None]:
-    """End what is being done inside a transaction after so much work, as if the power went.
-
-    Raises:
-        CutOff: it went.
-    """
-    if power is None:
-        yield
-        return
-    steps = count()
-    connection.set_progress_handler(lambda: int(next(steps) == power), 10)
-    try:
-        yield
-    except (sqlite3.OperationalError, StoreError) as error:
-        if "interrupt" not in f"{error} {error.__cause__}":
-            raise
-        raise CutOff from None
-    finally:
-        connection.set_progress_handler(None, 0)
 
 
 class Chain:
@@ -163,15 +91,15 @@ class Chain:
     @property
     def today(self) -> date:
         """The date on every wall."""
-        return datetime.fromisoformat(START).date() + timedelta(
-            milliseconds=self.hq.clock.now - int(made.at(START))
-        )
+        passed = timedelta(milliseconds=self.hq.clock.now - int(made.at(START)))
+        return (datetime.fromisoformat(START) + passed - timedelta(minutes=SEOUL.day_starts)).date()
 
-    def go_on(self, days: int) -> None:
-        """Let days pass."""
-        self.hq.clock.now += days * 86_400_000
+    def go_on(self, days: int, minutes: int) -> None:
+        """Let time pass."""
+        passed_ms = (days * 1_440 + minutes) * 60_000
+        self.hq.clock.now += passed_ms
         for till in self.tills:
-            till.clock.go_on(days * 86_400_000)
+            till.clock.go_on(passed_ms)
 
     def write(self, work: Callable[[Transaction], T], power: int | None = None) -> T:
         """Do something at headquarters in one transaction."""
@@ -182,6 +110,7 @@ class Chain:
         """Let all tills talk and headquarters do its chores until nobody has anything to say."""
         for _ in range(3):
             for till in self.tills:
+                till.lapse()
                 till.exchange()
             self.chores()
 

@@ -30,9 +30,9 @@ CROSS JOIN arrival_exceptions INDEXED BY arrival_exception_by_receipt
   ON arrival_exceptions.store_id = :store_id AND arrival_exceptions.receipt_key = wanted.value
 WHERE arrival_exceptions.receipt_key IS NOT NULL AND arrival_exceptions.closed_at_ms IS NULL;
 
--- name: open_exceptions_of_kind(kind)
+-- name: disputes(kind, closed_too)
 SELECT store_id, subject, receipt_key FROM arrival_exceptions
-WHERE kind = :kind AND closed_at_ms IS NULL ORDER BY store_id, subject;
+WHERE kind = :kind AND (:closed_too OR closed_at_ms IS NULL) ORDER BY store_id, subject;
 
 -- name: current_exceptions(kind, state, cause, until_ms, after_ms, after_store_id, after_kind, after_subject, count)
 -- Those that are not closed, the oldest first; '' lets every kind, state or cause pass.
