@@ -7,6 +7,7 @@ each as an entry of its own: a day's entry is never changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import msgspec
 
@@ -19,7 +20,8 @@ from loyalty_core.units import Day
 
 CREDITS: frozenset[EntryKind] = frozenset({"earn", "bonus", "cap", "clawback", "adjustment"})
 """The kinds of entry that make up the lot of their period; redemption, rollback and expiry take from lots."""
-
+SPENT: Final = "redeem"
+"""The rule of points that were spent on no reward."""
 
 _Pair = tuple[int, int]
 """(redeemable, qualifying)"""
@@ -105,7 +107,7 @@ def account_entries(
 
     for one in redemptions(facts):
         (name, points), (reward, _) = one.item.money[0], one.item.tenders[0]
-        day, rule = one.business_day, reward or "redeem"
+        day, rule = one.business_day, reward or SPENT
         spent = Step(rule, "redemption", name, 0, -points, "redeemable")
         add(day, day, one.item.id, "redemption", (-points, 0), (spent,))
         for back in one.takebacks:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal, assert_never
 
+from loyalty_core.account import SPENT
+from loyalty_core.after_close import CLOSED_TOTAL
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import Step
 from loyalty_core.programme import Programme, Reward, Rule
@@ -36,7 +38,7 @@ def sentence(step: Step, programme: Programme | None, language: Language) -> str
     Without the programme, rules go by their ids and money has no currency.
     """
     said = _said_ko(step, programme) if language == "ko" else _said_en(step, programme)
-    if step.kind != "clawback":
+    if not (step.kind in ("clawback", "expiry") or step.rule in (SPENT, CLOSED_TOTAL)):
         said = f"{_rule_name(step.rule, programme, language)}: {said}"
     if step.affects is None:
         return said
@@ -160,13 +162,14 @@ def _said_ko(step: Step, programme: Programme | None) -> str:
                 return f"취소: 그날 {before} → {after}"
             return f"반품 후 {_amount(step.saw, programme, 'ko')} 남음: 그날 {before} → {after}"
         case "redemption":
-            return f"포인트 사용 {gain}"
+            return f"포인트 사용, {gain}"
         case "redeem_rollback":
-            return f"결제 취소로 되돌림 {gain}"
+            return f"결제한 구매가 취소되어 되돌림, {gain}"
         case "expiry":
-            return f"{step.saw} 적립분 유효기간 만료 {gain}"
+            return f"{step.saw} 적립분 소멸, {gain}"
         case "adjustment":
-            return f"조정 {gain}"
+            kept = f"마감한 {step.saw} 합계를 지키려고 되돌림"
+            return f"{kept if step.rule == CLOSED_TOTAL else '조정'}, {gain}"
         case _:
             assert_never(step.kind)
 
@@ -200,7 +203,8 @@ def _said_en(step: Step, programme: Programme | None) -> str:
         case "expiry":
             return f"what was left of {step.saw} has expired, {gain}"
         case "adjustment":
-            return f"adjusted by {gain}"
+            kept = f"put back, so that the closed total of {step.saw} stands"
+            return f"{kept if step.rule == CLOSED_TOTAL else 'adjusted'}, {gain}"
         case _:
             assert_never(step.kind)
 

@@ -52,6 +52,10 @@ nth = 3
 id = "daily"
 points = 500
 per = "day"
+[[reward]]
+id = "range-hour"
+name = { ko = "연습장 1시간" }
+points = 300
 """
 SHOP = programme(RULES)
 
@@ -106,6 +110,31 @@ STEPS = [
         "9,000 won left after the return: 12 → 9 points that day",
     ),
     (Step("void", "clawback", "0", 12, 0), "취소: 그날 12점 → 0점", "voided: 12 → 0 points that day"),
+    (
+        Step("redeem", "redemption", "R1", 0, -1500, "redeemable"),
+        "포인트 사용, -1,500점 (사용 가능 포인트)",
+        "spent, -1,500 points (redeemable)",
+    ),
+    (
+        Step("range-hour", "redeem_rollback", "R1", 0, 300, "redeemable"),
+        "연습장 1시간: 결제한 구매가 취소되어 되돌림, 300점 (사용 가능 포인트)",
+        "range-hour: given back with the purchase they paid for, 300 points (redeemable)",
+    ),
+    (
+        Step("expiry", "expiry", "2026-H1", 12, 0, "redeemable"),
+        "2026-H1 적립분 소멸, -12점 (사용 가능 포인트)",
+        "what was left of 2026-H1 has expired, -12 points (redeemable)",
+    ),
+    (
+        Step("complaint", "adjustment", "", 0, 20, "qualifying"),
+        "complaint: 조정, 20점 (등급 포인트)",
+        "complaint: adjusted, 20 points (qualifying)",
+    ),
+    (
+        Step("closed-total", "adjustment", "2026-H2", 0, 10, "qualifying"),
+        "마감한 2026-H2 합계를 지키려고 되돌림, 10점 (등급 포인트)",
+        "put back, so that the closed total of 2026-H2 stands, 10 points (qualifying)",
+    ),
 ]
 
 

@@ -28,7 +28,7 @@ from loyalty_core.messages import (
 from loyalty_core.wire import pack, unpack
 
 NOW_MS = 1_795_228_260_000
-"""2026-11-21 10:31 in Seoul."""
+"""2026-11-21 11:31 in Seoul."""
 
 
 @dataclass
