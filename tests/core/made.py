@@ -1,4 +1,4 @@
-"""Facts, items and programmes, made short for the tests of the core.
+"""Facts, made short for the tests of the core.
 
 Everything happens in Seoul, at store S1, on terminal T1, unless a test says otherwise.
 """
@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from fractions import Fraction
-from typing import Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from loyalty_core.accrual import DayRules, derive_day, rules_of_day
-from loyalty_core.calendar import Place, business_day, day_of, local_time
-from loyalty_core.entries import PointEntry
+from loyalty_core.calendar import Place, business_day, day_of
 from loyalty_core.events import (
     HQ,
     CouponUsed,
@@ -31,34 +28,31 @@ from loyalty_core.events import (
     VisitRecorded,
     VisitVoided,
 )
-from loyalty_core.programme import (
-    Affects,
-    Bonus,
-    Cap,
-    Combine,
-    Earn,
-    Kind,
-    Programme,
-    Slot,
-    Tier,
-    Weight,
-    When,
-)
 from loyalty_core.receipts import ReceiptRules
-from loyalty_core.resolved import Item, Resolved, Takeback
-from loyalty_core.units import Day, EpochMs, MinorUnits, Minute, Points, Seq
+from loyalty_core.units import Day, EpochMs, Minute, Seq
 
 SEOUL: Final = ZoneInfo("Asia/Seoul")
+
+
 RULES: Final = ReceiptRules("S1", SEOUL, lambda _: 14)
+
+
 NEW_YORK: Final = ZoneInfo("America/New_York")
+
+
 BERLIN: Final = ZoneInfo("Europe/Berlin")
+
+
 FIVE: Final = Minute(5 * 60)
+
+
 FRIDAY: Final = "2026-11-20"
+
+
 TUESDAY: Final = "2026-11-24"
+
+
 TUESDAY_IN_DECEMBER: Final = "2026-12-01"
-BOTH: Final[frozenset[Kind]] = frozenset({"visit", "purchase"})
-VISIT: Final[frozenset[Kind]] = frozenset({"visit"})
-PURCHASE: Final[frozenset[Kind]] = frozenset({"purchase"})
 
 
 def at(text: str, zone: ZoneInfo = SEOUL, *, fold: int = 0) -> EpochMs:
@@ -232,185 +226,3 @@ def placed(seq: int, of: Fact, when: str, *, on: str | None = None) -> Fact:
 def line(net: int, category: str = "", *, sku: str = "A1", number: int = 1, quantity: int = 1000) -> Line:
     """Return one item of a receipt; the quantity in thousandths."""
     return Line(number, sku, category, quantity, net)
-
-
-def bought(
-    net: int | None = None,
-    *,
-    lines: Iterable[tuple[str, int]] = (),
-    tenders: Iterable[tuple[str, int]] = (),
-    when: str = f"{FRIDAY} 10:00",
-    seq: int = 1,
-    terminal: str = "T1",
-    store: str = "S1",
-    zone: ZoneInfo = SEOUL,
-) -> Item:
-    """Return a purchase as rules see it: of `net`, or of (category, net) lines."""
-    money = tuple(lines) or (("", net or 0),)
-    at_ms = at(when, zone)
-    _, minute = local_time(at_ms, zone)
-    return Item(event_id(seq, terminal), at_ms, "purchase", store, minute, money, tuple(tenders))
-
-
-def visited(
-    when: str = f"{FRIDAY} 10:00",
-    *,
-    seq: int = 1,
-    terminal: str = "T1",
-    store: str = "S1",
-    zone: ZoneInfo = SEOUL,
-) -> Item:
-    """Return a visit as rules see it."""
-    at_ms = at(when, zone)
-    _, minute = local_time(at_ms, zone)
-    return Item(event_id(seq, terminal), at_ms, "visit", store, minute, (), ())
-
-
-def taken_back(
-    of: Item, when: str, *, seq: int, remains: Item | None = None, on: str | None = None
-) -> Resolved:
-    """Return an item with one takeback; dated `on`, or on the date of `when`."""
-    back = Takeback(event_id(seq), at(when), day(on or when[:10]), remains, voids=remains is None)
-    return Resolved(business_day(of.occurred_at_ms, Place(SEOUL, FIVE)), of, (back,))
-
-
-def standing(*items: Item) -> list[Resolved]:
-    """Return items of which nothing was taken back."""
-    return [Resolved(Day(0), item, ()) for item in items]
-
-
-def earn(
-    rule: str = "earn",
-    points: int = 1,
-    *,
-    per: int | None = None,
-    limit: int | None = None,
-    when: When | None = None,
-    affects: Affects = None,
-) -> Earn:
-    """Return an earning rule, on purchases unless `when` says otherwise."""
-    return Earn(
-        id=rule,
-        when=when or When(on=PURCHASE),
-        affects=affects,
-        points=Points(points),
-        per=None if per is None else MinorUnits(per),
-        limit_per_day=limit,
-    )
-
-
-def weight(times: str, rule: str = "weight", *, when: When | None = None, affects: Affects = None) -> Weight:
-    """Return a multiplier, on everything unless `when` says otherwise."""
-    return Weight(id=rule, when=when or When(), affects=affects, times=Fraction(times))
-
-
-def bonus(
-    points: int,
-    *,
-    rule: str = "bonus",
-    per: Literal["event", "day", "period"] = "event",
-    nth: int | None = None,
-    when: When | None = None,
-    affects: Affects = None,
-    first: bool = False,
-    birthday: bool = False,
-) -> Bonus:
-    """Return fixed extra points, on everything unless `when` says otherwise."""
-    return Bonus(
-        id=rule,
-        points=Points(points),
-        per=per,
-        nth=nth,
-        when=when or When(),
-        affects=affects,
-        first=first,
-        birthday=birthday,
-    )
-
-
-def cap(
-    points: int,
-    per: Literal["event", "day", "period"] = "day",
-    *,
-    rule: str = "cap",
-    when: When | None = None,
-    affects: Affects = None,
-) -> Cap:
-    """Return a limit on points, on everything unless `when` says otherwise."""
-    return Cap(id=rule, points=Points(points), per=per, when=when or When(), affects=affects)
-
-
-def tier(code: str, start: int) -> Tier:
-    """Return a step of a ladder."""
-    return Tier(code=code, start=Points(start))
-
-
-LADDER: Final = (
-    tier("BRONZE", 0),
-    tier("SILVER", 100),
-    tier("GOLD", 300),
-    tier("PLATINUM", 800),
-    tier("DIAMOND", 2000),
-)
-SPEND: Final = earn("spend", 1, per=1000)
-BEEN_THERE: Final = earn("visit", 10, limit=1, when=When(on=VISIT))
-QUIET_HOURS: Final = weight(
-    "1.5",
-    "quiet-hours",
-    when=When(on=VISIT, weekdays=frozenset({0, 1, 2, 3}), slot=Slot(FIVE, Minute(12 * 60))),
-)
-DECEMBER: Final = weight(
-    "2", "december-double", when=When(from_day=day("2026-12-01"), until_day=day("2026-12-31"))
-)
-
-
-def programme(
-    *,
-    earns: Iterable[Earn] = (SPEND, BEEN_THERE),
-    weights: Iterable[Weight] = (),
-    bonuses: Iterable[Bonus] = (),
-    caps: Iterable[Cap] = (),
-    combine: Combine = "best",
-    version: int = 7,
-    effective: str = "2026-07-01",
-    months: int = 6,
-) -> Programme:
-    """Return a programme version of these rules."""
-    return Programme(
-        programme_id="moonlight",
-        version=version,
-        effective_from=day(effective),
-        currency="KRW",
-        timezone="Asia/Seoul",
-        place=Place(SEOUL, FIVE),
-        period_months=months,
-        combine=combine,
-        earns=tuple(earns),
-        weights=tuple(weights),
-        bonuses=tuple(bonuses),
-        caps=tuple(caps),
-        ladder=LADDER,
-    )
-
-
-def moonlight(combine: Combine = "best") -> Programme:
-    """Return the programme of the worked examples."""
-    return programme(weights=(QUIET_HOURS, DECEMBER), combine=combine)
-
-
-def rules(of: Programme, on: str = FRIDAY, tier_held: str = "BRONZE") -> DayRules:
-    """Return what is in play on a date."""
-    return rules_of_day(of, day(on), tier_held)
-
-
-def given(of: Programme, *items: Item, on: str = FRIDAY, tier_held: str = "BRONZE") -> list[int]:
-    """Return the redeemable points of each item, where qualifying points are the same."""
-    entries = derive_day(rules(of, on, tier_held), standing(*items))
-    assert all(entry.redeemable == entry.qualifying for entry in entries)
-    return [entry.redeemable for entry in entries]
-
-
-def total(entries: Iterable[PointEntry]) -> tuple[int, int]:
-    """Return (redeemable, qualifying) of entries together."""
-    held = list(entries)
-    return sum(entry.redeemable for entry in held), sum(entry.qualifying for entry in held)

@@ -13,20 +13,9 @@ from loyalty_core.entries import EntryKind, PointEntry, Step
 from loyalty_core.lots import Spending
 from loyalty_core.resolved import Item, Resolved, Takeback
 from loyalty_core.units import Day, Minute
-from tests.core.made import (
-    at,
-    bought,
-    day,
-    event_id,
-    moonlight,
-    programme,
-    rules,
-    standing,
-    taken_back,
-    total,
-    visited,
-    weight,
-)
+from tests.core.days import bought, rules, standing, taken_back, total, visited
+from tests.core.made import at, day, event_id
+from tests.core.programmes import moonlight, programme, weight
 
 
 def test_nobody_has_nothing() -> None:

@@ -12,52 +12,43 @@ from loyalty_core.accrual import EVENT_POINTS_MAX, DayItem, counted_items, count
 from loyalty_core.entries import PointEntry, Step
 from loyalty_core.events import Fact, Line, Tender
 from loyalty_core.matching import eligible_minor, nets_of
-from loyalty_core.programme import Affects, Combine, Kind, Programme, Slot, When
+from loyalty_core.programme import Affects, Combine, Programme, Slot, When
 from loyalty_core.receipts import fold_receipt, item_of
 from loyalty_core.resolved import Item, Resolved
-from loyalty_core.units import Day, MinorUnits, Minute
+from loyalty_core.units import Day, Minute
+from tests.core.days import bought, given, rules, standing, taken_back, total, visited
 from tests.core.made import (
-    BOTH,
-    DECEMBER,
     FRIDAY,
     NEW_YORK,
-    PURCHASE,
-    QUIET_HOURS,
     RULES,
     SEOUL,
-    SPEND,
     TUESDAY,
     TUESDAY_IN_DECEMBER,
-    VISIT,
-    bonus,
-    bought,
-    cap,
     day,
-    earn,
     event_id,
-    given,
     key,
     line,
-    moonlight,
-    programme,
     purchase,
     redeemed,
     returned,
-    rules,
-    standing,
-    taken_back,
-    total,
-    visited,
     void,
+)
+from tests.core.programmes import (
+    BOTH,
+    DECEMBER,
+    GOLF,
+    PURCHASE,
+    QUIET_HOURS,
+    SPEND,
+    VISIT,
+    bonus,
+    cap,
+    earn,
+    minimum,
+    moonlight,
+    programme,
     weight,
 )
-
-GOLF = frozenset({"golf"})
-
-
-def minimum(amount: int, on: frozenset[Kind] = PURCHASE) -> When:
-    return When(on=on, minimum=MinorUnits(amount))
-
 
 # The worked examples.
 

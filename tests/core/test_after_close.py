@@ -10,7 +10,8 @@ import pytest
 from loyalty_core.after_close import CLOSED_TOTAL, Closed, freeze
 from loyalty_core.entries import NO_EVENT, EntryKind, PointEntry, Step
 from loyalty_core.events import EventId, Order
-from tests.core.made import day, event_id, total
+from tests.core.days import total
+from tests.core.made import day, event_id
 
 DECEMBER, JANUARY, JULY = "2026-12-20", "2027-01-10", "2027-07-10"
 ORDER: Mapping[EventId, Order] = {event_id(seq): (1_000 + seq, "T1", 1, 0, seq) for seq in range(100)}

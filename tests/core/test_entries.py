@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from loyalty_core.entries import NO_EVENT, EntryKind, PointEntry, Step, diff, paired_steps
-from tests.core.made import FRIDAY, day, event_id, total
+from tests.core.days import total
+from tests.core.made import FRIDAY, day, event_id
 
 STEP = Step("spend", "earn", "12990", 0, 12)
 

@@ -21,7 +21,8 @@ from loyalty_core.explain import (
 )
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.units import Minute
-from tests.core.made import day, standing, visited
+from tests.core.days import standing, visited
+from tests.core.made import day
 from tests.core.programme_texts import HEAD, programme
 
 MOONLIGHT = Path(__file__).parents[2] / "docs" / "examples" / "moonlight.toml"

@@ -15,22 +15,17 @@ from loyalty_core.programme import Bonus, Cap, Programme, Slot, When
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import MinorUnits, Minute, Points
 from loyalty_core.ways_words import way_text, ways_text
-from tests.core.made import (
+from tests.core.days import bought, standing, visited
+from tests.core.made import FIVE, FRIDAY, TUESDAY, day
+from tests.core.programmes import (
     BEEN_THERE,
     DECEMBER,
-    FIVE,
-    FRIDAY,
     PURCHASE,
     SPEND,
-    TUESDAY,
     VISIT,
-    bought,
-    day,
     earn,
     moonlight,
     programme,
-    standing,
-    visited,
     weight,
 )
 

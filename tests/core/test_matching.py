@@ -10,9 +10,10 @@ import pytest
 from loyalty_core.matching import eligible_minor, matches, money_of, nets_of
 from loyalty_core.programme import Slot, When
 from loyalty_core.units import MinorUnits, Minute
-from tests.core.made import FIVE, VISIT, bought, visited
+from tests.core.days import bought, visited
+from tests.core.made import FIVE
+from tests.core.programmes import GOLF, VISIT
 
-GOLF = frozenset({"golf"})
 # Of three gloves for 9,000 one came back.
 PART = msgspec.structs.replace(bought(lines=[("food", 2_000)]), parts=(("golf", 9_000, 2_000, 3_000),))
 

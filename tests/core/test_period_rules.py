@@ -23,19 +23,9 @@ from loyalty_core.period_rules import (
 from loyalty_core.programme import Affects, Programme, When
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
-from tests.core.made import (
-    FRIDAY,
-    PURCHASE,
-    bonus,
-    bought,
-    cap,
-    day,
-    event_id,
-    programme,
-    standing,
-    taken_back,
-    visited,
-)
+from tests.core.days import bought, standing, taken_back, visited
+from tests.core.made import FRIDAY, day, event_id
+from tests.core.programmes import PURCHASE, bonus, cap, programme
 
 JULY, AUGUST, SEPTEMBER = day("2026-07-10"), day("2026-08-10"), day("2026-09-10")
 Days = Iterable[tuple[Day, tuple[DayItem, ...]]]

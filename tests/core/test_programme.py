@@ -8,7 +8,8 @@ import pytest
 
 from loyalty_core.programme import Bonus, Slot, When, version_for
 from loyalty_core.units import Minute, Points
-from tests.core.made import day, programme
+from tests.core.made import day
+from tests.core.programmes import programme
 
 
 def minute(text: str) -> Minute:

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from loyalty_core.tiers import gap, is_near_miss, tier_after, tier_earned
-from tests.core.made import LADDER, tier
+from tests.core.programmes import LADDER, tier
 
 
 @pytest.mark.parametrize(

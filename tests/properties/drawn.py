@@ -56,7 +56,8 @@ from loyalty_core.programme import (
 )
 from loyalty_core.resolved import Item, Resolved, Takeback
 from loyalty_core.units import MINOR_MAX, Day, EpochMs, MinorUnits, Minute, Points, Seq
-from tests.core.made import FIVE, LADDER, SEOUL, at, day
+from tests.core.made import FIVE, SEOUL, at, day
+from tests.core.programmes import LADDER
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Rule)

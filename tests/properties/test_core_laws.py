@@ -34,19 +34,9 @@ from loyalty_core.receipts import Receipt, fold_receipt
 from loyalty_core.resolved import Item, Resolved
 from loyalty_core.units import Day, EpochMs, MinorUnits, Minute, Seq
 from loyalty_core.wire import compress, decompress, unpack
-from tests.core.made import (
-    BERLIN,
-    NEW_YORK,
-    RULES,
-    SEOUL,
-    bought,
-    earn,
-    event_id,
-    programme,
-    standing,
-    total,
-    weight,
-)
+from tests.core.days import bought, standing, total
+from tests.core.made import BERLIN, NEW_YORK, RULES, SEOUL, event_id
+from tests.core.programmes import earn, programme, weight
 from tests.properties.drawn import (
     TODAY,
     generous_programmes,
