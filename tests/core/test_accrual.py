@@ -77,15 +77,6 @@ def test_a_visit_on_tuesday_1_december_combines_both_weights(combine: Combine, p
     assert given(moonlight(combine), item, on=TUESDAY_IN_DECEMBER) == [points]
 
 
-def test_a_line_returned_next_week_takes_back_3_of_12() -> None:
-    whole = bought(lines=[("", 9_000), ("", 3_990)])
-    left = bought(lines=[("", 9_000)])
-    entries = derive_day(rules(moonlight()), [taken_back(whole, "2026-11-27 15:00", seq=2, remains=left)])
-    assert [(entry.kind, entry.redeemable) for entry in entries] == [("earn", 12), ("clawback", -3)]
-    assert entries[1].business_day == day("2026-11-27")
-    assert (entries[1].earned_day, entries[1].period_id) == (day(FRIDAY), "2026-H2")
-
-
 # Entries and their steps.
 
 
@@ -106,13 +97,6 @@ def test_the_steps_tell_base_and_weight() -> None:
         Step("visit", "earn", "visit", 0, 10),
         Step("quiet-hours", "weight", "1.5", 10, 15),
     )
-
-
-def test_of_best_only_the_winner_is_told() -> None:
-    (entry,) = derive_day(
-        rules(moonlight(), TUESDAY_IN_DECEMBER), standing(visited(f"{TUESDAY_IN_DECEMBER} 10:00"))
-    )
-    assert [step.rule for step in entry.steps] == ["visit", "december-double"]
 
 
 def test_of_product_each_weight_is_told_and_each_step_starts_where_the_last_ended() -> None:
@@ -145,7 +129,15 @@ def test_a_step_names_the_kind_of_points_only_where_they_differ() -> None:
 
 @pytest.mark.parametrize(
     ("times", "shown"),
-    [("1.5", "1.5"), ("2", "2"), ("2.50", "2.5"), ("0.05", "0.05"), ("0", "0"), ("1.000001", "1.000001")],
+    [
+        ("1.5", "1.5"),
+        ("2", "2"),
+        ("2.50", "2.5"),
+        ("0.05", "0.05"),
+        ("0", "0"),
+        ("1.000001", "1.000001"),
+        ("0.000000000001", "0.000000000001"),
+    ],
 )
 def test_a_weight_is_shown_as_its_owner_wrote_it(times: str, shown: str) -> None:
     rule = programme(earns=[earn(points=10, when=When())], weights=[weight(times)])
@@ -546,13 +538,6 @@ def test_bonuses_of_a_period_a_birthday_or_a_life_are_left_to_the_account() -> N
     assert given(programme(earns=[], bonuses=later), visited()) == [0]
 
 
-def test_a_bonus_of_another_tier_or_date_is_not_in_play() -> None:
-    late = bonus(5, rule="a", when=When(from_day=day("2026-11-21")))
-    gold = bonus(7, rule="b", when=When(tiers=frozenset({"GOLD"})))
-    assert given(programme(earns=[], bonuses=[late, gold]), visited()) == [0]
-    assert given(programme(earns=[], bonuses=[late, gold]), visited(), tier_held="GOLD") == [7]
-
-
 def test_a_bonus_is_a_step_of_the_earn_entry() -> None:
     (entry,) = derive_day(
         rules(programme(earns=[SPEND], bonuses=[bonus(5, per="day", nth=1)])), standing(bought(2_000))
@@ -602,14 +587,6 @@ def test_caps_count_redeemable_and_qualifying_points_separately() -> None:
     assert [(entry.redeemable, entry.qualifying) for entry in entries] == [(6, 10), (4, 0)]
 
 
-@pytest.mark.parametrize(
-    ("affects", "expected"), [("redeemable", (5, 9)), ("qualifying", (9, 5)), (None, (5, 5))]
-)
-def test_a_cap_may_cut_one_kind_of_points(affects: Affects, expected: tuple[int, int]) -> None:
-    rule = programme(earns=[SPEND], caps=[cap(5, affects=affects)])
-    assert total(derive_day(rules(rule), standing(bought(9_000)))) == expected
-
-
 def test_what_counts_against_a_cap_is_what_is_given_after_all_caps_before_it() -> None:
     items = [bought(60_000, seq=seq, when=f"{FRIDAY} 1{seq}:00") for seq in (1, 2)]
     day_cap, event_cap = cap(100, rule="day"), cap(50, "event", rule="event")
@@ -628,11 +605,6 @@ def test_a_cap_counts_only_what_matches_it() -> None:
 
 def test_a_period_cap_is_left_to_the_account() -> None:
     assert given(programme(earns=[SPEND], caps=[cap(5, "period")]), bought(9_000)) == [9]
-
-
-def test_a_cap_of_another_date_is_not_in_play() -> None:
-    over = cap(5, when=When(until_day=day("2026-11-19")))
-    assert given(programme(earns=[SPEND], caps=[over]), bought(9_000)) == [9]
 
 
 # Voids and what they give back.
@@ -677,12 +649,6 @@ def test_a_voided_purchase_leaves_bonuses_and_caps() -> None:
     entries = derive_day(rules(rule), [taken_back(first, f"{FRIDAY} 12:00", seq=3), *standing(second)])
     assert [entry.redeemable for entry in entries] == [20, 0, -6]
     assert total(entries) == (14, 14)
-
-
-def test_a_takeback_whose_clock_is_before_its_item_comes_right_after_it() -> None:
-    item, later = visited(f"{FRIDAY} 10:00", seq=5), visited(f"{FRIDAY} 10:30", seq=6)
-    entries = derive_day(rules(moonlight()), [taken_back(item, f"{FRIDAY} 09:00", seq=7), *standing(later)])
-    assert [(entry.event.seq, entry.redeemable) for entry in entries] == [(5, 10), (7, -10), (6, 10)]
 
 
 def test_the_order_in_which_a_day_is_given_does_not_matter_and_repeats_count_once() -> None:
@@ -753,12 +719,14 @@ def remains(item: Item, money: tuple[tuple[str, int], ...], *parts: tuple[str, i
     return msgspec.structs.replace(item, money=money, parts=parts)
 
 
-def test_a_returned_line_takes_back_3_of_12_from_the_receipt_on() -> None:
+def test_a_line_returned_next_week_takes_back_3_of_12() -> None:
     lines = [line(9_000, sku="GLOVE", number=1), line(3_990, sku="BALL", number=2)]
     back = returned(2, 3_990, when="2026-11-27 15:00", lines=[lines[1]])
     entries = day_of_facts(moonlight(), purchase(1, 12_990, lines=lines), back)
     assert points(entries) == [(1, 12), (2, -3)]
-    assert (entries[1].business_day, entries[1].earned_day) == (day("2026-11-27"), day(FRIDAY))
+    assert [entry.kind for entry in entries] == ["earn", "clawback"]
+    assert entries[1].business_day == day("2026-11-27")
+    assert (entries[1].earned_day, entries[1].period_id) == (day(FRIDAY), "2026-H2")
 
 
 def test_several_returns_take_back_to_the_point_what_the_purchase_earned() -> None:
@@ -999,8 +967,10 @@ def test_a_bonus_may_give_one_kind_of_points(affects: Affects, expected: tuple[i
     assert pair(programme(earns=[SPEND], bonuses=[bonus(5, affects=affects)]), bought(12_990)) == [expected]
 
 
-@pytest.mark.parametrize(("affects", "expected"), [("redeemable", (10, 24)), ("qualifying", (12, 10))])
-def test_a_cap_on_one_kind_of_points_leaves_the_other_as_it_was(
+@pytest.mark.parametrize(
+    ("affects", "expected"), [("redeemable", (10, 24)), ("qualifying", (12, 10)), (None, (10, 10))]
+)
+def test_a_cap_may_cut_one_kind_of_points_and_leave_the_other(
     affects: Affects, expected: tuple[int, int]
 ) -> None:
     of = programme(earns=[SPEND], weights=[QUALIFYING_DOUBLE], caps=[cap(10, affects=affects)])
@@ -1030,16 +1000,10 @@ def test_a_bonus_without_a_number_to_wait_for_saw_none() -> None:
     assert entry.steps == (Step("bonus", "bonus", "", 0, 5),)
 
 
-def test_of_three_weights_only_the_best_is_told() -> None:
+def test_of_best_only_the_winner_is_told() -> None:
     of = programme(earns=[SPEND], weights=[weight("2", "b"), weight("3", "c"), weight("1.5", "a")])
     (entry,) = derive_day(rules(of), standing(bought(1_000)))
     assert [step.rule for step in entry.steps] == ["spend", "c"]
-
-
-def test_a_weight_of_twelve_decimals_is_still_shown_as_a_decimal() -> None:
-    of = programme(earns=[earn(points=1, when=When())], weights=[weight("0.000000000001")])
-    (entry,) = derive_day(rules(of), standing(visited()))
-    assert entry.steps[1].saw == "0.000000000001"
 
 
 @pytest.mark.parametrize(
