@@ -124,10 +124,6 @@ def test_copies_that_name_different_members_conflict_and_the_first_stands() -> N
     assert_order_does_not_matter(facts, receipt)
 
 
-def test_the_same_member_named_twice_is_no_conflict() -> None:
-    assert fold(purchase(1), purchase(2)).conflicts == ()
-
-
 def test_of_several_contents_the_first_in_canonical_order_stands() -> None:
     facts = [
         purchase(5, 12_990, when=f"{FRIDAY} 10:00"),
@@ -250,11 +246,6 @@ def test_a_void_of_another_place_leaves_the_visit_alone(other: Fact) -> None:
     receipt = fold(visit(7), wrong)
     assert resolved(receipt).takebacks == ()
     assert kinds(receipt) == [("original_missing", 8)]
-
-
-def test_a_till_cannot_void_the_visit_of_another_till() -> None:
-    receipt = fold(visit(7), visit_void(8, visit(7), terminal="T2"))
-    assert resolved(receipt).takebacks == ()
 
 
 def test_a_wrong_void_does_not_hide_the_right_one() -> None:
