@@ -53,6 +53,7 @@ class Shell:
 
 @pytest.fixture
 def shell(hq: Hq, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setattr("hq_server.cli.shell.time.time_ns", lambda: hq.clock() * 1_000_000)
     return Shell(hq.config_path, capsys, monkeypatch)
 
 
