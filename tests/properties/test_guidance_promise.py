@@ -19,20 +19,20 @@ from loyalty_core.programme import Cap, Programme, version_for
 from loyalty_core.resolved import Item, Resolved
 from loyalty_core.units import Day, EpochMs, Minute, Points, Seq
 from tests.core.made import FIVE
-from tests.properties import drawn
+from tests.properties import drawn_days, drawn_programmes
 
-MONTH: Final = period_of(drawn.TODAY, 1)
+MONTH: Final = period_of(drawn_days.TODAY, 1)
 LATER: Final = 10**14
 _DAY_MINUTES: Final = 1440
-_todays = st.integers(drawn.TODAY - 2, MONTH.last).map(Day)
+_todays = st.integers(drawn_days.TODAY - 2, MONTH.last).map(Day)
 _stores = st.sampled_from(["S1", "S2", "S3"])
-_goods = st.lists(st.tuples(drawn.categories, st.integers(1, 9_000)), max_size=3)
+_goods = st.lists(st.tuples(drawn_days.categories, st.integers(1, 9_000)), max_size=3)
 _plain_tenders = st.sampled_from([(), (("cash", 5_000),), (("card", 10**9),), (("voucher", 900),)])
 _period_caps = st.builds(
     Cap,
     id=st.just("period-cap"),
-    when=drawn.whens(lines=False, minimum=False),
-    affects=drawn.affects,
+    when=drawn_programmes.whens(lines=False, minimum=False),
+    affects=drawn_programmes.affects,
     points=st.sampled_from([0, 20, 100, 10_000]).map(Points),
     per=st.just("period"),
 )
@@ -43,9 +43,9 @@ def schemes(draw: st.DrawFn) -> tuple[Programme, ...]:
     """Draw one or two versions, the second from some day of the month on."""
     found = []
     for version in range(1, draw(st.integers(1, 2)) + 1):
-        drawn_one = draw(drawn.programmes())
+        drawn_one = draw(drawn_programmes.programmes())
         caps = (*drawn_one.caps, *draw(st.lists(_period_caps, max_size=1)))
-        since = Day(0) if version == 1 else Day(draw(st.integers(drawn.TODAY - 2, MONTH.last)))
+        since = Day(0) if version == 1 else Day(draw(st.integers(drawn_days.TODAY - 2, MONTH.last)))
         found.append(
             msgspec.structs.replace(
                 drawn_one, version=version, effective_from=since, caps=caps, period_months=1
@@ -65,7 +65,7 @@ def questions(draw: st.DrawFn) -> tuple[Asked, Progress]:
         store_id=draw(st.sampled_from([None, "S1", "S2", "S2"])),
         starts=FIVE,
     )
-    before = [Resolved(asked.today, item, ()) for item in draw(drawn.item_lists())]
+    before = [Resolved(asked.today, item, ()) for item in draw(drawn_days.item_lists())]
     progress = Progress(
         missing=draw(st.sampled_from([1, 3, 10, 13, 30, 47])),
         today=before,
@@ -101,7 +101,7 @@ def rightly_done(draw: st.DrawFn, asked: Asked, progress: Progress, way: Way) ->
         elif way.kind == "purchase":
             money = draw(_goods)
             lacking = way.minor - sum(net for _, net in money)
-            money += [(draw(drawn.categories), lacking)] if lacking > 0 else []
+            money += [(draw(drawn_days.categories), lacking)] if lacking > 0 else []
             tenders = draw(_plain_tenders)
         item = Item(
             EventId("T9", 1, 0, Seq(number + 1)),
