@@ -7,7 +7,7 @@ oracle is told of it, `stands` what came of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -54,7 +54,7 @@ SEOUL: Final = Place(zone_named("Asia/Seoul"), Minute(300))
 class Chain:
     """Three tills of two stores, headquarters, its desk, and one date for all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, months: int) -> None:
         (folder / "hq").mkdir()
         path = folder / "hq" / "hq.toml"
         path.write_text('data_dir = "data"\n', "utf-8")
@@ -70,7 +70,9 @@ class Chain:
         connection.close()
         self.hq = Hq(config, path, key, "", clock)
         self.desk = Desk(self.hq)
-        self.hq.publish(programme_text(1, "2026-01-01", ()))
+        self.months = months
+        self.versions = 0
+        self.publish((), "best", "2026-01-01")
         self.hq.members(MEMBERS)
         self.tills = [
             SimTill(folder / f"till{place}", self.hq, store_id, self.line)
@@ -80,7 +82,12 @@ class Chain:
         self.names |= {f"card:{card}": member for member, card in CARDS.items()}
         self.merges: dict[str, str] = {}
         self.adjustments: list[Adjustment] = []
-        self.versions = 1
+
+    def publish(self, pieces: Iterable[int], combine: str, since: str) -> None:
+        """Publish the next version, from a date on."""
+        self.versions += 1
+        text = programme_text(self.versions, since, pieces, months=self.months, combine=combine)
+        self.hq.publish(text)
 
     def close(self) -> None:
         """Let go of all databases."""
@@ -92,7 +99,7 @@ class Chain:
     def today(self) -> date:
         """The date on every wall."""
         passed = timedelta(milliseconds=self.hq.clock.now - int(made.at(START)))
-        return (datetime.fromisoformat(START) + passed - timedelta(minutes=SEOUL.day_starts)).date()
+        return (datetime.fromisoformat(START) + passed - timedelta(minutes=SEOUL.starts)).date()
 
     def go_on(self, days: int, minutes: int) -> None:
         """Let time pass."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+COMBINES: Final = ("best", "product", "sum")
 BASE: Final = """
 schema = 1
 programme = "moonlight"
@@ -13,13 +14,13 @@ effective_from = {effective_from}
 currency = "KRW"
 timezone = "Asia/Seoul"
 business_day_starts = "05:00"
-claim_days = {claim_days}
+claim_days = 14
 
 [names]
 en = "Moonlight"
 
 [period]
-months = 6
+months = {months}
 
 [combine]
 weights = "{combine}"
@@ -28,7 +29,7 @@ weights = "{combine}"
 id = "spend"
 on = "purchase"
 points = 1
-per = 1000
+per = 400
 
 [[earn]]
 id = "visit"
@@ -51,6 +52,16 @@ minimum = 1
 step = 1
 minor_per_point = 1
 offline_points = 15
+
+[[reward]]
+id = "ball"
+points = 10
+name = {{ en = "golf ball" }}
+[[reward]]
+id = "voucher"
+points = 3
+value_minor = 3000
+name = {{ en = "voucher" }}
 """
 PIECES: Final = (
     '[[weight]]\nid = "golf"\non = "purchase"\ncategories = ["golf"]\ntimes = "2"\n',
@@ -70,8 +81,8 @@ PIECES: Final = (
 
 
 def programme_text(
-    version: int, effective_from: str, pieces: Iterable[int], *, combine: str = "best", claim_days: int = 14
+    version: int, effective_from: str, pieces: Iterable[int], *, months: int, combine: str = "best"
 ) -> str:
     """Return a programme file of the base and these pieces."""
-    head = BASE.format(version=version, effective_from=effective_from, combine=combine, claim_days=claim_days)
+    head = BASE.format(version=version, effective_from=effective_from, months=months, combine=combine)
     return head + "\n".join(PIECES[piece] for piece in sorted(set(pieces)))
