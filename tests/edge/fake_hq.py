@@ -15,6 +15,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from edge_agent.config import EdgeConfig
+from edge_agent.sync import keys
 from loyalty_core.envelope import key_id, open_sealed, public_of, seal
 from loyalty_core.invite import make_code
 from loyalty_core.journal import chain, first_hash, place_run
@@ -32,7 +34,7 @@ from loyalty_core.messages import (
 )
 from loyalty_core.units import Seq
 from loyalty_core.wire import pack, unpack
-from tests.edge.made import HQ_KEY, LIFE, enrolled
+from tests.edge.made import HQ_KEY, LIFE, enrol_till, enrolled
 
 OTHER_KEY = bytes(reversed(range(32)))
 SECRET = b"\x01\x02\x03\x04\x05\x06\x07\x00"
@@ -90,9 +92,10 @@ class FakeHq:
         self.change_enrolled: dict[str, object] = {}
         self.url = ""
 
-    def know(self, private_key: bytes) -> None:
-        """Accept what this till signs."""
-        public = public_of(private_key)
+    def enrol(self, config: EdgeConfig) -> None:
+        """Make the store of a till that has joined here, and accept what it signs."""
+        enrol_till(config, hq_url=self.url)
+        public = public_of(keys.private_key(config.data_dir))
         self.till_keys[key_id(public)] = public
 
     def journal(self, terminal_id: str = "S012-T03", epoch: int = 1) -> Journal:

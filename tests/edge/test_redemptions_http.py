@@ -118,8 +118,7 @@ async def hq() -> AsyncIterator[FakeHq]:
 def linked(folder: Path, hq: FakeHq, ask_ms: int = LONG_MS) -> EdgeConfig:
     """Return the settings of a till that talks with this headquarters, and not by itself again."""
     config = config_of(folder, sync=quiet_sync(), redemptions=Redemptions(ask_ms=ask_ms))
-    enrol_till(config, hq_url=hq.url)
-    hq.know(keys.private_key(config.data_dir))
+    hq.enrol(config)
     return config
 
 

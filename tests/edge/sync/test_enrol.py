@@ -48,12 +48,6 @@ class Joining:
 
 
 @pytest.fixture
-async def hq() -> AsyncIterator[FakeHq]:
-    async with FakeHq().running() as hq:
-        yield hq
-
-
-@pytest.fixture
 async def till(tmp_path: Path, hq: FakeHq) -> AsyncIterator[Joining]:
     joining = Joining(config_of(tmp_path), hq)
     yield joining

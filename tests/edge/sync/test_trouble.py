@@ -1,0 +1,142 @@
+"""Headquarters absent, slow or lying: it is said, nothing is lost, and sales go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_agent.metrics import render
+from edge_agent.store import programmes
+from edge_agent.sync.exchange import LinkError
+from loyalty_core.messages import Page
+from tests.edge.fake_hq import FakeHq, Spoil
+from tests.edge.made import config_of, enrol_till, member, programme
+from tests.edge.sync.linked_till import LinkedTill
+
+LIES: list[tuple[Spoil, str]] = [
+    ("nonsense", "hq_nonsense"),
+    ("half", "hq_nonsense"),
+    ("html", "hq_nonsense"),
+    ("huge", "hq_nonsense"),
+    ("redirect", "hq_nonsense"),
+    ("not found", "hq_nonsense"),
+    ("other key", "hq_wrong_key"),
+    ("other key on receipts", "hq_wrong_key"),
+    ("stale nonce", "hq_stale"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "code"), LIES)
+async def test_what_headquarters_did_not_say_to_this_question_is_dropped_and_sales_go_on(
+    till: LinkedTill, hq: FakeHq, spoil: Spoil, code: str
+) -> None:
+    await till.sell(1)
+    hq.spoil = spoil
+    hq.pages = [Page(3, 0, 5, (member(),))]
+    hq.programmes = [programme(8)]
+    await till.turn()
+    link = await till.link()
+    assert (link.error_code, link.answered_at_ms) == (code, None)
+    assert "\n" not in (link.error or "")
+    assert (await till.waiting(), await till.cursor(3)) == (1, 0)
+    assert await till.reader.do(programmes.highest) == 7
+    await till.sell(2)
+    hq.spoil = None
+    await till.turn()
+    assert (await till.waiting(), await till.cursor(3)) == (0, 5)
+
+
+async def test_an_absent_headquarters_is_a_state_and_not_an_error(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    enrol_till(config)
+    till = LinkedTill(config, FakeHq())
+    for failures in range(1, 4):
+        await till.sell(failures)
+        await till.turn()
+        assert till.loop._failures == failures
+    link = await till.link()
+    assert (link.error_code, await till.waiting()) == ("hq_unreachable", 3)
+    await till.close()
+
+
+async def test_a_headquarters_that_does_not_answer_is_given_up_after_a_while(
+    tmp_path: Path, hq: FakeHq
+) -> None:
+    config = config_of(tmp_path)
+    config = msgspec.structs.replace(config, sync=msgspec.structs.replace(config.sync, timeout_ms=100))
+    hq.enrol(config)
+    hq.may_answer.clear()
+    till = LinkedTill(config, hq)
+    await till.turn()
+    assert (await till.link()).error_code == "hq_timeout"
+    await till.close()
+
+
+async def test_what_headquarters_says_of_its_trouble_is_shown_and_its_wait_obeyed(
+    till: LinkedTill, hq: FakeHq
+) -> None:
+    hq.problem = (503, {"code": "hq_busy", "detail": "too many tills"}, {"Retry-After": "7"})
+    assert await till.turn() == 7000
+    link = await till.link()
+    assert (link.error_code, link.error) == ("hq_busy", "HQ says: too many tills")
+    assert link.next_try_ms == till.clock.wall + 7000
+
+
+@pytest.mark.parametrize(("code", "most"), [("terminal_pending", 10_000), ("terminal_revoked", 300_000)])
+async def test_a_till_that_waits_for_approval_asks_again_soon(
+    till: LinkedTill, hq: FakeHq, monkeypatch: pytest.MonkeyPatch, code: str, most: int
+) -> None:
+    settings = msgspec.structs.replace(till.config.sync, retry_first_ms=1000, retry_max_ms=300_000)
+    till.config = till.loop._config = msgspec.structs.replace(till.config, sync=settings)
+    monkeypatch.setattr("edge_agent.sync.loop.random.random", lambda: 1.0)
+    hq.problem = (403, {"code": code, "detail": "not yet"}, {})
+    till.loop._failures = 20
+    assert await till.turn() == most
+
+
+async def test_headquarters_cannot_send_a_till_away_for_more_than_an_hour(
+    till: LinkedTill, hq: FakeHq
+) -> None:
+    hq.problem = (503, {"code": "hq_busy", "detail": "too many tills"}, {"Retry-After": "99999"})
+    assert await till.turn() == 3_600_000
+
+
+async def test_a_refusal_of_the_key_is_told_and_nothing_is_lost(till: LinkedTill, hq: FakeHq) -> None:
+    await till.sell(1)
+    hq.problem = (403, {"code": "key_unknown", "detail": "this till is not approved"}, {})
+    await till.turn()
+    assert ((await till.link()).error_code, await till.waiting()) == ("key_unknown", 1)
+
+
+async def test_a_headquarters_that_acknowledges_nothing_is_not_asked_without_pause(
+    till: LinkedTill, hq: FakeHq
+) -> None:
+    await till.sell(1)
+    hq.silent = True
+    assert await till.turn() > 0
+    hq.next_in_ms = 0
+    assert await till.turn() > 0
+
+
+async def test_the_link_is_up_since_it_came_up(till: LinkedTill, hq: FakeHq) -> None:
+    await till.turn()
+    up = (await till.link()).since_ms
+    till.clock.go_on(1000)
+    await till.turn()
+    assert (await till.link()).since_ms == up
+    hq.spoil = "nonsense"
+    till.clock.go_on(1000)
+    await till.turn()
+    assert (await till.link()).since_ms == till.clock.wall
+    text = await till.reader.do(lambda conn: render(conn, till.clock.wall, 0))
+    assert "\ndangol_edge_hq_up 0\n" in text
+    assert "\ndangol_edge_hq_answer_age_seconds 1\n" in text
+
+
+async def test_what_goes_wrong_is_one_error_with_a_code(till: LinkedTill, hq: FakeHq) -> None:
+    hq.spoil = "nonsense"
+    with pytest.raises(LinkError) as failed:
+        await till.loop.once()
+    assert failed.value.code == "hq_nonsense"
