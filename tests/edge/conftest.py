@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -15,22 +16,28 @@ from tests.edge.counter import BODY_MAX, Counter
 from tests.edge.made import HeldClock, Till, config_of, enrol_till, quiet_sync
 
 MakeTill = Callable[..., Till]
+T = TypeVar("T", bound=Till)
 
 
-@pytest.fixture
-def make_till(tmp_path: Path) -> Iterator[MakeTill]:
-    """Return what makes a till; each is closed at the end."""
-    tills: list[Till] = []
+def tills_below(folder: Path, kind: Callable[..., T]) -> Iterator[Callable[..., T]]:
+    """Yield what makes tills of a kind; each is closed at the end."""
+    tills: list[T] = []
 
-    def make(*envelopes: bytes, **config: object) -> Till:
-        folder = tmp_path / f"till{len(tills)}"
-        folder.mkdir()
-        tills.append(Till(folder, *envelopes, **config))  # type: ignore[arg-type]
+    def make(*envelopes: bytes, **config: object) -> T:
+        own = folder / f"till{len(tills)}"
+        own.mkdir()
+        tills.append(kind(own, *envelopes, **config))
         return tills[-1]
 
     yield make
     for till in tills:
         till.close()
+
+
+@pytest.fixture
+def make_till(tmp_path: Path) -> Iterator[MakeTill]:
+    """Return what makes a till; each is closed at the end."""
+    yield from tills_below(tmp_path, Till)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient
 from edge_agent.app_keys import WRITER
 from edge_agent.store import members, programmes, quarantine
 from edge_agent.store.quarantine import Refused
+from loyalty_core.messages import MemberRow
 from tests.edge.made import HeldClock, member
 
 BODY_MAX = 64 * 1024
@@ -32,12 +33,14 @@ class Counter:
         assert self.client.app is not None
         return self.client.app
 
-    async def post(self, path: str, body: object, key: str | None = None, **headers: str) -> ClientResponse:
+    async def post(
+        self, path: str, body: object = b"", key: str | None = None, **headers: str
+    ) -> ClientResponse:
         named = self.headers | ({"Idempotency-Key": key} if key else {}) | headers
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await self.client.post(path, data=data, headers=named)
 
-    async def ok(self, path: str, body: object, key: str | None = None) -> dict[str, Any]:
+    async def ok(self, path: str, body: object = b"", key: str | None = None) -> dict[str, Any]:
         """Return the answer to what is taken."""
         response = await self.post(path, body, key)
         assert response.status == 200, await response.text()
@@ -62,7 +65,11 @@ class Counter:
     async def know(self, *cards: str) -> None:
         """Let headquarters' word stand on the members M1, M2, ... of these cards."""
         for place, card in enumerate(cards, start=1):
-            await self.do(partial(members.put, row=member(f"M{place}", card)))
+            await self.know_row(member(f"M{place}", card))
+
+    async def know_row(self, row: MemberRow) -> None:
+        """Let this word of headquarters' on a member stand."""
+        await self.do(partial(members.put, row=row))
 
 
 async def problem(response: ClientResponse) -> tuple[int, str]:

@@ -22,6 +22,7 @@ from tests.edge.made import CARD, HQ_KEY, HeldClock, Till, day, member
 
 MINUTES: Final = 60_000
 HOLD: Final = 15 * MINUTES
+TODAY: Final = day("2026-12-05")
 
 
 def receipt(number: str = "1", on: str = "2026-12-05") -> ReceiptKey:
@@ -52,12 +53,13 @@ def code(**changed: Any) -> str:
 
 
 class RedeemingTill(Till):
-    """Redeems under keys "1", "2", ... unless told otherwise."""
+    """Knows a member with 5,000 points; redeems under keys "1", "2", ... unless told otherwise."""
 
     def __init__(self, folder: Path, *envelopes: bytes, clock: HeldClock | None = None, **config: object):
         super().__init__(folder, *envelopes, clock=clock, **config)
         self.redeeming = Redeeming(self.config, self.clock, self.recorder)
         self._keys = 0
+        self.know(rich())
 
     def wanted(self, points: int | None = None, key: str | None = None, **what: Any) -> Wanted:
         """Return a request of the member with the card."""
