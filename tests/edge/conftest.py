@@ -13,7 +13,8 @@ from edge_agent.app import build_app
 from edge_agent.config import Http
 from edge_agent.sync import keys
 from tests.edge.counter import BODY_MAX, Counter
-from tests.edge.made import HeldClock, Till, config_of, enrol_till, quiet_sync
+from tests.edge.made import HeldClock, config_of, enrol_till, quiet_sync
+from tests.edge.till import Till
 
 MakeTill = Callable[..., Till]
 T = TypeVar("T", bound=Till)

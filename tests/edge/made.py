@@ -1,4 +1,4 @@
-"""A till, made short for the tests of the agent: enrolled without HQ, on a clock that the test holds.
+"""What a till is set up with, sent and told, made short for the tests of the agent.
 
 It is terminal S012-T03 of store S012 in Seoul, under the programme of the documentation, on 5 December 2026.
 """
@@ -18,20 +18,17 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent.books import Books
 from edge_agent.config import EdgeConfig, Folder, Sync
 from edge_agent.pos_adapter.handed_in import decode, understand
 from edge_agent.pos_adapter.receipt import Key, receipt_key
 from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
-from edge_agent.standing import Standing, standing
-from edge_agent.store import journal, members, programmes, terminal
+from edge_agent.store import programmes, terminal
 from edge_agent.store.database import Connection, transaction
 from edge_agent.store.migrations import open_database
 from edge_agent.sync import keys
 from loyalty_core.calendar import business_day, day_of
 from loyalty_core.envelope import public_of, seal
 from loyalty_core.events import Event, ReceiptClaimed
-from loyalty_core.journal import Record, unpack_record
 from loyalty_core.lookups import hashed
 from loyalty_core.messages import Enrolled, Incarnation, MemberRow, ProgrammeText, Stamp
 from loyalty_core.units import Day, EpochMs
@@ -248,53 +245,6 @@ def claimed(
     named = receipt_key(Key(**receipt), "receipt", at_ms, recorder.expectations(books))
     event = ReceiptClaimed(None, at_ms, business_day(at_ms, books.terminal.place), named)
     return keyed(recorder, conn, event, member, key, f"{receipt} {when}")
-
-
-class Till:
-    """A till's store and recorder in the test's own hands."""
-
-    def __init__(self, folder: Path, *envelopes: bytes, clock: HeldClock | None = None, **config: object):
-        self.config = config_of(folder, **config)
-        enrol_till(self.config, *envelopes)
-        self.clock = clock or HeldClock()
-        self.conn: Connection = open_database(self.config.database)
-        self.recorder = Recorder(self.config, self.clock)
-
-    def books(self) -> Books:
-        return self.recorder.books(self.conn)
-
-    def record(self, receipt: dict[str, Any]) -> Outcome:
-        """Record a receipt as the local HTTP face does."""
-        with transaction(self.conn):
-            return recorded(self.recorder, self.conn, receipt)
-
-    def points(self, receipt: dict[str, Any]) -> int:
-        """Return the points of a receipt that is recorded now."""
-        outcome = self.record(receipt)
-        assert outcome.redeemable == outcome.qualifying
-        return outcome.redeemable
-
-    def standing(self, text: str = CARD, on: str = "2026-11-20") -> Standing:
-        """Return where a card or number stands."""
-        books = self.books()
-        owner = self.recorder.owner(self.conn, books, text)
-        assert owner is not None
-        return standing(self.conn, books, owner.account, day(on))
-
-    def balance(self, text: str = CARD) -> int:
-        return self.standing(text).balance
-
-    def know(self, row: MemberRow) -> None:
-        """Let HQ's word on a member stand, without a page."""
-        with transaction(self.conn):
-            members.put(self.conn, row)
-
-    def records(self) -> list[Record]:
-        """Return the journal."""
-        return [unpack_record(record) for _, record, _ in journal.walk(self.conn, 1, 0)]
-
-    def close(self) -> None:
-        self.conn.close()
 
 
 def stamp(seq: int) -> Stamp:

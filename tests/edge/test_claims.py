@@ -19,7 +19,6 @@ from tests.edge.made import (
     OTHER_CARD,
     PHONE,
     STORE_KEY,
-    Till,
     claimed,
     member,
     purchase,
@@ -27,6 +26,7 @@ from tests.edge.made import (
     stamp,
     void,
 )
+from tests.edge.till import Till
 
 KEY = purchase()["receipt"]
 AT = "2026-11-20 12:00"

@@ -24,7 +24,6 @@ from loyalty_core.units import Day, EpochMs, Minute
 from tests.edge.conftest import MakeTill
 from tests.edge.made import (
     HeldClock,
-    Till,
     at,
     config_of,
     day,
@@ -35,6 +34,7 @@ from tests.edge.made import (
     visit,
     void,
 )
+from tests.edge.till import Till
 
 MORNING = "2026-12-06 07:00"
 """Two hours into 6 December."""

@@ -22,7 +22,8 @@ from edge_agent.store.database import (
 )
 from edge_agent.store.migrations import VERSION, migrate, open_database
 from loyalty_core.errors import BadInput
-from tests.edge.made import Till, config_of, enrol_till, enrolled, purchase, until, void
+from tests.edge.made import config_of, enrol_till, enrolled, purchase, until, void
+from tests.edge.till import Till
 
 
 @pytest.fixture

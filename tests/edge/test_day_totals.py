@@ -20,7 +20,8 @@ from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import DayTotal
 from loyalty_core.units import EpochMs
-from tests.edge.made import HeldClock, Till, at, config_of, day, enrol_till, purchase, quiet_sync
+from tests.edge.made import HeldClock, at, config_of, day, enrol_till, purchase, quiet_sync
+from tests.edge.till import Till
 
 HEADER = ",".join(NAMES)
 

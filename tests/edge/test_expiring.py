@@ -16,18 +16,8 @@ from loyalty_core.messages import Expiring
 from loyalty_core.units import Day
 from tests.edge.conftest import MakeTill
 from tests.edge.counter import Counter
-from tests.edge.made import (
-    CARD,
-    MOONLIGHT,
-    Till,
-    at,
-    day,
-    member,
-    programme,
-    purchase,
-    returned,
-    stamp,
-)
+from tests.edge.made import CARD, MOONLIGHT, at, day, member, programme, purchase, returned, stamp
+from tests.edge.till import Till
 
 DECEMBER, JUNE, LAST = day("2026-12-31"), day("2027-06-30"), day("2027-12-31")
 """What the documentation's programme gives in the second half of 2026 ends with 2027."""

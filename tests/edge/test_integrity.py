@@ -8,7 +8,8 @@ from edge_agent.store import journal, outbox
 from edge_agent.store.database import Connection, StoreError, connect, transaction
 from edge_agent.store.integrity import Fault, verify
 from loyalty_core.messages import Acknowledgement
-from tests.edge.made import LIFE, Till, purchase
+from tests.edge.made import LIFE, purchase
+from tests.edge.till import Till
 
 
 @pytest.fixture

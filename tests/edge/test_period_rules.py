@@ -19,7 +19,6 @@ from tests.edge.made import (
     MOONLIGHT,
     OTHER_CARD,
     PHONE,
-    Till,
     at,
     claimed,
     day,
@@ -31,6 +30,7 @@ from tests.edge.made import (
     visit,
     void,
 )
+from tests.edge.till import Till
 
 THIRD_VISIT = '[[bonus]]\nid = "third-visit"\non = "visit"\npoints = 7\nper = "period"\nnth = 3\n'
 WELCOME = '[[bonus]]\nid = "welcome"\non = "purchase"\npoints = 5\nfirst = true\n'

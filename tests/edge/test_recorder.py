@@ -12,11 +12,9 @@ from edge_agent.clock import PLAUSIBLE_FROM
 from edge_agent.recorder import Intake, Outcome
 from edge_agent.store import presented, programmes
 from edge_agent.store.database import transaction
-from edge_agent.sync import install
 from loyalty_core.errors import BadInput
 from loyalty_core.events import AT_MAX, EventId, MemberPresented, PurchaseRecorded, VisitRecorded, VisitVoided
 from loyalty_core.lookups import hashed
-from loyalty_core.messages import MemberRow, Page
 from tests.edge.conftest import MakeTill
 from tests.edge.made import (
     CARD,
@@ -25,7 +23,6 @@ from tests.edge.made import (
     PHONE,
     STORE_KEY,
     HeldClock,
-    Till,
     at,
     day,
     member,
@@ -35,6 +32,7 @@ from tests.edge.made import (
     visit,
     void,
 )
+from tests.edge.till import Till
 
 
 def show(till: Till, card: str, when: str) -> None:
@@ -55,12 +53,6 @@ def show(till: Till, card: str, when: str) -> None:
         )
 
 
-def appear(till: Till, row: MemberRow) -> None:
-    """Let a member appear in a page of HQ's."""
-    with transaction(till.conn):
-        install._page(till.conn, Page(3, 0, 1, (row,)))
-
-
 def undo(till: Till, of: EventId) -> Outcome:
     """Undo a visit, as `POST /v1/visits/{event}/void` does."""
     event = till.records()[of.seq - 1].event
@@ -79,15 +71,6 @@ def undo(till: Till, of: EventId) -> Outcome:
                 raw_sha256=b"",
             ),
         )
-
-
-def refusal(till: Till, receipt: dict[str, Any]) -> str:
-    """Return the code with which a receipt is refused, having left nothing behind."""
-    before = till.books().head
-    with pytest.raises(BadInput) as refused:
-        till.record(receipt)
-    assert till.books().head == before
-    return refused.value.code
 
 
 # Points at once
@@ -223,15 +206,15 @@ def test_a_conflict_names_the_receipt_as_people_do(till: Till) -> None:
 
 def test_the_same_key_with_another_content_is_refused(till: Till) -> None:
     till.record(purchase())
-    assert refusal(till, purchase(net_minor=12991)) == "receipt_conflict"
-    assert refusal(till, purchase(occurred_at="2026-11-20T10:31:01+09:00")) == "receipt_conflict"
-    assert refusal(till, purchase(tax_minor=1)) == "receipt_conflict"
+    assert till.refusal(purchase(net_minor=12991)) == "receipt_conflict"
+    assert till.refusal(purchase(occurred_at="2026-11-20T10:31:01+09:00")) == "receipt_conflict"
+    assert till.refusal(purchase(tax_minor=1)) == "receipt_conflict"
     assert till.balance() == 12
 
 
 def test_the_same_receipt_for_another_member_is_refused(till: Till) -> None:
     till.record(purchase())
-    assert refusal(till, purchase(member=OTHER_CARD)) == "receipt_conflict"
+    assert till.refusal(purchase(member=OTHER_CARD)) == "receipt_conflict"
     assert till.balance(OTHER_CARD) == 0
 
 
@@ -390,7 +373,7 @@ def test_a_day_that_headquarters_put_together_is_not_put_together_again(till: Ti
     till.record(visit("v1", "2026-11-24 12:30"))
     till.record(visit("v2", "2026-11-24 12:40", member=OTHER_CARD))
     both = tuple(hashed(form, STORE_KEY) for form in ("id:M1", f"card:{CARD}", f"card:{OTHER_CARD}"))
-    appear(till, member(balance=10, qualifying=10, stamp=stamp(2), look_ups=both))
+    till.appear(member(balance=10, qualifying=10, stamp=stamp(2), look_ups=both))
     till.record(purchase("1", on="2026-11-24"))
     assert till.balance() == 22
 
@@ -407,7 +390,7 @@ def test_a_void_names_the_member_for_whom_the_till_booked_the_purchase(till: Til
 def test_an_unknown_member_id_is_recorded_as_it_was_typed(till: Till, member_id: str) -> None:
     till.record(purchase("1", member=member_id))
     assert till.records()[-1].event.member == f"id:{member_id}"
-    appear(till, member(member_id, balance=0))
+    till.appear(member(member_id, balance=0))
     assert till.standing(member_id).balance == 12
 
 
@@ -459,7 +442,7 @@ def test_what_an_unknown_card_earned_is_the_members_when_the_member_appears(till
         balance=100,
         look_ups=tuple(hashed(form, STORE_KEY) for form in ("id:M1", f"card:{CARD}", "phone:+821098765432")),
     )
-    appear(till, row)
+    till.appear(row)
     assert till.balance() == till.balance("M1") == till.balance(PHONE) == 124
     assert till.record(purchase("1")).repeated
     assert till.record(purchase("2", member="M1")).repeated
@@ -539,7 +522,7 @@ def test_a_clock_that_cannot_be_right_is_no_measure_of_the_future(make_till: Mak
 
 def test_a_receipt_of_the_day_after_tomorrow_is_refused(make_till: MakeTill) -> None:
     till = make_till(clock=HeldClock("2026-11-20 10:31"))
-    assert refusal(till, purchase("1", occurred_at="2026-11-21T22:31:01+09:00")) == "date_in_future"
+    assert till.refusal(purchase("1", occurred_at="2026-11-21T22:31:01+09:00")) == "date_in_future"
     assert till.points(purchase("1", occurred_at="2026-11-21T22:31:00+09:00")) == 12
 
 

@@ -9,18 +9,15 @@ from typing import Any
 import pytest
 
 from edge_agent.store.database import transaction
-from edge_agent.sync.install import _page
 from loyalty_core.calendar import date_of
 from loyalty_core.errors import BadInput
 from loyalty_core.events import ReturnRecorded
 from loyalty_core.lookups import hashed
-from loyalty_core.messages import Page
 from loyalty_core.units import Day
 from tests.edge.made import (
     CARD,
     OTHER_CARD,
     STORE_KEY,
-    Till,
     claimed,
     day,
     member,
@@ -30,6 +27,7 @@ from tests.edge.made import (
     visit,
     void,
 )
+from tests.edge.till import Till
 
 LATER = "2026-11-20T12:30:00+09:00"
 LINES = [
@@ -299,8 +297,7 @@ def tell(till: Till, **changed: Any) -> None:
     """Let headquarters say that M2, of the other card, counts as M1."""
     forms = ("id:M1", "id:M2", f"card:{CARD}", f"card:{OTHER_CARD}")
     row = member(look_ups=tuple(hashed(form, STORE_KEY) for form in forms), also=("M2",), **changed)
-    with transaction(till.conn):
-        assert _page(till.conn, Page(0, 0, 1, (row,)))
+    till.appear(row)
 
 
 def test_what_is_returned_after_a_merge_is_taken_from_the_one_who_stands_for_both(till: Till) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from edge_agent.clock import MachineClock
 from edge_agent.status import DISK_FULL_BYTES, Status, lines, status
-from tests.edge.made import Till
+from tests.edge.till import Till
 
 
 @pytest.fixture

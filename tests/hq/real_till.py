@@ -29,10 +29,11 @@ from loyalty_core.invite import read_code
 from loyalty_core.messages import Ask, Clock, Enrol, Enrolled, Health, Reply
 from loyalty_core.wire import pack, unpack
 from tests.edge import made
+from tests.edge.till import Till
 from tests.hq.conftest import Hq
 
 
-class RealTill(made.Till):
+class RealTill(Till):
     """A till that has joined headquarters; `exchange` is one talk until there is nothing more to say."""
 
     def __init__(self, folder: Path, hq: Hq, store_id: str = "S012", now: str = made.NOW) -> None:

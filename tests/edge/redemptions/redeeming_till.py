@@ -18,7 +18,8 @@ from loyalty_core.errors import BadInput
 from loyalty_core.events import Event, ReceiptKey
 from loyalty_core.messages import CouponIssued, MemberRow
 from loyalty_core.wire import pack
-from tests.edge.made import CARD, HQ_KEY, HeldClock, Till, day, member
+from tests.edge.made import CARD, HQ_KEY, HeldClock, day, member
+from tests.edge.till import Till
 
 MINUTES: Final = 60_000
 HOLD: Final = 15 * MINUTES
