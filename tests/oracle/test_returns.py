@@ -132,6 +132,15 @@ def test_a_return_whose_original_is_unknown_waits_and_takes_when_it_comes() -> N
     assert tale.conflicts() == {("return_waiting", 1)}
 
 
+def test_a_return_that_is_matched_takes_from_its_purchase() -> None:
+    tale = Tale(A_WON)
+    tale.buy(f"{FRIDAY} 10:00", lines=[line(500), line(700, "B", number=2)])
+    back = tale.bring_back(NEXT, None, lines=[line(500)])
+    assert tale.conflicts() == {("return_waiting", 2)}
+    figures = tale.read(matches={back: tale.key("0001", FRIDAY)})
+    assert (figures.accounts["m1"].balance, figures.conflicts) == (700, frozenset())
+
+
 def test_the_clawback_falls_on_whoever_earned_and_is_dated_on_the_return() -> None:
     tale = Tale(A_WON)
     tale.buy("2026-06-30 10:00", 500)

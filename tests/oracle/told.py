@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from loyalty_core.events import (
     HQ,
     Event,
@@ -52,6 +54,8 @@ def told(world: World) -> list[Said]:
     for place, event in facts.items():
         if isinstance(event, EventPlaced):
             continue
+        if isinstance(event, ReturnRecorded) and event.original is None:
+            event = msgspec.structs.replace(event, original=world.matches.get(place))
         store = world.terminals.get(place.terminal_id, "")
         own_receipt = (
             event.receipt

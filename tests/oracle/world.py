@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from loyalty_core.calendar import Place
-from loyalty_core.events import Event, EventId
+from loyalty_core.events import Event, EventId, ReceiptKey
 from loyalty_core.programme import Programme
 
 
@@ -60,8 +60,9 @@ class Close:
 class World:
     """Everything that is known.
 
-    `members` gives the member behind a reference as a store's tills record it, `tiers` the tiers that a
-    member was given, each with its first day (before them: the lowest). Expiry is posted up to `through`.
+    `matches` gives the purchase of a return that named none, `members` the member behind a reference as a
+    store's tills record it, `tiers` the tiers that a member was given, each with its first day (before them:
+    the lowest). Expiry is posted up to `through`.
     """
 
     facts: tuple[tuple[EventId, Event], ...]
@@ -75,6 +76,7 @@ class World:
     merges: tuple[tuple[str, str], ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
     closes: Mapping[str, Close] = field(default_factory=dict)
+    matches: Mapping[EventId, ReceiptKey] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

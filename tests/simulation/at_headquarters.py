@@ -1,19 +1,44 @@
-"""What headquarters decides: programmes, adjustments, merges, attachments."""
+"""What headquarters decides: programmes, adjustments, merges, attachments, facts about receipts, closes."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
+from typing import Final
 
 import hypothesis.strategies as st
 from hypothesis.stateful import precondition, rule
 
 from loyalty_core.calendar import day_of
-from loyalty_core.events import HQ, EventId
+from loyalty_core.events import (
+    HQ,
+    CouponUsed,
+    EventId,
+    PurchaseRecorded,
+    PurchaseVoided,
+    ReceiptClaimed,
+    RedemptionCommitted,
+    ReturnRecorded,
+    VisitRecorded,
+)
 from loyalty_core.units import Seq
+from tests.edge import made
+from tests.oracle.reading import figures
+from tests.oracle.told import period_called
 from tests.oracle.world import Adjustment
 from tests.simulation.chain import CARDS, STRAY
-from tests.simulation.machine import Machine
+from tests.simulation.machine import AGO, TIMES, Machine, key_of
 from tests.simulation.rules import COMBINES, PIECES
+
+PLACED: Final = (
+    PurchaseRecorded
+    | PurchaseVoided
+    | ReturnRecorded
+    | ReceiptClaimed
+    | RedemptionCommitted
+    | CouponUsed
+    | VisitRecorded
+)
 
 
 class AtHeadquarters(Machine):
@@ -64,3 +89,49 @@ class AtHeadquarters(Machine):
     def attach(self, member: str) -> None:
         if self.allowed(lambda: self.chain.desk.attach(STRAY, member), "nothing_held", "reference_unknown"):
             self.chain.names[f"card:{STRAY}"] = member
+
+    @precondition(lambda self: self.sold)
+    @rule(data=st.data(), member=st.sampled_from(list(CARDS)))
+    def claim_there(self, data: st.DataObject, member: str) -> None:
+        _, sale = data.draw(st.sampled_from(self.sold))
+        receipt = "/".join(sale["receipt"].values())
+        self.allowed(
+            lambda: self.chain.desk.claim(receipt, member),
+            *("receipt_not_found", "receipt_owned", "claim_own", "claim_late"),
+        )
+
+    @precondition(lambda self: self.sold)
+    @rule(data=st.data())
+    def match(self, data: st.DataObject) -> None:
+        """Find the purchases of returns that named none."""
+        matches = self.chain.matches
+        for place, event in self.chain.world().facts:
+            if isinstance(event, ReturnRecorded) and event.original is None and place not in matches:
+                _, sale = data.draw(st.sampled_from(self.sold))
+                receipt = "/".join(sale["receipt"].values())
+                if self.allowed(partial(self.chain.desk.match, place, receipt), "receipt_not_found"):
+                    matches[place] = key_of(sale)
+
+    @rule(data=st.data(), times=st.integers(1, 3), ago=AGO, at=st.one_of(st.none(), TIMES))
+    def place(self, data: st.DataObject, times: int, ago: int, at: str | None) -> None:
+        """Put events of a wrong clock on another date, and time if that is known too."""
+        facts = self.chain.world().facts
+        found = [of for of, event in facts if isinstance(event, PLACED) and of.terminal_id != HQ]
+        day = day_of(self.chain.today) - ago
+        at_ms = None if at is None else int(made.at(self.when(ago, at)))
+        for _ in range(times if found else 0):
+            event = data.draw(st.sampled_from(found))
+            self.allowed(
+                partial(self.chain.desk.place, event, day, at_ms), "event_not_filed", "already_placed"
+            )
+
+    @rule(data=st.data())
+    def close(self, data: st.DataObject) -> None:
+        """Close a period, once it is over."""
+        world = self.chain.world()
+        told = {name for account in figures(world).accounts.values() for name in account.qualifying}
+        open_ones = sorted(period_called(world, name) for name in told - world.closes.keys())
+        if open_ones:
+            period = data.draw(st.sampled_from(open_ones))
+            self.chain.go_on(max(0, period.last + 1 - day_of(self.chain.today)), 0)
+            self.chain.close_period(period.id)

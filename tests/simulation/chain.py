@@ -28,13 +28,14 @@ from hq_server.store.connection import Transaction, connect, reading, writing
 from hq_server.store.database import create
 from loyalty_core.calendar import Place, day_of, zone_named
 from loyalty_core.entries import NO_EVENT
-from loyalty_core.events import HQ, Event, EventId
+from loyalty_core.events import HQ, Event, EventId, ReceiptKey
 from loyalty_core.journal import unpack_record
 from loyalty_core.units import Day, Minute, Seq
 from tests.edge import made
 from tests.hq.conftest import Hq, StillClock
 from tests.hq.desk import Desk
-from tests.oracle.world import Adjustment, Entries, Identity, Points, World
+from tests.oracle.reading import figures
+from tests.oracle.world import Adjustment, Close, Entries, Identity, Points, World
 from tests.simulation.rules import programme_text
 from tests.simulation.till import START, SimTill, cut_off
 
@@ -82,6 +83,8 @@ class Chain:
         self.names |= {f"card:{card}": member for member, card in CARDS.items()}
         self.merges: dict[str, str] = {}
         self.adjustments: list[Adjustment] = []
+        self.matches: dict[EventId, ReceiptKey] = {}
+        self.closes: dict[str, Close] = {}
 
     def publish(self, pieces: Iterable[int], combine: str, since: str) -> None:
         """Publish the next version, from a date on."""
@@ -120,6 +123,7 @@ class Chain:
                 till.lapse()
                 till.exchange()
             self.chores()
+        assert not any(outbox.waiting(till.conn)[0] for till in self.tills)
 
     def chores(self) -> None:
         """Do what is due at headquarters."""
@@ -130,13 +134,26 @@ class Chain:
         while self.write(lambda tx: rederive_some(tx, now_ms)):
             pass
 
+    def close_period(self, period_id: str) -> None:
+        """Close a period on what headquarters knows, as the decision of the close does."""
+        self.chores()
+        accounts = figures(self.world()).accounts
+        self.closes[period_id] = Close(
+            posted=frozenset((m, one) for m, account in accounts.items() for one in account.entries),
+            totals={m: account.qualifying.get(period_id, 0) for m, account in accounts.items()},
+        )
+        self.hq.sql(f"INSERT INTO bucket_closes SELECT bucket, '{period_id}', change_no FROM buckets")  # noqa: S608
+
     def world(self) -> World:
-        """Return everything that happened and was decided, for the oracle."""
+        """Return everything that headquarters has heard of and decided, for the oracle."""
         facts: list[tuple[EventId, Event]] = []
+        heads: dict[str, int] = dict(
+            self.hq.sql("SELECT terminal_id, max(seq) FROM events GROUP BY terminal_id")
+        )
         for till in self.tills:
-            assert outbox.waiting(till.conn)[0] == 0
             for seq, record, _ in journal.walk(till.conn, 1, 0):
-                facts.append((EventId(till.terminal_id, 1, 0, Seq(seq)), unpack_record(record).event))
+                if seq <= heads.get(till.terminal_id, 0):
+                    facts.append((EventId(till.terminal_id, 1, 0, Seq(seq)), unpack_record(record).event))
         rows = self.hq.sql("SELECT epoch, branch, seq, record FROM visiting_facts WHERE terminal_id = '~hq'")
         facts += [(EventId(HQ, row[0], row[1], Seq(row[2])), unpack_record(row[3]).event) for row in rows]
         with reading(self.line) as tx:
@@ -152,7 +169,25 @@ class Chain:
             birthdays={"M1": (11, 20), "M2": (2, 29)},
             merges=tuple(self.merges.items()),
             adjustments=tuple(self.adjustments),
+            closes=dict(self.closes),
+            matches=dict(self.matches),
         )
+
+    def disputed(self) -> set[tuple[str, str]]:
+        """Return the open exceptions that receipts raise: kind and event."""
+        return set(
+            self.hq.sql(
+                "SELECT kind, subject FROM arrival_exceptions WHERE closed_at_ms IS NULL"
+                " AND kind NOT IN ('day_open', 'clock_ahead')"
+            )
+        )
+
+    def overdrawn(self) -> set[str]:
+        """Return whose accounts are said to be overdrawn."""
+        rows = self.hq.sql(
+            "SELECT subject FROM account_exceptions WHERE kind = 'overdrawn' AND closed_at_ms IS NULL"
+        )
+        return {subject for (subject,) in rows}
 
     def stands(self) -> dict[str, tuple[Entries, int, dict[str, int], dict[str, int]]]:
         """Return what stands for each account: entries, balance, qualifying points and lots by period."""

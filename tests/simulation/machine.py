@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from edge_agent.store.database import transaction
 from loyalty_core.errors import BadInput, LoyaltyError
+from loyalty_core.events import ReceiptKey
 from tests.edge import made
 from tests.simulation.chain import CARDS, Chain
 from tests.simulation.till import CutOff, cut_off
@@ -78,3 +79,9 @@ class Machine(RuleBasedStateMachine):
                 raise
             return False
         return True
+
+
+def key_of(sale: dict[str, Any]) -> ReceiptKey:
+    """Return the receipt key of a sale."""
+    said = sale["receipt"]
+    return ReceiptKey(said["store"], said["till"], made.day(said["business_date"]), said["number"])

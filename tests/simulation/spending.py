@@ -8,11 +8,9 @@ import hypothesis.strategies as st
 from hypothesis.stateful import precondition, rule
 
 from loyalty_core.calendar import day_of
-from loyalty_core.events import ReceiptKey
 from loyalty_core.units import Day
-from tests.edge import made
 from tests.simulation.chain import CARDS
-from tests.simulation.machine import KNOWN, POWER, TILLS, Machine, Power
+from tests.simulation.machine import KNOWN, POWER, TILLS, Machine, Power, key_of
 
 WISHES: Final = st.sampled_from(
     [{"points": 1}, {"points": 4}, {"points": 15}, {"points": 30}, {"reward": "ball"}, {"reward": "voucher"}]
@@ -102,9 +100,3 @@ class Spending(Machine):
         paid = data.draw(st.sampled_from([None, *store]))
         key = None if paid is None else key_of(paid)
         self.ask(lambda power: one.commit(redemption, key, power), power, *TOO_LATE)
-
-
-def key_of(sale: dict[str, Any]) -> ReceiptKey:
-    """Return the receipt key of a sale."""
-    said = sale["receipt"]
-    return ReceiptKey(said["store"], said["till"], made.day(said["business_date"]), said["number"])

@@ -81,6 +81,8 @@ class LedgerMachine(AtTills, Spending, AtHeadquarters):
             assert lots == dict(account.lots)
         for member, (entries, *_) in stands.items():
             assert survivor(world, member) == member or not entries
+        assert chain.disputed() == {(kind, str(event)) for kind, event in should.conflicts}
+        assert chain.overdrawn() == {m for m, account in should.accounts.items() if account.balance < 0}
         chain.audited()
         for till in chain.tills:
             for member in CARDS:
