@@ -1,0 +1,67 @@
+"""Whose a receipt is: by card, number or id, known here or not, and when the member appears."""
+
+from __future__ import annotations
+
+import pytest
+
+from loyalty_core.lookups import hashed
+from tests.edge.made import CARD, PHONE, STORE_KEY, member, purchase, visit, void
+from tests.edge.till import Till
+
+
+def test_an_unknown_card_is_recorded_as_it_was_read(till: Till) -> None:
+    till.record(purchase())
+    assert till.records()[0].event.member == f"card:{CARD}"
+
+
+def test_a_known_card_is_recorded_as_its_member(till: Till) -> None:
+    till.know(member())
+    till.record(purchase())
+    till.record(purchase("2", member="M1"))
+    assert [record.event.member for record in till.records()] == ["id:M1", "id:M1"]
+
+
+def test_a_phone_number_stands_nowhere_in_the_files_of_the_till(till: Till) -> None:
+    for place, spelling in enumerate((PHONE, "+82 10-9876-5432", "01098765432")):
+        assert till.points(purchase(str(place), member=spelling)) == 12
+    till.record(visit("v", "2026-11-20 10:00", member=PHONE))
+    assert till.balance(PHONE) == 46
+    till.close()
+    written = b"".join(path.read_bytes() for path in till.config.data_dir.iterdir())
+    assert hashed("phone:+821098765432", STORE_KEY).encode() in written
+    for spelling in (PHONE, "01098765432", "1098765432", "9876-5432", "98765432"):
+        assert spelling.encode() not in written
+
+
+@pytest.mark.parametrize(
+    "text", ["0000000000000", "2000123456783", "2000XXXX56782", "2000123xxxxxx", "***", " "]
+)
+def test_a_masked_or_misread_number_never_matches_anybody(till: Till, text: str) -> None:
+    till.know(member(card=text))
+    outcome = till.record(purchase(member=text))
+    assert (outcome.account, outcome.redeemable) == (None, 0)
+    assert till.records()[-1].event.member is None
+    assert "cannot be read" in outcome.notices[0]
+
+
+@pytest.mark.parametrize("member_id", ["M-0001", "3f2c-77", "010CALL"])
+def test_an_unknown_member_id_is_recorded_as_it_was_typed(till: Till, member_id: str) -> None:
+    till.record(purchase("1", member=member_id))
+    assert till.records()[-1].event.member == f"id:{member_id}"
+    till.appear(member(member_id, balance=0))
+    assert till.standing(member_id).balance == 12
+
+
+def test_what_an_unknown_card_earned_is_the_members_when_the_member_appears(till: Till) -> None:
+    assert till.points(purchase("1")) == 12
+    assert till.points(purchase("2", member=PHONE)) == 12
+    row = member(
+        balance=100,
+        look_ups=tuple(hashed(form, STORE_KEY) for form in ("id:M1", f"card:{CARD}", "phone:+821098765432")),
+    )
+    till.appear(row)
+    assert till.balance() == till.balance("M1") == till.balance(PHONE) == 124
+    assert till.record(purchase("1")).repeated
+    assert till.record(purchase("2", member="M1")).repeated
+    assert till.points(void("1")) == -12
+    assert till.balance() == 112
