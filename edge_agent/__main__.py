@@ -146,10 +146,10 @@ def run(ctx: click.Context) -> None:
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show one screen: link, queue, oldest unsent, quarantine, disk, clock, versions."""
     from edge_agent import status as screen
-    from edge_agent.store.database import connect
+    from edge_agent.store.migrations import open_to_read
 
     config = _config(ctx)
-    conn = connect(config.database, read_only=True)
+    conn = open_to_read(config.database)
     told = screen.status(conn, config, MachineClock())
     conn.close()
     if as_json:
@@ -201,10 +201,10 @@ def _without_place(sentence: str, place: str) -> str:
 @click.pass_context
 def verify(ctx: click.Context, as_json: bool) -> None:
     """Check the database, every record's hash and the chain; exit 1 with the first bad seq."""
-    from edge_agent.store.database import connect
+    from edge_agent.store.migrations import open_to_read
     from edge_agent.store.integrity import verify as check
 
-    conn = connect(_config(ctx).database, read_only=True)
+    conn = open_to_read(_config(ctx).database)
     read = 0
 
     def progress(records: int) -> None:
@@ -233,11 +233,11 @@ def verify(ctx: click.Context, as_json: bool) -> None:
 def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
     """Show what was set aside and why; `retry` hands it in again, `discard` gives it up."""
     from edge_agent.store import quarantine
-    from edge_agent.store.database import connect
+    from edge_agent.store.migrations import open_to_read
 
     if ctx.invoked_subcommand is not None:
         return
-    conn = connect(_config(ctx).database, read_only=True)
+    conn = open_to_read(_config(ctx).database)
     rows = quarantine.open_rows(conn)
     conn.close()
     if as_json:

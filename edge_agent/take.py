@@ -16,7 +16,7 @@ from edge_agent.pos_adapter.intake import Became
 from edge_agent.pos_adapter.rows import adapter_of, rows_of, shown
 from edge_agent.recorder import Recorder
 from edge_agent.store.database import Connection, scratch, transaction
-from edge_agent.store.migrations import open_database
+from edge_agent.store.migrations import migrate, open_database
 from loyalty_core.errors import BadInput
 
 CHUNK: Final = 50
@@ -63,6 +63,7 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
 def _opened(config: EdgeConfig, dry_run: bool) -> Iterator[Connection]:
     if dry_run:
         with scratch(config.database, config.disk_free_bytes_min) as conn:
+            migrate(conn)
             yield conn
         return
     conn = open_database(config.database)

@@ -6,6 +6,7 @@ more to load than the rest of the agent. `PRAGMA user_version` tells without it 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -236,11 +237,27 @@ def open_database(path: Path) -> Connection:
     return conn
 
 
-def migrate(conn: Connection) -> None:
-    """Bring the schema up to date.
+def open_to_read(path: Path) -> Connection:
+    """Return a connection that changes nothing. A database that is damaged is for whoever reads it to find.
 
     Raises:
-        StoreError: `store_newer`, when a later release has written this database; the disk refuses.
+        StoreError: `store_missing`, `store_older`, `store_newer`.
+    """
+    conn = connect(path, read_only=True)
+    with suppress(DatabaseError):
+        if _is_older(conn):
+            raise StoreError(
+                "the till database is of an earlier release: start edge-agent run, which brings it up to date",
+                code="store_older",
+            )
+    return conn
+
+
+def _is_older(conn: Connection) -> bool:
+    """Tell whether migrations are pending.
+
+    Raises:
+        StoreError: `store_newer`, when a later release has written this database.
     """
     (found,) = conn.execute("PRAGMA user_version").fetchone()
     if found > VERSION:
@@ -249,7 +266,16 @@ def migrate(conn: Connection) -> None:
             "install that release again",
             code="store_newer",
         )
-    if found == VERSION:
+    return bool(found < VERSION)
+
+
+def migrate(conn: Connection) -> None:
+    """Bring the schema up to date.
+
+    Raises:
+        StoreError: `store_newer`, when a later release has written this database; the disk refuses.
+    """
+    if not _is_older(conn):
         return
     from sqlite_utils import Database
     from sqlite_utils.migrations import Migrations

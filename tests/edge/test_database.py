@@ -20,7 +20,7 @@ from edge_agent.store.database import (
     savepoint,
     transaction,
 )
-from edge_agent.store.migrations import VERSION, migrate, open_database
+from edge_agent.store.migrations import VERSION, migrate, open_database, open_to_read
 from loyalty_core.errors import BadInput
 from tests.edge.made import config_of, enrol_till, enrolled, purchase, until, void
 from tests.edge.till import Till
@@ -320,6 +320,22 @@ def test_a_database_of_a_later_release_is_refused_and_left_alone(tmp_path: Path)
     assert refused.value.code == "store_newer"
     assert conn.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
     conn.close()
+    with pytest.raises(StoreError) as refused:
+        open_to_read(config.database)
+    assert refused.value.code == "store_newer"
+
+
+def test_a_database_of_an_earlier_release_is_not_read_before_it_is_brought_up_to_date(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    enrol_till(config)
+    conn = connect(config.database)
+    conn.execute(f"PRAGMA user_version={VERSION - 1}")
+    with pytest.raises(StoreError) as refused:
+        open_to_read(config.database)
+    assert refused.value.code == "store_older"
+    conn.execute(f"PRAGMA user_version={VERSION}")
+    conn.close()
+    open_to_read(config.database).close()
 
 
 def test_migrating_twice_or_after_a_cut_before_the_last_step_changes_nothing(tmp_path: Path) -> None:
