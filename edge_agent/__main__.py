@@ -201,8 +201,8 @@ def _without_place(sentence: str, place: str) -> str:
 @click.pass_context
 def verify(ctx: click.Context, as_json: bool) -> None:
     """Check the database, every record's hash and the chain; exit 1 with the first bad seq."""
-    from edge_agent.store.migrations import open_to_read
     from edge_agent.store.integrity import verify as check
+    from edge_agent.store.migrations import open_to_read
 
     conn = open_to_read(_config(ctx).database)
     read = 0

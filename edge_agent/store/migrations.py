@@ -247,7 +247,7 @@ def open_to_read(path: Path) -> Connection:
     with suppress(DatabaseError):
         if _is_older(conn):
             raise StoreError(
-                "the till database is of an earlier release: start edge-agent run, which brings it up to date",
+                "the till database is of an earlier release: edge-agent run brings it up to date, start it",
                 code="store_older",
             )
     return conn
