@@ -125,7 +125,8 @@ def _claims(facts: Iterable[Resolved]) -> Iterable[tuple[EventId, Claim | None]]
 def _known(one: Resolved, event: EventId, *, same_till: bool) -> Resolved | None:
     """Return what a till knew of a fact when it answered an event: nothing of what its journal has after it.
 
-    With `same_till` what other tills reported is left out too.
+    What was nobody's is known by what gave it its owner. With `same_till` what other tills reported is left
+    out too.
     """
 
     def known(other: EventId) -> bool:
@@ -133,7 +134,7 @@ def _known(one: Resolved, event: EventId, *, same_till: bool) -> Resolved | None
             return not same_till
         return other <= event
 
-    if not known(one.item.id):
+    if not known(one.item.named_by or one.item.id):
         return None
     takebacks = tuple([back for back in one.takebacks if known(back.id)])
     return msgspec.structs.replace(one, takebacks=takebacks)

@@ -142,8 +142,8 @@ class _Fold:
         owner, named_by = self._owner(originals)
         takebacks = self._takebacks(first, originals)
         item = self._item(first)
-        if item.claim is None and named_by.claim is not None:
-            item = msgspec.structs.replace(item, claim=named_by.claim)
+        if named_by is not first:
+            item = msgspec.structs.replace(item, claim=item.claim or named_by.claim, named_by=named_by.id)
         resolved = Resolved(self._day(first), item, takebacks)
         emptied = next((back for back in takebacks if back.remains is None), None)
         spent = self._spent(emptied)
@@ -170,7 +170,7 @@ class _Fold:
             named = fact.event.member
             if content_hash(fact.event) != content:
                 self._conflict("copy_differs", fact)
-            elif owner is None:
+            elif owner is None and named is not None:
                 owner, named_by = named, fact
             elif named is not None and named != owner:
                 self._conflict("member_differs", fact, named)

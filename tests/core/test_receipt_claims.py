@@ -36,7 +36,9 @@ def test_a_claim_is_in_time_through_claim_days_after_the_purchase(
     facts = [ANONYMOUS, claimed(5, when=when)]
     receipt = fold(*facts)
     assert (receipt.owner, kinds(receipt)) == (owner, conflicts)
-    assert resolved(receipt) == Resolved(day(FRIDAY), item_of(ANONYMOUS, "S1", SEOUL), ())
+    named_by = None if owner is None else event_id(5)
+    item = msgspec.structs.replace(item_of(ANONYMOUS, "S1", SEOUL), named_by=named_by)
+    assert resolved(receipt) == Resolved(day(FRIDAY), item, ())
     assert_order_does_not_matter(facts, receipt)
 
 
@@ -107,6 +109,14 @@ def test_a_claim_that_names_nobody_changes_nothing() -> None:
     receipt = fold(ANONYMOUS, claimed(3, None), claimed(4, "id:m4", when=f"{FRIDAY} 13:00"))
     assert (receipt.owner, receipt.conflicts) == ("id:m4", ())
     assert fold(purchase(1), claimed(3, None)).conflicts == ()
+
+
+def test_a_purchase_keeps_by_what_it_has_its_owner_where_it_names_none() -> None:
+    copies = [ANONYMOUS, purchase(2, member=None), purchase(3, terminal="T2")]
+    assert resolved(fold(*copies, claimed(5))).item.named_by == event_id(3, "T2")
+    assert resolved(fold(*copies[:2])).item.named_by is None
+    assert resolved(fold(purchase(1), purchase(3), claimed(5, "id:m1"))).item.named_by is None
+    assert resolved(fold(*copies[:2], claimed(5))).item.named_by == event_id(5)
 
 
 def answered(fact: Fact, points: int) -> Fact:

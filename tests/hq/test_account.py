@@ -24,6 +24,7 @@ MEMBERS = (
 )
 REDEEM = "[redeem]\nminimum = 10\nstep = 1\nminor_per_point = 1\noffline_points = 50\n"
 EXPIRY = "[expiry]\nafter_periods = 1\n"
+CAP = '[[cap]]\nid = "daily"\npoints = 15\nper = "day"\n'
 DAY_MS = 86_400_000
 JULY = DAY + 222
 """2027-07-01: what was earned in 2026-H2 has expired."""
@@ -137,6 +138,18 @@ async def test_points_spent_on_a_purchase_come_back_once_when_nothing_of_it_rema
     assert hq.balances() == {"M1": 50}
     assert entries(hq)[-2:] == [("clawback", -20, -20), ("redeem_rollback", 30, 0)]
     assert [kind for kind, _ in hq.exceptions()] == ["return_exceeds"]
+    audited(hq)
+
+
+async def test_two_redemptions_on_a_purchase_that_is_voided_come_back_each_with_its_own_reason(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(MEMBERS)
+    till = await arrive(tills, purchase("1", 50_000), purchase("2", 20_000), spent(30, paid="2"))
+    till.record(spent(7, "R2", paid="2", at=NOW_MS + 5))
+    till.record(void("2", at=NOW_MS + 10))
+    await tills.send(till)
+    assert sorted(entries(hq)[-2:]) == [("redeem_rollback", 7, 0), ("redeem_rollback", 30, 0)]
     audited(hq)
 
 
@@ -383,6 +396,26 @@ async def test_a_return_that_another_tills_return_came_before_has_that_for_its_c
     assert net(hq)["clawback", "S012-T01.2", DAY, "2026-H2"] == (-2, -2)
     found = hq.sql("SELECT terminal_id, redeemable, cause FROM award_differences ORDER BY 1")
     assert found == [("S012-T01", -2, "other_tills"), ("S012-T02", -1, "nothing_claimed")]
+    assert hq.exceptions() == []
+
+
+@pytest.mark.parametrize(("elsewhere", "cause"), [(False, "later_events"), (True, "other_tills")])
+async def test_a_claim_is_the_cause_where_its_purchase_changes_what_was_answered_before_it(
+    hq: Hq, tills: Tills, elsewhere: bool, cause: str
+) -> None:
+    hq.members(MEMBERS)
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + CAP)
+    first, second = await tills.join(), await tills.join()
+    first.record(purchase("1", 12_990, member=None))
+    first.record(purchase("2", 12_990, at=NOW_MS + 1), claim=Claim(2, "BRONZE", 12, 12))
+    if elsewhere:
+        second.record(claim(at=NOW_MS + 2))
+    else:
+        first.record(claim(at=NOW_MS + 2), claim=Claim(2, "BRONZE", 12, 12))
+    for till in (first, second):
+        await tills.send(till)
+    found = hq.sql("SELECT seq, redeemable, cause FROM award_differences ORDER BY seq")
+    assert found == [(1, 12, "nothing_claimed")] * elsewhere + [(2, 3, cause)]
     assert hq.exceptions() == []
 
 
