@@ -247,11 +247,15 @@ def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
         return
     for row in rows:
         sentence = _without_place(row.sentence, row.place)
-        click.echo(f"{row.quarantine_id}  {row.source} {row.place}: {sentence} ({row.code})")
-        raw = row.raw[:200].decode("utf-8", "replace")
-        click.echo("    " + "".join(letter if letter.isprintable() else " " for letter in raw))
+        click.echo(_inert(f"{row.quarantine_id}  {row.source} {row.place}: {sentence} ({row.code})"))
+        click.echo(_inert("    " + row.raw[:200].decode("utf-8", "replace")))
     if not rows:
         click.echo("nothing is set aside")
+
+
+def _inert(text: str) -> str:
+    """Return what somebody else wrote as it may be printed: no control codes, no turned directions."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 @quarantine_desk.command()

@@ -11,12 +11,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from edge_agent.config import Csv
+from edge_agent.pos_adapter.csv_cells import decimal, local_date, local_time, minor_units, receipt_key
 from edge_agent.pos_adapter.handed_in import DayTotalIn, HandedIn, TillDay
 from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, ReceiptKind, TenderIn, shown
 from edge_agent.pos_adapter.rows import Row
@@ -191,7 +191,7 @@ def _total(number: int, cells: _Cells, settings: Csv) -> DayTotalIn:
         raise BadInput(
             f'line {number}: quantity "{shown(count)}" is not a number of receipts', code="amount_impossible"
         )
-    date = _date(cells.get("business_date", ""), number, settings)
+    date = local_date(cells.get("business_date", ""), number, settings)
     if date is None:
         raise BadInput(f"line {number}: a day_total needs its business_date", code="receipt_invalid")
     said_at = cells["occurred_at"]
@@ -199,8 +199,8 @@ def _total(number: int, cells: _Cells, settings: Csv) -> DayTotalIn:
         kind="day_total",
         receipt=TillDay(store=cells["store"], till=cells["till"], business_date=date),
         count=int(count),
-        net_minor=_amount(cells.get("net_minor", ""), number, settings),
-        occurred_at=_time(said_at, number, settings) if said_at else None,
+        net_minor=minor_units(cells.get("net_minor", ""), number, settings),
+        occurred_at=local_time(said_at, number, settings) if said_at else None,
     )
 
 
@@ -225,15 +225,15 @@ def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
             store=head["store"],
             till=head["till"],
             number=head["number"],
-            business_date=_date(head.get("business_date", ""), number, settings),
+            business_date=local_date(head.get("business_date", ""), number, settings),
         ),
-        occurred_at=_time(head["occurred_at"], number, settings),
+        occurred_at=local_time(head["occurred_at"], number, settings),
         member=head.get("member") or None,
-        original=_original(head.get("original", ""), number),
+        original=receipt_key(head.get("original", ""), number),
     )
     if kind in {"visit", "void"}:
         return receipt
-    amounts = [_amount(cells.get("net_minor", ""), line, settings) for line, cells in items]
+    amounts = [minor_units(cells.get("net_minor", ""), line, settings) for line, cells in items]
     tenders: dict[str, int] = {}
     for (_, cells), net in zip(items, amounts, strict=True):
         if cells.get("tender"):
@@ -241,7 +241,10 @@ def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
     return msgspec.structs.replace(
         receipt,
         net_minor=sum(amounts),
-        lines=[_line(place, line, cells, net) for place, ((line, cells), net) in _numbered(items, amounts)],
+        lines=[
+            _line(place, line, cells, net, settings)
+            for place, ((line, cells), net) in _numbered(items, amounts)
+        ],
         tenders=[TenderIn(type=name, amount_minor=amount) for name, amount in tenders.items()],
     )
 
@@ -255,11 +258,11 @@ def _numbered(
     return enumerate(zip(items, amounts, strict=True), start=1)
 
 
-def _line(place: int, number: int, cells: _Cells, net: int) -> LineIn:
+def _line(place: int, number: int, cells: _Cells, net: int, settings: Csv) -> LineIn:
     text = cells.get("line") or str(place)
     if not text.isdecimal() or len(text) > 9:
         raise BadInput(f'line {number}: line "{shown(text)}" is not a number', code="receipt_invalid")
-    quantity = (cells.get("quantity") or "1").replace(",", ".")
+    quantity = decimal(cells.get("quantity") or "1", "quantity", number, settings)
     return LineIn(
         number=int(text),
         net_minor=net,
@@ -267,49 +270,3 @@ def _line(place: int, number: int, cells: _Cells, net: int) -> LineIn:
         category=cells.get("category", ""),
         quantity=quantity,
     )
-
-
-def _amount(text: str, number: int, settings: Csv) -> int:
-    """Return the minor units of a cell: whole ones, or major units with a decimal mark."""
-    thousands = "." if settings.decimal_mark == "," else ","
-    plain = text.replace(thousands, "").replace(settings.decimal_mark, ".")
-    sign = -1 if plain.startswith("-") else 1
-    whole, mark, rest = plain.removeprefix("-").partition(".")
-    digits = settings.decimals if settings.amounts == "major" else 0
-    if not whole.isdecimal() or len(whole) > 15 or (mark and (not rest.isdecimal() or len(rest) > digits)):
-        unit = f"an amount with at most {digits} decimals" if digits else "a whole number of minor units"
-        raise BadInput(f'line {number}: net_minor "{shown(text)}" is not {unit}', code="amount_impossible")
-    return sign * int(whole + rest.ljust(digits, "0"))
-
-
-def _date(text: str, number: int, settings: Csv) -> str | None:
-    if not text or settings.date_format is None:
-        return text or None
-    return _parsed(text, settings.date_format, number, "business_date").date().isoformat()
-
-
-def _time(text: str, number: int, settings: Csv) -> str:
-    if settings.time_format is None:
-        return text
-    return _parsed(text, settings.time_format, number, "occurred_at").isoformat()
-
-
-def _parsed(text: str, form: str, number: int, name: str) -> datetime:
-    try:
-        return datetime.strptime(text, form)  # noqa: DTZ007 - a local time stays local until the store's zone is put to it
-    except ValueError:
-        raise BadInput(
-            f'line {number}: {name} "{shown(text)}" does not fit the form {form}', code="date_impossible"
-        ) from None
-
-
-def _original(text: str, number: int) -> Key | None:
-    if not text:
-        return None
-    parts = text.split("/", 3)
-    if len(parts) != 4:
-        raise BadInput(
-            f'line {number}: original "{shown(text)}" is not store/till/business_date/number',
-            code="receipt_invalid",
-        )
-    return Key(store=parts[0], till=parts[1], business_date=parts[2], number=parts[3])

@@ -333,7 +333,8 @@ def _amounts(receipt: Receipt) -> tuple[int, int]:
     for name, amount in (("net_minor", receipt.net_minor), ("tax_minor", receipt.tax_minor)):
         if not 0 <= amount <= MINOR_MAX:
             raise BadInput(
-                f"{name} {amount} is impossible: it must be from 0 to {MINOR_MAX}", code="amount_impossible"
+                f"{name} {shown(str(amount))} is impossible: it must be from 0 to {MINOR_MAX}",
+                code="amount_impossible",
             )
     return receipt.net_minor, receipt.tax_minor
 
@@ -345,7 +346,8 @@ def _lines(receipt: Receipt) -> tuple[Line, ...]:
     for place, line in enumerate(receipt.lines):
         if abs(line.net_minor) > MINOR_MAX:
             raise BadInput(
-                f"lines[{place}].net_minor {line.net_minor} is impossible", code="amount_impossible"
+                f"lines[{place}].net_minor {shown(str(line.net_minor))} is impossible",
+                code="amount_impossible",
             )
         if len(line.sku) > TEXT_MAX or len(line.category) > TEXT_MAX:
             raise BadInput(
@@ -380,7 +382,8 @@ def _tenders(receipt: Receipt) -> tuple[Tender, ...]:
             raise BadInput(f"tenders[{place}].type must be a short text", code="receipt_invalid")
         if abs(tender.amount_minor) > MINOR_MAX:
             raise BadInput(
-                f"tenders[{place}].amount_minor {tender.amount_minor} is impossible", code="amount_impossible"
+                f"tenders[{place}].amount_minor {shown(str(tender.amount_minor))} is impossible",
+                code="amount_impossible",
             )
     return tuple([Tender(tender.type, tender.amount_minor) for tender in receipt.tenders])
 

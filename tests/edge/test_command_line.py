@@ -226,7 +226,7 @@ def test_a_pipe_is_no_receipt_file_and_is_not_waited_for(desk: Desk, words: tupl
 
 
 def test_control_codes_of_a_receipt_do_not_reach_the_terminal(desk: Desk) -> None:
-    file = desk.folder / "a.jsonl"
+    file = desk.folder / "a\x1b\x07.jsonl"
     file.write_text(json.dumps(purchase(occurred_at="\x1b[2J\x07")) + "\nraw \x1b[2J\n")
     desk.call("take", str(file))
     for printed in (desk.call("take", str(file)).stdout, desk.ok("quarantine")):

@@ -201,12 +201,27 @@ def test_amounts_are_read_as_the_settings_say(text: str, settings: dict[str, Any
 
 
 @pytest.mark.parametrize(
+    ("text", "mark", "quantity"),
+    [("1,000", ".", "1000"), ("0.5", ".", "0.5"), ("0,5", ",", "0.5"), ("-1.000,25", ",", "-1000.25")],
+)
+def test_quantities_are_read_as_amounts_are(text: str, mark: str, quantity: str) -> None:
+    (receipt,) = receipts(csv(row(quantity=f'"{text}"'), decimal_mark=mark))
+    assert receipt.lines[0].quantity == quantity
+
+
+@pytest.mark.parametrize(
     ("cells", "settings", "code"),
     [
         ({"net_minor": "129.90"}, {}, "amount_impossible"),
         ({"net_minor": "129.905"}, {"amounts": "major", "decimals": 2}, "amount_impossible"),
         ({"net_minor": ""}, {}, "amount_impossible"),
         ({"net_minor": "--5"}, {}, "amount_impossible"),
+        ({"net_minor": '"12,50"'}, {}, "amount_impossible"),
+        ({"net_minor": '"1,2,3"'}, {}, "amount_impossible"),
+        ({"net_minor": '"12,50"'}, {"amounts": "major", "decimals": 2}, "amount_impossible"),
+        ({"net_minor": "1.12990"}, {"decimal_mark": ","}, "amount_impossible"),
+        ({"quantity": '"1,5"'}, {}, "amount_impossible"),
+        ({"quantity": "one"}, {}, "amount_impossible"),
         ({"net_minor": "²"}, {}, "amount_impossible"),
         ({"line": "one"}, {}, "receipt_invalid"),
         ({"kind": "sale"}, {}, "receipt_invalid"),
