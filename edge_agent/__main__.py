@@ -24,8 +24,13 @@ REFUSED: Final = 1
 TAKE_SHOWN_MAX: Final = 10_000
 
 
+def _inert(text: str) -> str:
+    """Return what somebody else wrote as it may be printed: no control codes, no turned directions."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def _say_error(code: str, sentence: str) -> None:
-    click.echo(f"error ({code}): {sentence}", err=True)
+    click.echo(_inert(f"error ({code}): {sentence}"), err=True)
 
 
 class _Commands(click.Group):
@@ -177,7 +182,7 @@ def take(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, as_json: bo
             if as_json:
                 click.echo(msgspec.json.encode(became))
             else:
-                click.echo(_line(became))
+                click.echo(_inert(_line(became)))
     if refused:
         sys.exit(REFUSED)
 
@@ -253,11 +258,6 @@ def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
         click.echo("nothing is set aside")
 
 
-def _inert(text: str) -> str:
-    """Return what somebody else wrote as it may be printed: no control codes, no turned directions."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
 @quarantine_desk.command()
 @click.argument("quarantine_id", type=int, required=False)
 @click.pass_context
@@ -269,7 +269,7 @@ def retry(ctx: click.Context, quarantine_id: int | None) -> None:
     for number, became in again(_config(ctx), MachineClock(), quarantine_id):
         if became.outcome is None:
             refused = True
-            click.echo(f"{number}  refused again: {became.sentence} ({became.code})")
+            click.echo(_inert(f"{number}  refused again: {became.sentence} ({became.code})"))
         else:
             click.echo(f"{number}  {became.became} as {became.outcome.event}")
     if refused:
