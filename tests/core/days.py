@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from loyalty_core.accrual import DayRules, derive_day, rules_of_day
 from loyalty_core.calendar import Place, business_day, local_time
 from loyalty_core.entries import PointEntry
@@ -29,9 +31,8 @@ def bought(
 ) -> Item:
     """Return a purchase as rules see it: of `net`, or of (category, net) lines."""
     money = tuple(lines) or (("", net or 0),)
-    at_ms = at(when, zone)
-    _, minute = local_time(at_ms, zone)
-    return Item(event_id(seq, terminal), at_ms, "purchase", store, minute, money, tuple(tenders))
+    seen = visited(when, seq=seq, terminal=terminal, store=store, zone=zone)
+    return msgspec.structs.replace(seen, kind="purchase", money=money, tenders=tuple(tenders))
 
 
 def visited(
