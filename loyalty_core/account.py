@@ -89,7 +89,13 @@ def account_entries(
     found: list[PointEntry] = []
 
     def add(
-        day: Day, dated: Day, event: EventId, kind: EntryKind, points: _Pair, steps: tuple[Step, ...]
+        day: Day,
+        dated: Day,
+        event: EventId,
+        kind: EntryKind,
+        points: _Pair,
+        steps: tuple[Step, ...],
+        rule: str = "",
     ) -> None:
         found.append(
             PointEntry(
@@ -102,6 +108,7 @@ def account_entries(
                 qualifying=points[1],
                 programme_version=version_on(dated),
                 steps=steps,
+                rule=rule,
             )
         )
 
@@ -112,7 +119,8 @@ def account_entries(
         add(day, day, one.item.id, "redemption", (-points, 0), (spent,))
         for back in one.takebacks:
             given = Step(rule, "redeem_rollback", name, 0, points, "redeemable")
-            add(day, back.business_day, back.id, "redeem_rollback", (points, 0), (given,))
+            # One return may give back several redemptions: each is an entry of its own, by its name.
+            add(day, back.business_day, back.id, "redeem_rollback", (points, 0), (given,), name)
     for one in {one.item.id: one for one in facts if one.item.kind == "adjustment"}.values():
         (_, redeemable), (_, qualifying) = one.item.money
         day, reason = one.business_day, one.item.tenders[0][0]

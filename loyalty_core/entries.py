@@ -57,7 +57,8 @@ class PointEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     `earned_day` is the member-day it was derived from, 0 where the whole account was; `business_day` dates it
     (they differ for what is taken back later). `rule` names the rule, or the lot's period, behind an entry of
-    the account. `corrects` is set on corrections only: the kind of the entry that stood wrong.
+    the account, or the redemption that is given back. `corrects` is set on corrections only: the kind of the
+    entry that stood wrong.
     """
 
     event: EventId

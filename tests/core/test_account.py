@@ -9,7 +9,7 @@ import pytest
 
 from loyalty_core.account import Totals, account_entries, credit_of, fold_account, redemptions, spendings
 from loyalty_core.accrual import derive_day
-from loyalty_core.entries import EntryKind, PointEntry, Step
+from loyalty_core.entries import EntryKind, PointEntry, Step, diff
 from loyalty_core.lots import Spending
 from loyalty_core.resolved import Item, Resolved, Takeback
 from loyalty_core.units import Day, Minute
@@ -139,7 +139,15 @@ def test_points_come_back_on_the_date_of_what_gave_them_back() -> None:
         qualifying=0,
         programme_version=8,
         steps=(Step("redeem", "redeem_rollback", "r1", 0, 1_200, "redeemable"),),
+        rule="r1",
     )
+
+
+def test_what_one_return_gives_back_of_two_redemptions_is_an_entry_for_each() -> None:
+    one = spent(300, undone="2026-11-21 09:00")
+    other = msgspec.structs.replace(spent(500, seq=2, name="r2"), takebacks=one.takebacks)
+    given_back = [entry for entry in diff(entries_of(one, other), ()) if entry.kind == "redeem_rollback"]
+    assert [(entry.redeemable, entry.steps[0].after) for entry in given_back] == [(300, 300), (500, 500)]
 
 
 def test_a_redemption_counts_once_and_the_first_in_canonical_order_stands() -> None:
