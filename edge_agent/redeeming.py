@@ -14,9 +14,10 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
+from edge_agent.pos_adapter.receipt import natural_key
 from edge_agent.recorder import Recorder
 from edge_agent.spendable import Spendable, Terms, Wanted
-from edge_agent.store import redemptions, sources
+from edge_agent.store import receipt_facts, redemptions, sources
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import Redemption, State
 from edge_agent.store.sources import Source
@@ -32,6 +33,7 @@ from loyalty_core.events import (
     RedemptionCancelled,
     RedemptionCommitted,
 )
+from loyalty_core.receipts import ReceiptRules, fold_receipt
 from loyalty_core.units import Day, EpochMs
 
 LAPSED_AT_ONCE: Final = 100
@@ -140,6 +142,22 @@ class Redeeming:
         sources.put(conn, wanted.natural_key, source)
         return Outcome(one, False)
 
+    def undated(self, conn: Connection, books: Books, redemption_id: str, today: ReceiptKey) -> ReceiptKey:
+        """Return the receipt that is meant where its date was left out; `today` is that number, of today.
+
+        It is the one named before, if that has the number. Else it is of the business day on which the
+        redemption was authorised where a purchase of this number is known of that day and none of today.
+
+        Raises:
+            BadInput: `redemption_unknown`.
+        """
+        one = self._known(conn, books, redemption_id)
+        if one.receipt is not None and _on(today, one.receipt.business_day) == one.receipt:
+            return one.receipt
+        then = _on(today, business_day(EpochMs(one.at_ms), books.terminal.place))
+        is_of_then = _is_sold(conn, books, then) and not _is_sold(conn, books, today)
+        return then if is_of_then else today
+
     def commit(
         self, conn: Connection, books: Books, redemption_id: str, receipt: ReceiptKey | None
     ) -> Outcome:
@@ -147,7 +165,7 @@ class Redeeming:
 
         Raises:
             BadInput: `redemption_unknown`, `redemption_lapsed`, `redemption_cancelled`; `receipt_conflict`
-                where it was committed for another receipt.
+                where it was committed for another receipt; `receipt_taken_back` where nothing is left of it.
         """
         one = self._known(conn, books, redemption_id)
         if one.state == "committed":
@@ -164,6 +182,11 @@ class Redeeming:
                 "the time of this redemption is over: authorise a new one", code="redemption_lapsed"
             )
         receipt = receipt or one.receipt
+        if receipt is not None and _is_taken_back(conn, books, receipt):
+            raise BadInput(
+                "this receipt is void or wholly returned: name the right receipt, or cancel the redemption",
+                code="receipt_taken_back",
+            )
         at_ms, day = self._when(books, one)
         if one.coupon:
             used = CouponUsed(one.member, at_ms, day, one.coupon, redemption_id, receipt)
@@ -237,6 +260,23 @@ class Redeeming:
         now_ms = self._recorder.expectations(books).now_ms
         at_ms = EpochMs(max(now_ms or one.at_ms, one.at_ms))
         return at_ms, business_day(at_ms, books.terminal.place)
+
+
+def _on(key: ReceiptKey, day: int) -> ReceiptKey:
+    return msgspec.structs.replace(key, business_day=day)
+
+
+def _is_sold(conn: Connection, books: Books, key: ReceiptKey) -> bool:
+    return sources.find(conn, natural_key("purchase", key), books.terminal.terminal_id) is not None
+
+
+def _is_taken_back(conn: Connection, books: Books, key: ReceiptKey) -> bool:
+    """Tell whether nothing is left of a purchase, as far as this till knows it: void or wholly returned."""
+    purchase, terminal = natural_key("purchase", key), books.terminal
+    facts = receipt_facts.of(conn, [purchase], terminal.terminal_id).get(purchase, {})
+    rules = ReceiptRules(terminal.store_id, terminal.place.zone, books.claim_days)
+    resolved = fold_receipt(facts.values(), rules).resolved
+    return resolved is not None and any(back.remains is None for back in resolved.takebacks)
 
 
 def _became(

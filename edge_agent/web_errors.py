@@ -32,6 +32,7 @@ _STATUS: Final = {
     "redemption_committed": 409,
     "redemption_cancelled": 409,
     "redemption_lapsed": 409,
+    "receipt_taken_back": 409,
     "coupon_used": 409,
     "body_too_large": 413,
     "host_refused": 421,

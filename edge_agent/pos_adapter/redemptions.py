@@ -128,8 +128,10 @@ class RedemptionApi:
 
         def job(conn: Connection) -> RedemptionAnswer:
             books = self._recorder.books(conn)
-            receipt = self._receipt(books, said.receipt)
-            outcome = self._redeeming.commit(conn, books, request.match_info["id"], receipt)
+            redemption_id, receipt = request.match_info["id"], self._receipt(books, said.receipt)
+            if said.receipt is not None and said.receipt.business_date is None and receipt is not None:
+                receipt = self._redeeming.undated(conn, books, redemption_id, receipt)
+            outcome = self._redeeming.commit(conn, books, redemption_id, receipt)
             return self._answer(conn, books, outcome)
 
         return await self._do(request, job)

@@ -12,9 +12,14 @@ from edge_agent.config import EdgeConfig
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import render
 from edge_agent.status import lines, status
-from loyalty_core.events import RedemptionAuthorised, RedemptionCancelled
-from tests.edge.made import CARD, HeldClock, until
-from tests.edge.redemptions.redeeming_counter import PATH, running
+from edge_agent.store import programmes
+from edge_agent.store.database import transaction
+from edge_agent.store.migrations import open_database
+from loyalty_core.calendar import date_of
+from loyalty_core.events import RedemptionAuthorised, RedemptionCancelled, RedemptionCommitted
+from loyalty_core.units import Day
+from tests.edge.made import CARD, MOONLIGHT, HeldClock, programme, purchase, until
+from tests.edge.redemptions.redeeming_counter import PATH, RedeemingCounter, running
 from tests.edge.redemptions.redeeming_till import HOLD, code, coupon_of, rich
 
 
@@ -67,6 +72,68 @@ async def test_a_redemption_goes_by_its_id(alone: EdgeConfig) -> None:
         other = await counter.redeem(key="b")
         assert (await counter.ok(f"{PATH}/{other['id']}/cancel"))["state"] == "cancelled"
         assert await counter.refusal(f"{PATH}/{other['id']}/commit") == (409, "redemption_cancelled")
+
+
+UNDATED: dict[str, str] = {"store": "S012", "till": "T03", "number": "7"}
+OVERNIGHT = 17 * 3_600_000
+
+
+async def paid_on(counter: RedeemingCounter) -> list[str]:
+    """Return the business dates of the receipts that redemptions were committed for."""
+    paid = [event.receipt for event in await counter.events() if isinstance(event, RedemptionCommitted)]
+    return [date_of(Day(key.business_day)).isoformat() for key in paid if key is not None]
+
+
+@pytest.fixture
+def overnight(alone: EdgeConfig) -> EdgeConfig:
+    """Return the settings of a till where redemptions stay open until the next day."""
+    text = MOONLIGHT.replace("hold_minutes = 15", "hold_minutes = 1440")
+    conn = open_database(alone.database)
+    with transaction(conn):
+        programmes.put(conn, 8, programme(8, text))
+    conn.close()
+    return alone
+
+
+async def test_a_receipt_without_a_date_stays_the_same_receipt_when_the_day_is_over(
+    overnight: EdgeConfig,
+) -> None:
+    async with running(overnight) as counter:
+        await counter.know_row(rich())
+        one = await counter.redeem()
+        two = await counter.ok(
+            PATH, {"member": CARD, "points": 1000, "receipt": UNDATED | {"number": "8"}}, "b"
+        )
+        assert (await counter.ok(f"{PATH}/{one['id']}/commit", {"receipt": UNDATED}))["repeated"] is False
+        counter.clock.go_on(OVERNIGHT)
+        assert (await counter.ok(f"{PATH}/{one['id']}/commit", {"receipt": UNDATED}))["repeated"] is True
+        named = {"receipt": UNDATED | {"number": "8"}}
+        assert (await counter.ok(f"{PATH}/{two['id']}/commit", named))["repeated"] is False
+        assert await paid_on(counter) == ["2026-12-05", "2026-12-05"]
+        assert await counter.refusal(f"{PATH}/{one['id']}/commit", named) == (409, "receipt_conflict")
+
+
+@pytest.mark.parametrize(
+    ("sold_on", "expected"),
+    [
+        ([], "2026-12-06"),
+        (["2026-12-05"], "2026-12-05"),
+        (["2026-12-06"], "2026-12-06"),
+        (["2026-12-05", "2026-12-06"], "2026-12-06"),
+        (["2026-12-04"], "2026-12-06"),
+    ],
+)
+async def test_a_receipt_without_a_date_that_nobody_named_before_is_the_one_that_was_sold(
+    overnight: EdgeConfig, sold_on: list[str], expected: str
+) -> None:
+    async with running(overnight) as counter:
+        await counter.know_row(rich())
+        one = await counter.redeem()
+        counter.clock.go_on(OVERNIGHT)
+        for on in sold_on:
+            await counter.ok("/v1/receipts", purchase("7", on=on, occurred_at=f"{on}T05:10:00+09:00"))
+        await counter.ok(f"{PATH}/{one['id']}/commit", {"receipt": UNDATED})
+        assert await paid_on(counter) == [expected]
 
 
 async def test_a_key_of_a_visit_is_no_key_of_a_redemption(alone: EdgeConfig) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.edge.made import purchase, void
-from tests.edge.redemptions.redeeming_till import RedeemingTill, receipt
+from tests.edge.redemptions.redeeming_till import RedeemingTill, code, receipt, refused
 
 
 def sold(number: str = "1", **changed: Any) -> dict[str, Any]:
@@ -53,11 +53,32 @@ def test_points_come_back_where_the_receipt_came_after_the_commit(till: Redeemin
     assert till.balance() == 5000
 
 
-def test_points_come_back_where_the_commit_came_after_the_void(till: RedeemingTill) -> None:
+def test_a_receipt_of_which_nothing_is_left_is_not_paid_for(till: RedeemingTill) -> None:
+    till.record(sold("1", **TWO_PIECES))
+    till.record(brought_back("1", 6495))
+    first, second = till.authorise(1000), till.authorise(1000, receipt=receipt("1"))
+    assert till.commit(first, receipt("1")).redemption.state == "committed"
+    till.record(brought_back("1.0", 6495))
+    with refused("receipt_taken_back"):
+        till.commit(second)
+    till.record(sold("2"))
+    till.record(voided("2"))
+    with refused("receipt_taken_back"):
+        till.commit(second, receipt("2"))
+    assert till.balance() == 5000, "what was refused is still set aside, and nothing of it is spent"
+    assert till.commit(first, receipt("1")).repeated
+    till.record(sold("3"))
+    till.commit(second, receipt("3"))
+    assert till.balance() == 4000
+
+
+def test_a_coupon_is_not_used_on_what_is_void(till: RedeemingTill) -> None:
     till.record(sold())
     till.record(voided())
-    till.commit(till.authorise(1000), receipt())
-    assert till.balance() == 5000
+    outcome = till.authorise(member=None, coupon=code())
+    with refused("receipt_taken_back"):
+        till.commit(outcome, receipt())
+    assert till.cancel(outcome).redemption.state == "cancelled"
 
 
 def test_only_the_return_of_the_last_piece_gives_the_points_back(till: RedeemingTill) -> None:
