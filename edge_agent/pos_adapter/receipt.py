@@ -356,6 +356,12 @@ def _lines(receipt: Receipt) -> tuple[Line, ...]:
         if not 0 <= line.number <= 2**31:
             raise BadInput(f"lines[{place}].number {line.number} is impossible", code="receipt_invalid")
         quantity = _thousandths(line.quantity, f"lines[{place}].quantity")
+        if quantity < 0 and receipt.kind == "return":
+            raise BadInput(
+                f"lines[{place}].quantity {line.quantity} is impossible in a return: write how much came "
+                "back without a minus",
+                code="amount_impossible",
+            )
         lines.append(Line(line.number, line.sku, line.category, quantity, line.net_minor))
     return tuple(lines)
 

@@ -24,7 +24,7 @@ from edge_agent.store.database import StoreError, Writer
 from edge_agent.store.integrity import verify
 from edge_agent.store.quarantine import Refused
 from loyalty_core.units import EpochMs
-from tests.edge.made import HeldClock, config_of, enrol_till, folder_of, purchase, until
+from tests.edge.made import HeldClock, config_of, enrol_till, folder_of, purchase, returned, until
 
 HEADER = (
     "kind,store,till,business_date,number,occurred_at,member,line,sku,category,quantity,net_minor,tender\n"
@@ -239,6 +239,16 @@ async def test_bad_rows_are_set_aside_with_the_reason_while_the_good_ones_go_on(
         ("a.jsonl", "line 3", "amount_impossible"),
     ]
     assert rows[0].raw == b"nonsense"
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+async def test_a_return_of_less_than_nothing_is_set_aside(shop: Shop, kind: str) -> None:
+    back = returned(lines=[{"number": 1, "net_minor": 1, "sku": "A1", "quantity": "-1"}])
+    cells = csv_row("r1").replace("purchase,", "return,").replace(",1,1000,", ",-1,1000,")
+    shop.write(f"a.{kind}", json.dumps(back).encode() + b"\n" if kind == "jsonl" else HEADER + cells)
+    await shop.settle()
+    assert (await shop.count(), await shop.codes()) == (0, ["amount_impossible"])
+    assert "write how much came back without a minus" in (await shop.refused())[0].sentence
 
 
 async def test_what_the_recorder_refuses_is_set_aside_without_a_gap_in_the_journal(shop: Shop) -> None:

@@ -24,6 +24,7 @@ from tests.edge.made import (
     enrol_till,
     purchase,
     quiet_sync,
+    returned,
     void,
 )
 
@@ -68,6 +69,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
         "date_impossible",
     ),
     (void(original={"store": "S012", "till": "T03\n", "number": "1"}), "receipt_invalid"),
+    (returned(lines=[{"number": 1, "net_minor": 1, "quantity": "-1"}]), "amount_impossible"),
+    (returned(lines=[{"number": 1, "net_minor": 1, "quantity": "-0.001"}]), "amount_impossible"),
     (purchase(kind="visit", member=None), "member_missing"),
     (purchase(kind="visit", member="***"), "member_unreadable"),
 ]
