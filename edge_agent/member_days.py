@@ -181,14 +181,24 @@ class _Derived(msgspec.Struct, frozen=True):
         return found
 
     def posted(self, fact: Fact, rules: DayRules | None) -> Posted:
-        """Return what is answered for a fact: a purchase, and a claim of it, less what came back before."""
-        told, claimed, taken_back = {fact.id}, {fact.id}, False
+        """Return what is answered for a fact: a purchase, and a claim of it, less what came back before.
+
+        What it was paid with is told by its own commit, and given back by the takeback that leaves nothing;
+        by the purchase itself where that had to wait for it.
+        """
+        told, claimed, waited, taken_back = {fact.id}, {fact.id}, {fact.id}, False
         if isinstance(fact.event, ReceiptClaimed | PurchaseRecorded):
             of_receipt = self.receipts[own_facts.receipt_of(fact)].values()
             told = {one.id for one in of_receipt}
             claimed = {one.id for one in of_receipt if isinstance(one.event, PurchaseRecorded)}
+            waited = {one.id for one in of_receipt if one.id < fact.id == min(claimed)}
             taken_back = any(isinstance(one.event, PurchaseVoided | ReturnRecorded) for one in of_receipt)
-        entries = [entry for entry in self.entries if entry.event in told]
+        entries = [
+            entry
+            for entry in self.entries
+            if entry.event in (waited if entry.kind == "redeem_rollback" else told)
+            and (entry.kind != "redemption" or entry.event == fact.id)
+        ]
         answered = [one for one in entries if one.event in claimed and one.kind in ("earn", "clawback")]
         claim = None
         if rules is not None:
