@@ -159,8 +159,12 @@ def read(
         facts[new.id] = new
     purchases = {receipt_of(fact) for fact in facts.values() if purchase_of(fact.event) is not None}
     filed = receipt_facts.of(conn, purchases, terminal.terminal_id, facts) if purchases else {}
-    rules = ReceiptRules(terminal.store_id, terminal.place.zone, books.claim_days)
-    return OwnFacts(movements, facts, filed, rules, None if new is None else (day, new.id))
+    return OwnFacts(movements, facts, filed, rules_of(books), None if new is None else (day, new.id))
+
+
+def rules_of(books: Books) -> ReceiptRules:
+    """Return what the fold of a receipt of this till needs besides the facts."""
+    return ReceiptRules(books.terminal.store_id, books.terminal.place.zone, books.claim_days)
 
 
 def purchase_of(event: Event) -> str | None:

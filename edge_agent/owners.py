@@ -12,7 +12,7 @@ from edge_agent.store.database import Connection
 from loyalty_core.lookups import candidates, hashed, unknown_of
 
 SPELLINGS_KEPT: Final = 4096
-_ACCOUNT: Final = re.compile(r"h:[0-9a-f]{32}|id:.{1,64}")
+_RECORDED: Final = re.compile(r"h:[0-9a-f]{32}|(?:id|card):[A-Za-z0-9._-]{1,40}")
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +36,10 @@ class Owners:
     def find(self, conn: Connection, key: bytes, text: str) -> Owner | None:
         """Return whose card or number this is, known here or not; None when it can never be a member's.
 
-        `key` is the store's. An account, as offers name it, is taken too.
+        `key` is the store's. The form that is recorded, as offers name it, is taken too.
         """
-        look_ups, unknown = _as_account(text, key) if _ACCOUNT.fullmatch(text) else self._spellings(text, key)
+        is_form = _RECORDED.fullmatch(text)
+        look_ups, unknown = _as_recorded(text, key) if is_form else self._spellings(text, key)
         member_id = members.find(conn, look_ups)
         if member_id is not None:
             return Owner(recorded=f"id:{member_id}", account=f"id:{member_id}", member_id=member_id)
@@ -62,11 +63,12 @@ class Owners:
         return look_ups, unknown
 
 
-def _as_account(account: str, key: bytes) -> tuple[tuple[str, ...], Owner | None]:
+def _as_recorded(form: str, key: bytes) -> tuple[tuple[str, ...], Owner | None]:
     """Return the keyed hash to look for, and whose it is if nobody has it: a hash stands for itself."""
-    if not account.startswith("h:"):
-        return (hashed(account, key),), None
-    return (account,), Owner(recorded=account, account=account, member_id=None)
+    kind, _, text = form.partition(":")
+    look_up = form if kind == "h" else hashed(form, key)
+    can_be = kind == "h" or form in candidates(text)
+    return (look_up,), Owner(recorded=form, account=look_up, member_id=None) if can_be else None
 
 
 def account_of(conn: Connection, key: bytes, recorded: str) -> str:

@@ -83,8 +83,7 @@ def _place_of_takeback(
     purchase = purchase_of(event)
     source = sources.find(conn, purchase, books.terminal.terminal_id) if purchase else None
     if source is None:
-        waits = "the purchase that it takes back is not known at this till: headquarters settles it"
-        return Place(day=day, recorded=owner.recorded if owner else None, notices=(waits,))
+        return Place(day=day, recorded=owner.recorded if owner else None)
     record = journal.record_at(conn, source.event)
     if source.account is None or record is None:
         return Place(day=day)

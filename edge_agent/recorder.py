@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from typing import Final
 
 import msgspec
 
+from edge_agent import takebacks
 from edge_agent.books import Books, Shelf
 from edge_agent.clock import PLAUSIBLE_FROM, Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.member_days import MemberDays, Posted
 from edge_agent.own_facts import purchase_of
-from edge_agent.owners import Owner, Owners, account_of
+from edge_agent.owners import Owner, Owners
+from edge_agent.pairing import Paired, pair
 from edge_agent.placing import place_of
 from edge_agent.pos_adapter.receipt import Expectations, Understood
 from edge_agent.store import entries, journal, presented, receipt_facts, sources
@@ -33,19 +34,14 @@ from loyalty_core.events import (
     Fact,
     MemberPresented,
     PurchaseRecorded,
-    PurchaseVoided,
     ReceiptClaimed,
     ReceiptKey,
     RedemptionCommitted,
-    ReturnRecorded,
     VisitRecorded,
     content_hash,
 )
 from loyalty_core.journal import Record, pack_record
 from loyalty_core.units import Day
-
-RECEIPT_TIME_STEP_MS: Final = 60_000
-"""Tills cut a receipt's time to the minute: a card shown just before it may bear a later time."""
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +66,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What an intake became. `day` is the member-day its points stand in.
 
-    `offers` are the accounts to ask about where two cards were shown before an anonymous receipt.
+    `offers` are the members to ask about, where cards were shown whose the anonymous receipt may be.
     """
 
     event: EventId
@@ -81,7 +77,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     qualifying: int = 0
     steps: tuple[Step, ...] = ()
     notices: tuple[str, ...] = ()
-    offers: tuple[str, ...] = ()
+    offers: tuple[Owner, ...] = ()
 
 
 class Recorder:
@@ -153,22 +149,20 @@ class Recorder:
             names_owner = owner is not None and known.account is None
             if not names_owner or not isinstance(intake.event, PurchaseRecorded):
                 return self._again(conn, books, intake, known)
-        offers: tuple[str, ...] = ()
-        if books.cards_wait and isinstance(intake.event, PurchaseRecorded):
-            shown = self._presented(conn, books, intake.event)
-            if owner is None and len({p.account for p in shown}) == 1:
-                owner = Owner(recorded=shown[0].member, account=shown[0].account, member_id=None)
-            elif owner is None:
-                offers = tuple(p.account for p in shown)
+        paired = Paired()
+        if books.cards_wait and known is None and isinstance(intake.event, PurchaseRecorded):
+            paired = pair(conn, books, intake.event, intake.adapter)
+            owner = owner or paired.owner
         event_id = books.next_id()
         place = place_of(conn, books, intake.event, owner, intake.voids)
-        account, day, notice = place.account, place.day, place.notices
+        account, day = place.account, place.day
+        notices += place.notices if account else (*place.notices, *paired.notices)
         event = intake.event if place.recorded is None else _naming(intake.event, place.recorded)
         posted = Posted()
         if account is not None and not place.is_theirs and not isinstance(event, MemberPresented):
             posted = self._days.post(conn, books, account, day, Fact(event_id, event))
         if posted.taken_back:
-            notice += ("this purchase was voided or returned before: those points are taken back",)
+            notices += ("this purchase was voided or returned before: those points are taken back",)
         record = Record(
             event=event,
             adapter=intake.adapter,
@@ -184,7 +178,9 @@ class Recorder:
             receipt_facts.add(conn, purchase, event_id)
             if isinstance(event, ReceiptClaimed):
                 sources.give(conn, purchase, account)
-            self._give_back(conn, books, purchase, Fact(event_id, event), (account, day))
+        looked = takebacks.look(conn, books, Fact(event_id, event))
+        for payer, paid_on in sorted(looked.payers - {(account, day)}):
+            self._days.post(conn, books, payer, paid_on, Fact(event_id, event))
         if isinstance(event, MemberPresented) and owner:
             presented.add(conn, event_id, owner.recorded, owner.account, event.occurred_at_ms)
             books.cards_wait = True
@@ -196,8 +192,8 @@ class Recorder:
             redeemable=posted.redeemable,
             qualifying=posted.qualifying,
             steps=posted.steps,
-            notices=notices + notice,
-            offers=offers,
+            notices=notices + looked.notices,
+            offers=() if account else paired.offers,
         )
 
     def spend(self, conn: Connection, books: Books, account: str, event: RedemptionCommitted) -> EventId:
@@ -230,31 +226,8 @@ class Recorder:
             redeemable=posted.redeemable,
             qualifying=posted.qualifying,
             steps=posted.steps,
-            notices=intake.notices,
+            notices=intake.notices + takebacks.look(conn, books, Fact(known.event, intake.event)).notices,
         )
-
-    def _presented(
-        self, conn: Connection, books: Books, event: PurchaseRecorded
-    ) -> list[presented.Presented]:
-        programme = books.programme_on(Day(event.business_day))
-        minutes = programme.pair_minutes if programme else 0
-        at_ms = event.occurred_at_ms
-        return presented.take(conn, at_ms - minutes * 60_000, at_ms + RECEIPT_TIME_STEP_MS)
-
-    def _give_back(
-        self, conn: Connection, books: Books, purchase: str, new: Fact, booked: tuple[str | None, Day]
-    ) -> None:
-        """Book for whoever paid a purchase with points what a takeback gives back of them."""
-        if not isinstance(new.event, PurchaseVoided | ReturnRecorded):
-            return
-        known = receipt_facts.of(conn, [purchase], books.terminal.terminal_id).get(purchase, {})
-        paid = {
-            (account_of(conn, books.terminal.store_key, fact.event.member), Day(fact.event.business_day))
-            for fact in known.values()
-            if isinstance(fact.event, RedemptionCommitted) and fact.event.member is not None
-        }
-        for account, day in sorted(paid - {booked}):
-            self._days.post(conn, books, account, day, new)
 
 
 def intake_of(understood: Understood, member: str | None, adapter: str, raw: bytes) -> Intake:

@@ -118,7 +118,7 @@ class FoundMember(SpendingMember, frozen=True, kw_only=True):
 
 
 class Offer(_Answer, frozen=True, kw_only=True):
-    """A member who may be the one: two cards were shown before an anonymous receipt.
+    """A member who may be the one: a card was shown, but not as the only one or not in time.
 
     `member` is what `POST /v1/claims` takes to give the receipt to this one.
     """
@@ -160,8 +160,8 @@ def receipt_answer(
         message=list(message),
         notices=list(outcome.notices),
         offers=[
-            Offer(masked_name=offer.masked_name, member=account)
-            for account, offer in zip(outcome.offers, offers, strict=True)
+            Offer(masked_name=offer.masked_name, member=owner.recorded)
+            for owner, offer in zip(outcome.offers, offers, strict=True)
         ],
     )
 

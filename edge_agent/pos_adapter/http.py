@@ -17,7 +17,7 @@ from aiohttp import web
 from edge_agent.ahead import Ahead
 from edge_agent.app_keys import READER, SYNC, WRITER
 from edge_agent.books import Books
-from edge_agent.clock import Clock
+from edge_agent.clock import PLAUSIBLE_FROM, Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.pos_adapter import intake
 from edge_agent.pos_adapter.answers import (
@@ -31,9 +31,9 @@ from edge_agent.pos_adapter.receipt import Key, day_named, instant, receipt_key,
 from edge_agent.pos_adapter.requests import answered, body_of, content_of, idempotency_key, json_of
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Intake, Recorder, intake_of
-from edge_agent.spendable import Spendable
+from edge_agent.spendable import Purse, Spendable
 from edge_agent.standing import Standing, standing
-from edge_agent.store import journal
+from edge_agent.store import journal, outbox
 from edge_agent.store.database import Connection
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
@@ -127,7 +127,7 @@ class TillApi:
         def job(conn: Connection) -> ReceiptAnswer:
             books = self._recorder.books(conn)
             visit, record = self._visit(conn, books, name)
-            at_ms = self._now(books)
+            at_ms = self._now(books, "set it, then void the visit again")
             event = VisitVoided(
                 record.member,
                 at_ms,
@@ -185,23 +185,33 @@ class TillApi:
 
     def _find(self, conn: Connection, text: str) -> FoundMember:
         books = self._recorder.books(conn)
-        owner = self._recorder.member(conn, books, text)
-        day = business_day(self._now(books), books.terminal.place)
-        stands = self._standing(conn, books, owner.account, day)
-        purse = self._spendable.purse(conn, books, owner.account, stands.balance, day)
+        account = self._recorder.member(conn, books, text).account
+        now_ms = self._recorder.expectations(books).now_ms
+        if now_ms is None:  # nothing can be spent without a clock: what HQ last said is shown as of then
+            told_ms = outbox.link(conn).hq_time_ms or PLAUSIBLE_FROM
+            stands = self._standing(
+                conn, books, account, business_day(EpochMs(told_ms), books.terminal.place)
+            )
+            purse = Purse(available=self._spendable.available(conn, books, account, stands.balance))
+        else:
+            today = business_day(now_ms, books.terminal.place)
+            stands = self._standing(conn, books, account, today)
+            purse = self._spendable.purse(conn, books, account, stands.balance, today)
         return found_member(stands, purse, self._config.language)
 
     def _record(self, conn: Connection, books: Books, what: Intake) -> ReceiptAnswer:
         outcome = self._recorder.record(conn, books, what)
         account = outcome.account
         stands = self._standing(conn, books, account, outcome.day) if account else None
-        offers = [standing(conn, books, offer, outcome.day) for offer in outcome.offers]
+        offers = [standing(conn, books, offer.account, outcome.day) for offer in outcome.offers]
         return receipt_answer(outcome, stands, offers, self._config.language)
 
     def _standing(self, conn: Connection, books: Books, account: str, day: Day) -> Standing:
+        """Return where an account stands after what was recorded of a day: today, where that is later."""
         now_ms = self._recorder.expectations(books).now_ms
-        today = None if now_ms is None else business_day(now_ms, books.terminal.place)
-        return self._ahead.look(conn, books, account, standing(conn, books, account, day, today), now_ms)
+        today = day if now_ms is None else business_day(now_ms, books.terminal.place)
+        stands = standing(conn, books, account, max(day, today), today)
+        return self._ahead.look(conn, books, account, stands, now_ms)
 
     async def _do(
         self, request: web.Request, job: Callable[[Connection], ReceiptAnswer], raw: bytes
@@ -236,16 +246,14 @@ class TillApi:
 
     def _instant(self, books: Books, text: str | None) -> EpochMs:
         if text is None:
-            return self._now(books)
+            return self._now(books, "set it, or send occurred_at")
         return instant(text, self._recorder.expectations(books))
 
-    def _now(self, books: Books) -> EpochMs:
+    def _now(self, books: Books, remedy: str) -> EpochMs:
         """Return the agent's own time; refuse to stamp an event with a clock that has lost its time."""
         now_ms = self._recorder.expectations(books).now_ms
         if now_ms is None:
-            raise BadInput(
-                "this till's clock has lost its time: set it, or send occurred_at", code="clock_lost"
-            )
+            raise BadInput(f"this till's clock has lost its time: {remedy}", code="clock_lost")
         return now_ms
 
 

@@ -9,10 +9,11 @@ from loyalty_core.events import EventId
 
 
 class Presented(NamedTuple):
-    """A member who showed a card: the look-up form to record, and whose points it is about."""
+    """A member who showed a card: the look-up form to record, whose points it is about, and when, at last."""
 
     member: str
     account: str
+    occurred_at_ms: int
 
 
 def add(conn: Connection, event: EventId, member: str, account: str, occurred_at_ms: int) -> None:
@@ -24,15 +25,14 @@ def add(conn: Connection, event: EventId, member: str, account: str, occurred_at
     )
 
 
-def take(conn: Connection, from_ms: int, until_ms: int) -> list[Presented]:
-    """Return the different members who showed a card in this time; none of them waits on."""
-    span = (from_ms, until_ms)
+def take(conn: Connection, until_ms: int) -> list[Presented]:
+    """Return the different members who showed a card until then, the first first; none of them waits on."""
     rows = conn.execute(
-        "SELECT min(member), account FROM presented WHERE occurred_at_ms BETWEEN ? AND ?"
+        "SELECT min(member), account, max(occurred_at_ms) FROM presented WHERE occurred_at_ms <= ?"
         " GROUP BY account ORDER BY min(epoch), min(seq)",
-        span,
+        (until_ms,),
     )
-    found = [Presented(member, account) for member, account in rows]
+    found = [Presented(*row) for row in rows]
     conn.execute("DELETE FROM presented WHERE occurred_at_ms <= ?", (until_ms,))
     return found
 

@@ -213,13 +213,13 @@ def returned(number: str = "r1", **changed: Any) -> dict[str, Any]:
     } | changed
 
 
-def recorded(recorder: Recorder, conn: Connection, receipt: dict[str, Any]) -> Outcome:
-    """Record a receipt as the local HTTP face does, inside the caller's transaction."""
+def recorded(recorder: Recorder, conn: Connection, receipt: dict[str, Any], adapter: str = "http") -> Outcome:
+    """Record a receipt as the local HTTP face or a file does, inside the caller's transaction."""
     raw = json.dumps(receipt).encode()
     books = recorder.books(conn)
     read = decode(raw)
     understood = understand(read, recorder.expectations(books))
-    return recorder.record(conn, books, intake_of(understood, read.member, "http", raw))
+    return recorder.record(conn, books, intake_of(understood, read.member, adapter, raw))
 
 
 def keyed(recorder: Recorder, conn: Connection, event: Event, member: str, key: str, content: str) -> Outcome:

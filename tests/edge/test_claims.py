@@ -299,6 +299,37 @@ async def test_of_two_cards_shown_the_cashier_gives_the_receipt_to_one_by_a_clai
     assert found["member"]["balance"] == 24, "the card that was shown is the one that was given the receipt"
 
 
+@pytest.mark.parametrize(
+    ("card", "form"),
+    [
+        ("88887777", "card:88887777"),
+        (CARD, f"card:{CARD}"),
+        ("AB-12", "id:AB-12"),
+        (PHONE, hashed("phone:+821098765432", STORE_KEY)),
+    ],
+)
+async def test_an_offer_to_an_unknown_card_names_what_headquarters_can_attach(
+    counter: Counter, card: str, form: str
+) -> None:
+    for key, shown in zip("ab", (card, OTHER_CARD), strict=True):
+        await counter.ok("/v1/presented", {"member": shown, "occurred_at": "2026-11-20T10:30:00+09:00"}, key)
+    offers = (await counter.ok("/v1/receipts", anonymous()))["offers"]
+    assert offers[0] == {"masked_name": None, "member": form}
+    body = {"member": form, "receipt": KEY, "occurred_at": "2026-11-20T10:40:00+09:00"}
+    assert (await counter.ok("/v1/claims", body, "k1"))["points"]["redeemable"] == 12
+    found = await counter.ok("/v1/receipts", purchase("2", member=card))
+    assert found["member"]["balance"] == 24, "it is the account of the card itself"
+
+
+async def test_a_card_that_was_offered_and_has_become_known_is_its_members(counter: Counter) -> None:
+    for key, shown in zip("ab", (CARD, OTHER_CARD), strict=True):
+        await counter.ok("/v1/presented", {"member": shown, "occurred_at": "2026-11-20T10:30:00+09:00"}, key)
+    offers = (await counter.ok("/v1/receipts", anonymous()))["offers"]
+    await counter.know(CARD)
+    body = {"member": offers[0]["member"], "receipt": KEY, "occurred_at": "2026-11-20T10:40:00+09:00"}
+    assert (await counter.ok("/v1/claims", body, "k1"))["member"]["masked_name"] == "홍*동"
+
+
 async def test_what_a_shown_card_was_given_nobody_else_claims(counter: Counter) -> None:
     await counter.ok("/v1/presented", {"member": CARD, "occurred_at": "2026-11-20T10:30:00+09:00"}, "a")
     await counter.ok("/v1/receipts", anonymous())
@@ -310,6 +341,14 @@ async def test_what_a_shown_card_was_given_nobody_else_claims(counter: Counter) 
 
 async def test_a_name_that_only_looks_like_an_offer_is_nobodys(counter: Counter) -> None:
     await counter.know(CARD)
-    for text in ("h:1234", "h:" + "0" * 32, "id:M9"):
-        assert (await problem(await counter.get(f"/v1/members/{text}")))[0] in {404, 422}
+    for text, code in (
+        ("h:1234", "member_unreadable"),
+        ("h:" + "0" * 32, "member_unknown"),
+        ("id:M9", "member_unknown"),
+        ("id:***", "member_unreadable"),
+        ("card:5555", "member_unknown"),
+        ("card:2000123456789", "member_unreadable"),
+        ("phone:+821098765432", "member_unreadable"),
+    ):
+        assert (await problem(await counter.get(f"/v1/members/{text}")))[1] == code
     assert (await counter.get("/v1/members/id:M1")).status == 200

@@ -136,7 +136,10 @@ def test_a_return_without_its_original_moves_nothing_here(till: Till) -> None:
     del unlinked["original"]
     outcome = till.record(unlinked)
     assert (outcome.account, outcome.redeemable) == (None, 0)
-    assert "headquarters settles" in outcome.notices[0]
+    assert outcome.notices == (
+        "no purchase was named: a person at headquarters must say which one this takes back",
+    )
+    assert till.record(unlinked).notices == outcome.notices
     assert till.balance() == 12
 
 
@@ -197,6 +200,59 @@ def test_a_copy_that_names_the_owner_after_returns_gives_what_is_left(till: Till
     assert outcome.redeemable == 9
     assert till.points(void("x1", original=purchase()["receipt"], occurred_at=LATER)) == -9
     assert till.balance() == 0
+
+
+# What takes nothing, or not all, says so
+
+NOTHING_LEFT = "nothing is left of this purchase: nothing is taken back"
+EXCEEDS = "more is returned than is left of this purchase: the rest takes nothing back"
+UNMATCHED = "a returned line has no sku that this purchase has sold: it takes nothing back"
+
+
+def noted(till: Till, receipt: dict[str, Any]) -> tuple[int, tuple[str, ...]]:
+    """Return what a receipt takes and what is said about it, which is said again when it comes again."""
+    outcome = till.record(receipt)
+    assert till.record(receipt).notices == outcome.notices
+    return outcome.redeemable, outcome.notices
+
+
+def shoes(number: str, **changed: Any) -> dict[str, Any]:
+    """Return shoes that came back; the purchase of a glove and tees has sold none."""
+    line = {"number": 1, "sku": changed.pop("sku", "SHOES"), "quantity": "1", "net_minor": 3_990}
+    return returned(number, lines=[line], net_minor=3_990, occurred_at=LATER, **changed)
+
+
+def test_a_return_of_what_is_there_has_nothing_to_say(till: Till) -> None:
+    till.record(basket())
+    assert noted(till, tees("r1", "4", 3_990)) == (-3, ())
+
+
+def test_a_return_of_more_than_is_left_says_so(till: Till) -> None:
+    till.record(basket())
+    assert noted(till, tees("r1", "5", 4_987)) == (-3, (EXCEEDS,))
+    assert noted(till, tees("r2", "1", 997, occurred_at=LATER)) == (0, (EXCEEDS,))
+    assert noted(till, returned("r3", occurred_at="2026-11-20T13:00:00+09:00")) == (-9, (EXCEEDS,))
+
+
+@pytest.mark.parametrize("sku", ["SHOES", ""])
+def test_a_return_of_what_was_not_sold_says_so(till: Till, sku: str) -> None:
+    till.record(basket())
+    assert noted(till, shoes("r1", sku=sku)) == (0, (UNMATCHED,))
+
+
+@pytest.mark.parametrize("buyer", [CARD, None])
+def test_a_takeback_of_what_is_nothing_any_more_says_so(till: Till, buyer: str | None) -> None:
+    till.record(basket(member=buyer))
+    assert noted(till, void("x1", original=purchase()["receipt"]))[1] == ()
+    assert noted(till, shoes("r1")) == (0, (NOTHING_LEFT,))
+    assert noted(till, void("x2", original=purchase()["receipt"], occurred_at=LATER)) == (0, (NOTHING_LEFT,))
+    assert till.balance() == 0
+
+
+def test_the_void_of_a_purchase_that_is_wholly_returned_says_that_nothing_is_left(till: Till) -> None:
+    till.record(basket())
+    assert noted(till, returned()) == (-12, ())
+    assert noted(till, void(occurred_at=LATER)) == (0, (NOTHING_LEFT,))
 
 
 # Before and after headquarters has posted

@@ -33,10 +33,10 @@ class Till:
     def books(self) -> Books:
         return self.recorder.books(self.conn)
 
-    def record(self, receipt: dict[str, Any]) -> Outcome:
-        """Record a receipt as the local HTTP face does."""
+    def record(self, receipt: dict[str, Any], adapter: str = "http") -> Outcome:
+        """Record a receipt as the local HTTP face or a file does."""
         with transaction(self.conn):
-            return recorded(self.recorder, self.conn, receipt)
+            return recorded(self.recorder, self.conn, receipt, adapter)
 
     def refusal(self, receipt: dict[str, Any]) -> str:
         """Return the code with which a receipt is refused, having left nothing behind."""
@@ -67,10 +67,11 @@ class Till:
         with transaction(self.conn):
             members.put(self.conn, row)
 
-    def appear(self, row: MemberRow) -> None:
-        """Let HQ's word on a member come in a page, which finds what was recorded of them."""
+    def appear(self, *rows: MemberRow) -> None:
+        """Let HQ's word on members come in a page, which finds what was recorded of them."""
+        stands = members.cursors(self.conn).get(3, 0)
         with transaction(self.conn):
-            assert install._page(self.conn, Page(3, 0, 1, (row,)))
+            assert install._page(self.conn, Page(3, stands, stands + 1, rows))
 
     def records(self) -> list[Record]:
         """Return the journal."""

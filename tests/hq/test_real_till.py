@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge_agent.store.database import transaction
-from loyalty_core.events import ReceiptKey, RedemptionCommitted
+from loyalty_core.events import MemberPresented, ReceiptKey, RedemptionCommitted
 from tests.edge import made
-from tests.edge.made import CARD, OTHER_CARD, at, day, purchase, returned
+from tests.edge.made import CARD, OTHER_CARD, PHONE, at, day, purchase, returned
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.real_till import RealTill
@@ -65,6 +65,37 @@ def test_who_bought_under_an_unknown_card_and_paid_with_points_turns_out_to_be_o
     assert till.balance(OTHER_CARD) == till.balance(THIRD_CARD) == hq.balances()["M2"]
     till.record(purchase("2", member=THIRD_CARD))
     assert till.balance(OTHER_CARD) == hq.balances()["M2"] + 12
+
+
+def claim_of_an_offer(till: RealTill, card: str) -> None:
+    """Show two cards before an anonymous receipt; what the first was offered claims it."""
+    for key, shown in (("a", card), ("b", OTHER_CARD)):
+        with transaction(till.conn):
+            event = MemberPresented(None, at("2026-11-20 10:30"), day("2026-11-20"))
+            made.keyed(till.recorder, till.conn, event, shown, key, shown)
+    offer = till.record(purchase(member=None)).offers[0]
+    till.claim(offer.recorded, purchase()["receipt"], "2026-11-20 10:40", "c")
+
+
+@pytest.mark.parametrize(("card", "lookups", "phone"), [(THIRD_CARD, THIRD_CARD, ""), (PHONE, "", PHONE)])
+def test_what_an_unknown_card_claims_of_an_offer_is_its_members_once_that_is_known(
+    hq: Hq, till: RealTill, card: str, lookups: str, phone: str
+) -> None:
+    claim_of_an_offer(till, card)
+    till.exchange()
+    hq.members(f"member_id,lookups,name,phone,home_store\nM8,{lookups},이영희,{phone},S012\n")
+    till.exchange()
+    assert till.balance(card) == till.balance("M8") == hq.balances()["M8"] == 12
+    assert hq.exceptions() == []
+
+
+def test_what_an_unknown_card_claims_of_an_offer_is_whose_it_is_decided_to_be(hq: Hq, till: RealTill) -> None:
+    claim_of_an_offer(till, THIRD_CARD)
+    till.exchange()
+    Desk(hq).attach(THIRD_CARD, "M1")
+    till.exchange()
+    assert till.balance(CARD) == till.balance(THIRD_CARD) == hq.balances()["M1"] == 12
+    assert hq.exceptions() == []
 
 
 # Days of trade
