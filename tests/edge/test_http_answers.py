@@ -7,9 +7,25 @@ import json
 from typing import Final
 
 import msgspec
+import pytest
 
+from edge_agent.store.outbox import Link, set_link
+from loyalty_core.events import AT_MAX
+from loyalty_core.messages import Expiring
 from tests.edge.counter import Counter, problem
-from tests.edge.made import CARD, OTHER_CARD, PHONE, HeldClock, at, purchase
+from tests.edge.made import (
+    CARD,
+    OTHER_CARD,
+    PHONE,
+    HeldClock,
+    at,
+    day,
+    member,
+    purchase,
+    returned,
+    void,
+)
+from tests.edge.redemptions.redeeming_till import coupon_of
 
 MEMBER: Final = {
     "masked_name": "홍*동",
@@ -87,6 +103,52 @@ async def test_without_a_clock_nothing_is_promised(counter: Counter) -> None:
     answer = await counter.ok("/v1/receipts", purchase())
     assert answer["member"]["next"] == {"tier": "GOLD", "missing": 88, "ways": []}
     assert answer["message"][1] == "88 more to GOLD by 31 December"
+
+
+@pytest.mark.parametrize("wall", [0, AT_MAX + 1])
+async def test_without_a_clock_a_member_is_found_as_headquarters_last_knew_and_nothing_is_for_spending(
+    counter: Counter, wall: int
+) -> None:
+    await counter.know_row(member(balance=5000, coupons=(coupon_of(),)))
+    lookup = f"/v1/members/{CARD}"
+    known = await (await counter.get(lookup)).json()
+    assert known["rewards"]
+    assert known["coupons"]
+    counter.clock.wall = wall
+    found = await (await counter.get(lookup)).json()
+    ahead = known["next"] | {"ways": []}
+    assert found == known | {"next": ahead, "coupons": [], "rewards": []}
+
+
+async def test_without_a_clock_what_headquarters_last_knew_of_as_expired_is_not_shown(
+    counter: Counter,
+) -> None:
+    await counter.know_row(member(balance=100, expiring=(Expiring(30, day("2026-11-30")),)))
+    counter.clock.wall = 0
+    lookup = f"/v1/members/{CARD}"
+    assert (await (await counter.get(lookup)).json())["balance"] == 100, "nobody knows what day it is"
+    said = Link(hq_time_ms=at("2026-12-01 12:00"))
+    await counter.do(lambda conn: set_link(conn, said))
+    assert (await (await counter.get(lookup)).json())["balance"] == 70
+
+
+async def test_an_event_of_a_past_period_is_answered_with_the_period_that_has_begun(
+    counter: Counter,
+) -> None:
+    counter.clock.wall = int(at("2027-01-05 12:00"))
+    await counter.know(CARD)
+    ahead = {"id": "2027-H1", "qualifying": 0, "until": "2027-06-30"}
+    for what in (purchase(), returned(net_minor=3_990), void(occurred_at="2026-11-20T12:30:00+09:00")):
+        answer = await counter.ok("/v1/receipts", what)
+        assert answer["member"]["period"] == ahead
+        assert answer["message"][1].startswith("100 more to SILVER by 30 June")
+
+
+async def test_a_receipt_of_the_next_period_is_answered_with_that(counter: Counter) -> None:
+    counter.clock.wall = int(at("2026-12-31 23:00"))
+    await counter.know(CARD)
+    answer = await counter.ok("/v1/receipts", purchase(on="2027-01-01"))
+    assert answer["member"]["period"]["id"] == "2027-H1"
 
 
 async def test_a_member_is_found_by_card_phone_or_id(counter: Counter) -> None:

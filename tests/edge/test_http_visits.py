@@ -62,6 +62,17 @@ async def test_a_visit_of_an_impossible_business_day_is_refused(counter: Counter
     assert (status, code) in {(422, "date_impossible"), (422, "date_in_future")}
 
 
+async def test_without_a_clock_a_visit_is_undone_when_that_is_set(counter: Counter) -> None:
+    visit = await counter.ok("/v1/visits", {"member": CARD, "occurred_at": "2026-11-24T12:00:00+09:00"}, "k1")
+    path, wall = f"/v1/visits/{visit['event']['id']}/void", counter.clock.wall
+    counter.clock.wall = 0
+    response = await counter.post(path)
+    assert "set it, then void the visit again" in (await response.json(content_type=None))["detail"]
+    assert await problem(response) == (422, "clock_lost")
+    counter.clock.wall = wall
+    assert (await counter.ok(path))["points"]["redeemable"] == -10
+
+
 @pytest.mark.parametrize("wall", [0, AT_MAX + 1])
 async def test_a_clock_that_has_lost_its_time_stamps_no_visit(counter: Counter, wall: int) -> None:
     counter.clock.wall = wall
