@@ -65,7 +65,14 @@ def entry_row(bucket: int, member: str, number: int, entry: PointEntry, now_ms: 
 
 
 def closed_by(entries: Iterable[PointEntry]) -> Closed:
-    """Return a closed period of a member from the entries that were posted by then."""
-    entries = list(entries)
-    clawed = {one.event for one in entries if (one.corrects or one.kind) == "clawback"}
-    return Closed(sum(one.qualifying for one in entries), frozenset(clawed))
+    """Return a closed period of a member from the entries that were posted by then.
+
+    A clawback that had been posted and wholly corrected by then was not in it.
+    """
+    total, clawed = 0, dict[EventId, tuple[int, int]]()
+    for one in entries:
+        total += one.qualifying
+        if (one.corrects or one.kind) == "clawback":
+            redeemable, qualifying = clawed.get(one.event, (0, 0))
+            clawed[one.event] = (redeemable + one.redeemable, qualifying + one.qualifying)
+    return Closed(total, frozenset(event for event, points in clawed.items() if any(points)))
