@@ -100,6 +100,11 @@ class Played(msgspec.Struct, frozen=True):
         """Everyone who buys, in order of their number."""
         return sorted({basket.household for basket in self.baskets})
 
+    @property
+    def day_before(self) -> date:
+        """The day before the first one that is played."""
+        return self.first_day - timedelta(days=1)
+
 
 def store_id(number: int) -> str:
     """Return the id of a store of the data."""
@@ -136,7 +141,12 @@ def read_between(begin: datetime, end: datetime, one_of: int, move: timedelta) -
 
 def business_date(basket: Basket) -> date:
     """Return the day that a sale belongs to."""
-    return (basket.sold_at - DAY_STARTS).date()
+    return day_of_time(basket.sold_at)
+
+
+def day_of_time(at: datetime) -> date:
+    """Return the day that a local time belongs to."""
+    return (at - DAY_STARTS).date()
 
 
 def with_offset(sold_at: datetime) -> str:
