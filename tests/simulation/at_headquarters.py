@@ -26,9 +26,10 @@ from tests.edge import made
 from tests.oracle.reading import figures
 from tests.oracle.told import period_called
 from tests.oracle.world import Adjustment
+from tests.simulation.at_tills import AtTills
 from tests.simulation.chain import CARDS, STRAY
-from tests.simulation.machine import AGO, TIMES, Machine, key_of
-from tests.simulation.rules import COMBINES, PIECES
+from tests.simulation.machine import AGO, TILLS, TIMES, key_of
+from tests.simulation.rules import CHOSEN, COMBINES
 
 PLACED: Final = (
     PurchaseRecorded
@@ -41,11 +42,11 @@ PLACED: Final = (
 )
 
 
-class AtHeadquarters(Machine):
+class AtHeadquarters(AtTills):
     """Decisions that staff take."""
 
     @rule(
-        pieces=st.sets(st.integers(0, len(PIECES) - 1)),
+        pieces=CHOSEN,
         combine=st.sampled_from(COMBINES),
         back=st.sampled_from([0, 5, 60]),
     )
@@ -101,9 +102,11 @@ class AtHeadquarters(Machine):
         )
 
     @precondition(lambda self: self.sold)
-    @rule(data=st.data())
-    def match(self, data: st.DataObject) -> None:
-        """Find the purchases of returns that named none."""
+    @rule(data=st.data(), till=TILLS, ago=AGO)
+    def match(self, data: st.DataObject, till: int, ago: int) -> None:
+        """Goods come back without their receipt, and headquarters finds the purchases of all such returns."""
+        self.bring_back(data, till, ago, "14:00", None, linked=False)
+        self.chain.tills[till].exchange_once()
         matches = self.chain.matches
         for place, event in self.chain.world().facts:
             if isinstance(event, ReturnRecorded) and event.original is None and place not in matches:

@@ -55,15 +55,18 @@ class AtTills(Machine):
             self.hand_in(sale["till"], told, power)
 
     @precondition(lambda self: self.sold)
-    @rule(data=st.data(), member=MEMBERS, other=st.booleans(), power=POWER)
-    def copy(self, data: st.DataObject, member: str | None, other: bool, power: Power) -> None:
-        till, sale = data.draw(st.sampled_from(self.sold))
-        place = 1 - till if other and till < 2 else till
-        self.hand_in(place, sale | {"member": member}, power)
+    @rule(data=st.data(), members=st.lists(MEMBERS, min_size=1, max_size=3), power=POWER)
+    def copy(self, data: st.DataObject, members: list[str | None], power: Power) -> None:
+        for member in members:
+            till, sale = data.draw(st.sampled_from(self.sold))
+            place = 1 - till if till < 2 and data.draw(st.booleans()) else till
+            self.hand_in(place, sale | {"member": member}, power)
 
     @precondition(lambda self: self.sold)
-    @rule(data=st.data(), till=TILLS, ago=AGO, at=TIMES, power=POWER)
-    def bring_back(self, data: st.DataObject, till: int, ago: int, at: str, power: Power) -> None:
+    @rule(data=st.data(), till=TILLS, ago=AGO, at=TIMES, power=POWER, linked=st.just(True))
+    def bring_back(
+        self, data: st.DataObject, till: int, ago: int, at: str, power: Power, linked: bool
+    ) -> None:
         _, sale = data.draw(st.sampled_from(self.sold))
         lines = data.draw(st.lists(st.sampled_from(sale["lines"]), max_size=2)) if sale["lines"] else []
         net = data.draw(st.sampled_from([500, 3_000, sale["net_minor"] or 1]))
@@ -71,7 +74,7 @@ class AtTills(Machine):
         if data.draw(st.booleans()):
             lines, net = sale["lines"], sale["net_minor"] or 1
         back = self.receipt("return", till, ago, at) | {
-            "original": sale["receipt"] if lines or data.draw(st.sampled_from([True, True, False])) else None,
+            "original": sale["receipt"] if linked else None,
             "lines": lines,
             "net_minor": net,
         }

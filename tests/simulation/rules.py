@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import hypothesis.strategies as st
+
 COMBINES: Final = ("best", "product", "sum")
 BASE: Final = """
 schema = 1
@@ -78,6 +80,10 @@ PIECES: Final = (
     '[[cap]]\nid = "visits"\non = "visit"\npoints = 12\nper = "period"\naffects = "redeemable"\n',
     "[expiry]\nafter_periods = 1\n",
 )
+
+
+CHOSEN: Final = st.sets(st.sampled_from([*range(len(PIECES)), *[len(PIECES) - 1] * 4]))
+"""Pieces of one programme: what expires makes the longest stories."""
 
 
 def programme_text(

@@ -20,7 +20,7 @@ LOST: Final = st.sampled_from(["", "", "request", "reply"])
 ASKED: Final = st.tuples(TILLS, KNOWN, WISHES, LOST)
 Asked = tuple[int, str, dict[str, Any], str]
 REFUSED: Final = ("points_missing", "allowance_exceeded", "member_unknown", "programme_missing")
-TOO_LATE: Final = ("redemption_lapsed", "redemption_cancelled")
+TOO_LATE: Final = ("redemption_lapsed", "receipt_taken_back")
 COUPON_REFUSED: Final = ("coupon_used", "coupon_expired", "coupon_other_member")
 
 

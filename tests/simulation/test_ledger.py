@@ -14,15 +14,15 @@ from hypothesis.stateful import initialize, rule
 from tests.oracle.reading import figures
 from tests.oracle.told import survivor
 from tests.simulation.at_headquarters import AtHeadquarters
-from tests.simulation.at_tills import SALES, AtTills
+from tests.simulation.at_tills import SALES
 from tests.simulation.chain import CARDS, Chain
 from tests.simulation.machine import POWER, TILLS, Power
-from tests.simulation.rules import COMBINES, PIECES
+from tests.simulation.rules import CHOSEN, COMBINES
 from tests.simulation.spending import Spending
 from tests.simulation.till import CutOff
 
 
-class LedgerMachine(AtTills, Spending, AtHeadquarters):
+class LedgerMachine(Spending, AtHeadquarters):
     """What people, tills, lines and headquarters do in any order."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class LedgerMachine(AtTills, Spending, AtHeadquarters):
 
     @initialize(
         months=st.sampled_from([1, 6]),
-        pieces=st.sets(st.integers(0, len(PIECES) - 1)),
+        pieces=CHOSEN,
         combine=st.sampled_from(COMBINES),
         sales=st.lists(SALES, min_size=2, max_size=6),
     )
