@@ -64,6 +64,7 @@ class Rulebook:
         self.months = house.newest.period_months if house.programmes else 6
         self._days: dict[int, DayRules | None] = {}
         self._firsts = first_rules(house.programmes)
+        self.firsts = {rule.id for _, rule in self._firsts}
 
     def programme_on(self, day: int) -> Programme | None:
         """Return the version of a date, or None where none covers it."""

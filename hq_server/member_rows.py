@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
+from hq_server.counted import ITEMS
 from hq_server.derivation import Items, Rulebook
 from hq_server.holds import holds_of
 from hq_server.house import House, tier_in_force
 from hq_server.member_facts import account_facts, days_of, days_of_group
 from hq_server.merges import groups_of
-from hq_server.posting import ITEMS
 from hq_server.references import bucket_of, keys_json
 from hq_server.store.connection import Transaction
 from loyalty_core.account import spendings

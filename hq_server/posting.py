@@ -9,21 +9,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from hq_server.derivation import (
-    Account,
-    Items,
-    Rulebook,
-    counted_member,
-    whole_account,
-)
+from hq_server.counted import birthdays_of, drop_items, period_moves, put_items
+from hq_server.derivation import Account, Rulebook, whole_account
 from hq_server.differences import Touched, note_differences
 from hq_server.exceptions import AccountException, close_accounts, open_accounts
 from hq_server.house import House
-from hq_server.member_facts import account_facts, days_of, days_of_group
+from hq_server.member_facts import account_facts, days_of_group
 from hq_server.merges import Groups, groups_of
 from hq_server.posted import closed_by, entry_row, posted_entry
 from hq_server.receipt_keys import is_account_fact
@@ -32,14 +27,10 @@ from hq_server.spread import RESOLVED
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import MemberDay, Version, Work
 from loyalty_core.account import account_entries, credit_of
-from loyalty_core.accrual import DayItem
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import PointEntry, diff
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs
-
-ITEMS: Final = msgspec.msgpack.Decoder(tuple[DayItem, ...])
-ENCODE_ITEMS: Final = msgspec.msgpack.Encoder().encode
 
 
 def post(tx: Transaction, house: House, work: Work, now_ms: EpochMs) -> int:
@@ -140,7 +131,7 @@ class _Posting:
             self._move(member, diff(derived, posted.get((member, day), ())))
         open_accounts(self._tx, uncovered, self._house.bucket_count, self._now_ms)
         if self.rules.counts():
-            self._derive_periods(days)
+            self._moves.extend(period_moves(self._tx, self._house, self.rules, days))
         return touched
 
     def derive_whole(self, head: str) -> Touched:
@@ -161,17 +152,17 @@ class _Posting:
                 posted = entries
             else:
                 self._move(member, diff((), entries))
-                self._drop_items(member)
+                drop_items(self._tx, self._house, member)
         account = Account(
             days=days,
-            birthday=self._birthdays([head]).get(head),
+            birthday=birthdays_of(self._tx, self._house, [head]).get(head),
             closed={period_id: closed_by(entries) for period_id, entries in frozen.items()},
             through=Day(self._through[self.buckets[head]]),
         )
         whole = whole_account(self.rules, account)
         self._move(head, diff(whole.entries, posted))
-        self._drop_items(head)
-        self._put_items({(head, day): items for day, items in whole.items.items()})
+        drop_items(self._tx, self._house, head)
+        put_items(self._tx, self._house, {(head, day): items for day, items in whole.items.items()})
         derived: dict[int, list[PointEntry]] = defaultdict(list)
         for entry in whole.entries:
             derived[entry.earned_day].append(entry)
@@ -182,46 +173,6 @@ class _Posting:
         ]
         open_accounts(self._tx, uncovered, self._house.bucket_count, self._now_ms)
         return {(head, day): (facts, tuple(derived[day])) for day, facts in days.items()}
-
-    def _derive_periods(self, days: Mapping[MemberDay, Sequence[Resolved]]) -> None:
-        """Derive the caps and bonuses over the periods that these days lie in."""
-        fresh = {key: self.rules.items(key[1], receipts) for key, receipts in days.items()}
-        periods = {(member, self.rules.period_of(day)) for member, day in days}
-        wanted = [(member, period.first, period.last) for member, period in periods]
-        items: dict[str, dict[int, Items]] = defaultdict(dict)
-        for member, day, blob in self._tx.all("accounts.day_items", periods=self._keys(wanted)):
-            items[member][day] = ITEMS.decode(blob)
-        changed = {key: one for key, one in fresh.items() if one != items[key[0]].get(key[1], ())}
-        self._put_items(changed)
-        for (member, day), one in changed.items():
-            items[member][day] = one
-        ids: dict[str, set[str]] = defaultdict(set)
-        for member, period in periods:
-            ids[member].add(period.id)
-        members = ids.keys()
-        posted: dict[str, list[PointEntry]] = defaultdict(list)
-        for row in self._tx.all("accounts.whole_entries", members=self._keys((m,) for m in members)):
-            posted[row[0]].append(posted_entry(row))
-        birthdays = self._birthdays(members)
-        for member in members:
-            life = days_of(self._tx, self._house.bucket_count, member)
-            counted = counted_member(self.rules, birthdays.get(member), life)
-            derived = self.rules.periods(items[member], counted, sorted(ids[member]))
-            own = [one for one in posted[member] if one.rule and one.period_id in ids[member]]
-            self._move(member, diff(derived, [one for one in own if _counts(one)]))
-
-    def _birthdays(self, members: Iterable[str]) -> dict[str, int]:
-        rows = self._tx.all("accounts.birthdays", members=self._keys((member,) for member in members))
-        return {member: birthday for member, birthday in rows if birthday is not None}
-
-    def _put_items(self, items: Mapping[MemberDay, Items]) -> None:
-        keys = {key: (self.buckets[key[0]], *key) for key in items}
-        rows = [(*keys[key], ENCODE_ITEMS(one)) for key, one in items.items() if one]
-        self._tx.many("accounts.put_day_items", rows)
-        self._tx.many("accounts.drop_day_items", [keys[key] for key, one in items.items() if not one])
-
-    def _drop_items(self, member: str) -> None:
-        self._tx.run("accounts.drop_all_day_items", bucket=self.buckets[member], member_id=member)
 
     def _move(self, member: str, entries: Iterable[PointEntry]) -> None:
         self._moves.extend((member, entry) for entry in entries)
@@ -287,10 +238,6 @@ def cover(tx: Transaction, house: House, days: Iterable[MemberDay], now_ms: Epoc
     rules = Rulebook(house)
     covered = [_uncovered(member, day) for member, day in days if rules.programme_on(day) is not None]
     close_accounts(tx, covered, house.bucket_count, now_ms)
-
-
-def _counts(entry: PointEntry) -> bool:
-    return (entry.corrects or entry.kind) in ("cap", "bonus")
 
 
 def _uncovered(member: str, day: int) -> AccountException:

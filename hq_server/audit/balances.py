@@ -8,11 +8,11 @@ from operator import itemgetter
 
 from hq_server.audit.comparing import Audited, Progress, differs
 from hq_server.audit.explanations import check_account_explained, check_explained, source_of
+from hq_server.counted import ITEMS
 from hq_server.derivation import Rulebook, Whole, whole_account
 from hq_server.house import House
 from hq_server.ledger import LedgerAccount, ledger_accounts, ledger_days
 from hq_server.member_rows import lots_of
-from hq_server.posting import ITEMS
 from hq_server.store.connection import Row, Transaction
 from loyalty_core.account import Totals, fold_account
 from loyalty_core.entries import diff

@@ -36,9 +36,16 @@ def purchase(
 
 
 def void(
-    number: str = "1", *, of_store: str = "S012", store: str = "S012", at: int = NOW_MS
+    number: str = "1",
+    *,
+    of_store: str = "S012",
+    of_day: int = DAY,
+    store: str = "S012",
+    at: int = NOW_MS,
+    day: int = DAY,
 ) -> PurchaseVoided:
-    return PurchaseVoided(None, at, DAY, key(f"void-{number}", store=store), key(number, store=of_store))
+    receipt = key(f"void-{number}", store=store, day=day)
+    return PurchaseVoided(None, at, day, receipt, key(number, store=of_store, day=of_day))
 
 
 def back(
