@@ -167,6 +167,12 @@ def rules_of(books: Books) -> ReceiptRules:
     return ReceiptRules(books.terminal.store_id, books.terminal.place.zone, books.claim_days)
 
 
+def purchase_as_known(conn: Connection, books: Books, purchase: str) -> Receipt:
+    """Return what this till's facts about a purchase, named by its natural key, amount to."""
+    facts = receipt_facts.of(conn, [purchase], books.terminal.terminal_id).get(purchase, {})
+    return fold_receipt(facts.values(), rules_of(books))
+
+
 def purchase_of(event: Event) -> str | None:
     """Return the natural key of the purchase that an event is, or concerns; None for others."""
     match event:

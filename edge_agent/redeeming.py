@@ -14,10 +14,11 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
+from edge_agent.own_facts import purchase_as_known
 from edge_agent.pos_adapter.receipt import natural_key
 from edge_agent.recorder import Recorder
 from edge_agent.spendable import Spendable, Terms, Wanted
-from edge_agent.store import receipt_facts, redemptions, sources
+from edge_agent.store import redemptions, sources
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import Redemption, State
 from edge_agent.store.sources import Source
@@ -33,7 +34,6 @@ from loyalty_core.events import (
     RedemptionCancelled,
     RedemptionCommitted,
 )
-from loyalty_core.receipts import ReceiptRules, fold_receipt
 from loyalty_core.units import Day, EpochMs
 
 LAPSED_AT_ONCE: Final = 100
@@ -272,10 +272,7 @@ def _is_sold(conn: Connection, books: Books, key: ReceiptKey) -> bool:
 
 def _is_taken_back(conn: Connection, books: Books, key: ReceiptKey) -> bool:
     """Tell whether nothing is left of a purchase, as far as this till knows it: void or wholly returned."""
-    purchase, terminal = natural_key("purchase", key), books.terminal
-    facts = receipt_facts.of(conn, [purchase], terminal.terminal_id).get(purchase, {})
-    rules = ReceiptRules(terminal.store_id, terminal.place.zone, books.claim_days)
-    resolved = fold_receipt(facts.values(), rules).resolved
+    resolved = purchase_as_known(conn, books, natural_key("purchase", key)).resolved
     return resolved is not None and any(back.remains is None for back in resolved.takebacks)
 
 

@@ -2,7 +2,7 @@
 
 A row says: event (epoch, branch, seq) moved the points of event `of`; an event's own award is the row where
 both are the same, and exists even when it is zero. What the rules over a period moved is of event 0. Written
-by the recorder; `attach` and `merge` by the installer.
+by the recorder; `attach`, `merge`, `give` and `drop` by the installer.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def takes_above(conn: Connection, account: str, stamp: Stamp) -> list[tuple[Day,
 
 def attach(conn: Connection, look_up: str, account: str) -> None:
     """Give what was recorded under an unknown look-up to the member that HQ now says it is."""
-    _give(conn, look_up, account)
+    _give_all(conn, look_up, account)
     conn.execute(
         "UPDATE source SET account = ? WHERE account = ? AND account >= 'h:' AND account < 'h;'",
         (account, look_up),
@@ -137,11 +137,43 @@ def attach(conn: Connection, look_up: str, account: str) -> None:
 
 def merge(conn: Connection, merged: str, account: str) -> None:
     """Give what was recorded under a member to the one who stands for both by HQ's decision."""
-    _give(conn, merged, account)
+    _give_all(conn, merged, account)
     conn.execute("UPDATE source SET account = ? WHERE account = ?", (account, merged))
 
 
-def _give(conn: Connection, account: str, to: str) -> None:
+def moves_of(conn: Connection, account: str, terminal_id: str) -> list[tuple[EventId, EventId]]:
+    """Return (event, whose points it moved) of every movement of an account."""
+    rows = conn.execute(
+        "SELECT DISTINCT epoch, branch, seq, of_epoch, of_branch, of_seq FROM entry WHERE account = ?",
+        (account,),
+    ).fetchall()
+    return [(EventId(terminal_id, *row[:3]), EventId(terminal_id, *row[3:])) for row in rows]
+
+
+def give(conn: Connection, account: str, cause: EventId, of: EventId, to: str) -> None:
+    """Give what one event moved of another to another account."""
+    conn.execute(
+        "INSERT INTO entry (account, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day, redeemable,"
+        " qualifying) SELECT ?, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day, redeemable,"
+        " qualifying FROM entry WHERE account = ? AND (epoch, branch, seq) = (?, ?, ?)"
+        " AND (of_epoch, of_branch, of_seq) = (?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " redeemable = entry.redeemable + excluded.redeemable,"
+        " qualifying = entry.qualifying + excluded.qualifying",
+        (to, account, cause.epoch, cause.branch, cause.seq, of.epoch, of.branch, of.seq),
+    )
+    drop(conn, account, cause, of)
+
+
+def drop(conn: Connection, account: str, cause: EventId, of: EventId) -> None:
+    """Forget what one event moved of another."""
+    conn.execute(
+        "DELETE FROM entry WHERE account = ? AND (epoch, branch, seq) = (?, ?, ?)"
+        " AND (of_epoch, of_branch, of_seq) = (?, ?, ?)",
+        (account, cause.epoch, cause.branch, cause.seq, of.epoch, of.branch, of.seq),
+    )
+
+
+def _give_all(conn: Connection, account: str, to: str) -> None:
     """Move entries and shown cards; what one event moved for both of them is one movement then."""
     conn.execute(
         "INSERT INTO entry (account, epoch, branch, seq, of_epoch, of_branch, of_seq, earned_day, redeemable,"

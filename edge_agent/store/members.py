@@ -21,6 +21,7 @@ class _More(Shape, frozen=True):
     tallies: tuple[Tally, ...] = ()
     birthday: DayNumber | None = None
     coupons: tuple[bytes, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 NEVER = Stamp(0, 0, 0)
@@ -58,7 +59,7 @@ def put(conn: Connection, row: MemberRow) -> None:
         conn.execute("DELETE FROM member WHERE member_id = ?", (row.member_id,))
         return
     stamp = row.stamp or NEVER
-    more = _More(row.allowance, row.held, row.expiring, row.tallies, row.birthday, row.coupons)
+    more = _More(row.allowance, row.held, row.expiring, row.tallies, row.birthday, row.coupons, row.also)
     conn.execute(
         "INSERT OR REPLACE INTO member (member_id, masked_name, tier, balance, period_id, qualifying,"
         " stamp_epoch, stamp_branch, stamp_seq, more) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -1,7 +1,7 @@
 """Redemptions and coupons that this till has authorised, and what became of each.
 
-Written by `redeeming` only; `merge` by the installer. A row is what the journal says last of a redemption,
-whose place there it names.
+Written by `redeeming` only; `merge` and `give` by the installer. A row is what the journal says last of a
+redemption, whose place there it names.
 """
 
 from __future__ import annotations
@@ -132,6 +132,18 @@ def put(conn: Connection, one: Redemption) -> None:
 def merge(conn: Connection, merged: str, account: str) -> None:
     """Give a member's redemptions to the one who stands for both by HQ's decision."""
     conn.execute("UPDATE redemption SET account = ? WHERE account = ?", (account, merged))
+
+
+def of_account(conn: Connection, account: str, terminal_id: str) -> list[Redemption]:
+    """Return all redemptions of an account."""
+    rows = conn.execute("SELECT redemption_id FROM redemption WHERE account = ?", (account,)).fetchall()
+    found = [find(conn, redemption_id, terminal_id) for (redemption_id,) in rows]
+    return [one for one in found if one is not None]
+
+
+def give(conn: Connection, redemption_id: str, account: str) -> None:
+    """Give one redemption to another account."""
+    conn.execute("UPDATE redemption SET account = ? WHERE redemption_id = ?", (account, redemption_id))
 
 
 def count_authorised(conn: Connection) -> int:

@@ -53,6 +53,12 @@ def put(conn: Connection, natural_key: str, source: Source) -> None:
     )
 
 
+def of_account(conn: Connection, account: str, terminal_id: str) -> list[tuple[str, EventId]]:
+    """Return the natural keys of an account's events, each with its event."""
+    rows = conn.execute("SELECT natural_key, epoch, branch, seq FROM source WHERE account = ?", (account,))
+    return [(natural_key, EventId(terminal_id, *place)) for natural_key, *place in rows.fetchall()]
+
+
 def give(conn: Connection, natural_key: str, account: str | None) -> None:
     """Note whose an anonymous purchase has become."""
     conn.execute("UPDATE source SET account = ? WHERE natural_key = ?", (account, natural_key))

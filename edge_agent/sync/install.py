@@ -6,6 +6,7 @@ import logging
 
 import msgspec
 
+from edge_agent.parting import part
 from edge_agent.store import entries, journal, members, outbox, programmes, redemptions, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
@@ -118,7 +119,10 @@ def _page(conn: Connection, page: Page) -> bool:
     if not members.move_cursor(conn, page):
         return False
     for row in page.rows:
+        before = members.read(conn, row.member_id)
         members.put(conn, row)
+        if before is not None and set(before.also) - set(row.also):
+            part(conn, f"id:{row.member_id}")
         for look_up in row.look_ups:
             if entries.has_account(conn, look_up):
                 entries.attach(conn, look_up, f"id:{row.member_id}")
