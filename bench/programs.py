@@ -61,7 +61,7 @@ def set_up_hq(folder: Path) -> Path:
     command("hq_server", config, "init")
     (folder / "programme.toml").write_text(PROGRAMME)
     rules = str(folder / "programme.toml")
-    command("hq_server", config, "programme", "publish", rules, "--retroactive", "--yes")
+    command("hq_server", config, "programme", "publish", rules, "--retroactive", "--yes", "--by", "bench")
     rows = [f"M{n:05},{card(n)},Kim {n},,2026-01-01,{STORE}," for n in range(MEMBERS)]
     heading = "member_id,lookups,name,phone,joined_on,home_store,birthday"
     (folder / "members.csv").write_text("\n".join([heading, *rows, ""]))

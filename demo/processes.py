@@ -143,7 +143,7 @@ class Hq(Program):
     async def set_up(self, programme: Path) -> None:
         """Make the database and publish a programme."""
         self.token = (await self.told("init"))["token"]
-        await self.told("programme", "publish", programme, "--retroactive", "--yes")
+        await self.told("programme", "publish", programme, "--retroactive", "--yes", "--by", "kim")
 
     async def invite(self, store_id: str) -> str:
         """Return a code with which one till of a store joins without further approval."""

@@ -85,16 +85,17 @@ def check_next(house: House, programme: Programme, *, retroactive: bool, now_ms:
         )
 
 
-def preview(tx: Transaction, house: House, programme: Programme) -> Moves:
-    """Return what publishing this version would move; nothing is written."""
+def preview(tx: Transaction, house: House, programme: Programme, now_ms: EpochMs) -> Moves:
+    """Return what publishing this version would move, with what then has expired by today; writes nothing."""
     after = msgspec.structs.replace(house, programmes=(*house.programmes, programme))
-    rules, members = Rulebook(after), set()
+    rules, today, members = Rulebook(after), after.today(now_ms), set()
     sums = [0, 0, 0, 0]
     # How long points last is said by the version of a period's last day, for all that was earned in it.
     since = period_of(programme.effective_from, programme.period_months).first
     for bucket in range(house.bucket_count):
         for account in ledger_accounts(tx, house, bucket, since=since):
-            for entry in diff(whole_account(rules, account.facts).entries, account.entries):
+            facts = msgspec.structs.replace(account.facts, through=max(today, account.facts.through))
+            for entry in diff(whole_account(rules, facts).entries, account.entries):
                 members.add(account.member_id)
                 sums[0] += max(0, entry.redeemable)
                 sums[1] += min(0, entry.redeemable)

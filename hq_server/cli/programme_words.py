@@ -42,7 +42,7 @@ def moved(moves: Moves, language: Language) -> str:
             f"  등급 포인트: {_ko(*qualifying)}"
             + (f"\n  {moves.claims:,}건의 구매는 임자가 바뀝니다." if moves.claims else "")
         )
-    whose = "1 member" if moves.members == 1 else f"{moves.members:,} members"
+    whose = {0: "no member", 1: "1 member"}.get(moves.members, f"{moves.members:,} members")
     return (
         f"This changes the points of {whose}.\n"
         f"  Redeemable points: {_en(*redeemable)}\n"

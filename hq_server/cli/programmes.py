@@ -69,7 +69,7 @@ def publish_command(
 ) -> None:
     """Publish a version for good; tills get it with their next exchange.
 
-    Who agrees to a version that moves posted points is kept as a decision, with what was shown.
+    Who agrees to a version that reaches back is kept as a decision, with what was shown.
     """
     language = language or shell.config.language
     text = _text(file)
@@ -82,9 +82,9 @@ def publish_command(
                 _show_published(shell, programme, None, language, again=True)
                 return
             check_next(house, programme, retroactive=retroactive, now_ms=now_ms())
-            moves = preview(tx, house, programme) if retroactive else None
+            moves = preview(tx, house, programme, now_ms()) if retroactive else None
         consent = None
-        if moves is not None and (moves.members or moves.claims):
+        if moves is not None:
             shell.say(words.moved(moves, language))
             if by is None:
                 raise BadInput("say who agrees to this: give --by NAME", code="name_missing")

@@ -171,6 +171,17 @@ async def test_a_retroactive_version_shows_what_it_moves_and_asks(
     assert shell.json("audit")["ok"] is True
 
 
+def test_a_past_version_wants_a_name_also_where_it_moves_nothing(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "p.toml"
+    file.write_text(PROGRAMME.replace("version = 1", "version = 2"))
+    publish = ["programme", "publish", str(file), "--retroactive", "--yes"]
+    assert shell.refused(*publish) == "name_missing"
+    assert shell.run(*publish, "--by", "kim", "--language", "en")[1].splitlines()[0] == (
+        "This changes the points of no member."
+    )
+    assert [(one["kind"], one["made_by"]) for one in shell.json("decision", "list")] == [("programme", "kim")]
+
+
 def _refuse(*_: object, **__: object) -> None:
     """Stand for a person who says no."""
     raise click.Abort

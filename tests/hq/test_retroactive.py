@@ -39,7 +39,7 @@ def old(number: str, net: int) -> PurchaseRecorded:
 
 def shown(hq: Hq, text: str) -> Moves:
     with opened(hq.config.database_path) as connection, reading(connection) as tx:
-        return preview(tx, load_house(tx), read_programme(text))
+        return preview(tx, load_house(tx), read_programme(text), hq.clock())
 
 
 def test_claims_are_judged_by_the_version_that_reaches_back(hq: Hq, desk: Desk) -> None:
@@ -95,6 +95,19 @@ def test_the_preview_counts_points_that_expire_otherwise(hq: Hq, desk: Desk) -> 
     hq.publish(later)
     desk.derive()
     assert hq.balances() == {"M1": 20}
+    run_audit(hq)
+
+
+def test_the_preview_counts_points_that_have_expired_by_rules_that_begin_with_the_version(
+    hq: Hq, desk: Desk
+) -> None:
+    desk.send(desk.till(), purchase("1", 30_000))
+    hq.clock.now = NOW_MS + (JULY - DAY) * DAY_MS
+    text = version(2, "").replace("[tier_policy]", EXPIRY + "[tier_policy]")
+    assert shown(hq, text) == Moves(1, 0, -30, 0, 0)
+    hq.publish(text)
+    chores(hq)
+    assert hq.balances() == {"M1": 0}
     run_audit(hq)
 
 
