@@ -26,6 +26,7 @@ _SENTENCES: Final[dict[ConflictKind, str]] = {
     "claim_late": "the purchase was longer ago than the programme lets claim: it stays anonymous",
     "claim_lost": "the purchase that it claims is another member's, who keeps it",
     "redemption_twice": "the redemption was committed before: its points are taken once",
+    "redemption_void": "nothing was left of the receipt when points were spent on it: they came back at once",
     "coupon_used_twice": "the coupon was used before: speak with the member or the store",
 }
 

@@ -44,6 +44,7 @@ ConflictKind = Literal[
     "claim_late",
     "claim_lost",
     "redemption_twice",
+    "redemption_void",
     "coupon_used_twice",
 ]
 
@@ -261,6 +262,8 @@ class _Fold:
                     self._conflict(kind, fact)
                 continue
             backs = (emptied,) if emptied is not None and item.kind == "redemption" else ()
+            if any(fact.order > back.order for back in backs):
+                self._conflict("redemption_void", fact)
             found[place] = Spent(place, fact.event.member, Resolved(self._day(fact), item, backs))
         return tuple(found.values())
 

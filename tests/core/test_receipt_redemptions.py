@@ -64,6 +64,17 @@ def test_points_come_back_with_a_void() -> None:
     assert [back.id for back in one.resolved.takebacks] == [event_id(3)]
 
 
+def test_points_spent_on_what_is_void_already_come_back_and_are_an_exception() -> None:
+    before, after = (
+        redeemed(seq, redemption=f"r{seq}", of=key(), when=f"{FRIDAY} 10:0{seq}") for seq in (2, 4)
+    )
+    facts = [purchase(1, when=f"{FRIDAY} 10:01"), before, void(3, when=f"{FRIDAY} 10:03"), after]
+    receipt = fold(*facts)
+    assert [len(one.resolved.takebacks) for one in receipt.spent] == [1, 1]
+    assert kinds(receipt) == [("redemption_void", 4)]
+    assert_order_does_not_matter(facts, receipt)
+
+
 def test_each_redemption_on_a_receipt_comes_back_by_itself() -> None:
     facts = [purchase(1), redeemed(2, 1_000, of=key()), redeemed(3, 500, redemption="r2", of=key()), void(4)]
     receipt = fold(*facts)

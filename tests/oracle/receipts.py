@@ -71,7 +71,7 @@ def read_receipts(world: World, said: list[Said]) -> tuple[list[Story], set[Conf
     """Return all purchases and visits, and the conflicts among their facts."""
     conflicts: set[Conflict] = set()
     stories = [*_purchases(world, said, conflicts), *_visits(said, conflicts)]
-    conflicts |= _used_twice(said)
+    conflicts |= _used_twice(said) | _spent_on_nothing(said, stories)
     return stories, conflicts
 
 
@@ -251,4 +251,18 @@ def _used_twice(said: list[Said]) -> set[Conflict]:
         if isinstance(one.event, CouponUsed):
             first = used.setdefault(one.event.coupon, one.event.redemption)
             conflicts |= {("coupon_used_twice", one.id)} if first != one.event.redemption else set()
+    return conflicts
+
+
+def _spent_on_nothing(said: list[Said], stories: list[Story]) -> set[Conflict]:
+    """Return first commits on a purchase of which nothing was left by then."""
+    bought = [story for story in stories if story.item.kind == "purchase"]
+    gone = {story.key: story.gone_by.order for story in bought if story.gone_by is not None}
+    conflicts: set[Conflict] = set()
+    committed: set[str] = set()
+    for one in said:
+        if isinstance(one.event, RedemptionCommitted) and one.event.redemption not in committed:
+            committed.add(one.event.redemption)
+            if one.event.receipt in gone and one.order > gone[one.event.receipt]:
+                conflicts.add(("redemption_void", one.id))
     return conflicts

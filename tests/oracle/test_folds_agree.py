@@ -13,10 +13,11 @@ from tests.oracle.reading import figures
 from tests.oracle.world import World
 from tests.oracle.worlds import worlds
 
+WORLDS = given(worlds(), st.randoms(use_true_random=False))
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
-@given(worlds(), st.randoms(use_true_random=False))
-def test_the_folds_and_the_oracle_agree_on_every_figure(world: World, chance: random.Random) -> None:
+
+def agree(world: World, chance: random.Random) -> None:
+    """Compare every figure of a world whose facts arrive as chance has it."""
     facts = [*world.facts, *world.facts[:2]]
     chance.shuffle(facts)
     receipts = folded.receipts(world, facts)
@@ -31,3 +32,9 @@ def test_the_folds_and_the_oracle_agree_on_every_figure(world: World, chance: ra
     # Conflicts are found before members are merged.
     conflicts = {(one.kind, one.event) for receipt in receipts for one in receipt.conflicts}
     assert conflicts == figures(replace(world, merges=())).conflicts
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@WORLDS
+def test_the_folds_and_the_oracle_agree_on_every_figure(world: World, chance: random.Random) -> None:
+    agree(world, chance)

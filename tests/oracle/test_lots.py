@@ -83,6 +83,14 @@ def test_a_redemption_counts_once_the_first_in_canonical_order() -> None:
     assert tale.conflicts() == {("redemption_twice", 2)}
 
 
+def test_what_is_spent_on_a_purchase_that_is_void_already_is_a_conflict() -> None:
+    tale = earned(h1=100)
+    tale.redeem("2025-09-01 10:00", 10, redemption="r1", of=key("h1"))
+    tale.void("2025-10-01 10:00", key("h1"))
+    late = tale.redeem("2025-11-01 10:00", 10, redemption="r2", of=key("h1"))
+    assert tale.conflicts() == {("redemption_void", late.seq)}
+
+
 def test_a_coupon_used_for_two_redemptions_is_a_conflict() -> None:
     tale = Tale()
     tale.coupon("2026-07-02 10:00", "c1", "r1")
