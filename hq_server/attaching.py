@@ -11,7 +11,7 @@ from hq_server.decisions import Said, keep_decision
 from hq_server.deliver import attach, settle_disputes
 from hq_server.hashes import hashes_of
 from hq_server.house import House
-from hq_server.references import bucket_of, card_of, digest_of, keys_json, members_of
+from hq_server.references import bucket_of, card_of, digest_of, held_spellings, keys_json, members_of
 from hq_server.store.connection import Transaction
 from loyalty_core.errors import BadInput
 from loyalty_core.lookups import candidates
@@ -36,15 +36,18 @@ def attach_reference(
         BadInput: `look_up_taken`, `nothing_held`.
     """
     forms = (text,) if text.startswith(("card:", "id:", "h:")) else candidates(text, region)
-    known = members_of(tx, forms, house.bucket_count)
+    # Whoever has the card has all that was typed for it, so all of that is theirs at once.
+    cards = {card_of(form) for form in forms if form.startswith(("card:", "id:"))}
+    known = members_of(tx, {*forms, *cards}, house.bucket_count)
     others = sorted({owner for owner in known.values() if owner != member_id})
     if others:
         raise BadInput(
             f"it names member {others[0]} already: merge the two, if they are one", code="look_up_taken"
         )
     hashes = hashes_of(tx, [(form, member_id) for form in forms if form.startswith("phone:")])
-    names = [form for form in forms if not form.startswith("phone:")] + [name for name, _ in hashes]
-    keys = keys_json((bucket_of(name, house.bucket_count), name) for name in names)
+    names = {form for form in forms if not form.startswith("phone:")} | {name for name, _ in hashes}
+    names |= cards | held_spellings(tx, cards, house.bucket_count)
+    keys = keys_json((bucket_of(name, house.bucket_count), name) for name in sorted(names))
     held = [name for (name,) in tx.all("accounts.held_references", keys=keys)]
     if not held:
         raise BadInput(
@@ -52,8 +55,8 @@ def attach_reference(
         )
     detail = Attached(tuple(sorted(digest_of(name) for name in held)))
     number = keep_decision(tx, "attachment", member_id, detail, by, now_ms)
-    cards = {card_of(name) if name.startswith("id:") else name for name in held if not name.startswith("h:")}
-    for look_up in cards | {form for form in forms if hashes and form.startswith("phone:")}:
+    found = {card_of(name) for name in held if not name.startswith("h:")}
+    for look_up in found | {form for form in forms if hashes and form.startswith("phone:")}:
         bucket = bucket_of(look_up, house.bucket_count)
         tx.run("accounts.add_look_up", bucket=bucket, look_up=look_up, member_id=member_id)
         bucket = bucket_of(member_id, house.bucket_count)

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hq_server.counted import birthdays_of
 from hq_server.deliver import attach, settle_disputes
 from hq_server.hashes import hashes_of
 from hq_server.house import House, load_house
 from hq_server.members_csv import BadRow, NewMember
 from hq_server.merges import head_of
 from hq_server.posting import post
-from hq_server.references import bucket_of, keys_json, members_of
+from hq_server.references import bucket_of, held_spellings, keys_json, members_of
 from hq_server.store.connection import Transaction, Value
 from hq_server.work import Work
 from loyalty_core.errors import BadInput
@@ -71,6 +72,8 @@ def import_rows(tx: Transaction, rows: Sequence[tuple[int, NewMember]], now_ms: 
     house = load_house(tx)
     result = Imported()
     changed: list[NewMember] = []
+    reborn: set[str] = set()
+    birthdays = birthdays_of(tx, house, [row.member_id for _, row in rows])
     for line, row in rows:
         refused = _refused(tx, house, line, row)
         if refused is not None:
@@ -80,11 +83,15 @@ def import_rows(tx: Transaction, rows: Sequence[tuple[int, NewMember]], now_ms: 
         result = result.plus(done)
         if done.unchanged == 0:
             changed.append(row)
+        if done.updated and row.birthday not in (None, birthdays.get(row.member_id)):
+            reborn.add(row.member_id)
     names = {name for row in changed for name in (*_references(row), *row.also)}
-    pairs = list(members_of(tx, names | _spellings(tx, house, names), house.bucket_count).items())
+    names |= held_spellings(tx, [name for name in names if name.startswith("card:")], house.bucket_count)
+    pairs = list(members_of(tx, names, house.bucket_count).items())
     phones = [(name, member) for name, member in pairs if name.startswith("phone:")]
     attached = attach(tx, house, [*pairs, *hashes_of(tx, phones)], now_ms)
-    post(tx, house, Work(told={(row.member_id, _home(tx, house, row)) for row in changed}), now_ms)
+    told = {(row.member_id, _home(tx, house, row)) for row in changed}
+    post(tx, house, Work(told=told, whole=reborn), now_ms)
     if attached:
         settle_disputes(tx, house, now_ms)
     return result.plus(Imported(attached=attached))
@@ -128,12 +135,6 @@ def member_at(tx: Transaction, house: House, member_id: str) -> Member | None:
 
 def _references(row: NewMember) -> tuple[str, ...]:
     return (f"id:{row.member_id}", f"card:{row.member_id}", *row.look_ups)
-
-
-def _spellings(tx: Transaction, house: House, names: set[str]) -> set[str]:
-    """Return the held references that may be one of these cards."""
-    cards = [(bucket_of(name, house.bucket_count), name) for name in names if name.startswith("card:")]
-    return {name for (name,) in tx.all("accounts.held_spellings", keys=keys_json(cards))}
 
 
 def _refused(tx: Transaction, house: House, line: int, row: NewMember) -> BadRow | None:

@@ -37,15 +37,23 @@ def members_of(tx: Transaction, references: Iterable[str], bucket_count: int) ->
     found |= {name: known[way] for name, way in other_ways.items() if way in known}
     # What once named a member who was erased is known by its digest only.
     digests = {
-        digest_of(way): name for name in wanted - found.keys() for way in (name, _other_way(name)) if way
+        name: [digest_of(way) for way in (name, _other_way(name)) if way is not None]
+        for name in wanted - found.keys()
     }
-    known = _known(tx, set(digests), bucket_count)
-    return found | {digests[digest]: member for digest, member in known.items()}
+    known = _known(tx, {digest for ways in digests.values() for digest in ways}, bucket_count)
+    named = {name: [known[way] for way in ways if way in known] for name, ways in digests.items()}
+    return found | {name: members[0] for name, members in named.items() if members}
+
+
+def held_spellings(tx: Transaction, cards: Iterable[str], bucket_count: int) -> set[str]:
+    """Return the held references that are one of these `card:` references as somebody typed it."""
+    keys = keys_json((bucket_of(card, bucket_count), card) for card in cards)
+    return {name for (name,) in tx.all("accounts.held_spellings", keys=keys)}
 
 
 def card_of(reference: str) -> str:
-    """Return the card that an `id:` reference is, should it be none of a member's id."""
-    return f"card:{re.sub('[ -]', '', reference.removeprefix('id:'))}"
+    """Return the card that an `id:` or `card:` reference is, should it be none of a member's id."""
+    return f"card:{re.sub('[ -]', '', reference.split(':', 1)[1])}"
 
 
 def digest_of(reference: str) -> str:

@@ -42,6 +42,27 @@ def test_a_card_with_letters_is_found_as_it_was_typed(hq: Hq, desk: Desk) -> Non
     run_audit(hq)
 
 
+@pytest.mark.parametrize("said", ["AB-12", "AB12", "id:AB-12", "id:AB12", "card:AB12"])
+def test_every_spelling_of_the_card_that_waits_is_the_members_at_once(hq: Hq, desk: Desk, said: str) -> None:
+    spelled = ["id:AB-12", "id:AB12", "id:A-B-12", "card:AB12"]
+    till = desk.till()
+    desk.send(till, *[purchase(str(number), member=name) for number, name in enumerate(spelled)])
+    desk.attach(said, "M1")
+    assert (hq.balances(), hq.exceptions()) == ({"M1": 48}, [])
+    run_audit(hq)
+    desk.send(till, purchase("9", 1_000, "id:AB1-2"))
+    assert hq.balances() == {"M1": 49}
+    run_audit(hq)
+
+
+def test_a_spelling_of_a_members_own_id_is_not_attached_to_another(hq: Hq, desk: Desk) -> None:
+    hq.members("member_id\nAB12\n")
+    desk.send(desk.till(), purchase("1", member="card:AB12"), purchase("2", member="id:AB-12"))
+    with refused("look_up_taken"):
+        desk.attach("id:AB-12", "M1")
+    run_audit(hq)
+
+
 @pytest.mark.parametrize("by_hash", [True, False])
 def test_a_phone_is_found_by_its_hash(hq: Hq, desk: Desk, *, by_hash: bool) -> None:
     till = desk.till()

@@ -46,6 +46,21 @@ def test_nothing_of_the_person_is_left_in_any_row_but_signed_records(hq: Hq, des
     run_audit(hq)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_every_spelling_of_the_forgotten_persons_card_is_still_theirs(
+    hq: Hq, desk: Desk, *, at_once: bool
+) -> None:
+    hq.members("member_id,lookups\nM3,GOLD-77\n")
+    desk.erase("M3")
+    till = desk.till()
+    names = ["id:GOLD-77", "id:GOLD77", "id:GOL-D77", "card:GOLD77"]
+    sales = [purchase(str(number), member=name) for number, name in enumerate(names)]
+    for sale in [sales] if at_once else [[one] for one in sales]:
+        desk.send(till, *sale)
+    assert (hq.balances(), hq.exceptions()) == ({"M3": 48}, [])
+    run_audit(hq)
+
+
 def test_every_till_that_knew_the_person_forgets_them(desk: Desk) -> None:
     here, there = desk.till("S012"), desk.till("S099")
     desk.send(there, purchase("1", store="S099"))

@@ -1,4 +1,4 @@
-"""The first purchase in life: its bonus lies with the first that stands, in whichever period that is."""
+"""Bonuses of a life, wherever they lie: the first purchase that stands, and birthdays told later."""
 
 from __future__ import annotations
 
@@ -52,6 +52,31 @@ def test_when_the_first_purchase_is_void_the_bonus_goes_to_the_next_of_any_perio
     assert totals(hq) == {"2026-H1": (34, 34), "2026-H2": (1, 1)}
     desk.send(till, void("1", of_day=MARCH))
     assert totals(hq) == {"2026-H1": (0, 0), "2026-H2": (34, 34)}
+    run_audit(hq)
+
+
+def test_a_birthday_that_is_told_later_or_put_right_moves_its_bonus(hq: Hq, desk: Desk) -> None:
+    text = WELCOME.replace("version = 2", "version = 3")
+    hq.publish(text + '[[bonus]]\nid = "birthday"\non = "purchase"\npoints = 100\nbirthday = true\n')
+    desk.derive()
+    desk.send(desk.till(), bought("1", MARCH), bought("2", AUGUST))
+    assert totals(hq) == {"2026-H1": (34, 34), "2026-H2": (1, 1)}
+    for born, standing in (
+        ("1990-03-01", {"2026-H1": (134, 134), "2026-H2": (1, 1)}),
+        ("1990-08-01", {"2026-H1": (34, 34), "2026-H2": (101, 101)}),
+        ("1990-08-02", {"2026-H1": (34, 34), "2026-H2": (1, 1)}),
+    ):
+        hq.members(f"member_id,birthday\nM1,{born}\n")
+        assert totals(hq) == standing
+        run_audit(hq)
+
+
+def test_a_birthday_is_told_with_its_member_for_what_was_held(hq: Hq, desk: Desk) -> None:
+    text = WELCOME.replace("version = 2", "version = 3")
+    hq.publish(text + '[[bonus]]\nid = "birthday"\non = "purchase"\npoints = 100\nbirthday = true\n')
+    desk.send(desk.till(), bought("1", AUGUST, "id:M9"))
+    hq.members("member_id,birthday\nM9,1990-08-01\n")
+    assert totals(hq, "M9") == {"2026-H2": (134, 134)}
     run_audit(hq)
 
 
