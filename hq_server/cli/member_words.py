@@ -23,6 +23,8 @@ _KINDS_KO: Final[Mapping[EntryKind, str]] = {
     "adjustment": "조정",
 }
 _STATES_KO: Final[Mapping[Literal["open"], str]] = {"open": "진행 중"}
+SPENDABLE_ONLY: Final = ("redemption", "redeem_rollback", "expiry")
+"""The kinds of entry that never move qualifying points."""
 
 
 def who_lines(found: Found, also: Sequence[str], language: Language) -> Iterator[str]:
@@ -65,7 +67,7 @@ def movement_line(movement: Movement, language: Language) -> str:
     """Return one movement: its business date, its points, what it is, and the event that caused it."""
     entry = movement.entry
     moved = f"{entry.redeemable:+,}"
-    if entry.qualifying != entry.redeemable:
+    if entry.qualifying != entry.redeemable and entry.kind not in SPENDABLE_ONLY:
         moved += f" ({pick(language, '등급 포인트', 'qualifying')} {entry.qualifying:+,})"
     return f"{date_of(entry.business_day)}  {moved}  {_kind(movement, language)}  {entry.event}"
 

@@ -77,7 +77,8 @@ def test_every_kind_of_entry_has_a_word(kind: EntryKind) -> None:
         corrects="redeem_rollback" if kind == "correction" else None,
     )
     korean = movement_line(Movement(1, entry, 0), "ko")
-    assert korean.startswith("2026-11-21  +1,000 (등급 포인트 +0)  ")
+    only = kind in ("redemption", "redeem_rollback", "expiry")  # never moves qualifying points
+    assert korean.startswith(f"2026-11-21  +1,000{'' if only else ' (등급 포인트 +0)'}  ")
     assert not re.search("[a-z]", korean)
     assert "_" not in movement_line(Movement(1, entry, 0), "en")
 
