@@ -73,9 +73,7 @@ def propose(
     _check_day(tx, house, adjustment)
     if kind == "goodwill":
         _check_budget(tx, house, limits, adjustment, _size(adjustment))
-    return keep_decision(
-        tx, kind, member_id, adjustment, by, now_ms, needs_second=True, natural_key=natural_key
-    )
+    return keep_decision(tx, kind, member_id, adjustment, by, now_ms, natural_key=natural_key)
 
 
 def adjust(tx: Transaction, house: House, limits: Adjustments, approved: Decision, now_ms: EpochMs) -> None:

@@ -31,6 +31,8 @@ DecisionKind = Literal[
     "coupon",
 ]
 State = Literal["stands", "waiting", "approved", "refused"]
+SECOND_PERSON: Final[frozenset[DecisionKind]] = frozenset({"adjustment", "goodwill", "erasure"})
+"""The kinds that take effect only when another person has approved them; the database insists on it, too."""
 NAME_MAX: Final = 64
 REASON_MAX: Final = 500
 KEY_MAX: Final = 64
@@ -108,6 +110,12 @@ def person(by: str) -> str:
     return _text(by, NAME_MAX, "name_missing", "say who decides: a name")
 
 
+def same_person(one: str, other: str) -> bool:
+    """Tell whether two spellings are one name."""
+    forms = [" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in (one, other)]
+    return forms[0] == forms[1]
+
+
 def keep_decision(
     tx: Transaction,
     kind: DecisionKind,
@@ -116,7 +124,6 @@ def keep_decision(
     by: Said,
     now_ms: EpochMs,
     *,
-    needs_second: bool = False,
     natural_key: str | None = None,
 ) -> int:
     """Keep a decision and return its number; what it moves is up to its kind."""
@@ -131,7 +138,7 @@ def keep_decision(
         reason=by.reason,
         made_by=by.by,
         made_at_ms=now_ms,
-        needs_second=int(needs_second),
+        needs_second=int(kind in SECOND_PERSON),
         natural_key=natural_key,
     )
     return number
@@ -190,7 +197,7 @@ def give_verdict(tx: Transaction, number: int, by: str, now_ms: EpochMs, *, appr
         raise BadInput(f"decision {number} waits for nobody: it took effect at once", code="no_proposal")
     if stands.state != "waiting":
         raise BadInput(f"decision {number} was {stands.state} by {stands.given_by}", code="decision_judged")
-    if _same(by, stands.made_by):
+    if same_person(by, stands.made_by):
         raise BadInput(
             f"decision {number} was proposed by {stands.made_by}: another person must judge it",
             code="same_person",
@@ -237,9 +244,3 @@ def _text(text: str, most: int, code: str, what: str) -> str:
     if not text or len(text) > most or not text.isprintable():
         raise BadInput(f"{what} of 1 to {most} printable characters", code=code)
     return text
-
-
-def _same(one: str, other: str) -> bool:
-    """Tell whether two spellings are one name."""
-    forms = [" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in (one, other)]
-    return forms[0] == forms[1]

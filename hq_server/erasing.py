@@ -52,7 +52,7 @@ def propose_erasure(tx: Transaction, house: House, member_id: str, by: Said, now
             code="erasure_waits",
         )
     detail = Erased(groups.members[head])
-    return keep_decision(tx, "erasure", member_id, detail, by, now_ms, needs_second=True)
+    return keep_decision(tx, "erasure", member_id, detail, by, now_ms)
 
 
 def erase(tx: Transaction, house: House, approved: Decision, now_ms: EpochMs) -> None:

@@ -1,9 +1,10 @@
 """Everything derived again from the received bytes, and compared with what stands. Reads only, one state.
 
+triggers     those that forbid changing the past, as the migrations make them
 programmes   every version's text as it was signed
 members      every name in both directions
-decisions    that each has its effect and a second person where it needs one, and that nothing else has any
 journals     every envelope's signature and every chain; events and facts as the bytes say
+decisions    that each has its effect and a second person where it needs one, and that nothing else has any
 receipts     every fold, and where in the accounts it lies
 stamps       how far each terminal's events have been posted for each member
 balances     every account against its entries and their steps, then sums, lots, and that points are conserved
@@ -15,12 +16,13 @@ from __future__ import annotations
 
 from hq_server.audit.balances import audit_balances
 from hq_server.audit.comparing import Audited, Difference, Progress, differs
-from hq_server.audit.decisions import audit_decisions
+from hq_server.audit.decisions import audit_decisions, kin_of_merges
 from hq_server.audit.journals import audit_journals
 from hq_server.audit.members import audit_members
 from hq_server.audit.programmes import audit_programmes
 from hq_server.audit.receipts import audit_receipts
 from hq_server.audit.stamps import Stamps
+from hq_server.audit.triggers import audit_triggers
 from hq_server.house import load_house
 from hq_server.store.connection import Transaction
 from loyalty_core.errors import LoyaltyError
@@ -40,15 +42,17 @@ def audit(tx: Transaction, public_key: bytes, progress: Progress) -> Audited:
             "days are still being derived again after a publication: let hq-server serve finish",
             code="days_pending",
         )
+    audit_triggers(tx)
     house, done = load_house(tx), Audited()
     audit_programmes(tx, public_key)
     audit_members(tx, house, progress)
+    kin = kin_of_merges(tx)
+    stamps = Stamps(tx, house, kin)
+    visiting = audit_journals(tx, done, stamps, progress)
     decided = audit_decisions(tx, house, public_key, progress)
-    stamps = Stamps(tx, house, decided.kin)
-    visiting = audit_journals(tx, done, stamps, progress) + decided.facts
-    audit_receipts(tx, house, done, visiting, stamps, progress, decided.adjustments)
+    audit_receipts(tx, house, done, visiting + decided.facts, stamps, progress, decided.adjustments)
     stamps.check()
-    audit_balances(tx, house, done, decided.kin.keys(), progress)
+    audit_balances(tx, house, done, kin.keys(), progress)
     left = sum(done.flows.values())
     if left != done.outstanding:
         differs("points", f"{left} were issued and not used, {done.outstanding} are outstanding")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 
 from hq_server.adjusting import fact_of
 from hq_server.attaching import Attached
-from hq_server.audit.comparing import Progress, differs
+from hq_server.audit.comparing import Difference, Progress, differs
 from hq_server.coupons import coupon_of
-from hq_server.decisions import Decision, every_decision
+from hq_server.decisions import SECOND_PERSON, Decision, every_decision, same_person
 from hq_server.erasing import members_of_erasure
 from hq_server.filing import fact_by
 from hq_server.house import House
@@ -23,12 +26,22 @@ from loyalty_core.wire import unpack
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """What decisions account for elsewhere: facts filed under receipts, adjustments in the accounts, and for
-    each member who was ever merged everyone of that group."""
+    """What decisions account for elsewhere: facts filed under receipts, adjustments in the accounts."""
 
     facts: int
     adjustments: int
-    kin: dict[str, tuple[str, ...]]
+
+
+def kin_of_merges(tx: Transaction) -> dict[str, tuple[str, ...]]:
+    """Return for each member who was ever merged everyone of that group."""
+    kin: dict[str, set[str]] = {}
+    for one in every_decision(tx, "merge"):
+        with _reading(one):
+            into = msgspec.json.decode(one.detail, type=Merged).into
+        group = kin.get(one.subject, {one.subject}) | kin.get(into, {into})
+        for name in group:
+            kin[name] = group
+    return {name: tuple(sorted(group)) for name, group in kin.items()}
 
 
 def audit_decisions(tx: Transaction, house: House, public_key: bytes, progress: Progress) -> Decided:
@@ -37,9 +50,21 @@ def audit_decisions(tx: Transaction, house: House, public_key: bytes, progress: 
     for number, one in enumerate(every_decision(tx), start=1):
         if one.number != number:
             differs(f"decision {one.number}", f"decision {number} should be next: the numbers have a gap")
-        audit.take(one)
+        with _reading(one):
+            audit.take(one)
         progress("decisions", 1)
     return audit.end()
+
+
+@contextmanager
+def _reading(one: Decision) -> Iterator[None]:
+    """End the audit with the decision's number where it cannot be read, or what it is about is missing."""
+    try:
+        yield
+    except Difference:
+        raise
+    except (LoyaltyError, msgspec.MsgspecError, ValueError, OverflowError) as error:
+        differs(f"decision {one.number}", f"what it says does not hold: {error}")
 
 
 class _Audit:
@@ -49,16 +74,17 @@ class _Audit:
         self._facts = self._verdicts = self._coupons = 0
         self._adjusted: dict[tuple[str, int, str], bytes | None] = {}
         self._merges: dict[str, str] = {}
-        self._kin: dict[str, set[str]] = {}
         self._digests: dict[str, str] = {}
         self._erased: set[str] = set()
 
     def take(self, one: Decision) -> None:
         """Compare one decision, or remember what it says until all are known."""
         where = f"decision {one.number}"
+        if one.needs_second != (one.kind in SECOND_PERSON):
+            differs(where, f"its kind, {one.kind}, says otherwise whether it takes a second person")
         if one.approved is not None:
             self._verdicts += 1
-            if not one.needs_second or one.given_by == one.made_by:
+            if not one.needs_second or same_person(one.given_by or "", one.made_by):
                 differs(where, "its verdict is not that of a second person")
         if not one.has_effect:
             return
@@ -88,8 +114,7 @@ class _Audit:
             differs("coupons", f"decisions issued {self._coupons}, {row[0] if row else 0} stand")
         self._merges_stand()
         self._rest_in_buckets()
-        kin = {name: tuple(sorted(group)) for name, group in self._kin.items()}
-        return Decided(self._facts, len(self._adjusted), kin)
+        return Decided(self._facts, len(self._adjusted))
 
     def _fact(self, one: Decision, where: str) -> None:
         fact = fact_by(self._tx, one)
@@ -108,9 +133,6 @@ class _Audit:
         if one.subject in self._merges:
             differs(where, "it merges a member who was merged already")
         self._merges[one.subject] = into
-        group = self._kin.get(one.subject, {one.subject}) | self._kin.get(into, {into})
-        for name in group:
-            self._kin[name] = group
 
     def _coupon(self, one: Decision, where: str) -> None:
         should = coupon_of(one)

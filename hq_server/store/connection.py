@@ -82,6 +82,8 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            # Or INSERT OR REPLACE would delete without the triggers that forbid it.
+            connection.execute("PRAGMA recursive_triggers = ON")
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             # A log that has been written back is cut to this on its next use, so that its size tells.
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from hq_server.store.connection import Connection, writing
+from hq_server.store.connection import Connection, Row, reading, writing
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.errors import LoyaltyError
 
@@ -67,6 +67,17 @@ def migrations() -> Iterator[Migration]:
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".sql"):
             yield Migration(int(file.name[:4]), file.name, file.read_text("utf-8"))
+
+
+def triggers_made() -> list[Row]:
+    """Return name, table and text of every trigger that the files of this release make, in order of name."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(connection)
+        with reading(connection) as tx:
+            return tx.all("house.triggers")
+    finally:
+        connection.close()
 
 
 def _missing(connection: Connection, known: list[Migration]) -> list[Migration]:

@@ -149,6 +149,17 @@ class Hq:
         with opened(self.config.database_path) as connection:
             return connection.execute(text).fetchall()
 
+    def tamper(self, *texts: str) -> None:
+        """Run any SQL as one who owns the file: the triggers are taken away and put back."""
+        with opened(self.config.database_path) as connection:
+            guards = list(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"))
+            for name, _ in guards:
+                connection.execute(f"DROP TRIGGER {name}")
+            for text in texts:
+                connection.execute(text)
+            for _, sql in guards:
+                connection.execute(sql)
+
     def balances(self) -> dict[str, int]:
         return dict(self.sql("SELECT member_id, sum(redeemable) FROM totals GROUP BY member_id"))
 

@@ -111,10 +111,8 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 async def test_the_audit_names_what_was_changed(hq: Hq, tills: Tills, damage: str) -> None:
     await fill(hq, tills)
-    for (name,) in hq.sql("SELECT name FROM sqlite_schema WHERE type = 'trigger'"):
-        hq.sql(f"DROP TRIGGER {name}")
     assert run_audit(hq).events == 11
-    hq.sql(DAMAGE[damage])
+    hq.tamper(DAMAGE[damage])
     with pytest.raises(Difference) as caught:
         run_audit(hq)
     assert caught.value.code == "audit_difference"
@@ -135,8 +133,7 @@ async def test_an_entry_that_kept_its_points_is_right_though_its_steps_would_rea
     hq.publish(PROGRAMME.replace("version = 1", "version = 2").replace('"spend"', '"money"'))
     await tills.until(lambda: hq.sql("SELECT 1 FROM dirty_days") == [])
     run_audit(hq)
-    hq.sql("DROP TRIGGER entry_is_never_changed")
-    hq.sql("UPDATE entries SET steps = replace(steps, '[', '[ ') WHERE kind = 'clawback'")
+    hq.tamper("UPDATE entries SET steps = replace(steps, '[', '[ ') WHERE kind = 'clawback'")
     with pytest.raises(Difference, match="its steps are not what its day gives"):
         run_audit(hq)
 
@@ -172,8 +169,7 @@ async def test_of_several_returns_an_entry_is_right_though_an_earlier_one_came_l
         ("clawback", -3),
     ]
     run_audit(hq)
-    hq.sql("DROP TRIGGER entry_is_never_changed")
-    hq.sql("UPDATE entries SET steps = replace(steps, '12,11', '12,10') WHERE redeemable = -1")
+    hq.tamper("UPDATE entries SET steps = replace(steps, '12,11', '12,10') WHERE redeemable = -1")
     with pytest.raises(Difference, match="its steps do not lead to its points"):
         run_audit(hq)
 

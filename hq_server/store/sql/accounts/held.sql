@@ -77,6 +77,7 @@ DELETE FROM held_hashes WHERE bucket = :bucket AND reference = :reference;
 DELETE FROM held_spellings WHERE bucket = :bucket AND card = :card AND reference = :reference;
 
 -- name: attach(bucket, reference, member_id, attached_at_ms)!
+-- The first stands. ON CONFLICT would come too late: the table's trigger refuses a second one before it.
 INSERT INTO attachments (bucket, reference, member_id, attached_at_ms)
-VALUES (:bucket, :reference, :member_id, :attached_at_ms)
-ON CONFLICT (bucket, reference) DO NOTHING;
+SELECT :bucket, :reference, :member_id, :attached_at_ms
+WHERE NOT EXISTS (SELECT 1 FROM attachments WHERE bucket = :bucket AND reference = :reference);

@@ -10,6 +10,9 @@ SELECT bucket_count, incarnation_counter, incarnation_random FROM house;
 INSERT INTO programmes (version, programme_id, effective_from, text, envelope, published_at_ms)
 VALUES (:version, :programme_id, :effective_from, :text, :envelope, :published_at_ms);
 
+-- name: triggers()
+SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name;
+
 -- name: programme_texts()
 SELECT text FROM programmes ORDER BY version;
 
