@@ -26,7 +26,6 @@ from edge_agent.sync.questions import Told
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import (
-    AT_MAX,
     CouponUsed,
     EventId,
     ReceiptKey,
@@ -106,7 +105,8 @@ class Redeeming:
             )
         monotonic_ms = self._clock.monotonic_ms()
         left_ms = terms.hold_ms if told is None else told.until_monotonic_ms - monotonic_ms
-        until_ms = min(terms.now_ms + left_ms, AT_MAX)
+        left_ms = min(left_ms, terms.end_ms - terms.now_ms)
+        until_ms = terms.now_ms + left_ms
         event = RedemptionAuthorised(
             terms.member,
             terms.now_ms,

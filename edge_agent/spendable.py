@@ -15,13 +15,13 @@ from edge_agent.coupons import code_of, open_coupon, read_code
 from edge_agent.member_days import tier_held
 from edge_agent.owners import Owner, account_of
 from edge_agent.recorder import Recorder
-from edge_agent.standing import standing
+from edge_agent.standing import Standing, standing
 from edge_agent.store import members, redemptions
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import Redemption
-from loyalty_core.calendar import business_day, date_of
+from loyalty_core.calendar import business_day, date_of, end_of_day
 from loyalty_core.errors import BadInput, LoyaltyError
-from loyalty_core.events import ReceiptKey
+from loyalty_core.events import AT_MAX, ReceiptKey
 from loyalty_core.messages import CouponIssued, MemberRow
 from loyalty_core.programme import Programme, Reward
 from loyalty_core.units import Day, EpochMs
@@ -44,13 +44,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request comes to where it may be granted. `member` is the form that is recorded."""
+    """What a request comes to where it may be granted. `member` is the form that is recorded.
+
+    It is committed before `end_ms`, however long points are held: where some of the member's points are lost
+    with this day, at its end.
+    """
 
     member: str
     account: str
     now_ms: EpochMs
     today: Day
     hold_ms: int
+    end_ms: int = AT_MAX
     points: int = 0
     value_minor: int = 0
     reward: str = ""
@@ -120,13 +125,15 @@ class Spendable:
         if owner is None:
             raise BadInput("say whose points are to be spent", code="member_missing")
         points, value_minor = _priced(books, programme, wanted, _row(conn, owner.account), today)
-        self._check_available(conn, books, owner.account, today, points)
+        stands = self._check_available(conn, books, owner.account, today, points)
+        ends = any(lot.last_day == today for lot in stands.expiring)
         return Terms(
             member=owner.recorded,
             account=owner.account,
             now_ms=now_ms,
             today=today,
             hold_ms=programme.hold_minutes * 60_000,
+            end_ms=end_of_day(today, books.terminal.place) + 1 if ends else AT_MAX,
             points=points,
             value_minor=value_minor,
             reward=wanted.reward or "",
@@ -201,14 +208,17 @@ class Spendable:
             return False
         return one.state == "committed" or self.is_open(one)
 
-    def _check_available(self, conn: Connection, books: Books, account: str, today: Day, points: int) -> None:
-        balance = standing(conn, books, account, today).balance
-        under_way = self._under_way(conn, books, account)
+    def _check_available(
+        self, conn: Connection, books: Books, account: str, today: Day, points: int
+    ) -> Standing:
+        stands = standing(conn, books, account, today)
+        balance, under_way = stands.balance, self._under_way(conn, books, account)
         if points > balance - under_way:
             more = f", of which {under_way} are under way" if under_way else ""
             raise BadInput(
                 f"{points} points are asked for, the balance is {balance}{more}", code="points_missing"
             )
+        return stands
 
     def _under_way(self, conn: Connection, books: Books, account: str) -> int:
         row = _row(conn, account)

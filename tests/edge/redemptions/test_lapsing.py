@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from loyalty_core.events import RedemptionCancelled
+from loyalty_core.messages import Expiring
+from loyalty_core.units import Day
 from tests.edge.made import at
-from tests.edge.redemptions.redeeming_till import HOLD, TODAY, RedeemingTill, refused
+from tests.edge.redemptions.redeeming_till import HOLD, TODAY, RedeemingTill, refused, rich
 
 
 def test_an_authorisation_lapses_at_its_time_and_not_before(till: RedeemingTill) -> None:
@@ -32,6 +34,30 @@ def test_a_cancel_that_comes_too_late_lets_it_lapse(till: RedeemingTill) -> None
     assert till.cancel(outcome).redemption.state == "lapsed"
     assert isinstance(till.events()[1], RedemptionCancelled)
     assert till.lapse() == 0
+
+
+@pytest.mark.parametrize("told", [None, HOLD])
+def test_points_that_are_lost_with_the_day_are_spent_before_it_ends(
+    till: RedeemingTill, told: int | None
+) -> None:
+    till.know(rich(expiring=(Expiring(500, TODAY),)))
+    till.clock.wall = int(at("2026-12-06 04:59"))
+    granted = None if told is None else till.granted(1000, told)
+    one, other = till.authorise(1000, granted), till.authorise(1000, granted)
+    assert one.redemption.until_ms == at("2026-12-06 05:00")
+    till.clock.go_on(59_999)
+    assert till.commit(one).redemption.state == "committed"
+    till.clock.go_on(1)
+    with refused("redemption_lapsed"):
+        till.commit(other)
+    assert till.lapse() == 1
+    assert till.balance() == 4_000, "the points that are lost were the first to be spent"
+
+
+def test_points_that_are_lost_on_another_day_are_held_as_long_as_any(till: RedeemingTill) -> None:
+    till.know(rich(expiring=(Expiring(500, Day(TODAY + 1)),)))
+    till.clock.wall = int(at("2026-12-06 04:59"))
+    assert till.authorise(1000).redemption.until_ms == till.clock.wall + HOLD
 
 
 def test_a_commit_in_time_counts_for_ever(till: RedeemingTill) -> None:
