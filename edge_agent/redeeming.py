@@ -18,7 +18,7 @@ from edge_agent.own_facts import purchase_as_known
 from edge_agent.pos_adapter.receipt import natural_key
 from edge_agent.recorder import Recorder
 from edge_agent.spendable import Spendable, Terms, Wanted
-from edge_agent.store import redemptions, sources
+from edge_agent.store import outbox, redemptions, sources
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import Redemption, State
 from edge_agent.store.sources import Source
@@ -42,6 +42,8 @@ _REFUSED: Final = {
     "redemption_off": "points pay for nothing in the programme by now",
     "member_unknown": "headquarters does not know this member",
     "terminal_revoked": "headquarters has shut this till out: no points are spent here",
+    "journal_behind": "headquarters does not take this till's journal: no points are spent here",
+    "fork": "headquarters does not take this till's journal: no points are spent here",
 }
 
 
@@ -92,7 +94,10 @@ class Redeeming:
         if known is not None:
             return Outcome(known, True)
         terms = self.spendable.terms(conn, books, wanted)
-        if told is not None and told.granted < terms.points:
+        refused_code = outbox.link(conn).refused_code
+        if told is None and refused_code is not None:
+            told = Told(code=refused_code)
+        if told is not None and (told.code or told.granted < terms.points):
             sentence = _REFUSED.get(told.code, f"headquarters refuses it ({told.code})")
             raise BadInput(sentence, code=told.code or "redemption_refused")
         allowance = terms.points if told is None else 0

@@ -26,7 +26,8 @@ from loyalty_core.messages import Acknowledgement, Answer, Exchange, Refusal, Re
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack
 
-_REPORTED: Final = frozenset({"fork", "journal_behind"})
+_UNTRUSTED: Final = frozenset({"fork", "journal_behind"})
+"""Refusals of a journal that was set back or copied: an exception each, and no points are held for it."""
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,8 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
     state = closing_of(tx, terminal, terminal.epoch)
     if (terminal.epoch, state.counted) == (request.epoch, request.head):
         note_open_days(tx, terminal, state.last_day, now_ms)
-    answers = answer_asks(tx, house, terminal, request.asks, now_ms)
+    asks = () if any(one.code in _UNTRUSTED for one in refusals) else request.asks
+    answers = answer_asks(tx, house, terminal, asks, now_ms)
     tx.run(
         "arrivals.terminal_was_seen",
         store_id=terminal.store_id,
@@ -163,7 +165,7 @@ def _report(tx: Transaction, terminal: Terminal, refusals: list[Refusal], now_ms
     found = [
         ArrivalException(terminal.store_id, one.code, f"{terminal.terminal_id}.{one.epoch}", one.sentence)
         for one in refusals
-        if one.code in _REPORTED
+        if one.code in _UNTRUSTED
     ]
     open_arrivals(tx, found, now_ms)
 

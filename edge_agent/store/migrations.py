@@ -222,6 +222,7 @@ CREATE INDEX redemption_open ON redemption (account) WHERE state = 'authorised';
 CREATE INDEX redemption_committed ON redemption (account, epoch, branch, seq) WHERE state = 'committed';
 CREATE UNIQUE INDEX redemption_coupon ON redemption (coupon)
     WHERE coupon <> '' AND state IN ('authorised', 'committed');
+ALTER TABLE link ADD COLUMN refused_code TEXT;
 """
 
 

@@ -9,7 +9,10 @@ from loyalty_core.messages import Acknowledgement
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """How talking to HQ went. `since_ms` is when the present state, up or down, began."""
+    """How talking to HQ went. `since_ms` is when the present state, up or down, began.
+
+    `refused_code` is how HQ refused this till altogether, until it takes something from it again.
+    """
 
     tried_at_ms: int | None = None
     answered_at_ms: int | None = None
@@ -18,6 +21,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str | None = None
     error: str | None = None
     next_try_ms: int | None = None
+    refused_code: str | None = None
 
 
 def acknowledged(conn: Connection, epoch: int) -> int:
@@ -55,7 +59,8 @@ def waiting(conn: Connection) -> tuple[int, int | None, int | None]:
 def link(conn: Connection) -> Link:
     """Return how the link has been."""
     row = conn.execute(
-        "SELECT tried_at_ms, answered_at_ms, hq_time_ms, since_ms, error_code, error, next_try_ms FROM link"
+        "SELECT tried_at_ms, answered_at_ms, hq_time_ms, since_ms, error_code, error, next_try_ms,"
+        " refused_code FROM link"
     ).fetchone()
     return Link(
         tried_at_ms=row[0],
@@ -65,6 +70,7 @@ def link(conn: Connection) -> Link:
         error_code=row[4],
         error=row[5],
         next_try_ms=row[6],
+        refused_code=row[7],
     )
 
 
@@ -72,7 +78,7 @@ def set_link(conn: Connection, state: Link) -> None:
     """Note how the last try went."""
     conn.execute(
         "UPDATE link SET tried_at_ms = ?, answered_at_ms = ?, hq_time_ms = ?, since_ms = ?, error_code = ?,"
-        " error = ?, next_try_ms = ?",
+        " error = ?, next_try_ms = ?, refused_code = ?",
         (
             state.tried_at_ms,
             state.answered_at_ms,
@@ -81,6 +87,7 @@ def set_link(conn: Connection, state: Link) -> None:
             state.error_code,
             state.error,
             state.next_try_ms,
+            state.refused_code,
         ),
     )
 

@@ -48,10 +48,12 @@ def install(conn: Connection, reply: Reply) -> Installed:
     """Apply a reply that was opened. Idempotent; durable with the caller's transaction.
 
     Raises:
-        LinkError: `hq_older`, `hq_other`, `hq_nonsense`: nothing of the reply is kept.
+        LinkError: `hq_older`, `hq_other`, `hq_nonsense`, `journal_behind`, `fork`: nothing of the reply is
+            kept.
     """
     identity = terminal.read(conn)
     keys = _keys(identity)
+    _check_journal(identity, reply)
     moved = [_check_incarnation(conn, identity, reply)]
     moved += [_acknowledge(conn, identity, data, keys) for data in reply.receipts]
     moved += [keep_programme(conn, identity, data, keys) for data in reply.programmes]
@@ -63,6 +65,13 @@ def install(conn: Connection, reply: Reply) -> Installed:
 
 def _keys(identity: Terminal) -> dict[bytes, bytes]:
     return {key_id(identity.hq_public_key): identity.hq_public_key}
+
+
+def _check_journal(identity: Terminal, reply: Reply) -> None:
+    """Raise what HQ says of a journal that it does not take: what it acknowledges then is another's."""
+    for refusal in reply.refusals:
+        if refusal.epoch == identity.epoch and refusal.code in {"journal_behind", "fork"}:
+            raise LinkError(f"HQ does not take this till's journal: {refusal.sentence}", code=refusal.code)
 
 
 def _check_incarnation(conn: Connection, identity: Terminal, reply: Reply) -> bool:

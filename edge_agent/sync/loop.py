@@ -175,6 +175,7 @@ class SyncLoop:
         self, tried_at_ms: int, wait_ms: int, error: LinkError | None, reply: Reply | None
     ) -> None:
         now_ms = self._clock.wall_ms()
+        refused_code = error.code if error and not reply and error.code in REFUSALS else None
 
         def note(conn: Connection) -> Link:
             before = outbox.link(conn)
@@ -188,6 +189,7 @@ class SyncLoop:
                 error_code=error.code if error else None,
                 error=str(error) if error else None,
                 next_try_ms=now_ms + wait_ms,
+                refused_code=refused_code if reply or refused_code else before.refused_code,
             )
             outbox.set_link(conn, after)
             return before

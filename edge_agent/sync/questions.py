@@ -13,8 +13,8 @@ import msgspec
 
 from loyalty_core.messages import ASKS_MAX, Answer, Ask, Reply
 
-REFUSALS: Final = frozenset({"terminal_revoked"})
-"""Errors by which HQ answers every question of this till: no."""
+REFUSALS: Final = frozenset({"terminal_revoked", "journal_behind", "fork"})
+"""Errors by which HQ answers every question of this till: no. They stand until it takes something again."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

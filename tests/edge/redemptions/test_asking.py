@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_agent.app_keys import READER, WRITER
 from edge_agent.config import EdgeConfig, Redemptions
 from edge_agent.store import outbox, quarantine
 from edge_agent.sync.questions import Questions, Told
-from loyalty_core.messages import ASKS_MAX, Answer, Ask
+from loyalty_core.messages import ASKS_MAX, Answer, Ask, Refusal, Reply
 from tests.edge.fake_hq import HQ_TIME_MS, FakeHq
 from tests.edge.made import CARD, config_of, purchase, quiet_sync, until
 from tests.edge.redemptions.redeeming_counter import LONG_MS, PATH, running
-from tests.edge.redemptions.redeeming_till import HOLD, rich
+from tests.edge.redemptions.redeeming_till import HOLD, code, rich
 
 
 def grants(ask: Ask) -> Answer:
@@ -95,6 +96,40 @@ async def test_a_till_that_is_shut_out_spends_nothing(tmp_path: Path, hq: FakeHq
     async with running(linked(tmp_path, hq)) as counter:
         await counter.know_row(rich())
         assert await counter.refusal(PATH, {"member": CARD, "points": 1000}) == (422, "terminal_revoked")
+
+
+async def test_a_till_that_was_shut_out_spends_nothing_when_the_line_is_cut(
+    tmp_path: Path, hq: FakeHq
+) -> None:
+    hq.problem = (403, {"code": "terminal_revoked", "detail": "it was stolen"}, {})
+    async with running(linked(tmp_path, hq)) as counter:
+        await counter.know_row(rich())
+
+        async def noted(code: str | None) -> bool:
+            return (await counter.app[READER].do(outbox.link)).error_code == code
+
+        await until(lambda: noted("terminal_revoked"))
+        hq.problem, hq.spoil = None, "lose request"
+        for body in ({"member": CARD, "points": 1000}, {"coupon": code()}):
+            assert await counter.refusal(PATH, body) == (422, "terminal_revoked")
+        await until(lambda: noted("hq_unreachable"))
+        assert await counter.refusal(PATH, {"member": CARD, "points": 1000}) == (422, "terminal_revoked")
+        hq.spoil = None
+        assert (await counter.redeem())["online"] is True
+        await until(lambda: noted(None))
+        hq.spoil = "lose request"
+        assert (await counter.redeem(key="b"))["online"] is False
+
+
+async def test_a_till_whose_journal_is_not_taken_spends_nothing(tmp_path: Path, hq: FakeHq) -> None:
+    def behind(reply: Reply) -> Reply:
+        refusal = Refusal(1, 1, "journal_behind", "HQ holds 9 records, the till 1", 0)
+        return msgspec.structs.replace(reply, refusals=(refusal,))
+
+    hq.change_reply = behind
+    async with running(linked(tmp_path, hq)) as counter:
+        await counter.know_row(rich())
+        assert await counter.refusal(PATH, {"member": CARD, "points": 1000}) == (422, "journal_behind")
 
 
 async def test_a_question_does_not_wait_for_the_back_off(tmp_path: Path, hq: FakeHq) -> None:

@@ -10,7 +10,7 @@ import pytest
 from edge_agent.metrics import render
 from edge_agent.store import programmes
 from edge_agent.sync.exchange import LinkError
-from loyalty_core.messages import Page
+from loyalty_core.messages import Page, Refusal
 from tests.edge.fake_hq import FakeHq, Spoil
 from tests.edge.made import config_of, enrol_till, member, programme
 from tests.edge.sync.linked_till import LinkedTill
@@ -108,6 +108,32 @@ async def test_a_refusal_of_the_key_is_told_and_nothing_is_lost(till: LinkedTill
     hq.problem = (403, {"code": "key_unknown", "detail": "this till is not approved"}, {})
     await till.turn()
     assert ((await till.link()).error_code, await till.waiting()) == ("key_unknown", 1)
+
+
+@pytest.mark.parametrize("code", ["journal_behind", "fork"])
+async def test_a_journal_that_headquarters_does_not_take_is_told_as_that(
+    till: LinkedTill, hq: FakeHq, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """What it acknowledges then is the journal that it holds, which is not this one."""
+    await till.sell(1)
+    hq.journal().records, hq.journal().hashes = [b"other"], [bytes(32)] * 2
+    refusal = Refusal(1, 1, code, "record 1 says something else than what HQ holds", 0)
+    hq.change_reply = lambda reply: msgspec.structs.replace(reply, refusals=(refusal,))
+    hq.pages = [Page(3, 0, 5, (member(),))]
+    monkeypatch.setattr(hq, "_keep", lambda data: None)
+    await till.turn()
+    link = await till.link()
+    assert (link.error_code, link.refused_code) == (code, code)
+    assert link.error == f"HQ does not take this till's journal: {refusal.sentence}"
+    assert (await till.waiting(), await till.cursor(3)) == (1, 0)
+
+
+async def test_a_refusal_of_an_older_journal_stops_no_newer_one(till: LinkedTill, hq: FakeHq) -> None:
+    await till.sell(1)
+    refusal = Refusal(0, 1, "fork", "record 1 says something else than what HQ holds", 0)
+    hq.change_reply = lambda reply: msgspec.structs.replace(reply, refusals=(refusal,))
+    await till.turn()
+    assert ((await till.link()).refused_code, await till.waiting()) == (None, 0)
 
 
 async def test_a_headquarters_that_acknowledges_nothing_is_not_asked_without_pause(
