@@ -2,14 +2,16 @@
 
 What is posted later leaves an entry alone that keeps its points, though its steps may read otherwise now: the
 day's total that a void saw, say. So an entry is right whose steps follow from the day as it stands, or from
-what of the day had been posted with it or before it. On a day with corrections, or with several returns of
-one purchase (what a return left depends on those that had come before it), the past cannot be told from what
+what of the day had been posted with it or before it. What moved nothing leaves no trace of when it came: any
+of it may have been there. On a day with much of that, with corrections, or with several returns of one
+purchase (what a return left depends on those that had come before it), the past cannot be told from what
 stands; there the steps need only lead to the entry's points.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import Final
 
 import msgspec
@@ -27,6 +29,8 @@ from loyalty_core.resolved import Resolved
 
 _BUILT_UP: Final = frozenset({"earn", "correction"})
 """Kinds of entry whose points are where their steps lead; those of the others are what their steps moved."""
+_IDLE_MAX: Final = 5
+"""The most events of a day that moved nothing whose every choice is tried: these are 32."""
 _STEPS: Final = msgspec.json.Decoder(tuple[Step, ...])
 
 
@@ -54,6 +58,7 @@ def check_explained(
     by_event = {(entry.event, entry.kind): entry for entry in derived}
     past_is_lost |= any(one.entry.kind == "correction" for one in day.posted)
     past_is_lost |= any(len(receipt.takebacks) > 1 for receipt in day.receipts)
+    past_is_lost |= len(_idle(day)) > _IDLE_MAX
     for place, (entry, steps) in enumerate((one.entry, one.steps) for one in day.posted):
         where = f"member {day.member_id}, event {entry.event}"
         programme = _version(house, entry.programme_version)
@@ -80,14 +85,21 @@ def _could_have_been(programme: Programme, day: LedgerDay, place: int) -> Iterat
     """Return the steps of an entry by its own version: of the whole day, and of what was posted by then."""
     entry = day.posted[place].entry
     posted = [one.entry.event for one in day.posted]
-    idle = {event for receipt in day.receipts for event in _events(receipt)}.difference(posted)
+    idle = _idle(day)
     # Where the posting ended that it was part of is not kept, so each end is tried.
     by_then = [set(posted[:end]) for end in range(place + 1, len(posted) + 1)]
-    for known in (*by_then, *[events | idle for events in by_then]):
+    beside = [set(some) for count in range(len(idle) + 1) for some in combinations(idle, count)]
+    for known in [events | some for some in beside for events in by_then]:
         receipts = [_as_of(receipt, known) for receipt in day.receipts if receipt.item.id in known]
         for derived in derive_day(rules_by(programme, day.business_day), receipts):
             if (derived.event, derived.kind) == (entry.event, entry.kind):
                 yield steps_json(derived)
+
+
+def _idle(day: LedgerDay) -> list[EventId]:
+    """Return the events of a day for which nothing is posted."""
+    posted = {one.entry.event for one in day.posted}
+    return [event for receipt in day.receipts for event in _events(receipt) if event not in posted]
 
 
 def _events(receipt: Resolved) -> Iterator[EventId]:

@@ -12,6 +12,9 @@ from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.events import back, purchase, visit, visit_void, void
 from tests.hq.till import NOW_MS
 
+SECOND_OF_THE_DAY = '[[bonus]]\nid = "second"\non = "purchase"\npoints = 3\nper = "day"\nnth = 2\n'
+TWELVE_AT_MOST = '[[cap]]\nid = "receipt"\npoints = 12\nper = "event"\n'
+
 
 def run_audit(hq: Hq) -> Audited:
     with opened(hq.config.database_path) as connection, reading(connection) as tx:
@@ -170,6 +173,41 @@ async def test_of_several_returns_an_entry_is_right_though_an_earlier_one_came_l
     ]
     run_audit(hq)
     hq.tamper("UPDATE entries SET steps = replace(steps, '12,11', '12,10') WHERE redeemable = -1")
+    with pytest.raises(Difference, match="its steps do not lead to its points"):
+        run_audit(hq)
+
+
+async def test_an_entry_is_right_that_saw_a_purchase_worth_nothing_whose_return_came_later(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members("member_id\nM1\n")
+    rules = PROGRAMME.replace("version = 1", "version = 2")
+    hq.publish(rules + SECOND_OF_THE_DAY + TWELVE_AT_MOST)
+    one, other = await tills.join(), await tills.join()
+    one.record(purchase("1", 900))
+    one.record(purchase("2", 30_000, at=NOW_MS + 5))
+    await tills.send(one)
+    other.record(back("r1", net=900, at=NOW_MS + 1))
+    await tills.send(other)
+    assert hq.sql("SELECT kind, redeemable FROM entries") == [("earn", 12)]
+    run_audit(hq)
+    hq.tamper("UPDATE entries SET steps = replace(steps, '30,33', '30,34')")
+    with pytest.raises(Difference, match="its steps are not what its day gives"):
+        run_audit(hq)
+
+
+async def test_where_much_of_a_day_moved_nothing_steps_need_only_lead_to_their_points(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members("member_id\nM1\n")
+    till = await tills.join()
+    for number in range(6):
+        till.record(purchase(str(number), 900))
+    till.record(purchase("9", 30_000))
+    await tills.send(till)
+    hq.tamper("UPDATE entries SET steps = replace(steps, '30000', '30001')")
+    run_audit(hq)
+    hq.tamper("UPDATE entries SET steps = replace(steps, '0,30', '0,31')")
     with pytest.raises(Difference, match="its steps do not lead to its points"):
         run_audit(hq)
 
