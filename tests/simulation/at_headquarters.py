@@ -69,12 +69,15 @@ class AtHeadquarters(AtTills):
             Adjustment(id=decided, member=member, day=today, redeemable=redeemable, qualifying=qualifying)
         )
 
-    @rule(pair=st.sampled_from([("M2", "M1"), ("M1", "M3"), ("M3", "M2")]))
-    def merge(self, pair: tuple[str, str]) -> None:
+    @rule(pair=st.sampled_from([("M2", "M1"), ("M1", "M3"), ("M3", "M2")]), heard=st.booleans())
+    def merge(self, pair: tuple[str, str], heard: bool) -> None:
+        """Take one member as another, perhaps once tills have said all that is in dispute between them."""
         one, into = pair
         heads = self.chain.merges
         if one in heads or into in heads:
             return
+        if heard:
+            self.chain.settle()
         self.chain.desk.merge(one, into)
         heads[one] = into
 

@@ -9,8 +9,9 @@ from hypothesis.stateful import precondition, rule
 
 from loyalty_core.calendar import day_of
 from loyalty_core.units import Day
+from tests.simulation.at_tills import AtTills
 from tests.simulation.chain import CARDS
-from tests.simulation.machine import KNOWN, POWER, TILLS, Machine, Power, key_of
+from tests.simulation.machine import KNOWN, POWER, TILLS, TIMES, Power, key_of
 
 WISHES: Final = st.sampled_from(
     [{"points": 1}, {"points": 4}, {"points": 15}, {"points": 30}, {"reward": "ball"}, {"reward": "voucher"}]
@@ -24,13 +25,14 @@ TOO_LATE: Final = ("redemption_lapsed", "receipt_taken_back")
 COUPON_REFUSED: Final = ("coupon_used", "coupon_expired", "coupon_other_member")
 
 
-class Spending(Machine):
+class Spending(AtTills):
     """Redemptions from their authorisation to their end, on a sale, an older one, or none."""
 
     def __init__(self) -> None:
         super().__init__()
         self.under_way: list[tuple[int, str]] = []
         self.coupons: list[str] = []
+        self.paid: list[tuple[int, dict[str, Any]]] = []
 
     @rule(data=st.data(), asked=st.lists(ASKED, min_size=1, max_size=3), later=st.booleans(), power=POWER)
     def redeem(self, data: st.DataObject, asked: list[Asked], later: bool, power: Power) -> None:
@@ -54,7 +56,16 @@ class Spending(Machine):
         self.chain.tills[till].commit(redemption, key_of(sale), None)
         self.under_way.remove((till, redemption))
         self.sold.append((till, sale))
+        self.paid.append((till, sale))
         self.hand_in(till, sale, power)
+
+    @precondition(lambda self: self.paid)
+    @rule(data=st.data(), days=st.sampled_from([0, 0, 40, 200]), at=TIMES, power=POWER)
+    def regret(self, data: st.DataObject, days: int, at: str, power: Power) -> None:
+        """What points paid for is voided, perhaps after they would have expired."""
+        self.chain.go_on(days, 0)
+        till, sale = data.draw(st.sampled_from(self.paid))
+        self.hand_in(till, self.receipt("void", till, 0, at) | {"original": sale["receipt"]}, power)
 
     @rule(data=st.data(), member=st.sampled_from(list(CARDS)), tills=st.lists(TILLS, max_size=2))
     def issue(self, data: st.DataObject, member: str, tills: list[int]) -> None:
