@@ -6,7 +6,7 @@ found by deriving the day again as the till could have known it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -40,7 +40,9 @@ _Key = tuple[str, int, EventId]
 """(member, business day, event)"""
 
 
-class _Difference(msgspec.Struct, frozen=True):
+class Difference(msgspec.Struct, frozen=True):
+    """What a till answered, what the rules give, each (redeemable, qualifying), and why they differ."""
+
     claimed: tuple[int, int]
     stands: tuple[int, int]
     cause: Cause
@@ -54,26 +56,26 @@ class _Difference(msgspec.Struct, frozen=True):
 
 
 def note_differences(
-    tx: Transaction, rules: Rulebook, buckets: Mapping[str, int], touched: Touched, now_ms: EpochMs
+    tx: Transaction,
+    rules: Rulebook,
+    buckets: Mapping[str, int],
+    touched: Touched,
+    whole: Collection[str],
+    now_ms: EpochMs,
 ) -> None:
-    """Keep the differences of these member-days as they are now; one without a cause is an exception."""
-    found: dict[_Key, _Difference] = {}
+    """Keep the differences of these member-days as they are now; one without a cause is an exception.
+
+    Of members who were derived as a `whole` no others stay: what differs is told of the head only.
+    """
+    found: dict[_Key, Difference] = {}
     for (member, day), (facts, derived) in touched.items():
-        claims = dict(_claims(facts))
-        for entry in derived:
-            if entry.event not in claims or entry.kind not in ("earn", "clawback"):
-                continue
-            claim = claims[entry.event]
-            claimed = (0, 0) if claim is None else (claim.redeemable, claim.qualifying)
-            stands = (entry.redeemable, entry.qualifying)
-            if claimed != stands:
-                why = cause(rules, day, facts, entry, claim)
-                found[member, day, entry.event] = _Difference(claimed, stands, why)
+        for event, one in differences(rules, day, facts, derived).items():
+            found[member, day, event] = one
     days = keys_json((buckets[member], member, day) for member, day in touched)
-    stood: set[_Key] = {
-        (row[0], row[1], EventId(row[2], row[3], row[4], row[5]))
-        for row in tx.all("accounts.award_differences_of", days=days)
-    }
+    members = keys_json((buckets[member], member) for member in whole)
+    rows = tx.all("accounts.award_differences_of", days=days)
+    rows += tx.all("accounts.award_differences_of_members", members=members) if whole else []
+    stood = {(row[0], row[1], EventId(row[2], row[3], row[4], row[5])) for row in rows}
     tx.many(
         "accounts.put_award_difference",
         [(*_row(buckets, key), *one.claimed, *one.stands, one.cause, now_ms) for key, one in found.items()],
@@ -87,6 +89,23 @@ def note_differences(
     settled = (stood | found.keys()) - unexplained.keys()
     over = [(buckets[key[0]], KIND, _subject(key), now_ms) for key in settled]
     tx.many("accounts.close_account_exception", over)
+
+
+def differences(
+    rules: Rulebook, day: int, facts: Sequence[Resolved], derived: Iterable[PointEntry]
+) -> dict[EventId, Difference]:
+    """Return, by event, where what should stand for a member-day is not what the tills answered."""
+    found: dict[EventId, Difference] = {}
+    claims = dict(_claims(facts))
+    for entry in derived:
+        if entry.event not in claims or entry.kind not in ("earn", "clawback"):
+            continue
+        claim = claims[entry.event]
+        claimed = (0, 0) if claim is None else (claim.redeemable, claim.qualifying)
+        stands = (entry.redeemable, entry.qualifying)
+        if claimed != stands:
+            found[entry.event] = Difference(claimed, stands, cause(rules, day, facts, entry, claim))
+    return found
 
 
 def cause(

@@ -88,7 +88,6 @@ def _derive(tx: Transaction, house: House, everyone: Iterable[str], now_ms: Epoc
     heads = set(groups.members)
     keys = keys_json((_bucket(house, name), name) for name in everyone)
     stores = {audience for _, audience in tx.all("accounts.audiences_of", members=keys)}
-    tx.many("accounts.drop_award_differences_of", [(_bucket(house, name), name) for name in everyone])
     for head, group in groups.members.items():
         # What of a terminal is posted for one of them is posted for who stands for them all.
         keys = keys_json((_bucket(house, name), name) for name in group)

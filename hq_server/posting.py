@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from hq_server.counted import birthdays_of, drop_items, period_moves, put_items
+from hq_server.coverage import note_coverage
 from hq_server.derivation import Account, Rulebook, whole_account
 from hq_server.differences import Touched, note_differences
 from hq_server.exceptions import AccountException, close_accounts, open_accounts
@@ -27,7 +28,6 @@ from hq_server.spread import RESOLVED
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import MemberDay, Version, Work
 from loyalty_core.account import account_entries, credit_of
-from loyalty_core.calendar import date_of
 from loyalty_core.entries import PointEntry, diff
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs
@@ -49,7 +49,9 @@ def post(tx: Transaction, house: House, work: Work, now_ms: EpochMs) -> int:
     for head in sorted(whole):
         touched.update(posting.derive_whole(head))
     moved = posting.append()
-    note_differences(tx, posting.rules, posting.buckets, touched, now_ms)
+    everyone = [member for head in whole for member in groups.members[head]]
+    note_differences(tx, posting.rules, posting.buckets, touched, everyone, now_ms)
+    note_coverage(tx, house, posting.rules, touched, everyone, now_ms)
     posting.stamp(work)
     posting.tell({(groups.head_of[member], name) for member, name in work.hearing()}, heads | work.renewed)
     return moved
@@ -119,17 +121,13 @@ class _Posting:
             posted[row[0], row[1]].append(posted_entry(row))
         facts = account_facts(self._tx, self._house.bucket_count, self._groups)
         touched: Touched = {}
-        uncovered: list[AccountException] = []
         for (member, day), receipts in days.items():
             derived = self.rules.entries(day, receipts)
             touched[member, day] = (receipts, derived)
             if member in facts:
                 of_account = account_entries(facts[member], self.rules.version_on, self.rules.months)
                 derived += tuple([entry for entry in of_account if entry.earned_day == day])
-            if self.rules.on(day) is None and any(one.item.earns for one in receipts):
-                uncovered.append(_uncovered(member, day))
             self._move(member, diff(derived, posted.get((member, day), ())))
-        open_accounts(self._tx, uncovered, self._house.bucket_count, self._now_ms)
         if self.rules.counts():
             self._moves.extend(period_moves(self._tx, self._house, self.rules, days))
         return touched
@@ -166,12 +164,6 @@ class _Posting:
         derived: dict[int, list[PointEntry]] = defaultdict(list)
         for entry in whole.entries:
             derived[entry.earned_day].append(entry)
-        uncovered = [
-            _uncovered(head, day)
-            for day, facts in days.items()
-            if self.rules.on(day) is None and any(one.item.earns for one in facts)
-        ]
-        open_accounts(self._tx, uncovered, self._house.bucket_count, self._now_ms)
         return {(head, day): (facts, tuple(derived[day])) for day, facts in days.items()}
 
     def _move(self, member: str, entries: Iterable[PointEntry]) -> None:
@@ -231,23 +223,6 @@ class _Posting:
         count = self._house.bucket_count
         open_accounts(self._tx, map(_overdrawn, sorted(owing - open_now)), count, self._now_ms)
         close_accounts(self._tx, map(_overdrawn, sorted(open_now - owing)), count, self._now_ms)
-
-
-def cover(tx: Transaction, house: House, days: Iterable[MemberDay], now_ms: EpochMs) -> None:
-    """Close the exceptions of member-days that a programme version covers now."""
-    rules = Rulebook(house)
-    covered = [_uncovered(member, day) for member, day in days if rules.programme_on(day) is not None]
-    close_accounts(tx, covered, house.bucket_count, now_ms)
-
-
-def _uncovered(member: str, day: int) -> AccountException:
-    date = date_of(Day(day)).isoformat()
-    return AccountException(
-        member,
-        "programme_missing",
-        f"{member}/{date}",
-        f"no programme version covers {date}: nothing is posted",
-    )
 
 
 def _overdrawn(member: str) -> AccountException:

@@ -9,9 +9,10 @@ from typing import Final
 
 import msgspec
 
+from hq_server.coverage import cover
 from hq_server.derivation import Rulebook
 from hq_server.house import House, load_house
-from hq_server.posting import cover, post
+from hq_server.posting import post
 from hq_server.references import bucket_of
 from hq_server.store.connection import Transaction
 from hq_server.work import Work

@@ -18,7 +18,7 @@ from hq_server.rederive import rederive_some
 from hq_server.store.connection import Transaction, reading, writing
 from hq_server.store.database import opened
 from hq_server.verdicts import approve, refuse
-from loyalty_core.events import Event, EventId
+from loyalty_core.events import Claim, Event, EventId
 from loyalty_core.units import Day
 from tests.hq.conftest import Hq
 from tests.hq.events import DAY
@@ -144,11 +144,11 @@ class Desk:
         till.enrolled(self.read(lambda tx, _: enrol.answer(tx, asked, joined, key)), self.hq.public_key)
         return till
 
-    def send(self, till: Till, *events: Event) -> list[EventId]:
-        """Bring events by a till, and take in what headquarters answers; returns their ids."""
+    def send(self, till: Till, *events: Event, claim: Claim | None = None) -> list[EventId]:
+        """Bring events by a till that answered each with a claim; returns their ids."""
         first = len(till.records) + 1
         for event in events:
-            till.record(event)
+            till.record(event, claim=claim)
         batches = [till.batch(first)] if events else []
         body, now = till.exchange_request(batches), self.hq.clock()
         answering = exchange.Answering(key=self.hq.key, snapshot_rows_max=500, next_in_ms=1)

@@ -105,13 +105,22 @@ FROM json_each(:days) AS wanted
 CROSS JOIN award_differences ON award_differences.bucket = wanted.value ->> 0
   AND award_differences.member_id = wanted.value ->> 1 AND award_differences.business_day = wanted.value ->> 2;
 
+-- name: award_differences_of_members(members)
+-- members is a JSON array of [bucket, member_id].
+SELECT award_differences.member_id, award_differences.business_day, award_differences.terminal_id,
+  award_differences.epoch, award_differences.branch, award_differences.seq
+FROM json_each(:members) AS wanted
+CROSS JOIN award_differences ON award_differences.bucket = wanted.value ->> 0
+  AND award_differences.member_id = wanted.value ->> 1;
+
 -- name: put_award_difference(bucket, member_id, business_day, terminal_id, epoch, branch, seq, claimed_redeemable, claimed_qualifying, redeemable, qualifying, cause, found_at_ms)*!
 INSERT INTO award_differences (bucket, member_id, business_day, terminal_id, epoch, branch, seq,
   claimed_redeemable, claimed_qualifying, redeemable, qualifying, cause, found_at_ms)
 VALUES (:bucket, :member_id, :business_day, :terminal_id, :epoch, :branch, :seq, :claimed_redeemable,
   :claimed_qualifying, :redeemable, :qualifying, :cause, :found_at_ms)
 ON CONFLICT (bucket, member_id, business_day, terminal_id, epoch, branch, seq) DO UPDATE
-SET redeemable = excluded.redeemable, qualifying = excluded.qualifying, cause = excluded.cause;
+SET claimed_redeemable = excluded.claimed_redeemable, claimed_qualifying = excluded.claimed_qualifying,
+  redeemable = excluded.redeemable, qualifying = excluded.qualifying, cause = excluded.cause;
 
 -- name: drop_award_difference(bucket, member_id, business_day, terminal_id, epoch, branch, seq)*!
 DELETE FROM award_differences WHERE bucket = :bucket AND member_id = :member_id

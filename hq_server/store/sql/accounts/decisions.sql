@@ -11,9 +11,6 @@ SELECT stamps.member_id, stamps.terminal_id, stamps.epoch, stamps.branch, stamps
 FROM json_each(:members) AS wanted
 CROSS JOIN stamps ON stamps.bucket = wanted.value ->> 0 AND stamps.member_id = wanted.value ->> 1;
 
--- name: drop_award_differences_of(bucket, member_id)*!
-DELETE FROM award_differences WHERE bucket = :bucket AND member_id = :member_id;
-
 -- name: closed_period(period_id)^
 -- All buckets are asked: a period is closed for all of them.
 SELECT 1 FROM bucket_closes WHERE period_id = :period_id LIMIT 1;
