@@ -6,6 +6,7 @@ import logging
 
 import msgspec
 
+from edge_agent.believing import known_day
 from edge_agent.store import journal, presented, programmes, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.journal import Head
@@ -24,12 +25,13 @@ log = logging.getLogger(__name__)
 
 
 class Books(msgspec.Struct, kw_only=True):
-    """The books of one transaction; the head moves as it records."""
+    """The books of one transaction; the head moves as it records. The clock is judged by `known_day`."""
 
     terminal: Terminal
     programmes: tuple[Programme, ...]
     head: Head
     cards_wait: bool
+    known_day: Day | None
 
     def programme_on(self, day: Day) -> Programme | None:
         """Return the version in force on a business day, or None while HQ has sent none for it."""
@@ -83,6 +85,7 @@ class Shelf:
             programmes=self._programmes[1],
             head=journal.head(conn, identity),
             cards_wait=presented.any_wait(conn),
+            known_day=known_day(conn, identity),
         )
 
 

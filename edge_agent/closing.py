@@ -14,10 +14,11 @@ from typing import Final
 
 import msgspec
 
+from edge_agent.believing import known_day
 from edge_agent.books import Books
 from edge_agent.clock import PLAUSIBLE_FROM
 from edge_agent.recorder import Recorder
-from edge_agent.store import closings, journal, outbox
+from edge_agent.store import closings, journal
 from edge_agent.store.closings import State
 from edge_agent.store.database import Connection, Writer
 from loyalty_core.calendar import Place, business_day
@@ -33,8 +34,6 @@ LOOK_SECONDS: Final = 60
 RECORDS_AT_ONCE: Final = 500
 """Records counted in one job of the writer: few enough that a sale need not wait."""
 DAYS_AT_ONCE: Final = 32
-DAYS_AHEAD_MAX: Final = 400
-"""A clock further than this ahead of the last closed day, and of HQ's last word, is not believed."""
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +75,8 @@ def close_some(conn: Connection, recorder: Recorder) -> Step:
     books = recorder.books(conn)
     epoch = books.terminal.epoch
     state = _count(conn, books, closings.state(conn, epoch))
+    closings.put_state(conn, epoch, state)
+    books.known_day = known_day(conn, books.terminal)
     days: list[Day] = []
     counted = state.counted == books.head.seq
     now_ms = recorder.expectations(books).now_ms
@@ -86,7 +87,7 @@ def close_some(conn: Connection, recorder: Recorder) -> Step:
             event = DayClosed(None, now_ms, day, held.first_seq, held.last_seq, held.totals)
             recorder.append(conn, books, event)
         closings.were_told(conn, epoch, days)
-    closings.put_state(conn, epoch, state)
+        closings.put_state(conn, epoch, state)
     return Step(tuple(days), not counted or len(days) == DAYS_AT_ONCE)
 
 
@@ -130,10 +131,6 @@ def _due(conn: Connection, books: Books, state: State, now_ms: EpochMs) -> tuple
     due = last_due(now_ms, place)
     first = min(state.first_day, business_day(now_ms, place))
     last = min(first - 1 if state.last_day is None else state.last_day, due)
-    hq_time_ms = outbox.link(conn).hq_time_ms
-    known = last if hq_time_ms is None else max(last, business_day(EpochMs(hq_time_ms), place))
-    if due - known > DAYS_AHEAD_MAX:
-        return state, []
     new = [Day(day) for day in range(max(first, last + 1), due + 1)[:DAYS_AT_ONCE]]
     late = closings.changed_between(conn, books.terminal.epoch, first, last, DAYS_AT_ONCE - len(new))
     closed = new[-1] if new else (None if state.last_day is None else last)

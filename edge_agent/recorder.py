@@ -12,8 +12,9 @@ import logging
 import msgspec
 
 from edge_agent import takebacks
+from edge_agent.believing import is_believed
 from edge_agent.books import Books, Shelf
-from edge_agent.clock import PLAUSIBLE_FROM, Clock
+from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.member_days import MemberDays, Posted
 from edge_agent.own_facts import purchase_of
@@ -28,7 +29,6 @@ from loyalty_core.calendar import date_of
 from loyalty_core.entries import Step
 from loyalty_core.errors import BadInput
 from loyalty_core.events import (
-    AT_MAX,
     Event,
     EventId,
     Fact,
@@ -120,12 +120,12 @@ class Recorder:
 
     def expectations(self, books: Books) -> Expectations:
         """Return what this till takes as given about a receipt."""
-        now_ms = self._clock.wall_ms()
+        now_ms, place = self._clock.wall_ms(), books.terminal.place
         return Expectations(
             store_id=books.terminal.store_id,
-            place=books.terminal.place,
+            place=place,
             currency=books.programmes[-1].currency if books.programmes else None,
-            now_ms=now_ms if PLAUSIBLE_FROM <= now_ms <= AT_MAX else None,
+            now_ms=now_ms if is_believed(now_ms, books.known_day, place) else None,
             future_tolerance_ms=self._config.future_tolerance_ms,
         )
 

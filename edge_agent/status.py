@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from edge_agent.clock import PLAUSIBLE_FROM, Clock
+from edge_agent.believing import is_believed, known_day
+from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.store import (
     closings,
@@ -89,7 +90,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
         disk_free_bytes=free,
         disk_low=free < config.disk_free_bytes_min,
         clock=_iso(now_ms) or "",
-        clock_believed=now_ms >= PLAUSIBLE_FROM,
+        clock_believed=is_believed(now_ms, known_day(conn, identity), identity.place),
         epoch=identity.epoch,
         head=journal.head(conn, identity).seq,
         day_closed=_date(closings.state(conn, identity.epoch).last_day),
