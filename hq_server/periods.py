@@ -90,7 +90,7 @@ def _tiers(tx: Transaction, period: Period, ladder: tuple[Tier, ...]) -> tuple[T
     counts = dict.fromkeys((tier.code for tier in ladder), 0)
     for qualifying, members in tx.all("accounts.totals_by_points", period_id=period.id):
         counts[tier_earned(qualifying, ladder).code] += members
-    row = tx.one("accounts.member_count")
+    row = tx.one("accounts.present_count")
     everyone: int = row[0] if row else 0
     # Who has no total has earned nothing in this period, and nothing is 0 points.
     counts[tier_earned(0, ladder).code] += max(0, everyone - sum(counts.values()))

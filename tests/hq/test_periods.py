@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from hq_server.account_view import standing
+from hq_server.dry_run import dry_run
 from hq_server.house import load_house
 from hq_server.periods import PeriodStatus, status
 from hq_server.store.connection import reading
 from hq_server.store.database import opened
 from tests.hq.conftest import PROGRAMME, Hq, Tills
+from tests.hq.desk import Desk
 from tests.hq.events import purchase
 from tests.hq.till import NOW_MS
 
@@ -42,6 +44,23 @@ def test_a_member_without_a_point_is_no_near_miss_beyond_the_tolerance(hq: Hq) -
     hq.publish(PROGRAMME.replace("version = 1", "version = 2").replace("from = 100", "from = 11"))
     hq.members("member_id\nM1\n")
     assert read(hq).near_misses == ()
+
+
+def test_only_members_who_are_there_and_count_for_themselves_are_told_of(hq: Hq) -> None:
+    """B and D count as A and C, E and F were erased; one of each has earned something."""
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2").replace("from = 100", "from = 10"))
+    hq.members("member_id\n" + "".join(f"{name}\n" for name in "ABCDEF"))
+    desk = Desk(hq)
+    desk.send(desk.till(), *[purchase(name, 3_000, f"id:{name}") for name in "BE"])
+    desk.merge("B", "A")
+    desk.merge("D", "C")
+    desk.erase("E")
+    desk.erase("F")
+    found = read(hq)
+    assert [(one.tier, one.members) for one in found.tiers] == [("BRONZE", 2), ("SILVER", 0), ("GOLD", 0)]
+    assert [(one.member_id, one.missing) for one in found.near_misses] == [("A", 7), ("C", 10)]
+    tried = desk.read(lambda tx, house: dry_run(tx, house, "2026-H2", hq.clock(), lambda _: None))
+    assert (tried.members, [one.members for one in tried.near_miss_moves]) == (2, [2])
 
 
 async def test_a_period_that_came_to_nothing_is_not_shown(hq: Hq, tills: Tills) -> None:

@@ -69,21 +69,33 @@ ON CONFLICT (bucket, member_id, look_up) DO NOTHING;
 SELECT look_up, member_id FROM look_ups
 WHERE bucket = :bucket AND look_up >= 'phone:' AND look_up < 'phone;' ORDER BY look_up;
 
--- name: member_count()^
-SELECT count(*) FROM members;
+-- name: present_count()^
+-- How many members there are who count alone or for others, and were not erased.
+SELECT count(*) FROM members
+WHERE erased = 0 AND NOT EXISTS (SELECT 1 FROM merges WHERE merges.bucket = members.bucket
+  AND merges.member_id = members.member_id);
 
 -- name: totals_by_points(period_id)
--- How many members stand at each total of a period.
-SELECT qualifying, count(*) FROM totals WHERE period_id = :period_id GROUP BY qualifying ORDER BY qualifying;
+-- How many of them stand at each total of a period.
+SELECT totals.qualifying, count(*) FROM totals
+JOIN members ON members.bucket = totals.bucket AND members.member_id = totals.member_id AND members.erased = 0
+WHERE totals.period_id = :period_id AND NOT EXISTS (SELECT 1 FROM merges
+  WHERE merges.bucket = totals.bucket AND merges.member_id = totals.member_id)
+GROUP BY totals.qualifying ORDER BY totals.qualifying;
 
 -- name: members_without_total(period_id, count)
 SELECT members.member_id FROM members
-WHERE NOT EXISTS (SELECT 1 FROM totals WHERE totals.bucket = members.bucket
+WHERE members.erased = 0 AND NOT EXISTS (SELECT 1 FROM totals WHERE totals.bucket = members.bucket
   AND totals.member_id = members.member_id AND totals.period_id = :period_id)
+  AND NOT EXISTS (SELECT 1 FROM merges WHERE merges.bucket = members.bucket
+  AND merges.member_id = members.member_id)
 ORDER BY members.member_id LIMIT :count;
 
 -- name: members_between(period_id, low, high, count)
--- Members whose total of a period lies in a range, the nearest to its upper end first.
-SELECT member_id, qualifying FROM totals
-WHERE period_id = :period_id AND qualifying BETWEEN :low AND :high
-ORDER BY qualifying DESC, member_id LIMIT :count;
+-- Those of them whose total of a period lies in a range, the nearest to its upper end first.
+SELECT totals.member_id, totals.qualifying FROM totals
+JOIN members ON members.bucket = totals.bucket AND members.member_id = totals.member_id AND members.erased = 0
+WHERE totals.period_id = :period_id AND totals.qualifying BETWEEN :low AND :high
+  AND NOT EXISTS (SELECT 1 FROM merges
+  WHERE merges.bucket = totals.bucket AND merges.member_id = totals.member_id)
+ORDER BY totals.qualifying DESC, totals.member_id LIMIT :count;
