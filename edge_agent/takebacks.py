@@ -19,7 +19,7 @@ _UNLINKED: Final = "no purchase was named: a person at headquarters must say whi
 _UNKNOWN: Final = "the purchase that it takes back is not known at this till: headquarters settles it"
 _NOTHING_LEFT: Final = "nothing is left of this purchase: nothing is taken back"
 _EXCEEDS: Final = "more is returned than is left of this purchase: the rest takes nothing back"
-_UNMATCHED: Final = "a returned line has no sku that this purchase has sold: it takes nothing back"
+_UNMATCHED: Final = "nothing of this purchase has the sku of a returned line: that line takes nothing back"
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):

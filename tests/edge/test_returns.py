@@ -95,6 +95,16 @@ def test_a_return_of_the_next_day_belongs_to_the_purchases_day_and_period(till: 
     assert till.standing(on="2027-01-04").qualifying == 0
 
 
+def test_a_return_of_quantity_zero_is_of_one_piece(till: Till) -> None:
+    till.record(basket())
+    assert taken(till, tees("r1", "0", 997)) == -1
+
+
+def test_a_purchase_may_hold_what_was_brought_back_in_exchange(till: Till) -> None:
+    brought = {"number": 3, "sku": "TEE", "category": "golf", "quantity": "-1", "net_minor": -997}
+    assert till.points(purchase(lines=[*LINES, brought], net_minor=11_993)) == 11
+
+
 def test_a_return_by_amount_takes_from_the_total(till: Till) -> None:
     till.record(purchase())
     assert taken(till, returned("r1", net_minor=3_990)) == -3
@@ -206,7 +216,7 @@ def test_a_copy_that_names_the_owner_after_returns_gives_what_is_left(till: Till
 
 NOTHING_LEFT = "nothing is left of this purchase: nothing is taken back"
 EXCEEDS = "more is returned than is left of this purchase: the rest takes nothing back"
-UNMATCHED = "a returned line has no sku that this purchase has sold: it takes nothing back"
+UNMATCHED = "nothing of this purchase has the sku of a returned line: that line takes nothing back"
 
 
 def noted(till: Till, receipt: dict[str, Any]) -> tuple[int, tuple[str, ...]]:
@@ -232,6 +242,13 @@ def test_a_return_of_more_than_is_left_says_so(till: Till) -> None:
     assert noted(till, tees("r1", "5", 4_987)) == (-3, (EXCEEDS,))
     assert noted(till, tees("r2", "1", 997, occurred_at=LATER)) == (0, (EXCEEDS,))
     assert noted(till, returned("r3", occurred_at="2026-11-20T13:00:00+09:00")) == (-9, (EXCEEDS,))
+
+
+def test_what_one_return_does_not_take_is_not_said_of_another(till: Till) -> None:
+    till.record(basket())
+    assert noted(till, tees("r1", "5", 4_987)) == (-3, (EXCEEDS,))
+    glove = {"number": 1, "sku": "GLOVE", "category": "wear", "quantity": "1", "net_minor": 9_000}
+    assert noted(till, returned("r2", lines=[glove], net_minor=9_000, occurred_at=LATER)) == (-9, ())
 
 
 @pytest.mark.parametrize("sku", ["SHOES", ""])

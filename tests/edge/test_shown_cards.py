@@ -112,6 +112,7 @@ def test_a_receipt_that_names_its_member_uses_up_the_shown_card(till: Till) -> N
     show(till, CARD, "2026-11-20 10:25")
     assert till.points(purchase("1", member=OTHER_CARD)) == 12
     assert till.points(purchase("2", member=None)) == 0
+    assert (till.balance(), till.balance(OTHER_CARD)) == (0, 12)
 
 
 @pytest.mark.parametrize(("when", "points"), [("2026-11-20 10:32", 12), ("2026-11-20 10:33", 0)])
