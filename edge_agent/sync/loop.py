@@ -108,7 +108,7 @@ class SyncLoop:
 
     async def _pause(self, wait_ms: int) -> None:
         """Return when the next exchange is due: a sale brings it on, unless HQ failed; a question always."""
-        if wait_ms and not self._failures:
+        if wait_ms and not self._failures and not self._questions.new.is_set():
             wait_ms = self._config.sync.after_sale_ms if await _within(wait_ms, self._nudged) else 0
         await _within(wait_ms, self._questions.new)
 

@@ -36,16 +36,17 @@ class Question:
 
 
 class Questions:
-    """Those that wait for an answer; `new` is set while one of them waits for an exchange to begin."""
+    """Those that wait for an answer; `new` is set while one of them waits for an exchange to begin.
+
+    An exchange takes `ASKS_MAX` of them, the oldest first; the others wait for the next.
+    """
 
     def __init__(self) -> None:
         self.new = asyncio.Event()
         self._waiting: list[Question] = []
 
     async def put(self, ask: Ask, wait_ms: int) -> Told | None:
-        """Return HQ's answer, or None where it does not come in this time, or too many wait already."""
-        if len(self._waiting) == ASKS_MAX:
-            return None
+        """Return HQ's answer, or None where it does not come in this time."""
         question = Question(ask)
         self._waiting.append(question)
         self.new.set()
@@ -58,9 +59,11 @@ class Questions:
             self._waiting.remove(question)
 
     def take(self) -> tuple[Question, ...]:
-        """Return all that wait, for the exchange that begins now."""
-        self.new.clear()
-        return tuple(self._waiting)
+        """Return those that the exchange that begins now takes."""
+        open_ones = [question for question in self._waiting if not question.answer.done()]
+        if len(open_ones) <= ASKS_MAX:
+            self.new.clear()
+        return tuple(open_ones[:ASKS_MAX])
 
 
 def settle(taken: tuple[Question, ...], told: Mapping[str, Told]) -> None:

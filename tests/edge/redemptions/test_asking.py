@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.app_keys import READER, WRITER
+from edge_agent.app_keys import READER, SYNC, WRITER
 from edge_agent.config import EdgeConfig, Redemptions
 from edge_agent.store import outbox, quarantine
 from edge_agent.sync.questions import Questions, Told
 from loyalty_core.messages import ASKS_MAX, Answer, Ask, Refusal, Reply
 from tests.edge.fake_hq import HQ_TIME_MS, FakeHq
-from tests.edge.made import CARD, config_of, purchase, quiet_sync, until
+from tests.edge.made import CARD, DEADLINE_SECONDS, config_of, purchase, quiet_sync, until
 from tests.edge.redemptions.redeeming_counter import LONG_MS, PATH, running
 from tests.edge.redemptions.redeeming_till import HOLD, code, rich
 
@@ -222,15 +222,43 @@ async def test_the_same_request_twice_at_once_is_one_redemption(tmp_path: Path, 
         assert len(await counter.events()) == 1
 
 
-async def test_more_questions_than_an_exchange_holds_are_not_put() -> None:
+async def test_more_questions_than_an_exchange_holds_go_with_the_next() -> None:
     questions = Questions()
     waiting = [
         asyncio.create_task(questions.put(Ask(str(number), "id:M1", 1), LONG_MS))
-        for number in range(ASKS_MAX)
+        for number in range(2 * ASKS_MAX + 1)
     ]
-    await until(lambda: len(questions.take()) == ASKS_MAX)
-    assert await questions.put(Ask("one more", "id:M1", 1), LONG_MS) is None
-    for question in questions.take():
-        question.answer.set_result(Told(granted=1))
-    assert {told.granted if told else 0 for told in await asyncio.gather(*waiting)} == {1}
-    assert questions.take() == ()
+    await until(lambda: len(questions._waiting) == len(waiting))
+    for expected, more in ((ASKS_MAX, True), (ASKS_MAX, True), (1, False), (0, False)):
+        taken = questions.take()
+        assert (len(taken), questions.new.is_set()) == (expected, more)
+        for question in taken:
+            question.answer.set_result(Told(granted=int(question.ask.redemption_id)))
+    told = await asyncio.gather(*waiting)
+    assert [one.granted if one else None for one in told] == list(range(len(waiting)))
+
+
+async def test_as_many_as_come_at_once_are_all_asked_about(tmp_path: Path, hq: FakeHq) -> None:
+    hq.may_answer.clear()
+    async with running(linked(tmp_path, hq)) as counter:
+        await counter.know_row(rich(balance=100_000, allowance=0))
+        await until(lambda: bool(hq.asked))
+        asking = [asyncio.create_task(counter.redeem(key=str(number))) for number in range(ASKS_MAX + 8)]
+        await until(lambda: len(counter.app[SYNC]._questions._waiting) == len(asking))
+        hq.may_answer.set()
+        assert {one["online"] for one in await asyncio.gather(*asking)} == {True}
+        assert max(len(said.asks) for said in hq.asked) == ASKS_MAX
+
+
+async def test_as_many_as_come_at_once_are_all_refused(tmp_path: Path, hq: FakeHq) -> None:
+    hq.may_answer.clear()
+    hq.answer = refuses
+    async with running(linked(tmp_path, hq)) as counter:
+        await counter.know_row(rich(balance=100_000))
+        await until(lambda: bool(hq.asked))
+        body = {"member": CARD, "points": 1000}
+        asking = [asyncio.create_task(counter.refusal(PATH, body, str(n))) for n in range(ASKS_MAX + 8)]
+        await until(lambda: len(counter.app[SYNC]._questions._waiting) == len(asking))
+        hq.may_answer.set()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            assert set(await asyncio.gather(*asking)) == {(422, "points_missing")}
