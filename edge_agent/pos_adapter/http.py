@@ -34,7 +34,7 @@ from edge_agent.recorder import Intake, Recorder, intake_of
 from edge_agent.spendable import Purse, Spendable
 from edge_agent.standing import Standing, standing
 from edge_agent.store import journal, outbox
-from edge_agent.store.database import Connection
+from edge_agent.store.database import Connection, StoreError
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import Event, EventId, MemberPresented, ReceiptClaimed, VisitRecorded, VisitVoided
@@ -221,7 +221,11 @@ class TillApi:
             answer = await writer.do(job)
         except BadInput as error:
             if raw and error.code not in _NOT_KEPT:
-                await writer.do(self._set_aside(raw, error))
+                try:
+                    await writer.do(self._set_aside(raw, error))
+                except StoreError as full:
+                    sentence = f"this request is refused: {error} ({error.code}); it is not set aside: {full}"
+                    raise StoreError(sentence, code=full.code) from None
             raise
         if not answer.repeated and SYNC in request.app:
             request.app[SYNC].nudge()

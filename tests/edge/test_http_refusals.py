@@ -131,6 +131,10 @@ async def test_a_full_quarantine_refuses_in_order_and_good_sales_go_on(counter: 
         assert (await problem(await counter.post("/v1/receipts", purchase(str(n), net_minor=-1))))[0] == 422
     full = await counter.post("/v1/receipts", purchase("20", net_minor=-1))
     assert await problem(full) == (503, "quarantine_full")
+    sentence = (await full.json(content_type=None))["detail"]
+    assert "net_minor -1 is impossible" in sentence
+    assert "(amount_impossible)" in sentence
+    assert "20 refused inputs wait already" in sentence
     assert (await counter.ok("/v1/receipts", purchase("good")))["points"]["redeemable"] == 12
 
 
