@@ -159,6 +159,7 @@ async def test_a_member_is_found_by_card_phone_or_id(counter: Counter) -> None:
     assert await (await counter.get("/v1/members/M1")).json() == found
     assert await problem(await counter.get(f"/v1/members/{OTHER_CARD}")) == (404, "member_unknown")
     assert await problem(await counter.get(f"/v1/members/{PHONE}")) == (404, "member_unknown")
+    assert await problem(await counter.get("/v1/members/id:M3")) == (404, "member_unknown")
     assert await problem(await counter.get("/v1/members/***")) == (422, "member_unreadable")
 
 
