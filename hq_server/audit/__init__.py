@@ -7,7 +7,8 @@ journals     every envelope's signature and every chain; events and facts as the
 decisions    that each has its effect and a second person where it needs one, and that nothing else has any
 receipts     every fold, and where in the accounts it lies
 stamps       how far each terminal's events have been posted for each member
-balances     every account against its entries and their steps, then sums, lots, and that points are conserved
+balances     every account against its entries, their steps, dates and versions; then sums, lots, awards that
+             differ from their till's answer, and that points are conserved
 
 The first difference ends it.
 """

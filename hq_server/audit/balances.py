@@ -6,7 +6,9 @@ from collections.abc import Container
 from itertools import groupby
 from operator import itemgetter
 
+from hq_server.audit.awards import check_awards
 from hq_server.audit.comparing import Audited, Progress, differs
+from hq_server.audit.dates import check_dated
 from hq_server.audit.explanations import check_account_explained, check_explained, source_of
 from hq_server.counted import ITEMS
 from hq_server.derivation import Rulebook, Whole, whole_account
@@ -29,6 +31,7 @@ def audit_balances(
     for bucket in range(house.bucket_count):
         totals = _by_member(tx.all("accounts.totals_in_order", bucket=bucket))
         items = _by_member(tx.all("accounts.day_items_in_order", bucket=bucket))
+        awards = _by_member(tx.all("accounts.award_differences_in_order", bucket=bucket))
         for account in ledger_accounts(tx, house, bucket):
             whole = whole_account(rules, account.facts)
             moves = diff(whole.entries, account.entries)
@@ -39,6 +42,9 @@ def audit_balances(
                     f"{first.redeemable:+} redeemable and {first.qualifying:+} qualifying points are missing",
                 )
             _explained(house, rules, account, done, kin, progress)
+            lost = account.member_id in kin
+            check_dated(tx, rules, house.bucket_count, account, whole.entries, past_is_lost=lost)
+            check_awards(rules, account, whole.entries, awards.pop(account.member_id, []))
             rows = totals.pop(account.member_id, [])
             _sums(account, rows)
             _lots(rules, account, whole, rows)
@@ -49,7 +55,7 @@ def audit_balances(
                     "what counts towards its period rules is not what its days give",
                 )
             _conserve(account, rows, done)
-        for member in (*totals, *items):
+        for member in (*totals, *items, *awards):
             differs(f"member {member}", "there are sums, and no entries that they are the sums of")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from hq_server.accept import BRANCH, Terminal, keys_of
-from hq_server.audit.closings import Counts, add_counts, check_counts
+from hq_server.audit.closings import Counts, Returned, add_counts, check_counts
 from hq_server.audit.comparing import Audited, Progress, differs
 from hq_server.audit.stamps import Stamps
+from hq_server.closings import closing_of
 from hq_server.spread import Arrivals
 from hq_server.store.connection import Row, Transaction
 from loyalty_core.envelope import open_sealed
@@ -21,20 +22,23 @@ from loyalty_core.wire import unpack
 
 def audit_journals(tx: Transaction, done: Audited, stamps: Stamps, progress: Progress) -> int:
     """Check every journal and return how many facts were filed with other stores."""
-    visiting = 0
+    visiting, returned = 0, Returned(tx)
     counts = {tuple(row[:4]): row[4] for row in tx.all("arrivals.event_counts")}
     for store_id, terminal_id, epoch, branch, head, head_hash in tx.all("arrivals.journals"):
         terminal = Terminal(store_id, terminal_id, "", "", b"", epoch)
         where = f"{terminal_id}, epoch {epoch}"
         seq, last = 0, first_hash(terminal_id, epoch)
         counted: Counts = {}
+        followed = closing_of(tx, terminal, epoch).counted
         for row in tx.each(
             "arrivals.batches", store_id=store_id, terminal_id=terminal_id, epoch=epoch, branch=branch
         ):
             records, last, seq = _batch(tx, terminal, row, seq, last, where)
             says = _said(records, seq - len(records) + 1)
             arrived = _events(tx, terminal, epoch, records, says)
-            add_counts(counted, [(number, one) for number, one in says if isinstance(one, Record)])
+            numbered = [(number, one) for number, one in says if isinstance(one, Record)]
+            add_counts(counted, numbered)
+            returned.take(terminal, epoch, [(number, one) for number, one in numbered if number <= followed])
             visiting += len(arrived.visiting)
             stamps.named(terminal_id, arrived.touched)
             done.batches += 1
@@ -45,6 +49,7 @@ def audit_journals(tx: Transaction, done: Audited, stamps: Stamps, progress: Pro
             differs(where, f"its batches end at record {seq}, its head says {head}, or their hashes differ")
         if counts.pop((store_id, terminal_id, epoch, branch), 0) != seq:
             differs(where, f"there are not {seq} events")
+    returned.check()
     if counts:
         differs(str(next(iter(counts))), "events stand here of a journal that has no head")
     return visiting

@@ -21,6 +21,15 @@ CROSS JOIN held_receipts ON held_receipts.bucket = wanted.value ->> 0
 SELECT (SELECT count(*) FROM member_receipts WHERE resolved IS NOT NULL)
   + (SELECT count(*) FROM held_receipts WHERE resolved IS NOT NULL);
 
+-- name: days_ever(bucket, member_id)
+-- Every business day on which a member has, or once had, anything.
+SELECT DISTINCT business_day FROM member_receipts WHERE bucket = :bucket AND member_id = :member_id;
+
+-- name: award_differences_in_order(bucket)
+SELECT member_id, business_day, terminal_id, epoch, branch, seq, claimed_redeemable, claimed_qualifying, redeemable,
+  qualifying, cause
+FROM award_differences WHERE bucket = :bucket ORDER BY member_id;
+
 -- name: totals_in_order(bucket)
 SELECT member_id, period_id, redeemable, qualifying, credited FROM totals
 WHERE bucket = :bucket ORDER BY member_id, period_id;

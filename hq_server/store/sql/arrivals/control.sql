@@ -116,6 +116,19 @@ WHERE (excluded.occurred_at_ms, excluded.terminal_id, excluded.epoch, excluded.b
   < (returned_receipts.occurred_at_ms, returned_receipts.terminal_id, returned_receipts.epoch,
     returned_receipts.branch, returned_receipts.seq);
 
+-- name: returned_at(keys)
+-- keys is a JSON array of [store_id, till, business_day, number].
+SELECT returned_receipts.store_id, returned_receipts.business_day, returned_receipts.till, returned_receipts.number,
+  returned_receipts.net_minor, returned_receipts.occurred_at_ms, returned_receipts.terminal_id,
+  returned_receipts.epoch, returned_receipts.branch, returned_receipts.seq
+FROM json_each(:keys) AS wanted
+CROSS JOIN returned_receipts ON returned_receipts.store_id = wanted.value ->> 0
+  AND returned_receipts.till = wanted.value ->> 1 AND returned_receipts.business_day = wanted.value ->> 2
+  AND returned_receipts.number = wanted.value ->> 3;
+
+-- name: returned_count()^
+SELECT count(*) FROM returned_receipts;
+
 -- name: returns_of_till_day(store_id, business_day, till)^
 SELECT count(*), coalesce(sum(net_minor), 0) FROM returned_receipts
 WHERE store_id = :store_id AND business_day = :business_day AND till = :till;
