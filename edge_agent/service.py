@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from aiohttp import web
 
@@ -18,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 async def serve(config: EdgeConfig) -> None:
-    """Run until told to stop; then finish what was begun.
+    """Run until told to stop, alone on its folder; then finish what was begun.
 
     Raises:
         LoyaltyError: what must be there before it can start, in one sentence.
@@ -28,6 +33,28 @@ async def serve(config: EdgeConfig) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    with _alone(config.data_dir):
+        await _serve(config, stop)
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Let no other agent run on this folder; the lock ends with the process, however that ends."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = os.open(data_dir, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(
+                f"another agent runs on {data_dir} already: stop it first", code="already_running"
+            ) from None
+        yield
+    finally:
+        os.close(folder)
+
+
+async def _serve(config: EdgeConfig, stop: asyncio.Event) -> None:
     runner = web.AppRunner(build_app(config, MachineClock()), access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:

@@ -324,6 +324,8 @@ def test_the_service_runs_beside_take_and_ends_when_told(tmp_path: Path) -> None
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         wait_until(lambda: process.poll() is not None or _is_written(address))
+        second = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+        assert (second.returncode, "(already_running)" in second.stderr) == (1, True)
         assert _post(address.read_text().strip(), desk, purchase("1"))["event"]["seq"] == 2
         many = [purchase(str(n), member=f"M{n}") for n in range(2, 402)]
         by_hand = [*command[:3], "take", "--config", str(desk.path), desk.write("many.jsonl", *many)]
