@@ -10,11 +10,13 @@ import msgspec
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction
-from loyalty_core.receipts import Conflict, ConflictKind, Receipt
+from loyalty_core.receipts import Conflict, ConflictKind, Receipt, Spent
 from loyalty_core.units import EpochMs
 
-DISPUTES: Final = frozenset({"member_differs", "claim_lost"})
+DISPUTES: Final = frozenset({"member_differs", "claim_lost", "coupon_unknown"})
 """Conflicts between two names that may turn out to be one member's."""
+COUPON: Final = "coupon:"
+"""Begins the name of whoever was given a coupon; nobody bears it where headquarters gave none."""
 _SENTENCES: Final[dict[ConflictKind, str]] = {
     "copy_differs": "a copy of this receipt has other content than the first one, which stands",
     "member_differs": "a copy of this receipt names another member than the first one, who keeps it",
@@ -32,7 +34,7 @@ _SENTENCES: Final[dict[ConflictKind, str]] = {
 
 
 class Dispute(msgspec.Struct, frozen=True):
-    """Two references named by copies of one receipt: an exception unless they are one member."""
+    """Two names in one receipt, or the user and the owner of a coupon: an exception unless one member's."""
 
     owner: str
     other: str
@@ -53,20 +55,29 @@ def report_conflicts(
         keys = msgspec.json.encode(known).decode()
         rows = tx.all("arrivals.exceptions_of_receipts", store_id=store_id, keys=keys)
         gone = {(store_id, kind, subject) for _, kind, subject in rows}
-    opened: list[ArrivalException] = []
-    for key, receipt in folded.items():
-        for conflict in receipt.conflicts:
-            gone.discard((store_id, conflict.kind, str(conflict.event)))
-            if conflict.kind not in DISPUTES:
-                opened.append(_exception(store_id, key, conflict))
+    opened = [
+        _exception(store_id, key, conflict)
+        for key, receipt in folded.items()
+        for conflict in receipt.conflicts
+        if conflict.kind not in DISPUTES
+    ]
+    disputes = disputes_in(store_id, folded)
+    stands = {(one.store_id, one.kind, one.subject) for one in opened}
+    stands |= {(store_id, one.exception.kind, one.exception.subject) for one in disputes}
     open_arrivals(tx, opened, now_ms)
-    close_arrivals(tx, gone, now_ms)
-    return disputes_in(store_id, folded)
+    close_arrivals(tx, gone - stands, now_ms)
+    return disputes
 
 
 def disputes_in(store_id: str, folded: Mapping[str, Receipt]) -> list[Dispute]:
     """Return the conflicts of these receipts that are none where both names are one member's."""
-    return [
+    used = [
+        _coupon_use(store_id, key, one)
+        for key, receipt in folded.items()
+        for one in receipt.spent
+        if one.resolved.item.kind == "coupon"
+    ]
+    return used + [
         Dispute(
             reference_of(receipt.owner, store_id),
             reference_of(conflict.names, store_id),
@@ -76,6 +87,14 @@ def disputes_in(store_id: str, folded: Mapping[str, Receipt]) -> list[Dispute]:
         for conflict in receipt.conflicts
         if receipt.owner is not None and conflict.kind in DISPUTES
     ]
+
+
+def _coupon_use(store_id: str, key: str, use: Spent) -> Dispute:
+    item = use.resolved.item
+    user = "" if use.owner is None else reference_of(use.owner, store_id)
+    sentence = "headquarters gave this member no such coupon: ask the store who took it, and from whom"
+    found = ArrivalException(store_id, "coupon_unknown", str(item.id), sentence, key)
+    return Dispute(user, f"{COUPON}{item.money[0][0]}", found)
 
 
 def _exception(store_id: str, key: str, conflict: Conflict) -> ArrivalException:

@@ -6,6 +6,7 @@ Whether one was used is said by the uses that tills report; a second use is an e
 from __future__ import annotations
 
 import base64
+import re
 from typing import Final, Literal
 
 import msgspec
@@ -145,6 +146,16 @@ def coupons_of(tx: Transaction, house: House, members: tuple[str, ...], now_ms: 
             )
         )
     return found
+
+
+def holder_of(tx: Transaction, coupon_id: str) -> str | None:
+    """Return the member whom headquarters gave a coupon; None where it gave no such coupon."""
+    number = coupon_id.removeprefix("C")
+    if coupon_id != f"C{number}" or not re.fullmatch("[1-9][0-9]{0,17}", number):
+        return None
+    row = tx.one("house.decision", number=int(number))
+    # A coupon bears the number of the decision that gave it.
+    return row[2] if row is not None and row[1] == "coupon" else None
 
 
 def coupon_of(decision: Decision) -> CouponIssued:

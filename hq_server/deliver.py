@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from hq_server.accept import Terminal
-from hq_server.conflicts import DISPUTES, Dispute, disputes_in
+from hq_server.conflicts import COUPON, DISPUTES, Dispute, disputes_in
+from hq_server.coupons import holder_of
 from hq_server.exceptions import (
     AccountException,
     close_accounts,
@@ -66,7 +67,7 @@ def deliver(tx: Transaction, house: House, terminal: Terminal | None, spread: Sp
 
 
 def dispute(tx: Transaction, house: House, spread: Spread, now_ms: EpochMs) -> None:
-    """Open an exception for every receipt whose copies name two members; two names of one are no dispute."""
+    """Open an exception for every dispute between two members; two names of one are no dispute."""
     _judge(tx, house, spread.disputed, now_ms)
 
 
@@ -122,6 +123,9 @@ def _judge(tx: Transaction, house: House, disputed: Sequence[Dispute], now_ms: E
     """
     names = {name for one in disputed for name in (one.owner, one.other)}
     members = members_of(tx, names, house.bucket_count)
+    for name in names:
+        holder = holder_of(tx, name.removeprefix(COUPON)) if name.startswith(COUPON) else None
+        members |= {} if holder is None else {name: holder}
     head_of = groups_of(tx, house.bucket_count, members.values()).head_of
 
     def place(name: str) -> str:

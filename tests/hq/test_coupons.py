@@ -26,8 +26,8 @@ def desk(hq: Hq) -> Desk:
     return Desk(hq)
 
 
-def used(coupon: str, redemption: str, at: int = NOW_MS) -> CouponUsed:
-    return CouponUsed("id:M1", at, DAY, coupon, redemption, None)
+def used(coupon: str, redemption: str, at: int = NOW_MS, member: str | None = "id:M1") -> CouponUsed:
+    return CouponUsed(member, at, DAY, coupon, redemption, None)
 
 
 def test_a_coupon_is_signed_by_headquarters_and_told_to_tills(hq: Hq, desk: Desk) -> None:
@@ -56,6 +56,63 @@ def test_a_used_coupon_is_told_no_more_and_a_second_use_is_known(hq: Hq, desk: D
     (coupon,) = desk.coupons("M1")
     assert (coupon.state, len(coupon.used_at)) == ("used_twice", 2)
     assert hq.exceptions() == [("coupon_used_twice", str(second))]
+    run_audit(hq)
+
+
+@pytest.mark.parametrize("coupon", ["C9", "C1", "X", "c1", "C01", "C" + "9" * 30])
+def test_the_use_of_a_coupon_that_headquarters_never_gave_is_an_exception(
+    hq: Hq, desk: Desk, coupon: str
+) -> None:
+    assert desk.propose() == 1
+    (use,) = desk.send(desk.till(), used(coupon, "R1"))
+    assert hq.exceptions() == [("coupon_unknown", str(use))]
+    desk.merge("M2", "M1")
+    desk.unmerge("M2")
+    assert hq.exceptions() == [("coupon_unknown", str(use))]
+    run_audit(hq)
+
+
+def test_the_use_of_another_members_coupon_is_an_exception_unless_they_are_one(hq: Hq, desk: Desk) -> None:
+    till = desk.till()
+    desk.issue("M2", "ball", (DAY, DAY + 9))
+    desk.issue("M2", "ball", (DAY, DAY + 9))
+    (use,) = desk.send(till, used("C1", "R1"))
+    unknown = [("coupon_unknown", str(use))]
+    assert hq.exceptions() == unknown
+    desk.merge("M2", "M1")
+    assert hq.exceptions() == []
+    (again,) = desk.send(till, used("C2", "R2"))
+    assert hq.exceptions() == []
+    desk.unmerge("M2")
+    assert hq.exceptions() == [*unknown, ("coupon_unknown", str(again))]
+    run_audit(hq)
+
+
+def test_of_two_uses_the_first_is_asked_whose_the_coupon_is(hq: Hq, desk: Desk) -> None:
+    till = desk.till()
+    desk.issue("M1", "ball", (DAY, DAY + 9))
+    (right,) = desk.send(till, used("C1", "R1", NOW_MS + 5))
+    assert hq.exceptions() == []
+    hq.clock.now += 1
+    (wrong,) = desk.send(till, used("C1", "R2", NOW_MS, "id:M2"))
+    told = [("coupon_unknown", str(wrong)), ("coupon_used_twice", str(right))]
+    assert hq.exceptions() == told
+    hq.clock.now += 1
+    desk.send(till, used("C1", "R3", NOW_MS + 9))
+    assert len(hq.exceptions()) == 3
+    opened = "SELECT opened_at_ms FROM arrival_exceptions WHERE kind = 'coupon_unknown'"
+    assert hq.sql(opened) == [(NOW_MS + 1,)]
+
+
+def test_who_used_a_coupon_without_a_name_or_by_an_unknown_card_is_asked_for(hq: Hq, desk: Desk) -> None:
+    till = desk.till()
+    for _ in range(2):
+        desk.issue("M1", "ball", (DAY, DAY + 9))
+    nobody, stranger = desk.send(till, used("C1", "R1", member=None), used("C2", "R2", member="card:5555"))
+    unknown = [("coupon_unknown", str(nobody)), ("coupon_unknown", str(stranger))]
+    assert hq.exceptions() == [*unknown, ("member_unknown", "card:5555")]
+    desk.attach("5555", "M1")
+    assert hq.exceptions() == unknown[:1]
     run_audit(hq)
 
 
