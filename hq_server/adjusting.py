@@ -52,7 +52,7 @@ def propose(
 
     Raises:
         BadInput: `adjustment_empty`, `adjustment_too_large`, `goodwill_below_zero`, `reason_code_unknown`,
-            `date_ahead`, `programme_missing`, `period_closed`, `goodwill_spent`.
+            `date_ahead`, `date_uncovered`, `period_closed`, `goodwill_spent`.
     """
     most = limits.points_max
     if not (adjustment.redeemable or adjustment.qualifying):
@@ -117,7 +117,7 @@ def fact_of(decision: Decision) -> tuple[str, Resolved]:
 
 def _check_day(tx: Transaction, house: House, adjustment: Adjustment) -> None:
     if version_for(house.programmes, Day(adjustment.business_day)) is None:
-        raise BadInput(f"no programme version covers {_date(adjustment)}", code="programme_missing")
+        raise BadInput(f"no programme version covers {_date(adjustment)}", code="date_uncovered")
     period = _period(house, adjustment)
     if tx.one("accounts.closed_period", period_id=period.id) is not None:
         raise BadInput(

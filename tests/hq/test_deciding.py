@@ -227,6 +227,7 @@ async def test_asking_again_under_a_key_is_no_second_decision(hq: Hq, office: Of
         ("adjustments", {**ASKED, "redeemable": 10_001}, "k", (400, "adjustment_too_large")),
         ("adjustments", {**ASKED, "date": "2026-02-30"}, "k", (400, "date_malformed")),
         ("adjustments", {**ASKED, "date": "yesterday"}, "k", (400, "bad_input")),
+        ("adjustments", {**ASKED, "date": "2026-06-30"}, "k", (400, "date_uncovered")),
         ("adjustments", {**ASKED, "points": 1}, "k", (400, "bad_input")),
         ("adjustments", {**ASKED, "reason": "x" * 70_000}, "k", (413, "body_too_large")),
         ("adjustments/7/approve", None, None, (404, "decision_not_found")),

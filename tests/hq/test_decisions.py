@@ -73,7 +73,7 @@ def test_what_nobody_decided_or_needs_no_second_person_is_not_approved(hq: Hq, d
         ((-5, 0), {"kind": "goodwill"}, "goodwill_below_zero"),
         ((5, 0), {"code": "because"}, "reason_code_unknown"),
         ((5, 0), {"day": DAY + 1}, "date_ahead"),
-        ((5, 0), {"day": DAY - 200}, "programme_missing"),
+        ((5, 0), {"day": DAY - 200}, "date_uncovered"),
         ((5, 0), {"by": " "}, "name_missing"),
         ((5, 0), {"by": "k\nim"}, "name_missing"),
     ],
