@@ -113,6 +113,11 @@ def declared_of(tx: Transaction, terminal: Terminal, epoch: int, days: Iterable[
     return {day: Declared(seq, _FIGURES.decode(said), closed_at_ms) for day, seq, said, closed_at_ms in rows}
 
 
+def closed_differs(terminal: Terminal, epoch: int, day: int) -> tuple[str, str, str]:
+    """Return the name of the exception that a till's word on a day and what is held of it make."""
+    return terminal.store_id, "day_closed_differs", f"{terminal.terminal_id}.{epoch}/{date_of(Day(day))}"
+
+
 def _take(tx: Transaction, run: _Run, state: Closing, *, behind: int) -> None:
     tallies = count_records(run.numbered)
     journal = tuple(_journal(run.terminal, run.epoch).values())
@@ -188,11 +193,7 @@ def _compare(tx: Transaction, run: _Run, days: set[Day]) -> None:
     found, gone = [], []
     for day, word in said.items():
         holds = held.get(day, figures(()))
-        name = (
-            terminal.store_id,
-            "day_closed_differs",
-            f"{terminal.terminal_id}.{run.epoch}/{date_of(Day(day))}",
-        )
+        name = closed_differs(terminal, run.epoch, day)
         phrases = differing(word.figures, holds)
         if not phrases:
             gone.append(name)

@@ -105,6 +105,11 @@ def sold_at(tx: Transaction, store_id: str, day: Day, till: str) -> Sold:
     return Sold(purchases + returns, net_minor - returned)
 
 
+def total_differs(store_id: str, till: str, day: Day) -> tuple[str, str, str]:
+    """Return the name of the exception that a day total and the receipts held for it make."""
+    return store_id, "day_total_differs", f"{store_id}/{till}/{date_of(day)}"
+
+
 def settle_total(tx: Transaction, total: TillDay, holds: Sold, now_ms: EpochMs) -> None:
     """Open or close the exception of a compared total, unless something has come since it was read."""
     done = tx.run(
@@ -116,7 +121,7 @@ def settle_total(tx: Transaction, total: TillDay, holds: Sold, now_ms: EpochMs) 
     )
     if not done:
         return
-    name = (total.store_id, "day_total_differs", f"{total.store_id}/{total.till}/{date_of(total.day)}")
+    name = total_differs(total.store_id, total.till, total.day)
     if holds == total.said:
         close_arrivals(tx, [name], now_ms)
         return

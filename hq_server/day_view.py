@@ -11,8 +11,9 @@ from collections.abc import Iterable
 import msgspec
 
 from hq_server.accept import Terminal
-from hq_server.closings import declared_of, held_of
-from hq_server.day_totals import Sold, sold_at
+from hq_server.closings import closed_differs, declared_of, held_of
+from hq_server.day_totals import Sold, sold_at, total_differs
+from hq_server.exceptions import current_of
 from hq_server.fleet_view import at_text
 from hq_server.store.connection import Transaction
 from loyalty_core.control import DayFigures
@@ -41,7 +42,8 @@ class TerminalDay(msgspec.Struct, frozen=True, kw_only=True):
     `software` is what its tills' own software told, and `standing` the receipts that stand here for these
     tills; both are None where it told nothing. `journal` is what the till declared, None while the day is not
     closed, and `held` what is here of the same records. `awards` counts, by cause, the points posted that are
-    not those that the till answered. `differs` names the kinds of exception this makes.
+    not those that the till answered. `differs` are the kinds of its exceptions that are not closed: a day to
+    which something has come is compared when its till has declared it again, a total once it has settled.
     """
 
     store_id: str
@@ -70,7 +72,7 @@ def terminal_days(tx: Transaction, day: Day) -> list[TerminalDay]:
 def _terminal_day(tx: Transaction, terminal: Terminal, day: Day, awards: dict[str, int]) -> TerminalDay:
     held: list[DayFigures] = []
     said: list[DayFigures] = []
-    closed_at_ms, changed = None, False
+    closed_at_ms = None
     for epoch in range(1, terminal.epoch + 1):
         holds = held_of(tx, terminal, epoch, [day]).get(day, DayFigures(0, 0, ()))
         word = declared_of(tx, terminal, epoch, [day]).get(day)
@@ -78,12 +80,11 @@ def _terminal_day(tx: Transaction, terminal: Terminal, day: Day, awards: dict[st
         if word is not None:
             said.append(word.figures)
             closed_at_ms = word.closed_at_ms
-            changed |= word.figures != holds
     told = tx.all("arrivals.day_totals_of", store_id=terminal.store_id, business_day=day)
     tills = {till: Sold(receipts, net) for till, receipts, net, by in told if by == terminal.terminal_id}
     standing = [sold_at(tx, terminal.store_id, day, till) for till in tills]
-    differs = ["day_closed_differs"] if changed else []
-    differs += ["day_total_differs"] if list(tills.values()) != standing else []
+    names = [closed_differs(terminal, epoch, day) for epoch in range(1, terminal.epoch + 1)]
+    names += [total_differs(terminal.store_id, till, day) for till in tills]
     return TerminalDay(
         store_id=terminal.store_id,
         terminal_id=terminal.terminal_id,
@@ -93,7 +94,7 @@ def _terminal_day(tx: Transaction, terminal: Terminal, day: Day, awards: dict[st
         journal=_recorded(said) if said else None,
         held=_recorded(held),
         awards=awards,
-        differs=tuple(differs),
+        differs=tuple(sorted({kind for _, kind, _ in current_of(tx, names)})),
     )
 
 

@@ -54,6 +54,12 @@ def close_arrivals(tx: Transaction, gone: Iterable[tuple[str, str, str]], now_ms
     tx.many("arrivals.close_exception", [(*one, now_ms) for one in gone])
 
 
+def current_of(tx: Transaction, names: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Return which of these (store, kind, subject) are not closed."""
+    keys = msgspec.json.encode(list(names)).decode()
+    return [(store_id, kind, subject) for store_id, kind, subject in tx.all("arrivals.current_of", keys=keys)]
+
+
 def open_accounts(
     tx: Transaction, found: Iterable[AccountException], bucket_count: int, now_ms: EpochMs
 ) -> None:

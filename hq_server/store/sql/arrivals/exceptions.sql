@@ -30,6 +30,14 @@ CROSS JOIN arrival_exceptions INDEXED BY arrival_exception_by_receipt
   ON arrival_exceptions.store_id = :store_id AND arrival_exceptions.receipt_key = wanted.value
 WHERE arrival_exceptions.receipt_key IS NOT NULL AND arrival_exceptions.closed_at_ms IS NULL;
 
+-- name: current_of(keys)
+-- Which of these (a JSON array of [store_id, kind, subject]) are not closed.
+SELECT arrival_exceptions.store_id, arrival_exceptions.kind, arrival_exceptions.subject
+FROM json_each(:keys) AS wanted
+CROSS JOIN arrival_exceptions ON arrival_exceptions.store_id = wanted.value ->> 0
+  AND arrival_exceptions.kind = wanted.value ->> 1 AND arrival_exceptions.subject = wanted.value ->> 2
+WHERE arrival_exceptions.closed_at_ms IS NULL;
+
 -- name: disputes(kind, closed_too)
 SELECT store_id, subject, receipt_key FROM arrival_exceptions
 WHERE kind = :kind AND (:closed_too OR closed_at_ms IS NULL) ORDER BY store_id, subject;
