@@ -147,12 +147,11 @@ def publish(
 
 
 def _lots_moved(before: House, house: House, programme: Programme, now_ms: EpochMs) -> list[str]:
-    """Return the periods whose points have expired, or have not, otherwise than before."""
+    """Return the periods whose points end otherwise than before, also later on: tills are told when."""
     old, new, today = Rulebook(before), Rulebook(house), house.today(now_ms)
     period, found = period_of(programme.effective_from, programme.period_months), []
     while period.first <= today:
-        ends = (old.last_day(period), new.last_day(period))
-        if ends[0] != ends[1] and any(end is not None and end < today for end in ends):
+        if old.last_day(period) != new.last_day(period):
             found.append(period.id)
         period = period_after(period, programme.period_months)
     return found

@@ -75,3 +75,19 @@ async def test_what_has_ended_and_is_not_posted_yet_is_told_with_its_last_day(hq
     chores(hq)
     await tills.exchange(late)
     assert (late.members["M1"].balance, late.members["M1"].expiring) == (0, ())
+
+
+async def test_a_version_that_lets_points_last_otherwise_is_told_before_they_end(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(MEMBERS)
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + EXPIRY)
+    till = await arrive(tills, purchase())
+    await tills.exchange(till)
+    assert [one.last_day for one in till.members["M1"].expiring] == [JULY - 1]
+    later = PROGRAMME.replace("version = 1", "version = 3").replace("2026-07-01", "2026-12-01")
+    hq.publish(later)
+    chores(hq)
+    await tills.exchange(till)
+    assert till.members["M1"].expiring == ()
+    assert hq.balances() == {"M1": 12}
