@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from hq_server.dating import DATED_AHEAD, is_undone
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction
@@ -54,7 +55,11 @@ def report_conflicts(
     if known:
         keys = msgspec.json.encode(known).decode()
         rows = tx.all("arrivals.exceptions_of_receipts", store_id=store_id, keys=keys)
-        gone = {(store_id, kind, subject) for _, kind, subject in rows}
+        gone = {
+            (store_id, kind, subject)
+            for key, kind, subject in rows
+            if kind != DATED_AHEAD or is_undone(folded[key], subject)
+        }
     opened = [
         _exception(store_id, key, conflict)
         for key, receipt in folded.items()

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from hq_server import deliver
+from hq_server.dating import DATED_AHEAD
 from hq_server.decisions import Decision, Said, decisions_about, keep_decision
 from hq_server.evidence import Recorded, event_named, recorded
 from hq_server.exceptions import close_arrivals
@@ -200,6 +201,7 @@ def place(
         raise BadInput(f"event {found.id} stands at this date and time already", code="already_placed")
     number = keep_decision(tx, "placing", str(found.id), detail, by, now_ms)
     _take(tx, house, _placing_fact(number, found.id, by.reason, detail), now_ms)
+    close_arrivals(tx, [(found.filed.store_id, DATED_AHEAD, str(found.id))], now_ms)
     return number
 
 

@@ -31,6 +31,7 @@ _OWNERS: Final = {
     "day_closed_differs": "technician",
     "programme_missing": "headquarters",
     "award_unexplained": "headquarters",
+    "dated_ahead": "headquarters",
 }
 """Whose it is to end an exception of a kind; of all others the store's, or the member desk's."""
 _Place = tuple[int, int, str | int, str, str]

@@ -16,11 +16,14 @@ import msgspec
 
 from hq_server.accept import BRANCH, Kept, Terminal
 from hq_server.conflicts import Dispute, report_conflicts
+from hq_server.dating import note_ahead
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.house import House
+from hq_server.open_days import place_of
 from hq_server.receipt_keys import Filed, SetAside, VisitAt, filed_under
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction, Values
+from loyalty_core.calendar import business_day
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import (
     EVENT_CODES,
@@ -90,7 +93,7 @@ def spread(
     tx.many("arrivals.add_event", arrived.events)
     tx.many("arrivals.add_visiting_fact", arrived.visiting)
     open_arrivals(tx, arrived.exceptions, now_ms)
-    _fold_all(tx, house, result, arrived.facts, earlier, now_ms)
+    _fold_all(tx, house, result, arrived.facts, earlier, business_day(now_ms, place_of(tx, terminal)), now_ms)
     return result
 
 
@@ -102,7 +105,7 @@ def decide(
     earlier = {store_id: facts_of(tx, store_id, [receipt_key])}
     place = msgspec.structs.astuple(fact.id)
     tx.many("arrivals.add_visiting_fact", [(store_id, receipt_key, *place, record)])
-    _fold_all(tx, house, result, {store_id: {receipt_key: [fact]}}, earlier, now_ms)
+    _fold_all(tx, house, result, {store_id: {receipt_key: [fact]}}, earlier, house.today(now_ms), now_ms)
     return result
 
 
@@ -238,6 +241,7 @@ def _fold_all(
     result: Spread,
     new: Mapping[str, Mapping[str, list[Fact]]],
     earlier: Mapping[str, Mapping[str, list[Fact]]],
+    today: Day,
     now_ms: EpochMs,
 ) -> None:
     rules = receipt_rules(tx, house, new)
@@ -248,6 +252,7 @@ def _fold_all(
             for key, of_key in facts.items()
         }
         result.disputed.extend(report_conflicts(tx, store_id, folded, known, now_ms))
+        note_ahead(tx, store_id, facts, folded, today, now_ms)
 
 
 def _fold(
