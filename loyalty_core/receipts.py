@@ -176,15 +176,19 @@ class _Fold:
             elif named is not None and named != owner:
                 self._conflict("member_differs", fact, named)
         until = self._day(first) + self._rules.claim_days(self._day(first))
+        late: list[Fact] = []
         for fact in self._facts:
             if not isinstance(fact.event, ReceiptClaimed) or fact.event.member is None:
                 continue
             if owner is not None and fact.event.member != owner:
                 self._conflict("claim_lost", fact, fact.event.member)
             elif owner is None and self._day(fact) > until:
-                self._conflict("claim_late", fact)
+                late.append(fact)
             elif owner is None:
                 owner, named_by = fact.event.member, fact
+        for fact in late:
+            if fact.event.member != owner:
+                self._conflict("claim_late", fact)
         return owner, named_by
 
     def _takebacks(self, first: Fact, originals: list[Fact]) -> tuple[Takeback, ...]:
