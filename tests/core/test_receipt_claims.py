@@ -82,12 +82,14 @@ def test_a_claim_that_is_late_does_not_stop_one_in_time() -> None:
     facts = [ANONYMOUS, slow_clock, moved, claimed(4, "id:m4", when="2026-11-22 10:00")]
     receipt = fold(*facts)
     assert (receipt.owner, kinds(receipt)) == ("id:m4", [("claim_late", 3)])
+    assert_order_does_not_matter(facts, receipt)
 
 
 def test_a_claim_that_is_late_is_no_conflict_where_the_member_has_claimed_in_time_too() -> None:
     slow_clock = claimed(3, "id:m3", when="2026-11-21 10:00")
     moved = placed(1, slow_clock, "2026-12-20 10:00")
-    receipt = fold(ANONYMOUS, slow_clock, moved, claimed(4, "id:m3", when="2026-11-22 10:00"))
+    facts = [ANONYMOUS, slow_clock, moved, claimed(4, "id:m3", when="2026-11-22 10:00")]
+    receipt = fold(*facts)
     assert (receipt.owner, kinds(receipt)) == ("id:m3", [])
     assert_order_does_not_matter(facts, receipt)
 
