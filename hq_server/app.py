@@ -23,6 +23,7 @@ from hq_server import till_api
 from hq_server.api import decisions as decisions_api
 from hq_server.api import house as house_api
 from hq_server.api import members as members_api
+from hq_server.api.answers import strangers
 from hq_server.background import run_chores
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
@@ -58,7 +59,7 @@ class CannotListen(LoyaltyError):
 
 def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Application:
     """Return headquarters, wired but not started."""
-    app = web.Application(middlewares=[problems], client_max_size=config.limits.body_bytes_max)
+    app = web.Application(middlewares=[problems, strangers], client_max_size=config.limits.body_bytes_max)
     app[CONFIG] = config
     app[NOW_MS] = now_ms or WallClock()
     app[ANSWERING] = Answering(

@@ -81,9 +81,9 @@ def issue(
         BadInput: `reward_unknown`, `coupon_dates`, `coupon_too_many`.
     """
     today, (from_day, until_day) = house.today(now_ms), days
-    if not (from_day <= until_day <= from_day + DAYS_MAX and until_day >= today):
+    if not (max(from_day, today) <= until_day <= min(from_day, today) + DAYS_MAX):
         raise BadInput(
-            "a coupon is good from a date until the same or a later one, not past, three years at most",
+            "a coupon is good from a date until the same or a later one, not past, three years off at most",
             code="coupon_dates",
         )
     reward = next((one for one in house.in_force(today).rewards if one.id == reward_id), None)

@@ -7,7 +7,6 @@ of two placings the later stands, and what else was wrong is put right by an adj
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
 import msgspec
@@ -22,7 +21,7 @@ from hq_server.receipt_keys import Filed, SetAside, filed_under
 from hq_server.references import members_of, reference_of
 from hq_server.spread import decide, fact_of, facts_of, receipt_rules
 from hq_server.store.connection import Transaction
-from loyalty_core.calendar import business_day, date_of, day_of
+from loyalty_core.calendar import business_day, date_of, day_written
 from loyalty_core.errors import BadInput
 from loyalty_core.events import (
     AT_MAX,
@@ -100,9 +99,8 @@ def receipt_named(text: str) -> ReceiptKey:
     parts = text.strip().split("/", 3)
     try:
         store, till, day, number = parts
-        key = [store, till, day_of(date.fromisoformat(day)), number]
-        return msgspec.convert(key, ReceiptKey)
-    except ValueError:
+        return msgspec.convert([store, till, day_written(day), number], ReceiptKey)
+    except (ValueError, BadInput):
         raise BadInput(
             "a receipt is named like S012/T03/2026-11-21/000123: store, till, business date, number",
             code="receipt_malformed",

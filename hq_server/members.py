@@ -7,6 +7,7 @@ rows again changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -26,6 +27,11 @@ from loyalty_core.units import EpochMs
 
 ROWS_AT_ONCE = 500
 """Rows in one transaction, so that tills are never kept waiting for long."""
+
+
+_DAY_MS: Final = 86_400_000
+_FIRST_MS: Final = 14 * 3_600_000
+"""So long before midnight in Greenwich a day begins where it does first."""
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -75,7 +81,7 @@ def import_rows(tx: Transaction, rows: Sequence[tuple[int, NewMember]], now_ms: 
     reborn: set[str] = set()
     birthdays = birthdays_of(tx, house, [row.member_id for _, row in rows])
     for line, row in rows:
-        refused = _refused(tx, house, line, row)
+        refused = _refused(tx, house, line, row, now_ms)
         if refused is not None:
             result = result.plus(Imported(refused=(refused,)))
             continue
@@ -137,8 +143,10 @@ def _references(row: NewMember) -> tuple[str, ...]:
     return (f"id:{row.member_id}", f"card:{row.member_id}", *row.look_ups)
 
 
-def _refused(tx: Transaction, house: House, line: int, row: NewMember) -> BadRow | None:
-    """Return why a row cannot be taken: its member was erased, or one of its names is another member's."""
+def _refused(tx: Transaction, house: House, line: int, row: NewMember, now_ms: EpochMs) -> BadRow | None:
+    """Return why a row cannot be taken: a birthday still to come, a member who was erased, another's name."""
+    if row.birthday is not None and row.birthday > (now_ms + _FIRST_MS) // _DAY_MS:
+        return BadRow(line, "birthday_ahead", "birthday is still to come: correct it, or leave it empty")
     stands = _row(tx, house, row.member_id)
     if stands is not None and stands.erased:
         sentence = f"member {row.member_id} was erased: give the person a new member_id"

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from loyalty_core.calendar import day_of
+from loyalty_core.calendar import day_of, day_written
 from loyalty_core.errors import BadInput
 from loyalty_core.events import ID_FORM
 from loyalty_core.lookups import MEMBER_ID_FORM, candidates
@@ -23,6 +23,8 @@ COLUMNS: Final = ("member_id", "lookups", "name", "phone", "joined_on", "home_st
 NAME_MAX: Final = 100
 LOOK_UPS_MAX: Final = 20
 CSV_FIELD_MAX: Final = 10_000
+_FIRST_DAY: Final = day_of(date(1900, 1, 1))
+_LAST_DAY: Final = day_of(date(2099, 12, 31))
 
 
 class NewMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,9 +162,9 @@ def _date(column: str, text: str) -> int | None:
     if not text:
         return None
     try:
-        value = date.fromisoformat(text)
-    except ValueError:
-        value = date.min
-    if not (date(1900, 1, 1) <= value < date(2100, 1, 1) and len(text) == 10):
+        day = day_written(text)
+    except BadInput:
+        day = None
+    if day is None or not _FIRST_DAY <= day <= _LAST_DAY:
         raise BadInput(f"{column} must be a date like 2026-07-01, or empty", code="date_malformed")
-    return day_of(value)
+    return day

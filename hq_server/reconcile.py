@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from hq_server.fleet_view import at_text
 from hq_server.store.connection import Transaction, Value
@@ -19,6 +20,8 @@ from loyalty_core.units import EpochMs
 
 PAGE_MAX: Final = 1000
 CAUSE_MAX: Final = 1000
+HOURS_MAX: Final = 10**6
+"""The greatest age that can be asked for."""
 DAY_MS: Final = 86_400_000
 
 State = Literal["open", "explained", "closed"]
@@ -34,7 +37,8 @@ _OWNERS: Final = {
     "dated_ahead": "headquarters",
 }
 """Whose it is to end an exception of a kind; of all others the store's, or the member desk's."""
-_Place = tuple[int, int, str | int, str, str]
+_Int = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+_Place = tuple[_Int, _Int, str | _Int, str, str]
 """(opened_at_ms, side, store or bucket, kind, subject): the order of the list."""
 _CURSOR: Final = msgspec.json.Decoder(_Place)
 

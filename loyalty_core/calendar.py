@@ -55,6 +55,21 @@ def date_of(day: Day) -> date:
     return date.fromordinal(day + _EPOCH)
 
 
+def day_written(text: str) -> Day:
+    """Return the day of a date as people and files write it, and in no other of the ways that ISO 8601 has.
+
+    Raises:
+        BadInput: `date_malformed`.
+    """
+    try:
+        value = date.fromisoformat(text)
+    except ValueError:
+        value = None
+    if value is None or value.isoformat() != text:
+        raise BadInput("a date is written like 2026-11-21", code="date_malformed")
+    return day_of(value)
+
+
 def weekday_of(day: Day) -> int:
     """Return 0 for Monday ... 6 for Sunday."""
     return (day + 3) % 7

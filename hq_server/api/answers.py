@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import msgspec
@@ -17,6 +17,20 @@ from hq_server.web_errors import WebError
 T = TypeVar("T")
 _SCHEME = "Bearer "
 BODY_BYTES_MAX: Final = 64 * 1024
+
+
+@web.middleware
+async def strangers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn away who has no valid token before anything of the request is looked at, and without the writer.
+
+    Raises:
+        WebError: `token_missing` or `token_invalid`.
+    """
+    if request.path.startswith("/api/"):
+        await read_for(request, lambda _: None)
+    return await handler(request)
 
 
 async def read_for(request: web.Request, work: Callable[[Transaction], T]) -> T:
@@ -41,8 +55,6 @@ async def write_for(request: web.Request, work: Callable[[Transaction, str], T])
         WebError: `token_missing` or `token_invalid`.
     """
     token = _token(request)
-    # A stranger is turned away without the writer.
-    await request.app[DATABASE].read(lambda tx: _name(tx, token))
     return await request.app[DATABASE].write(lambda tx: work(tx, _name(tx, token)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -30,9 +29,7 @@ from hq_server.store.connection import Transaction
 from hq_server.verdicts import approve, refuse
 from hq_server.web_context import ANSWERING, CONFIG, NOW_MS
 from hq_server.web_errors import WebError
-from loyalty_core.calendar import day_of
-from loyalty_core.errors import BadInput
-from loyalty_core.units import Day
+from loyalty_core.calendar import day_written
 
 routes: Final = web.RouteTableDef()
 ADJUSTMENTS: Final[tuple[DecisionKind, ...]] = ("adjustment", "goodwill")
@@ -89,7 +86,7 @@ async def post_adjustment(request: web.Request) -> web.Response:
             redeemable=asked.redeemable,
             qualifying=asked.qualifying,
             reason_code=asked.reason_code,
-            business_day=house.today(now_ms) if asked.date is None else _day(asked.date),
+            business_day=house.today(now_ms) if asked.date is None else day_written(asked.date),
         )
         by = said(name, asked.reason)
         before = decided_before(tx, name, key)
@@ -133,7 +130,7 @@ async def post_coupon(request: web.Request) -> web.Response:
     """Issue a coupon; the same Idempotency-Key issues it once."""
     asked, key = await body_of(request, CouponRequest), key_of(request)
     now_ms, region = request.app[NOW_MS](), request.app[CONFIG].phone_region
-    days = (_day(asked.from_), _day(asked.until))
+    days = (day_written(asked.from_), day_written(asked.until))
 
     def work(tx: Transaction, name: str) -> CouponView:
         house = load_house(tx)
@@ -185,10 +182,3 @@ def _number(tx: Transaction, request: web.Request) -> int:
     if decision(tx, number).kind not in ADJUSTMENTS:
         raise WebError(f"decision {number} is no adjustment", code="no_proposal")
     return number
-
-
-def _day(text: str) -> Day:
-    try:
-        return day_of(date.fromisoformat(text))
-    except ValueError:
-        raise BadInput(f"{text} is no date", code="date_malformed") from None

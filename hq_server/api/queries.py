@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from hq_server.reconcile import PAGE_MAX
+from hq_server.reconcile import HOURS_MAX, PAGE_MAX
 from loyalty_core.errors import BadInput
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -23,7 +23,7 @@ class ExceptionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Meta(description="Of this state only; all that is not closed where none is given."),
     ] = ""
     cause: Annotated[str, Meta(description="Whose cause has this in it.")] = ""
-    older_than_hours: Annotated[int, Meta(ge=0, le=10**6, description="At least this old.")] = 0
+    older_than_hours: Annotated[int, Meta(ge=0, le=HOURS_MAX, description="At least this old.")] = 0
     after: Annotated[str, Meta(description="The cursor of the last one that is known.")] = ""
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX, description="How many at once.")] = PAGE_MAX
 

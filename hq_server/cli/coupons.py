@@ -15,6 +15,7 @@ from hq_server.house import load_house
 from hq_server.keys import read_key
 from hq_server.members import find_member, find_present
 from hq_server.merges import groups_of
+from loyalty_core.calendar import day_written
 
 
 @group("coupon")
@@ -33,7 +34,7 @@ def issue_command(
     shell: Shell, member: str, reward: str, from_date: str, until_date: str, reason: str, by: str
 ) -> None:
     """Give a member a coupon for a reward of the programme."""
-    days = (deciding.day_named(from_date), deciding.day_named(until_date))
+    days = (day_written(from_date), day_written(until_date))
     key = read_key(shell.config.key_path)
     with shell.writing() as tx:
         house = load_house(tx)

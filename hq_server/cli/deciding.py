@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 import click
@@ -11,26 +11,12 @@ import click
 from hq_server.cli.shell import Shell
 from hq_server.decisions import Decision, decision, decision_view
 from hq_server.store.connection import Transaction
-from loyalty_core.calendar import day_of
 from loyalty_core.errors import BadInput
-from loyalty_core.units import Day
 
 by: Final = click.option("--by", required=True, metavar="NAME", help="Who decides.")
 reason: Final = click.option(
     "--reason", required=True, help="Why, without names of people: it is kept for good."
 )
-
-
-def day_named(text: str) -> Day:
-    """Return the day of a date.
-
-    Raises:
-        BadInput: `date_malformed`.
-    """
-    try:
-        return day_of(date.fromisoformat(text))
-    except ValueError:
-        raise BadInput("a date is written like 2026-11-21", code="date_malformed") from None
 
 
 def instant_named(text: str) -> int:

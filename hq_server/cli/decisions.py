@@ -22,6 +22,7 @@ from hq_server.decisions import (
 from hq_server.house import load_house
 from hq_server.members import find_present
 from hq_server.verdicts import approve, refuse
+from loyalty_core.calendar import day_written
 from loyalty_core.errors import BadInput
 
 ADJUSTMENTS: Final[tuple[DecisionKind, ...]] = ("adjustment", "goodwill")
@@ -74,7 +75,7 @@ def propose_command(
             redeemable=redeemable,
             qualifying=qualifying,
             reason_code=reason_code,
-            business_day=house.today(now_ms()) if day is None else deciding.day_named(day),
+            business_day=house.today(now_ms()) if day is None else day_written(day),
         )
         limits = shell.config.adjustments
         number = propose(tx, house, limits, named, kind, adjustment, said(by, reason), now_ms())
@@ -92,7 +93,7 @@ def list_adjustments(shell: Shell, state: str | None) -> None:
 
 
 def _verdict(name: str, function: str, *, approved: bool, kinds: tuple[DecisionKind, ...]) -> click.Command:
-    @click.argument("number", type=int)
+    @click.argument("number", type=click.IntRange(1, 2**53))
     @deciding.by
     def run(shell: Shell, number: int, by: str) -> None:
         with shell.writing() as tx:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from typing import Final, Literal
 
 import click
@@ -14,9 +13,8 @@ from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.day_totals import Sold
 from hq_server.day_view import Recorded, TerminalDay, terminal_days
 from hq_server.house import load_house
-from hq_server.reconcile import KindCount, Wanted, by_kind, explain, open_exceptions
-from loyalty_core.calendar import date_of, day_of
-from loyalty_core.errors import BadInput
+from hq_server.reconcile import HOURS_MAX, KindCount, Wanted, by_kind, explain, open_exceptions
+from loyalty_core.calendar import date_of, day_written
 from loyalty_core.units import Day
 
 _HOUR_MS: Final = 3_600_000
@@ -49,7 +47,9 @@ def exceptions_group() -> None:
 @click.option("--kind", default="", help="Of this kind only.")
 @click.option("--state", type=click.Choice(["open", "explained", "closed"]), help="[default: all but closed]")
 @click.option("--cause", default="", help="Whose cause has this in it.")
-@click.option("--older-than", type=click.IntRange(0), default=0, metavar="HOURS", help="At least this old.")
+@click.option(
+    "--older-than", type=click.IntRange(0, HOURS_MAX), default=0, metavar="HOURS", help="At least this old."
+)
 def list_command(
     shell: Shell,
     kind: str,
@@ -97,7 +97,7 @@ def reconcile(shell: Shell, text: str | None) -> None:
     """Count what is open by kind and age, and set the totals of one day beside each other."""
     now = now_ms()
     with shell.reading() as tx:
-        day = Day(load_house(tx).today(now) - 1) if text is None else _day(text)
+        day = Day(load_house(tx).today(now) - 1) if text is None else day_written(text)
         kinds, terminals = by_kind(tx, now), terminal_days(tx, day)
     found = Reconciled(
         kinds=kinds,
@@ -151,10 +151,3 @@ def _lines(found: Reconciled) -> Iterator[str]:
 
 def _sales(said: Sold | Recorded | None) -> str:
     return "" if said is None else f"{said.receipts} / {said.net_minor}"
-
-
-def _day(text: str) -> Day:
-    try:
-        return day_of(date.fromisoformat(text))
-    except ValueError:
-        raise BadInput(f'"{text}" is not a date: write it like 2026-11-21', code="date_malformed") from None

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from hq_server.account_view import Movement, Next, PeriodTotal, Standing
 from hq_server.members import Found
 from loyalty_core.calendar import date_of
-from loyalty_core.entries import EntryKind
+from loyalty_core.entries import NO_EVENT, EntryKind
 from loyalty_core.explain import Language, pick, points
 
 _KINDS_KO: Final[Mapping[EntryKind, str]] = {
@@ -64,12 +64,13 @@ def standing_lines(now: Standing, language: Language) -> Iterator[str]:
 
 
 def movement_line(movement: Movement, language: Language) -> str:
-    """Return one movement: its business date, its points, what it is, and the event that caused it."""
+    """Return one movement: its business date, its points, what it is, and the event or rule behind it."""
     entry = movement.entry
     moved = f"{entry.redeemable:+,}"
     if entry.qualifying != entry.redeemable and entry.kind not in SPENDABLE_ONLY:
         moved += f" ({pick(language, '등급 포인트', 'qualifying')} {entry.qualifying:+,})"
-    return f"{date_of(entry.business_day)}  {moved}  {_kind(movement, language)}  {entry.event}"
+    source = entry.rule if entry.event == NO_EVENT else entry.event
+    return f"{date_of(entry.business_day)}  {moved}  {_kind(movement, language)}  {source}"
 
 
 def _total(total: PeriodTotal, language: Language) -> str:

@@ -16,7 +16,7 @@ from hq_server.evidence import Evidence, event_named, recorded
 from hq_server.house import load_house
 from hq_server.members import find_present
 from hq_server.store.connection import reading, writing
-from loyalty_core.calendar import date_of
+from loyalty_core.calendar import date_of, day_written
 
 
 @group("receipt")
@@ -67,7 +67,7 @@ def match(shell: Shell, event: str, receipt: str, by: str, reason: str) -> None:
 @deciding.reason
 def place(shell: Shell, event: str, day: str, at: str | None, yes: bool, by: str, reason: str) -> None:
     """Put an event of a wrong clock on its date. What is known of the clock is shown first."""
-    placed_day, placed_at = deciding.day_named(day), None if at is None else deciding.instant_named(at)
+    placed_day, placed_at = day_written(day), None if at is None else deciding.instant_named(at)
     decided = said(by, reason)
     with shell.database() as connection:
         with reading(connection) as tx:

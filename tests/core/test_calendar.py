@@ -12,6 +12,7 @@ from loyalty_core.calendar import (
     business_day,
     date_of,
     day_of,
+    day_written,
     end_of_day,
     local_time,
     period_after,
@@ -29,6 +30,15 @@ def test_day_numbers_count_from_1970() -> None:
     assert day_of(date(1970, 1, 1)) == 0
     assert day_of(date(2026, 7, 1)) == 20635
     assert date_of(Day(20635)) == date(2026, 7, 1)
+
+
+def test_a_date_is_read_as_people_write_it_and_in_no_other_way() -> None:
+    assert day_written("2026-07-01") == 20635
+    assert day_written("1969-12-31") == -1
+    for text in ("20260701", "2026-W27-3", "2026-7-1", "2026-02-30", " 2026-07-01", "2026-07-01T00:00", ""):
+        with pytest.raises(BadInput) as caught:
+            day_written(text)
+        assert caught.value.code == "date_malformed"
 
 
 def test_weekdays_start_on_monday() -> None:

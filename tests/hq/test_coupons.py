@@ -129,6 +129,10 @@ def test_a_coupon_that_cannot_be_is_refused(desk: Desk) -> None:
         ("ball", (DAY + 1, DAY), "coupon_dates"),
         ("ball", (DAY - 9, DAY - 1), "coupon_dates"),
         ("ball", (DAY, DAY + 1_099), "coupon_dates"),
+        ("ball", (DAY + 1, DAY + 1_099), "coupon_dates"),
+        ("ball", (DAY - 1, DAY + 1_098), "coupon_dates"),
+        ("ball", (2_932_531, 2_932_896), "coupon_dates"),
+        ("ball", (-719_162, DAY), "coupon_dates"),
     ):
         with refused(code):
             desk.issue("M1", reward, days)

@@ -92,6 +92,22 @@ def test_a_person_is_erased_by_two_commands(hq: Hq, shell: Shell) -> None:
     assert shell.json("audit")["ok"] is True
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "9" * 23])
+def test_a_number_that_no_decision_can_have_is_misuse(shell: Shell, number: str) -> None:
+    for what in ("decision", "adjust"):
+        assert shell.run(what, "approve", "--by", "lee", "--", number)[0] == 2
+
+
+@pytest.mark.parametrize("text", ["20261120", "2026-W47-5", "2026-11-31", "yesterday"])
+def test_a_date_is_written_in_one_way_only(hq: Hq, shell: Shell, text: str) -> None:
+    asked = ("M1", "--redeemable", "5", "--reason-code", "complaint", "--date", text)
+    assert shell.refused("adjust", "propose", *asked, *BY) == "date_malformed"
+    assert shell.refused("reconcile", "--day", text) == "date_malformed"
+    dates = ("--from", text, "--until", "2026-12-31", "--by", "kim")
+    assert shell.refused("coupon", "issue", "M1", "ball", *dates) == "date_malformed"
+    assert shell.refused("receipt", "claim", f"S012/T01/{text}/1", "M1", *BY) == "receipt_malformed"
+
+
 def test_receipts_are_claimed_and_matched_by_command(hq: Hq, shell: Shell) -> None:
     desk = Desk(hq)
     _, free = desk.send(desk.till(), purchase(member=None), back(of=None))
@@ -264,3 +280,14 @@ async def test_nothing_is_decided_without_a_valid_token(client: Client, tmp_path
     assert answer.status == 401
     headers = {"Idempotency-Key": "k", "Authorization": "Bearer dgl_wrong"}
     assert (await client.post("/api/v1/adjustments", json=ASKED, headers=headers)).status == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["adjustments", "coupons", "adjustments/1/approve", "exceptions?limit=0", "members/M1/entries?after=x"],
+)
+async def test_nothing_of_a_request_is_told_to_strangers(client: Client, path: str) -> None:
+    for method in ("POST", "GET"):
+        for headers in ({}, {"Authorization": "Bearer dgl_wrong"}):
+            answer = await client.request(method, f"/api/v1/{path}", data=b"nonsense", headers=headers)
+            assert answer.status == 401

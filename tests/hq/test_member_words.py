@@ -9,7 +9,7 @@ import pytest
 
 from hq_server.account_view import ExpiringLot, Movement, Standing
 from hq_server.cli.member_words import movement_line, standing_lines
-from loyalty_core.entries import EntryKind, PointEntry
+from loyalty_core.entries import NO_EVENT, EntryKind, PointEntry
 from loyalty_core.events import EventId
 from loyalty_core.units import Day, Seq
 from tests.hq.conftest import Hq, Tills
@@ -81,6 +81,23 @@ def test_every_kind_of_entry_has_a_word(kind: EntryKind) -> None:
     assert korean.startswith(f"2026-11-21  +1,000{'' if only else ' (등급 포인트 +0)'}  ")
     assert not re.search("[a-z]", korean)
     assert "_" not in movement_line(Movement(1, entry, 0), "en")
+
+
+def test_a_movement_names_its_event_or_the_rule_that_it_follows_from() -> None:
+    event = EventId("S012-T01", 1, 0, Seq(7))
+    for cause, rule, told in ((event, "", "S012-T01.1.7"), (NO_EVENT, "monthly", "monthly")):
+        entry = PointEntry(
+            event=cause,
+            kind="cap",
+            earned_day=Day(0),
+            business_day=Day(20778),
+            period_id="2026-H2",
+            redeemable=-5,
+            qualifying=-5,
+            programme_version=1,
+            rule=rule,
+        )
+        assert movement_line(Movement(1, entry, 0), "en") == f"2026-11-21  -5  cap  {told}"
 
 
 def test_what_is_lost_when_is_said_before_the_periods() -> None:

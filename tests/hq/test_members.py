@@ -8,6 +8,7 @@ from hq_server.members import Imported
 from hq_server.members_csv import BadRow, NewMember, read_members
 from loyalty_core.errors import BadInput
 from tests.hq.conftest import Hq, Tills
+from tests.hq.events import DAY
 
 HEAD = "member_id,lookups,name,phone,joined_on,home_store,birthday\n"
 ROW = "M1,2000123456782;A-77,홍길동,010-1234-5678,2026-07-01,S012,1990-02-28\n"
@@ -46,7 +47,10 @@ def test_a_quoted_field_may_hold_commas_and_lines() -> None:
         ("M1,,,999,,,", "phone_malformed"),
         ("M1,,,,2026-02-30,,", "date_malformed"),
         ("M1,,,,20260701,,", "date_malformed"),
+        ("M1,,,,2026-W27-3,,", "date_malformed"),
         ("M1,,,,,,1800-01-01", "date_malformed"),
+        ("M1,,,,,,1899-12-31", "date_malformed"),
+        ("M1,,,,,,2100-01-01", "date_malformed"),
         ("M1,,,,,S 1,", "store_malformed"),
         (f"M1,,{'x' * 101},,,,", "name_malformed"),
         ("M1,a\x07,,,,,", "look_up_malformed"),
@@ -105,6 +109,12 @@ def test_a_new_card_is_added_and_an_old_one_stays(hq: Hq) -> None:
 def test_a_look_up_of_another_member_is_refused_for_that_row_only(hq: Hq) -> None:
     found = hq.members("member_id,lookups\nM1,55501\nM2,55501\nM3,55503\n55503,\n77,M1\n")
     assert (found.added, [bad.code for bad in found.refused]) == (2, ["look_up_taken"] * 3)
+
+
+def test_a_birthday_still_to_come_is_refused_with_its_line(hq: Hq) -> None:
+    done = hq.members("member_id,birthday\nM1,2026-11-21\nM2,2026-11-22\nM3,2062-11-21\n")
+    assert [(bad.line, bad.code) for bad in done.refused] == [(3, "birthday_ahead"), (4, "birthday_ahead")]
+    assert hq.sql("SELECT member_id, birthday FROM members") == [("M1", DAY)]
 
 
 def test_two_rows_of_one_member_in_one_file_are_both_taken(hq: Hq) -> None:

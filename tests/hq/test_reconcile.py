@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -166,6 +167,9 @@ async def test_the_command_line_lists_and_explains(shell: Shell, hq: Hq, tills: 
     (found,) = shell.json("exceptions", "list", "--state", "explained", "--kind", "member_unknown")
     assert (found["subject"], found["cause"], found["explained_by"]) == ("card:200", "A guest", "kim")
     assert "A guest (kim)" in shell.run("exceptions", "--cause", "guest")[1]
+    assert len(shell.json("exceptions", "--kind", "member_unknown")) == 2
+    for hours in ("-1", "1000001", "9" * 20):
+        assert shell.run("exceptions", "list", "--older-than", hours)[0] == 2
     assert shell.run("exceptions", "list", "--state", "nonsense")[0] == 2
     words = ("exceptions", "explain", "member_unknown", "card:201", "--cause", "x", "--by", "kim")
     assert shell.refused(*words) == "exception_not_found"
@@ -279,6 +283,17 @@ async def test_the_api_answers_pages_by_kind_age_state_and_cause(hq: Hq, tills: 
         ("after=nonsense", "cursor_malformed"),
         ("after=!", "cursor_malformed"),
         ("after=WzFd", "cursor_malformed"),
+        *[
+            (f"after={base64.urlsafe_b64encode(place.encode()).decode()}", "cursor_malformed")
+            for place in (
+                '[99999999999999999999,0,"S","k","s"]',
+                '[9223372036854775807,1,5,"k","s"]',
+                '[0,99999999999999999999,"S","k","s"]',
+                '[0,1,99999999999999999999,"k","s"]',
+                '[0,1,-99999999999999999999,"k","s"]',
+                '[0,0,"\\ud800","k","s"]',
+            )
+        ],
     ],
 )
 async def test_a_query_that_means_nothing_is_refused(hq: Hq, client: Client, query: str, code: str) -> None:
