@@ -17,6 +17,7 @@ from loyalty_core.calendar import Period, period_after, period_named, period_of
 from loyalty_core.entries import NO_EVENT, PointEntry, Step
 from loyalty_core.events import EventId, Order
 from loyalty_core.period_rules import WHOLE_ACCOUNT
+from loyalty_core.units import Day
 
 CLOSED_TOTAL: Final = "closed-total"
 """The rule of the adjustment that keeps a closed total."""
@@ -83,8 +84,12 @@ def _is_late(entry: PointEntry, period: Closed) -> bool:
 
 
 def _period_for(entry: PointEntry, closed: Mapping[str, Closed], months: int) -> str:
-    """Return the period of the clawback's date, or the next that was open when it came."""
-    period = period_of(entry.business_day, months)
+    """Return the period of the clawback's date, or the next that was open when it came.
+
+    It is never one before the period from which it takes: only a wrong clock dates a return so.
+    """
+    taken_from = period_named(entry.period_id, months)
+    period = period_of(Day(max(entry.business_day, taken_from.last)), months)
     while period.id in closed and entry.event not in closed[period.id].clawed:
         period = period_after(period, months)
     return period.id

@@ -230,6 +230,14 @@ def test_a_return_dated_in_the_closed_period_itself_moves_to_the_next() -> None:
     ]
 
 
+@pytest.mark.parametrize("saw", [(), (2,)])
+def test_the_rest_never_goes_to_a_period_before_the_one_it_takes_from(saw: tuple[int, ...]) -> None:
+    own = [entry(1, 50, on=JANUARY, period="2027-H1"), clawback(2, -20, on=DECEMBER, period="2027-H1")]
+    periods = {"2026-H2": closed(0, *saw), "2027-H1": closed(50)}
+    assert frozen(own, periods) == [(1, "2027-H1", 50, 50), (2, "2027-H1", -20, 0), (2, "2027-H2", 0, -20)]
+    assert frozen(own, {"2027-H1": closed(50)})[-1] == (2, "2027-H2", 0, -20)
+
+
 def test_what_moved_to_a_period_before_that_one_closed_stays_in_it() -> None:
     """The clawback of January was in the total on which 2027-H1 was closed."""
     periods = {"2026-H2": closed(100), "2027-H1": closed(20, 2)}

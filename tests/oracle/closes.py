@@ -75,10 +75,11 @@ def _turn(identity: Identity, turns: Mapping[EventId, Order]) -> Order:
 def _open(world: World, member: str, identity: Identity) -> str:
     """Return the period of a late clawback's date, or the next that is open.
 
-    A period that was closed with the rest of this very clawback in it keeps it.
+    It is never one before the period that it takes from, whatever clock dated the return. A period that was
+    closed with the rest of this very clawback in it keeps it.
     """
     assert identity.day is not None
-    period = period_of(world, identity.day)
+    period = max(period_of(world, identity.day), period_called(world, identity.period))
     while period.id in world.closes and not _was_posted(world, member, identity, period.id):
         period = next_period(world, period)
     return period.id

@@ -81,6 +81,12 @@ def test_a_late_clawback_goes_to_the_next_open_period_where_that_of_its_date_is_
     assert movements(inside, event) == {"2026-H1": (-40, 0), "2026-H2": (0, -40)}
 
 
+def test_a_late_clawback_goes_to_no_period_before_the_one_it_takes_from() -> None:
+    tale = closed()
+    event = back(tale, "2025-12-10 10:00", 40)
+    assert movements(tale, event) == {"2026-H1": (-40, 0), "2026-H2": (0, -40)}
+
+
 def test_the_rest_of_a_clawback_stays_in_the_period_where_it_was_posted_when_that_closes_too() -> None:
     tale = closed()
     event = back(tale, "2026-07-10 10:00", 40)
