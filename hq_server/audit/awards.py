@@ -13,6 +13,7 @@ from hq_server.differences import differences
 from hq_server.ledger import LedgerAccount
 from hq_server.store.connection import Row
 from loyalty_core.entries import PointEntry
+from loyalty_core.events import EventId
 
 
 def check_awards(
@@ -30,8 +31,7 @@ def check_awards(
     stands = {tuple(row[1:]) for row in rows}
     if should != stands:
         first = min(should ^ stands)
-        event = ".".join(str(part) for part in first[1:5])
         differs(
-            f"member {account.member_id}, event {event}",
+            f"member {account.member_id}, event {EventId(*first[1:5])}",
             "what is kept of how its points differ from its till's answer is not what they do",
         )

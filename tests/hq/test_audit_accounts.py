@@ -41,7 +41,7 @@ def fill(hq: Hq, desk: Desk) -> None:
     desk.send(other, back("r1", of="9", net=1_000, at=NOW_MS + 9))
     desk.send(till, purchase("3", 5_000), claim=Claim(2, "BRONZE", 99, 99))
     desk.send(till, void("3", at=NOW_MS + 9))
-    desk.approve(desk.propose("M1", 7, 7))
+    desk.approve(desk.propose("M1", 7, 7, day=DAY - 4))
     close(hq, "2026-H2")
     desk.send(till, void("2", at=NOW_MS + 3))
     hq.publish(LATER)
@@ -62,6 +62,8 @@ DAMAGE = {
     "an expiry on another day": "UPDATE entries SET business_day = business_day + 1 WHERE kind = 'expiry'",
     "a cap in another period": "UPDATE entries SET business_day = business_day - 300 WHERE kind = 'cap'",
     "a cap on an empty day": "UPDATE entries SET business_day = business_day - 1 WHERE kind = 'cap'",
+    "a cap on the day of an adjustment": "UPDATE entries SET business_day = business_day - 4 "
+    "WHERE kind = 'cap'",
     "a correction of a cap on another day": "UPDATE entries SET business_day = business_day + 1 "
     "WHERE corrects = 'cap'",
     "a kept total on another day": "UPDATE entries SET business_day = business_day - 1 "

@@ -22,8 +22,9 @@ SELECT (SELECT count(*) FROM member_receipts WHERE resolved IS NOT NULL)
   + (SELECT count(*) FROM held_receipts WHERE resolved IS NOT NULL);
 
 -- name: days_ever(bucket, member_id)
--- Every business day on which a member has, or once had, anything.
-SELECT DISTINCT business_day FROM member_receipts WHERE bucket = :bucket AND member_id = :member_id;
+-- Every business day on which a member has, or once had, a receipt or visit.
+SELECT DISTINCT business_day FROM member_receipts
+WHERE bucket = :bucket AND member_id = :member_id AND account = 0;
 
 -- name: award_differences_in_order(bucket)
 SELECT member_id, business_day, terminal_id, epoch, branch, seq, claimed_redeemable, claimed_qualifying, redeemable,
