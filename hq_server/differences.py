@@ -144,8 +144,8 @@ def _claims(facts: Iterable[Resolved]) -> Iterable[tuple[EventId, Claim | None]]
 def _known(one: Resolved, event: EventId, *, same_till: bool) -> Resolved | None:
     """Return what a till knew of a fact when it answered an event: nothing of what its journal has after it.
 
-    What was nobody's is known by what gave it its owner. With `same_till` what other tills reported is left
-    out too.
+    A purchase is known by any copy or claim that gives it to its owner. With `same_till` what other tills
+    reported is left out too.
     """
 
     def known(other: EventId) -> bool:
@@ -153,7 +153,7 @@ def _known(one: Resolved, event: EventId, *, same_till: bool) -> Resolved | None
             return not same_till
         return other <= event
 
-    if not known(one.item.named_by or one.item.id):
+    if not any(known(naming) for naming in one.item.named_by or (one.item.id,)):
         return None
     takebacks = tuple([back for back in one.takebacks if known(back.id)])
     return msgspec.structs.replace(one, takebacks=takebacks)

@@ -140,11 +140,12 @@ class _Fold:
             spent = self._spent(None)
             return Receipt(None, None, tuple(self._conflicts), spent)
         first = originals[0]
-        owner, named_by = self._owner(originals)
+        owner, naming = self._owner(originals)
         takebacks = self._takebacks(first, originals)
         item = self._item(first)
-        if named_by is not first:
-            item = msgspec.structs.replace(item, claim=item.claim or named_by.claim, named_by=named_by.id)
+        if naming not in ([], [first]):
+            named_by = tuple([fact.id for fact in naming])
+            item = msgspec.structs.replace(item, claim=item.claim or naming[0].claim, named_by=named_by)
         resolved = Resolved(self._day(first), item, takebacks)
         emptied = next((back for back in takebacks if back.remains is None), None)
         spent = self._spent(emptied)
@@ -160,36 +161,39 @@ class _Fold:
                 case ReceiptClaimed():
                     self._conflict("claim_waiting", fact)
 
-    def _owner(self, originals: list[Fact]) -> tuple[str | None, Fact]:
+    def _owner(self, originals: list[Fact]) -> tuple[str | None, list[Fact]]:
         """Return the member whom the first copy that names one names, else the first who claimed in time.
 
-        With it comes the fact that says so: its till has answered with the points.
+        With it come the copies and claims that say so: their tills have answered with the points.
         """
-        first = named_by = originals[0]
+        first = originals[0]
         owner, content = first.event.member, content_hash(first.event)
+        naming = [] if owner is None else [first]
         for fact in originals[1:]:
             named = fact.event.member
             if content_hash(fact.event) != content:
                 self._conflict("copy_differs", fact)
-            elif owner is None and named is not None:
-                owner, named_by = named, fact
-            elif named is not None and named != owner:
+            elif named is not None and owner in (None, named):
+                owner = named
+                naming.append(fact)
+            elif named is not None:
                 self._conflict("member_differs", fact, named)
         until = self._day(first) + self._rules.claim_days(self._day(first))
         late: list[Fact] = []
         for fact in self._facts:
             if not isinstance(fact.event, ReceiptClaimed) or fact.event.member is None:
                 continue
-            if owner is not None and fact.event.member != owner:
+            if owner not in (None, fact.event.member):
                 self._conflict("claim_lost", fact, fact.event.member)
             elif owner is None and self._day(fact) > until:
                 late.append(fact)
-            elif owner is None:
-                owner, named_by = fact.event.member, fact
+            else:
+                owner = fact.event.member
+                naming.append(fact)
         for fact in late:
             if fact.event.member != owner:
                 self._conflict("claim_late", fact)
-        return owner, named_by
+        return owner, naming
 
     def _takebacks(self, first: Fact, originals: list[Fact]) -> tuple[Takeback, ...]:
         if isinstance(first.event, PurchaseRecorded):

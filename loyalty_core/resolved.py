@@ -19,8 +19,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     Of a visit or purchase `money` holds (category, net minor) a line, `parts` what is left of lines that came
     back in part, `tenders` (type, minor). Of a redemption they are (its id, points) and (reward, value), of a
     coupon (its id, 0) and (the redemption it was used in, 0), of an adjustment ("redeemable", points),
-    ("qualifying", points) and (reason, 0). `claim` is what the till answered. `named_by` is the copy or claim
-    that gave it its owner, where it did not name one itself.
+    ("qualifying", points) and (reason, 0). `claim` is what the till answered. `named_by` are the copies and
+    claims that name its owner, the first first; none where it alone does.
     """
 
     id: EventId
@@ -32,7 +32,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     tenders: tuple[tuple[str, int], ...]
     parts: tuple[Part, ...] = ()
     claim: Claim | None = None
-    named_by: EventId | None = None
+    named_by: tuple[EventId, ...] = ()
 
     @property
     def order(self) -> Order:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from loyalty_core.events import Claim, Fact
+from loyalty_core.events import Claim, EventId, Fact
 from loyalty_core.receipts import Conflict, ReceiptRules, fold_receipt, item_of
 from loyalty_core.resolved import Resolved
 from tests.core.made import FRIDAY, SEOUL, claimed, day, event_id, placed, purchase, returned
@@ -36,7 +36,7 @@ def test_a_claim_is_in_time_through_claim_days_after_the_purchase(
     facts = [ANONYMOUS, claimed(5, when=when)]
     receipt = fold(*facts)
     assert (receipt.owner, kinds(receipt)) == (owner, conflicts)
-    named_by = None if owner is None else event_id(5)
+    named_by = () if owner is None else (event_id(5),)
     item = msgspec.structs.replace(item_of(ANONYMOUS, "S1", SEOUL), named_by=named_by)
     assert resolved(receipt) == Resolved(day(FRIDAY), item, ())
     assert_order_does_not_matter(facts, receipt)
@@ -122,10 +122,20 @@ def test_a_claim_that_names_nobody_changes_nothing() -> None:
 
 def test_a_purchase_keeps_by_what_it_has_its_owner_where_it_names_none() -> None:
     copies = [ANONYMOUS, purchase(2, member=None), purchase(3, terminal="T2")]
-    assert resolved(fold(*copies, claimed(5))).item.named_by == event_id(3, "T2")
-    assert resolved(fold(*copies[:2])).item.named_by is None
-    assert resolved(fold(purchase(1), purchase(3), claimed(5, "id:m1"))).item.named_by is None
-    assert resolved(fold(*copies[:2], claimed(5))).item.named_by == event_id(5)
+    mine = claimed(5, "id:m1")
+    assert named_by(*copies, mine) == (event_id(3, "T2"), event_id(5))
+    assert named_by(*copies, claimed(5)) == (event_id(3, "T2"),)
+    assert named_by(*copies[:2]) == ()
+    assert named_by(*copies[:2], mine, claimed(6, "id:m1", when=f"{FRIDAY} 13:00")) == (
+        event_id(5),
+        event_id(6),
+    )
+    assert named_by(purchase(1), purchase(3), mine) == (event_id(1), event_id(3), event_id(5))
+    assert named_by(purchase(1), copies[1], claimed(5)) == ()
+
+
+def named_by(*facts: Fact) -> tuple[EventId, ...]:
+    return resolved(fold(*facts)).item.named_by
 
 
 def answered(fact: Fact, points: int) -> Fact:

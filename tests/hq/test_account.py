@@ -120,8 +120,8 @@ async def test_a_claim_gives_an_anonymous_purchase_and_what_came_back_of_it(hq: 
 
 async def test_a_late_claim_and_a_lost_one_are_exceptions_and_give_nothing(hq: Hq, tills: Tills) -> None:
     hq.members(MEMBERS)
-    late = claim(at=NOW_MS + 15 * DAY_MS, day=DAY + 15)
-    await arrive(tills, purchase(member=None), late, purchase("2"), claim("2", "id:M2"))
+    long_ago = purchase(member=None, at=NOW_MS - 15 * DAY_MS, day=DAY - 15)
+    await arrive(tills, long_ago, claim(of_day=DAY - 15), purchase("2"), claim("2", "id:M2"))
     assert hq.balances() == {"M1": 12}
     assert [kind for kind, _ in hq.exceptions()] == ["claim_late", "claim_lost"]
 
@@ -413,6 +413,20 @@ async def test_a_return_that_another_tills_return_came_before_has_that_for_its_c
     assert net(hq)["clawback", "S012-T01.2", DAY, "2026-H2"] == (-2, -2)
     found = hq.sql("SELECT terminal_id, redeemable, cause FROM award_differences ORDER BY 1")
     assert found == [("S012-T01", -2, "other_tills"), ("S012-T02", -1, "nothing_claimed")]
+    assert hq.exceptions() == []
+
+
+async def test_a_till_that_has_a_copy_of_its_own_knew_the_purchase(hq: Hq, tills: Tills) -> None:
+    hq.members(MEMBERS)
+    first, second = await tills.join(), await tills.join()
+    for till in (first, second):
+        till.record(purchase("1", 12_990), claim=Claim(1, "BRONZE", 12, 12))
+    second.record(back("r1", net=1_500, at=NOW_MS + 20), claim=Claim(1, "BRONZE", -1, -1))
+    second.record(back("r2", net=1_500, at=NOW_MS + 10), claim=Claim(1, "BRONZE", -1, -1))
+    for till in (first, second):
+        await tills.send(till)
+    found = hq.sql("SELECT terminal_id, redeemable, cause FROM award_differences")
+    assert found == [("S012-T02", -2, "later_events")]
     assert hq.exceptions() == []
 
 
