@@ -183,5 +183,6 @@ def counted_member(
 
 
 def takeback_orders(facts: Iterable[Resolved]) -> dict[EventId, Order]:
-    """Return the canonical order of each takeback: never before its item."""
-    return {back.id: max(back.order, one.item.order) for one in facts for back in one.takebacks}
+    """Return the canonical order of each takeback: never before the purchase or visit that it takes back."""
+    earned = [one for one in facts if one.item.earns]
+    return {back.id: max(back.order, one.item.order) for one in earned for back in one.takebacks}

@@ -364,6 +364,27 @@ async def test_after_the_close_gains_count_beside_and_late_clawbacks_take_them_f
     audited(hq)
 
 
+async def test_late_clawbacks_keep_their_turn_whenever_points_were_spent_on_what_they_take_back(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(MEMBERS)
+    till = await arrive(tills, purchase("1", 20_000), purchase("2", 20_000))
+    close(hq, "2026-H2")
+    till.record(purchase("3", 12_000, at=NOW_MS + 5))
+    first = till.record(void("1", at=NOW_MS + 10))
+    second = till.record(back("r1", of="2", net=5_000, at=NOW_MS + 20))
+    till.record(spent(5, paid="1", at=NOW_MS + 30))
+    await tills.send(till)
+    rows = hq.sql("SELECT seq, period_id, qualifying FROM entries WHERE kind = 'clawback' ORDER BY 1, 2")
+    assert rows == [
+        (first, "2026-H2", -12),
+        (first, "2027-H1", -8),
+        (second, "2026-H2", 0),
+        (second, "2027-H1", -5),
+    ]
+    audited(hq)
+
+
 async def test_a_closed_total_never_falls_whatever_is_taken_back(hq: Hq, tills: Tills) -> None:
     hq.members(MEMBERS)
     till = await arrive(tills, purchase("1", 50_000))
