@@ -241,7 +241,7 @@ class Redeeming:
         return one
 
     def _check_allowance(self, conn: Connection, books: Books, terms: Terms, allowance: int) -> None:
-        left = self.spendable.allowance_left(conn, books, terms.account)
+        left = self.spendable.allowance_left(conn, books, terms.account, terms.today)
         if allowance > left:
             raise BadInput(
                 f"headquarters does not answer, and without it {left} more points of this member can be "

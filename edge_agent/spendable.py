@@ -139,14 +139,17 @@ class Spendable:
             reward=wanted.reward or "",
         )
 
-    def allowance_left(self, conn: Connection, books: Books, account: str) -> int:
-        """Return how many points may be spent here without asking HQ, until it sends a newer row."""
-        row = _row(conn, account)
-        if row is None:
+    def allowance_left(self, conn: Connection, books: Books, account: str, today: Day) -> int:
+        """Return how many points may be spent here without asking HQ, until it sends a newer row.
+
+        No row grants more than the programme of today does: it may be of before that version.
+        """
+        row, programme = _row(conn, account), books.programme_on(today)
+        if row is None or programme is None or programme.redeem is None:
             return 0
         used = redemptions.allowance_committed(conn, account, row.stamp or members.NEVER)
         used += sum(one.allowance for one in self._open_ones(conn, books, account))
-        return max(0, row.allowance - used)
+        return max(0, min(row.allowance, programme.redeem.offline_points) - used)
 
     def available(self, conn: Connection, books: Books, account: str, balance: int) -> int:
         """Return how much of a balance is not under way, here or elsewhere."""

@@ -6,7 +6,8 @@ import pytest
 
 from edge_agent.sync.questions import Told
 from loyalty_core.events import RedemptionAuthorised, RedemptionCancelled
-from tests.edge.made import purchase, stamp
+from tests.edge.made import MOONLIGHT, programme, purchase, stamp
+from tests.edge.redemptions.conftest import MakeTill
 from tests.edge.redemptions.redeeming_till import HOLD, MINUTES, RedeemingTill, refused, rich
 
 
@@ -44,6 +45,13 @@ def test_without_headquarters_the_allowance_is_the_limit_and_is_said(till: Redee
     with refused("allowance_exceeded"):
         till.authorise(1000)
     assert till.authorise(1000, told=till.granted(1000)).redemption.allowance == 0
+
+
+def test_a_newer_programme_that_trusts_tills_with_less_counts_at_once(make_till: MakeTill) -> None:
+    till = make_till(programme(text=MOONLIGHT.replace("offline_points = 3000", "offline_points = 1000")))
+    assert till.authorise(1000).redemption.allowance == 1000
+    with refused("allowance_exceeded"):
+        till.authorise(1000)
 
 
 def test_allowance_comes_back_where_nothing_was_spent(till: RedeemingTill) -> None:
