@@ -16,9 +16,9 @@ from hq_server.fleet_view import at_text
 from hq_server.house import House
 from hq_server.merges import groups_of
 from hq_server.posting import post
+from hq_server.receipt_facts import facts_of
 from hq_server.receipt_keys import COUPONS
 from hq_server.references import bucket_of, keys_json
-from hq_server.spread import facts_of
 from hq_server.store.connection import Transaction
 from hq_server.work import Work
 from loyalty_core.calendar import date_of

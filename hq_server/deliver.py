@@ -21,8 +21,9 @@ from hq_server.holds import release
 from hq_server.house import House
 from hq_server.merges import groups_of
 from hq_server.posting import post
+from hq_server.receipt_facts import facts_of, receipt_rules
 from hq_server.references import bucket_of, card_of, keys_json, members_of
-from hq_server.spread import RESOLVED, Place, Spread, facts_of, receipt_rules
+from hq_server.spread import RESOLVED, Place, Spread
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import Stamp, Version, Work
 from loyalty_core.receipts import fold_receipt

@@ -17,9 +17,10 @@ from hq_server.decisions import Decision, Said, decisions_about, keep_decision
 from hq_server.evidence import Recorded, event_named, recorded
 from hq_server.exceptions import close_arrivals
 from hq_server.house import House
+from hq_server.receipt_facts import fact_of, facts_of, receipt_rules
 from hq_server.receipt_keys import Filed, SetAside, filed_under
 from hq_server.references import members_of, reference_of
-from hq_server.spread import decide, fact_of, facts_of, receipt_rules
+from hq_server.spread import decide
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import business_day, date_of, day_written
 from loyalty_core.errors import BadInput

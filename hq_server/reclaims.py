@@ -13,7 +13,8 @@ from hq_server import deliver
 from hq_server.decisions import every_decision
 from hq_server.filing import fact_by
 from hq_server.house import House
-from hq_server.spread import facts_of, fold_again, receipt_rules
+from hq_server.receipt_facts import facts_of, receipt_rules
+from hq_server.spread import fold_again
 from hq_server.store.connection import Transaction
 from loyalty_core.errors import BadInput
 from loyalty_core.programme import Programme, claim_days_on

@@ -9,8 +9,7 @@ one receipt cannot miss each other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Final
 
 import msgspec
 
@@ -20,6 +19,7 @@ from hq_server.dating import note_ahead
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.house import House
 from hq_server.open_days import place_of
+from hq_server.receipt_facts import facts_of, receipt_rules, visitor
 from hq_server.receipt_keys import Filed, SetAside, VisitAt, filed_under
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction, Values
@@ -28,22 +28,19 @@ from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import (
     EVENT_CODES,
     CouponUsed,
-    Event,
     EventId,
     Fact,
     RedemptionCancelled,
     RedemptionCommitted,
     ReturnRecorded,
 )
-from loyalty_core.journal import Record, unpack_record
-from loyalty_core.programme import claim_days_on
+from loyalty_core.journal import Record
 from loyalty_core.receipts import Receipt, ReceiptRules, fold_receipt
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs, Seq
 
 RESOLVED: Final = msgspec.msgpack.Decoder(Resolved)
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
-_UTC: Final = ZoneInfo("UTC")
 _VERSIONS: Final = 1_000_000
 """More than there are programme versions: a receipt's own version counts its facts first."""
 _NOTHING: Final = Receipt(owner=None, resolved=None, conflicts=())
@@ -169,7 +166,7 @@ class Arrivals:
         else:
             self.events.append((*place, *what, "taken", None, None))
             self.visiting.append((filed.store_id, filed.receipt_key, *place[1:], record))
-            event = _visitor(event, self._store_id)
+            event = visitor(event, self._store_id)
         of_store = self.facts.setdefault(filed.store_id, {})
         of_store.setdefault(filed.receipt_key, []).append(Fact(event_id, event, says.claim))
 
@@ -194,40 +191,6 @@ class Arrivals:
 
     def _report(self, event_id: EventId, kind: str, detail: str) -> None:
         self.exceptions.append(ArrivalException(self._store_id, kind, str(event_id), detail))
-
-
-def facts_of(tx: Transaction, store_id: str, keys: Iterable[str]) -> dict[str, list[Fact]]:
-    """Return every fact filed under these keys of one store, by key."""
-    found: dict[str, list[Fact]] = {}
-    rows = tx.all("arrivals.facts", store_id=store_id, keys=msgspec.json.encode(list(keys)).decode())
-    for key, *row in rows:
-        found.setdefault(key, []).append(fact_of(tx, row))
-    return found
-
-
-def fact_of(tx: Transaction, row: Sequence[Any]) -> Fact:
-    """Return the fact of a row: the event's place, its record, 1 where another store's terminal wrote it."""
-    terminal_id, epoch, branch, seq, record, visiting = row
-    says = unpack_record(record)
-    event = says.event
-    if visiting and (event.member or "").startswith("h:"):
-        event = _visitor(event, _store_of(tx, terminal_id))
-    return Fact(EventId(terminal_id, epoch, branch, Seq(seq)), event, says.claim)
-
-
-def receipt_rules(tx: Transaction, house: House, stores: Iterable[str]) -> dict[str, ReceiptRules]:
-    """Return what the folds of each store's receipts need; a store that is not known has UTC's wall."""
-    stores = list(stores)
-    keys = msgspec.json.encode(stores).decode()
-    zones = {store_id: ZoneInfo(name) for store_id, name in tx.all("arrivals.store_zones", keys=keys)}
-
-    def claim_days(day: Day) -> int:
-        return claim_days_on(house.programmes, day)
-
-    return {
-        store_id: ReceiptRules(store_id, zones.get(store_id, _UTC), claim_days, len(house.programmes))
-        for store_id in stores
-    }
 
 
 def encoded(resolved: Resolved | None) -> bytes | None:
@@ -299,18 +262,6 @@ def _fold(
                 )
             )
     return after
-
-
-def _visitor(event: Event, store_id: str) -> Event:
-    """Return an event of another store's terminal with its member as that store's reference."""
-    if event.member is None:
-        return event
-    return msgspec.structs.replace(event, member=reference_of(event.member, store_id))
-
-
-def _store_of(tx: Transaction, terminal_id: str) -> str:
-    rows = tx.all("arrivals.terminals_named", terminal_id=terminal_id)
-    return str(rows[0][0]) if rows else ""
 
 
 def _touch_all(touched: dict[str, Place], reference: str, facts: Iterable[Fact]) -> None:

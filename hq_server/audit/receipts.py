@@ -12,8 +12,9 @@ import msgspec
 from hq_server.audit.comparing import Audited, Progress, differs
 from hq_server.audit.stamps import Stamps
 from hq_server.house import House
+from hq_server.receipt_facts import fact_of, receipt_rules
 from hq_server.references import bucket_of, keys_json, members_of, reference_of
-from hq_server.spread import encoded, fact_of, receipt_rules
+from hq_server.spread import encoded
 from hq_server.store.connection import Transaction
 from loyalty_core.events import Fact
 from loyalty_core.receipts import fold_receipt
