@@ -151,7 +151,8 @@ class Redeeming:
         """Return the receipt that is meant where its date was left out; `today` is that number, of today.
 
         It is the one named before, if that has the number. Else it is of the business day on which the
-        redemption was authorised where a purchase of this number is known of that day and none of today.
+        redemption was authorised where a purchase of this number was recorded on that day, after the
+        authorisation, and none is known of today.
 
         Raises:
             BadInput: `redemption_unknown`.
@@ -160,7 +161,8 @@ class Redeeming:
         if one.receipt is not None and _on(today, one.receipt.business_day) == one.receipt:
             return one.receipt
         then = _on(today, business_day(EpochMs(one.at_ms), books.terminal.place))
-        is_of_then = _is_sold(conn, books, then) and not _is_sold(conn, books, today)
+        sold = _sold(conn, books, then)
+        is_of_then = sold is not None and sold > one.event and _sold(conn, books, today) is None
         return then if is_of_then else today
 
     def commit(
@@ -271,8 +273,9 @@ def _on(key: ReceiptKey, day: int) -> ReceiptKey:
     return msgspec.structs.replace(key, business_day=day)
 
 
-def _is_sold(conn: Connection, books: Books, key: ReceiptKey) -> bool:
-    return sources.find(conn, natural_key("purchase", key), books.terminal.terminal_id) is not None
+def _sold(conn: Connection, books: Books, key: ReceiptKey) -> EventId | None:
+    known = sources.find(conn, natural_key("purchase", key), books.terminal.terminal_id)
+    return None if known is None else known.event
 
 
 def _is_taken_back(conn: Connection, books: Books, key: ReceiptKey) -> bool:

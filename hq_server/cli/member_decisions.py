@@ -50,7 +50,7 @@ def merge(shell: Shell, member: str, into: str, by: str, reason: str) -> None:
 @deciding.by
 @deciding.reason
 def unmerge(shell: Shell, member: str, by: str, reason: str) -> None:
-    """Undo a merge: both accounts are as if it had never been."""
+    """Undo a merge: both accounts are as if it had never been, but for what tills recorded in between."""
     with shell.writing() as tx:
         house = load_house(tx)
         named = find_present(tx, house, member, shell.config.phone_region).named

@@ -136,6 +136,20 @@ async def test_a_receipt_without_a_date_that_nobody_named_before_is_the_one_that
         assert await paid_on(counter) == [expected]
 
 
+async def test_a_receipt_without_a_date_is_never_one_that_was_sold_before_it_was_to_be_paid_with_points(
+    overnight: EdgeConfig,
+) -> None:
+    async with running(overnight) as counter:
+        await counter.know_row(rich())
+        await counter.ok(
+            "/v1/receipts", purchase("7", on="2026-12-05", occurred_at="2026-12-05T05:10:00+09:00")
+        )
+        one = await counter.redeem()
+        counter.clock.go_on(OVERNIGHT)
+        await counter.ok(f"{PATH}/{one['id']}/commit", {"receipt": UNDATED})
+        assert await paid_on(counter) == ["2026-12-06"]
+
+
 async def test_a_key_of_a_visit_is_no_key_of_a_redemption(alone: EdgeConfig) -> None:
     async with running(alone) as counter:
         await counter.know_row(rich())
