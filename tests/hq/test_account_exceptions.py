@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from loyalty_core.events import Claim
+from tests.hq.accounts import MEMBERS
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, purchase, void
-from tests.hq.test_account import MEMBERS
 from tests.hq.test_audit import run_audit
 from tests.hq.till import NOW_MS
 

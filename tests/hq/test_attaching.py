@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from loyalty_core.lookups import hashed
+from tests.hq.accounts import MEMBERS
 from tests.hq.conftest import Hq
 from tests.hq.desk import Desk
 from tests.hq.events import purchase
-from tests.hq.test_account import MEMBERS
 from tests.hq.test_audit import run_audit
 from tests.hq.test_decisions import refused
 

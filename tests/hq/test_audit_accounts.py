@@ -6,10 +6,10 @@ import pytest
 
 from hq_server.audit import Difference
 from loyalty_core.events import Claim
+from tests.hq.accounts import DAY_MS, EXPIRY, JULY, MEMBERS, REDEEM, chores, close
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, back, claim, purchase, spent, void
-from tests.hq.test_account import DAY_MS, EXPIRY, JULY, MEMBERS, REDEEM, chores, close
 from tests.hq.test_audit import run_audit
 from tests.hq.till import NOW_MS
 

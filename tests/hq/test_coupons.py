@@ -10,10 +10,10 @@ from loyalty_core.envelope import key_id, open_sealed
 from loyalty_core.events import CouponUsed
 from loyalty_core.messages import CouponIssued
 from loyalty_core.wire import unpack
+from tests.hq.accounts import MEMBERS
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.events import DAY
-from tests.hq.test_account import MEMBERS
 from tests.hq.test_audit import run_audit
 from tests.hq.test_decisions import REWARD, refused
 from tests.hq.till import NOW_MS

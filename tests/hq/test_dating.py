@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from loyalty_core.events import Event
+from tests.hq.accounts import DAY_MS, MEMBERS
 from tests.hq.conftest import Hq
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, back, claim, purchase, spent, void
-from tests.hq.test_account import DAY_MS, MEMBERS
 from tests.hq.test_audit import run_audit
 from tests.hq.till import NOW_MS
 

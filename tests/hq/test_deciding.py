@@ -13,10 +13,10 @@ import pytest
 from hq_server.store.connection import writing
 from hq_server.store.database import opened
 from hq_server.tokens import add_token
+from tests.hq.accounts import MEMBERS
 from tests.hq.conftest import PROGRAMME, Client, Hq, Tills
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, back, purchase, visit
-from tests.hq.test_account import MEMBERS
 from tests.hq.test_cli import Shell
 from tests.hq.test_decisions import REWARD
 

@@ -8,10 +8,10 @@ from hq_server.audit import Difference
 from hq_server.config import Adjustments
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.errors import BadInput
+from tests.hq.accounts import MEMBERS, entries
 from tests.hq.conftest import Hq
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, back, purchase
-from tests.hq.test_account import MEMBERS, entries
 from tests.hq.test_audit import run_audit
 from tests.hq.till import NOW_MS
 

@@ -9,10 +9,10 @@ from hq_server.erasing import propose_erasure
 from hq_server.members import import_rows
 from hq_server.members_csv import NewMember
 from loyalty_core.lookups import hashed
+from tests.hq.accounts import MEMBERS, net
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.events import back, purchase, void
-from tests.hq.test_account import MEMBERS, net
 from tests.hq.test_audit import run_audit
 from tests.hq.test_decisions import refused
 from tests.hq.till import NOW_MS

@@ -21,10 +21,10 @@ from loyalty_core.events import (
     PurchaseRecorded,
 )
 from loyalty_core.units import Seq
+from tests.hq.accounts import MEMBERS, entries, net
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, back, claim, purchase, spent, visit, visit_void, void
-from tests.hq.test_account import MEMBERS, entries, net
 from tests.hq.test_audit import run_audit
 from tests.hq.test_decisions import refused
 from tests.hq.till import NOW_MS

@@ -15,10 +15,10 @@ from hq_server.setup import found_house
 from hq_server.store.connection import writing
 from hq_server.store.database import create
 from loyalty_core.events import Event
+from tests.hq.accounts import MEMBERS, net
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, back, claim, purchase, spent, visit, void
-from tests.hq.test_account import MEMBERS, net
 from tests.hq.test_audit import run_audit
 from tests.hq.test_decisions import refused
 from tests.hq.till import NOW_MS

@@ -146,16 +146,23 @@ def joined(hq: Hq, folder: Path, *, count: int) -> list[RealTill]:
     return [RealTill(one, hq) for one in folders]
 
 
+def traded(hq: Hq, folder: Path, seed: int, *, cap: int, count: int = 1) -> list[RealTill]:
+    """Return tills that have had some days of trade and have not talked yet."""
+    rules = PERIOD_RULES.replace("points = 60", f"points = {cap}")
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + rules)
+    tills = joined(hq, folder, count=count)
+    stream = Stream(seed, tills, in_order=False)
+    for _ in range(60):
+        stream.step()
+    return tills
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_one_till_shows_before_it_talks_what_headquarters_makes_of_it(
     hq: Hq, tmp_path: Path, seed: int
 ) -> None:
     hq.members(EVERYBODY)
-    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + PERIOD_RULES.replace("60", "1000"))
-    (till,) = joined(hq, tmp_path, count=1)
-    stream = Stream(seed, [till], in_order=False)
-    for _ in range(60):
-        stream.step()
+    (till,) = traded(hq, tmp_path, seed, cap=1000)
     before = shown(till)
     till.exchange()
     assert shown(till) == before == held(hq)
@@ -167,11 +174,7 @@ def test_a_full_cap_lets_a_till_show_less_before_it_talks_and_never_more(
     hq: Hq, tmp_path: Path, seed: int
 ) -> None:
     hq.members(EVERYBODY)
-    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + PERIOD_RULES.replace("60", "25"))
-    (till,) = joined(hq, tmp_path, count=1)
-    stream = Stream(seed, [till], in_order=False)
-    for _ in range(60):
-        stream.step()
+    (till,) = traded(hq, tmp_path, seed, cap=25)
     before = shown(till)
     till.exchange()
     assert shown(till) == held(hq)
@@ -184,11 +187,7 @@ def test_three_tills_and_a_card_that_nobody_knows_yet_show_the_same_after_they_h
     hq: Hq, tmp_path: Path, seed: int
 ) -> None:
     hq.members("\n".join(EVERYBODY.split("\n")[:3]))
-    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + PERIOD_RULES)
-    tills = joined(hq, tmp_path, count=3)
-    stream = Stream(seed, tills, in_order=False)
-    for _ in range(60):
-        stream.step()
+    tills = traded(hq, tmp_path, seed, cap=60, count=3)
     hq.members(EVERYBODY)
     for till in (*tills, *tills):
         till.exchange()

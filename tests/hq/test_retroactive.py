@@ -11,10 +11,10 @@ from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
 from loyalty_core.events import PurchaseRecorded
 from loyalty_core.programme_toml import read_programme
+from tests.hq.accounts import EXPIRY, JULY, MEMBERS, REDEEM, chores
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, claim, purchase, spent, void
-from tests.hq.test_account import EXPIRY, JULY, MEMBERS, REDEEM, chores
 from tests.hq.test_audit import run_audit
 from tests.hq.till import NOW_MS
 

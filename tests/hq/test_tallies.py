@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from loyalty_core.messages import MemberRow
+from tests.hq.accounts import CAPPED, DAY_MS, EXPIRY, JULY, MEMBERS, arrive, chores
 from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.events import DAY, purchase, spent, visit
-from tests.hq.test_account import CAPPED, DAY_MS, EXPIRY, JULY, MEMBERS, arrive, chores
 from tests.hq.till import NOW_MS
 
 

@@ -1,0 +1,120 @@
+"""Awards that are not what their till answered: each has its cause, or is an exception."""
+
+from __future__ import annotations
+
+import pytest
+
+from hq_server.day_view import terminal_days
+from hq_server.store.connection import writing
+from hq_server.store.database import opened
+from loyalty_core.events import Claim
+from loyalty_core.units import Day
+from tests.hq.accounts import (
+    CAP,
+    MEMBERS,
+    net,
+)
+from tests.hq.conftest import PROGRAMME, Hq, Tills
+from tests.hq.events import DAY, back, claim, purchase, visit
+from tests.hq.till import NOW_MS
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (Claim(1, "BRONZE", 10, 10), "other_tills"),
+        (Claim(1, "GOLD", 20, 20), "tier"),
+        (Claim(7, "BRONZE", 20, 20), "programme_version"),
+        (Claim(1, "BRONZE", 3, 3), "unexplained"),
+        (None, None),
+    ],
+)
+async def test_an_award_that_is_not_the_tills_claim_has_its_cause(
+    hq: Hq, tills: Tills, said: Claim | None, cause: str | None
+) -> None:
+    hq.members(MEMBERS)
+    first, second = await tills.join(), await tills.join()
+    first.record(visit(), claim=Claim(1, "BRONZE", 10, 10))
+    second.record(visit(at=NOW_MS + 1), claim=said)
+    for till in (first, second):
+        await tills.send(till)
+    found = hq.sql("SELECT terminal_id, redeemable, cause FROM award_differences")
+    assert found == ([] if cause is None else [("S012-T02", 0, cause)])
+    assert hq.balances() == {"M1": 10}
+
+
+async def test_a_return_that_another_tills_return_came_before_has_that_for_its_cause(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(MEMBERS)
+    first, second = await tills.join(), await tills.join()
+    first.record(purchase("1", 12_990), claim=Claim(1, "BRONZE", 12, 12))
+    first.record(back("r1", net=1_500, at=NOW_MS + 20), claim=Claim(1, "BRONZE", -1, -1))
+    second.record(back("r2", net=1_500, at=NOW_MS + 10))
+    for till in (first, second):
+        await tills.send(till)
+    assert net(hq)["clawback", "S012-T01.2", DAY, "2026-H2"] == (-2, -2)
+    found = hq.sql("SELECT terminal_id, redeemable, cause FROM award_differences ORDER BY 1")
+    assert found == [("S012-T01", -2, "other_tills"), ("S012-T02", -1, "nothing_claimed")]
+    assert hq.exceptions() == []
+
+
+async def test_a_till_that_has_a_copy_of_its_own_knew_the_purchase(hq: Hq, tills: Tills) -> None:
+    hq.members(MEMBERS)
+    first, second = await tills.join(), await tills.join()
+    for till in (first, second):
+        till.record(purchase("1", 12_990), claim=Claim(1, "BRONZE", 12, 12))
+    second.record(back("r1", net=1_500, at=NOW_MS + 20), claim=Claim(1, "BRONZE", -1, -1))
+    second.record(back("r2", net=1_500, at=NOW_MS + 10), claim=Claim(1, "BRONZE", -1, -1))
+    for till in (first, second):
+        await tills.send(till)
+    found = hq.sql("SELECT terminal_id, redeemable, cause FROM award_differences")
+    assert found == [("S012-T02", -2, "later_events")]
+    assert hq.exceptions() == []
+
+
+@pytest.mark.parametrize(("elsewhere", "cause"), [(False, "later_events"), (True, "other_tills")])
+async def test_a_claim_is_the_cause_where_its_purchase_changes_what_was_answered_before_it(
+    hq: Hq, tills: Tills, elsewhere: bool, cause: str
+) -> None:
+    hq.members(MEMBERS)
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + CAP)
+    first, second = await tills.join(), await tills.join()
+    first.record(purchase("1", 12_990, member=None))
+    first.record(purchase("2", 12_990, at=NOW_MS + 1), claim=Claim(2, "BRONZE", 12, 12))
+    if elsewhere:
+        second.record(claim(at=NOW_MS + 2))
+    else:
+        first.record(claim(at=NOW_MS + 2), claim=Claim(2, "BRONZE", 12, 12))
+    for till in (first, second):
+        await tills.send(till)
+    found = hq.sql("SELECT seq, redeemable, cause FROM award_differences ORDER BY seq")
+    assert found == [(1, 12, "nothing_claimed")] * elsewhere + [(2, 3, cause)]
+    assert hq.exceptions() == []
+
+
+async def test_a_difference_is_gone_when_the_award_is_what_the_till_said(hq: Hq, tills: Tills) -> None:
+    hq.members(MEMBERS)
+    first, second = await tills.join(), await tills.join()
+    first.record(visit(), claim=Claim(1, "BRONZE", 10, 10))
+    second.record(visit(at=NOW_MS + 1), claim=Claim(1, "BRONZE", 0, 0))
+    await tills.send(second)
+    assert hq.sql("SELECT cause FROM award_differences") == [("unexplained",)]
+    await tills.send(first)
+    assert hq.sql("SELECT cause FROM award_differences") == []
+
+
+async def test_an_award_without_a_cause_is_an_exception_until_it_is_what_the_till_said(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(MEMBERS)
+    first, second = await tills.join(), await tills.join()
+    first.record(visit(), claim=Claim(1, "BRONZE", 10, 10))
+    second.record(visit(at=NOW_MS + 1), claim=Claim(1, "BRONZE", 0, 0))
+    await tills.send(second)
+    assert hq.exceptions() == [("award_unexplained", "M1/S012-T02.1.1")]
+    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+        awards = {day.terminal_id: day.awards for day in terminal_days(tx, Day(DAY))}
+    assert awards == {"S012-T01": {}, "S012-T02": {"unexplained": 1}}
+    await tills.send(first)
+    assert hq.exceptions() == []
