@@ -270,7 +270,7 @@ class _Fold:
                     self._conflict(kind, fact)
                 continue
             backs = (emptied,) if emptied is not None and item.kind == "redemption" else ()
-            if any(fact.order > back.order for back in backs):
+            if any(_came_after(fact, back) for back in backs):
                 self._conflict("redemption_void", fact)
             found[place] = Spent(place, fact.event.member, Resolved(self._day(fact), item, backs))
         return tuple(found.values())
@@ -301,3 +301,11 @@ class _Fold:
 
     def _conflict(self, kind: ConflictKind, fact: Fact, names: str = "") -> None:
         self._conflicts.append(Conflict(kind, fact.id, names))
+
+
+def _came_after(fact: Fact, back: Takeback) -> bool:
+    """Tell whether a fact came after a takeback: in one journal by its numbers, whatever the clocks said."""
+    one, other = fact.id, back.id
+    if (one.terminal_id, one.epoch, one.branch) == (other.terminal_id, other.epoch, other.branch):
+        return one.seq > other.seq
+    return fact.order > back.order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from loyalty_core.events import Claim
 from loyalty_core.resolved import Item, Resolved
@@ -73,6 +74,21 @@ def test_points_spent_on_what_is_void_already_come_back_and_are_an_exception() -
     assert [len(one.resolved.takebacks) for one in receipt.spent] == [1, 1]
     assert kinds(receipt) == [("redemption_void", 4)]
     assert_order_does_not_matter(facts, receipt)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "seq", "minute", "expected"),
+    [("T1", 3, 4, []), ("T1", 3, 2, []), ("T1", 1, 4, [2]), ("T2", 3, 1, [2]), ("T2", 1, 4, [])],
+)
+def test_one_journal_says_by_its_numbers_what_came_first_and_two_by_their_clocks(
+    terminal: str, seq: int, minute: int, expected: list[int]
+) -> None:
+    sold = purchase(9, when=f"{FRIDAY} 10:00")
+    spent = redeemed(2, of=key(), when=f"{FRIDAY} 10:03")
+    receipt = fold(sold, spent, void(seq, when=f"{FRIDAY} 10:0{minute}", terminal=terminal))
+    assert [(one.kind, one.event.seq) for one in receipt.conflicts] == [
+        ("redemption_void", number) for number in expected
+    ]
 
 
 def test_each_redemption_on_a_receipt_comes_back_by_itself() -> None:

@@ -257,12 +257,18 @@ def _used_twice(said: list[Said]) -> set[Conflict]:
 def _spent_on_nothing(said: list[Said], stories: list[Story]) -> set[Conflict]:
     """Return first commits on a purchase of which nothing was left by then."""
     bought = [story for story in stories if story.item.kind == "purchase"]
-    gone = {story.key: story.gone_by.order for story in bought if story.gone_by is not None}
+    gone = {story.key: story.gone_by for story in bought if story.gone_by is not None}
     conflicts: set[Conflict] = set()
     committed: set[str] = set()
     for one in said:
         if isinstance(one.event, RedemptionCommitted) and one.event.redemption not in committed:
             committed.add(one.event.redemption)
-            if one.event.receipt in gone and one.order > gone[one.event.receipt]:
+            if one.event.receipt in gone and _is_later(one, gone[one.event.receipt]):
                 conflicts.add(("redemption_void", one.id))
     return conflicts
+
+
+def _is_later(one: Said, back: Back) -> bool:
+    """Tell what came later: a journal numbers its own events, between journals there are only clocks."""
+    journals = [(event.terminal_id, event.epoch, event.branch) for event in (one.id, back.id)]
+    return one.id.seq > back.id.seq if journals[0] == journals[1] else one.order > back.order
