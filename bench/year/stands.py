@@ -25,12 +25,15 @@ from loyalty_core.units import EpochMs, Seq
 
 Named = tuple[Any, ...]
 
+BY_NUMBER = frozenset({"redemption_void"})
+"""Exceptions that a till's own numbers decide: it numbers the same year otherwise when told it otherwise."""
+
 
 class Stands(msgspec.Struct, frozen=True, kw_only=True):
     """One ledger. `points` nets (redeemable, qualifying) by member, event, kind, days, period and rule.
 
     `accounts` holds each member's totals, lots and standing, `exceptions` counts what is open by kind, store
-    and subject, `entries` the rows.
+    and subject, without those `BY_NUMBER`, `entries` the rows.
     """
 
     entries: int
@@ -55,6 +58,7 @@ def stands_at(path: Path, public_key: bytes, now_ms: EpochMs) -> Stands:
             exceptions = Counter(
                 (one.kind, one.store_id, "/".join(found.get(part, part) for part in one.subject.split("/")))
                 for one in open_exceptions(tx, now_ms)
+                if one.kind not in BY_NUMBER
             )
             count, points = _points(conn, names)
             return Stands(
