@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.books import Books
-from edge_agent.pos_adapter.receipt import natural_key
+from edge_agent.pos_adapter.understanding import natural_key
 from edge_agent.store import entries, receipt_facts
 from edge_agent.store.database import Connection
 from edge_agent.store.entries import Award, Movement

@@ -21,7 +21,7 @@ from edge_agent.own_facts import purchase_of
 from edge_agent.owners import Owner, Owners
 from edge_agent.pairing import Paired, pair
 from edge_agent.placing import place_of
-from edge_agent.pos_adapter.receipt import Expectations, Understood
+from edge_agent.pos_adapter.understanding import Expectations, Understood
 from edge_agent.store import entries, journal, presented, receipt_facts, sources
 from edge_agent.store.database import Connection
 from edge_agent.store.sources import Source

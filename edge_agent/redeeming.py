@@ -15,7 +15,7 @@ from edge_agent.books import Books
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.own_facts import purchase_as_known
-from edge_agent.pos_adapter.receipt import natural_key
+from edge_agent.pos_adapter.understanding import natural_key
 from edge_agent.recorder import Recorder
 from edge_agent.spendable import Spendable, Terms, Wanted
 from edge_agent.store import outbox, redemptions, sources

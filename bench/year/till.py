@@ -19,7 +19,7 @@ from edge_agent.books import Books
 from edge_agent.closing import close_some
 from edge_agent.config import EdgeConfig
 from edge_agent.pos_adapter.handed_in import decode, understand
-from edge_agent.pos_adapter.receipt import Expectations
+from edge_agent.pos_adapter.understanding import Expectations
 from edge_agent.recorder import Intake, Recorder, intake_of
 from edge_agent.standing import standing
 from edge_agent.store import terminal

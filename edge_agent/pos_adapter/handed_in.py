@@ -11,18 +11,15 @@ from typing import Final, Literal
 
 import msgspec
 
-from edge_agent.pos_adapter import receipt
-from edge_agent.pos_adapter.receipt import (
+from edge_agent.pos_adapter import receipt, understanding
+from edge_agent.pos_adapter.receipt import Receipt, decoded, known, shown
+from edge_agent.pos_adapter.understanding import (
     Expectations,
-    Receipt,
     Understood,
     check_currency,
     check_store,
     day_named,
-    decoded,
     instant,
-    known,
-    shown,
 )
 from loyalty_core.calendar import date_of, end_of_day
 from loyalty_core.errors import BadInput
@@ -100,7 +97,7 @@ def understand(handed_in: HandedIn, expected: Expectations) -> Understood:
         BadInput: one sentence with a stable code: what is wrong, where, what to do.
     """
     if isinstance(handed_in, Receipt):
-        return receipt.understand(handed_in, expected)
+        return understanding.understand(handed_in, expected)
     place = handed_in.receipt
     check_store(place.store, expected)
     if not _ID.fullmatch(place.till):

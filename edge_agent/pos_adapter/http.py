@@ -27,9 +27,10 @@ from edge_agent.pos_adapter.answers import (
     receipt_answer,
 )
 from edge_agent.pos_adapter.handed_in import decode, understand
-from edge_agent.pos_adapter.receipt import Key, day_named, instant, receipt_key, shown
+from edge_agent.pos_adapter.receipt import Key, shown
 from edge_agent.pos_adapter.requests import answered, body_of, content_of, idempotency_key, json_of
 from edge_agent.pos_adapter.rows import Row
+from edge_agent.pos_adapter.understanding import day_named, instant, receipt_key
 from edge_agent.recorder import Intake, Recorder, intake_of
 from edge_agent.spendable import Purse, Spendable
 from edge_agent.standing import Standing, standing

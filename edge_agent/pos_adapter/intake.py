@@ -12,8 +12,8 @@ from edge_agent.books import Books
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.pos_adapter.handed_in import understand
-from edge_agent.pos_adapter.receipt import Expectations
 from edge_agent.pos_adapter.rows import Row
+from edge_agent.pos_adapter.understanding import Expectations
 from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
 from edge_agent.store import quarantine
 from edge_agent.store.database import Connection, StoreError, savepoint

@@ -17,8 +17,9 @@ from edge_agent.app_keys import READER, SYNC, WRITER
 from edge_agent.books import Books
 from edge_agent.config import EdgeConfig
 from edge_agent.pos_adapter.answers import SpendingMember, spending_member, utc
-from edge_agent.pos_adapter.receipt import Key, check_store, receipt_key
+from edge_agent.pos_adapter.receipt import Key
 from edge_agent.pos_adapter.requests import answered, body_of, content_of, idempotency_key, json_of
+from edge_agent.pos_adapter.understanding import check_store, receipt_key
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Outcome, Redeeming, redemption_id_of
 from edge_agent.spendable import Wanted

@@ -20,7 +20,8 @@ import msgspec
 
 from edge_agent.config import EdgeConfig, Folder, Sync
 from edge_agent.pos_adapter.handed_in import decode, understand
-from edge_agent.pos_adapter.receipt import Key, receipt_key
+from edge_agent.pos_adapter.receipt import Key
+from edge_agent.pos_adapter.understanding import receipt_key
 from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
 from edge_agent.store import programmes, terminal
 from edge_agent.store.database import Connection, transaction

@@ -22,12 +22,10 @@ CAP = '[[cap]]\nid = "daily"\npoints = 15\nper = "day"\n'
 DAY_MS = 86_400_000
 JULY = DAY + 222
 """2027-07-01: what was earned in 2026-H2 has expired."""
-CAPPED = (
-    PROGRAMME.replace("version = 1", "version = 2")
-    + """
+PERIOD_RULES = """
 [[cap]]
 id = "half-year"
-points = 30
+points = 60
 per = "period"
 
 [[bonus]]
@@ -42,14 +40,12 @@ id = "welcome"
 on = "purchase"
 points = 5
 first = true
-
-[[bonus]]
-id = "birthday"
-on = "purchase"
-points = 9
-birthday = true
-per = "period"
 """
+BIRTHDAY = '[[bonus]]\nid = "birthday"\non = "purchase"\npoints = 9\nbirthday = true\nper = "period"\n'
+CAPPED = (
+    PROGRAMME.replace("version = 1", "version = 2")
+    + PERIOD_RULES.replace("points = 60", "points = 30")
+    + BIRTHDAY
 )
 
 

@@ -11,6 +11,7 @@ from edge_agent.store.database import transaction
 from loyalty_core.events import MemberPresented, ReceiptKey, RedemptionCommitted
 from tests.edge import made
 from tests.edge.made import CARD, OTHER_CARD, PHONE, at, day, purchase, returned
+from tests.hq.accounts import PERIOD_RULES
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.real_till import RealTill
@@ -100,25 +101,6 @@ def test_what_an_unknown_card_claims_of_an_offer_is_whose_it_is_decided_to_be(hq
 
 # Days of trade
 
-PERIOD_RULES = """
-[[cap]]
-id = "half-year"
-points = 60
-per = "period"
-
-[[bonus]]
-id = "third-visit"
-on = "visit"
-points = 7
-per = "period"
-nth = 3
-
-[[bonus]]
-id = "welcome"
-on = "purchase"
-points = 5
-first = true
-"""
 EVERYBODY = (
     "member_id,lookups,name,phone,home_store\n"
     f"M1,{CARDS[0]},홍길동,,S012\nM2,{CARDS[1]},김철수,,S012\nM3,{CARDS[2]},이영희,,S012\n"
