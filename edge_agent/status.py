@@ -115,7 +115,8 @@ def lines(told: Status) -> list[str]:
     elif told.disk_low:
         state = f"The disk is nearly full: free some space. {state}"
     if told.quarantine:
-        state += f" {told.quarantine} inputs were set aside: see edge-agent quarantine."
+        inputs = "1 input was" if told.quarantine == 1 else f"{told.quarantine} inputs were"
+        state += f" {inputs} set aside: see edge-agent quarantine."
     disk = f"{told.disk_free_bytes // 2**20} MiB free" + (" - LOW" if told.disk_low else "")
     clock = told.clock + ("" if told.clock_believed else " - NOT BELIEVED: set the clock")
     rows = [

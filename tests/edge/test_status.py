@@ -31,6 +31,7 @@ def test_a_full_disk_is_said_first_and_sales_are_not_called_safe(told: Status) -
 
 def test_what_was_set_aside_is_in_the_first_sentence(told: Status) -> None:
     assert "7 inputs were set aside" in first(told, quarantine=7)
+    assert "1 input was set aside" in first(told, quarantine=1)
     assert "set aside" not in first(told, quarantine=0)
 
 
