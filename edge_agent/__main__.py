@@ -6,7 +6,6 @@ not need is not imported.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +93,8 @@ def _echo_json(value: object) -> None:
 @click.pass_context
 def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
     """Join: make this till's key, prove the invite, and learn who this till is."""
+    import asyncio
+
     from edge_agent.store.migrations import open_database
     from edge_agent.sync import keys
     from edge_agent.sync.enrol import enrol as join
@@ -139,6 +140,8 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
 @click.pass_context
 def run(ctx: click.Context) -> None:
     """Run the service until it is told to stop."""
+    import asyncio
+
     from edge_agent.service import serve
 
     asyncio.run(serve(_config(ctx)))

@@ -28,8 +28,9 @@ from edge_agent.pos_adapter.redemptions import RedemptionApi
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.store import terminal
-from edge_agent.store.database import Connection, Reader, Writer
+from edge_agent.store.database import Connection
 from edge_agent.store.migrations import open_database
+from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import keys
 from edge_agent.sync.exchange import open_session
 from edge_agent.sync.loop import SyncLoop

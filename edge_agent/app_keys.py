@@ -10,7 +10,7 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
-from edge_agent.store.database import Reader, Writer
+from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync.loop import SyncLoop
 
 CONFIG: Final = web.AppKey("config", EdgeConfig)

@@ -20,7 +20,8 @@ from edge_agent.clock import PLAUSIBLE_FROM
 from edge_agent.recorder import Recorder
 from edge_agent.store import closings, journal
 from edge_agent.store.closings import State
-from edge_agent.store.database import Connection, Writer
+from edge_agent.store.database import Connection
+from edge_agent.store.writer import Writer
 from loyalty_core.calendar import Place, business_day
 from loyalty_core.control import count_records
 from loyalty_core.errors import LoyaltyError

@@ -9,7 +9,8 @@ from typing import Final
 
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
-from edge_agent.store.database import Connection, Reader, Writer
+from edge_agent.store.database import Connection
+from edge_agent.store.writer import Reader, Writer
 
 LOOK_SECONDS: Final = 5
 

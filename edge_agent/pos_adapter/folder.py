@@ -21,8 +21,9 @@ from edge_agent.pos_adapter import intake
 from edge_agent.pos_adapter.rows import ADAPTERS, Row, adapter_of, is_unfinished, rows_of, shown
 from edge_agent.recorder import Recorder
 from edge_agent.store import files, quarantine
-from edge_agent.store.database import Connection, Writer
+from edge_agent.store.database import Connection
 from edge_agent.store.files import Taken
+from edge_agent.store.writer import Writer
 from loyalty_core.errors import BadInput, LoyaltyError
 
 if TYPE_CHECKING:

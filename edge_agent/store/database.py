@@ -1,21 +1,15 @@
-"""One writer thread with group commit, one reader beside it; WAL, synchronous=FULL, explicit checkpoints.
+"""One SQLite connection as the till wants it: WAL, synchronous=FULL, explicit checkpoints; its transactions.
 
-A job is a function of the connection. Jobs that wait together share one transaction, each in a savepoint of
-its own, and are answered after its commit: answered means durable. Sales go before imports.
+Every command needs this and nothing of the threads, which are in `writer.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import tempfile
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from loyalty_core.errors import LoyaltyError
 
@@ -29,17 +23,12 @@ else:
 
 Connection = sqlite3.Connection
 DatabaseError = sqlite3.DatabaseError
-T = TypeVar("T")
-Job = Callable[[Connection], T]
+AnyError = sqlite3.Error
 
-GROUP_MAX: Final = 256
-"""The most jobs in one transaction."""
 CHECKPOINT_BYTES: Final = 8 * 1024 * 1024
-WAL_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Above this imports wait for a checkpoint; sales never do."""
-IDLE_SECONDS: Final = 1.0
+"""The write-ahead log is written back when it is longer, and cut to an eighth of it on its next use."""
 
-_OWN_FAULTS: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
+OWN_FAULTS: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
 """What a statement may do wrong while the disk is sound: it undoes its own job, not those beside it."""
 
 
@@ -85,6 +74,8 @@ def scratch(path: Path, free_bytes_min: int) -> Iterator[Connection]:
     Raises:
         StoreError: `store_missing`, `disk_low` where the copy would not leave `free_bytes_min`.
     """
+    import tempfile
+
     source = connect(path, read_only=True)
     try:
         with tempfile.TemporaryDirectory(prefix="scratch-", dir=path.parent) as folder:
@@ -158,160 +149,3 @@ def transaction(conn: Connection) -> Iterator[None]:
             raise
     except sqlite3.Error as error:
         raise store_error(error) from error
-
-
-class _Waiting:
-    """A job and where its answer goes."""
-
-    __slots__ = ("error", "future", "job", "loop", "result")
-
-    def __init__(self, job: Job[Any], future: asyncio.Future[Any], loop: asyncio.AbstractEventLoop) -> None:
-        self.job = job
-        self.future = future
-        self.loop = loop
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def tell(self) -> None:
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
-
-
-class Writer:
-    """The one thread that writes. Made and closed by the composition root."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._urgent: deque[_Waiting] = deque()
-        self._patient: deque[_Waiting] = deque()
-        self._wake = threading.Condition()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
-        self._conn = connect(path)
-        self._thread.start()
-
-    async def do(self, job: Job[T], *, urgent: bool = True) -> T:
-        """Return the job's result once its transaction is durable.
-
-        Raises:
-            StoreError: when the database refused; nothing of the job was kept.
-            LoyaltyError: what the job itself raised; only this job was undone.
-        """
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(job, loop.create_future(), loop)
-        with self._wake:
-            if self._closing:
-                raise StoreError("the agent is stopping", code="stopping")
-            (self._urgent if urgent else self._patient).append(waiting)
-            self._wake.notify()
-        result: T = await waiting.future
-        return result
-
-    def close(self) -> None:
-        """Finish what waits, checkpoint, and close the connection."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        self._thread.join()
-
-    def _run(self) -> None:
-        dirty = False
-        while True:
-            group = self._next_group(wait=IDLE_SECONDS if dirty else None)
-            if group is None:
-                break
-            if not group:
-                self._checkpoint()
-                dirty = False
-                continue
-            self._commit(group)
-            dirty = True
-            if self._wal_bytes() > CHECKPOINT_BYTES:
-                self._checkpoint()
-        self._checkpoint()
-        self._conn.close()
-
-    def _next_group(self, wait: float | None) -> list[_Waiting] | None:
-        """Return the jobs to do together: [] after an idle wait, None when closed and all is done."""
-        with self._wake:
-            if not self._urgent and not self._patient and not self._closing:
-                self._wake.wait(wait)
-            if self._urgent:
-                return [self._urgent.popleft() for _ in range(min(len(self._urgent), GROUP_MAX))]
-            if not self._patient:
-                return None if self._closing else []
-            job = self._patient.popleft()
-        if self._wal_bytes() > WAL_BYTES_MAX:
-            self._checkpoint()
-        return [job]
-
-    def _commit(self, group: list[_Waiting]) -> None:
-        try:
-            with transaction(self._conn):
-                for waiting in group:
-                    try:
-                        with savepoint(self._conn):
-                            waiting.result = waiting.job(self._conn)
-                    except _OWN_FAULTS as error:
-                        waiting.error = store_error(error)
-                    except sqlite3.Error:
-                        raise
-                    except Exception as error:  # noqa: BLE001 - it is told to the caller, whose job it was
-                        waiting.error = error
-        except LoyaltyError as error:
-            for waiting in group:
-                waiting.error = error
-        for loop in {waiting.loop for waiting in group}:
-            answered = [waiting for waiting in group if waiting.loop is loop]
-            with suppress(RuntimeError):  # a loop that is gone has nobody left to tell
-                loop.call_soon_threadsafe(_tell, answered)
-
-    def _checkpoint(self) -> None:
-        with suppress(sqlite3.Error):  # a reader is in the way, or the disk refuses: the WAL stands
-            self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-    def _wal_bytes(self) -> int:
-        try:
-            return self._path.with_name(self._path.name + "-wal").stat().st_size
-        except OSError:
-            return 0
-
-
-def _tell(answered: list[_Waiting]) -> None:
-    for waiting in answered:
-        waiting.tell()
-
-
-class Reader:
-    """One read-only connection on a thread of its own; what runs here should take less than 100 ms."""
-
-    def __init__(self, path: Path) -> None:
-        self._conn = connect(path, read_only=True)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
-
-    async def do(self, job: Job[T]) -> T:
-        """Return the job's result, read from one state of the store.
-
-        Raises:
-            StoreError: when the database refuses.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, job)
-
-    def close(self) -> None:
-        """Finish what runs and close the connection."""
-        self._thread.shutdown()
-        self._conn.close()
-
-    def _read(self, job: Job[T]) -> T:
-        try:
-            self._conn.execute("BEGIN")
-            try:
-                return job(self._conn)
-            finally:
-                self._conn.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise store_error(error) from error

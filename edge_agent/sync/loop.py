@@ -17,9 +17,10 @@ import msgspec
 from edge_agent.clock import Clock as MachineClock
 from edge_agent.config import EdgeConfig
 from edge_agent.store import outbox, quarantine, terminal
-from edge_agent.store.database import Connection, Reader, Writer
+from edge_agent.store.database import Connection
 from edge_agent.store.outbox import Link
 from edge_agent.store.terminal import Terminal
+from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import exchange
 from edge_agent.sync.backoff import delay_ms
 from edge_agent.sync.exchange import PATH_EXCHANGE, LinkError

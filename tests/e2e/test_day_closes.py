@@ -8,8 +8,8 @@ import pytest
 
 from edge_agent.closing import Closing
 from edge_agent.recorder import Recorder
-from edge_agent.store.database import Reader, Writer
 from edge_agent.store.migrations import open_database
+from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import keys
 from edge_agent.sync.enrol import enrol
 from edge_agent.sync.exchange import open_session

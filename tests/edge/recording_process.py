@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from edge_agent.recorder import Recorder
-from edge_agent.store.database import Connection, Writer
+from edge_agent.store.database import Connection
+from edge_agent.store.writer import Writer
 from tests.edge.made import HeldClock, config_of, purchase, recorded
 
 TILLS_AT_ONCE = 4

@@ -14,8 +14,9 @@ from edge_agent.app_keys import READER
 from edge_agent.closing import Closing, close_some, last_due
 from edge_agent.status import lines, status
 from edge_agent.store import closings, journal, outbox
-from edge_agent.store.database import Writer, transaction
+from edge_agent.store.database import transaction
 from edge_agent.store.outbox import Link
+from edge_agent.store.writer import Writer
 from loyalty_core.calendar import Place, business_day, date_of
 from loyalty_core.control import count_records, declared, figures
 from loyalty_core.events import Booted, DayClosed

@@ -13,14 +13,13 @@ from edge_agent.store import database, migrations, terminal
 from edge_agent.store.database import (
     Connection,
     DatabaseError,
-    Reader,
     StoreError,
-    Writer,
     connect,
     savepoint,
     transaction,
 )
 from edge_agent.store.migrations import VERSION, migrate, open_database, open_to_read
+from edge_agent.store.writer import Reader, Writer
 from loyalty_core.errors import BadInput
 from tests.edge.made import config_of, enrol_till, enrolled, purchase, until, void
 from tests.edge.till import Till

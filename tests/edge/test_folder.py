@@ -20,9 +20,10 @@ from edge_agent.pos_adapter.intake import BUDGET_MS, CHUNK
 from edge_agent.pos_adapter.rows import rows_of
 from edge_agent.recorder import Recorder
 from edge_agent.store import files, journal, quarantine
-from edge_agent.store.database import StoreError, Writer
+from edge_agent.store.database import StoreError
 from edge_agent.store.integrity import verify
 from edge_agent.store.quarantine import Refused
+from edge_agent.store.writer import Writer
 from loyalty_core.units import EpochMs
 from tests.edge.made import HeldClock, config_of, enrol_till, folder_of, purchase, returned, until
 

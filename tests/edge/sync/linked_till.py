@@ -8,8 +8,9 @@ from edge_agent.config import EdgeConfig
 from edge_agent.recorder import Recorder
 from edge_agent.standing import standing
 from edge_agent.store import journal, members, outbox
-from edge_agent.store.database import Connection, Reader, Writer
+from edge_agent.store.database import Connection
 from edge_agent.store.outbox import Link
+from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import keys
 from edge_agent.sync.exchange import open_session
 from edge_agent.sync.loop import SyncLoop
