@@ -22,7 +22,7 @@ from hq_server.tokens import add_token, revoke_token
 from loyalty_core.envelope import fingerprint, public_of
 from loyalty_core.errors import BadInput
 
-DATA_BESIDE_DEFAULT: Final = "/var/lib/dangol/hq"
+DATA_BESIDE_DEFAULT: Final = "/var/lib/dangol-hq"
 TOKEN_BYTES: Final = 32
 GC_ALLOCATIONS: Final = 100_000
 
