@@ -1,44 +1,86 @@
-"""`make bench`: every figure beside its floor. `--events 20000` for a look, `--json FILE` to keep it."""
+"""`make bench`: every figure beside its floor, in turns. `--only PART` runs one part.
+
+`--against REV` measures another revision in the same run, turn by turn with this checkout.
+"""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from bench import folder_intake, hq_ingest, one_receipt, till_to_hq
-from bench.figures import Figure, as_json, show
-from bench.programs import cores
+from bench.code import Code, code_of, described, this_code
+from bench.figures import Figure, Report, as_json
+from bench.machine import machine, versions
+from bench.tables import as_markdown, show
+
+Measure = Callable[[Sequence[Code], Path], list[Figure]]
+
+
+def measures(events: int, rounds: int) -> dict[str, Measure]:
+    """Return the parts by name, in the order in which they run."""
+    return {
+        "http": lambda codes, folder: one_receipt.measure(codes, folder, many=events // 25, rounds=rounds),
+        "folder": lambda codes, folder: folder_intake.measure(codes, folder, count=events, rounds=rounds),
+        "ingest": lambda codes, folder: hq_ingest.measure(codes, folder, count=events // 5, rounds=rounds),
+        "sync": lambda codes, folder: till_to_hq.measure(codes, folder, count=events, lines=0, rounds=rounds),
+        "baskets": lambda codes, folder: till_to_hq.measure(
+            codes, folder, count=events // 5, lines=till_to_hq.LINES_IN_A_BASKET, rounds=rounds
+        ),
+    }
 
 
 @click.command()
 @click.option("--events", default=100_000, show_default=True, help="Receipts in the large measurements.")
-@click.option("--only", multiple=True, type=click.Choice(["http", "folder", "ingest", "sync", "baskets"]))
+@click.option("--rounds", default=3, show_default=True, help="How often everything takes its turn.")
+@click.option("--only", multiple=True, type=click.Choice(list(measures(0, 0))))
+@click.option("--against", default="", metavar="REV", help="Measure this revision as well, turn by turn.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here as well.")
-def main(events: int, only: tuple[str, ...], json_file: Path | None) -> None:
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the table here as Markdown.")
+def main(
+    events: int,
+    rounds: int,
+    only: tuple[str, ...],
+    against: str,
+    json_file: Path | None,
+    markdown: Path | None,
+) -> None:
     """Measure the till and headquarters on this machine."""
-    measures: dict[str, Callable[[Path], list[Figure]]] = {
-        "http": lambda folder: one_receipt.measure(folder, many=max(1000, events // 10)),
-        "folder": lambda folder: folder_intake.measure(folder, count=events, rounds=1),
-        "ingest": lambda folder: hq_ingest.measure(folder, count=events // 5, rounds=3),
-        "sync": lambda folder: till_to_hq.measure(folder, count=events, lines=0),
-        "baskets": lambda folder: till_to_hq.measure(
-            folder, count=events // 5, lines=till_to_hq.LINES_IN_A_BASKET
-        ),
-    }
-    click.echo(f"{cores()} cores; the machine's speed drifts: only ratios of one run compare")
     figures: list[Figure] = []
-    for name in only or measures:
-        start = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="dangol-bench-") as folder:
-            figures += measures[name](Path(folder) / name)
-        click.echo(f"{name}: measured in {time.perf_counter() - start:.0f} s", err=True)
+    with tempfile.TemporaryDirectory(prefix="dangol-bench-") as temporary:
+        codes = [this_code()]
+        if against:
+            try:
+                codes.append(code_of(against, Path(temporary) / "before"))
+            except ValueError as error:
+                raise click.ClickException(str(error)) from None
+        about = machine(Path(temporary))
+        click.echo(f"{about['cores']} cores; the machine's speed drifts: only ratios of one run compare")
+        parts = measures(events, rounds)
+        for name in only or parts:
+            start = time.perf_counter()
+            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=temporary) as folder:
+                figures += parts[name](codes, Path(folder) / name)
+            click.echo(f"{name}: measured in {time.perf_counter() - start:.0f} s", err=True)
     show(figures)
+    report = Report(
+        machine=about,
+        commit=described(),
+        against=described(against) if against else "",
+        made_on=datetime.now(UTC).date().isoformat(),
+        versions=versions(),
+        sizes={"events": events, "rounds": rounds},
+        figures=tuple(figures),
+    )
     if json_file is not None:
-        json_file.write_text(as_json(figures), "utf-8")
+        json_file.write_text(as_json(report), "utf-8")
+    if markdown is not None:
+        markdown.write_text(as_markdown(report), "utf-8")
 
 
 if __name__ == "__main__":

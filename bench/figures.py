@@ -1,58 +1,111 @@
-"""What a measurement is: medians and ranges of repeated runs, and how they are shown."""
+"""What a measurement is: runs of a thing, of its floor and of another revision, beside what was promised."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
+
+NOW, BEFORE, FLOOR = "now", "before", "floor"
+
+
+class Goal(msgspec.Struct, frozen=True, kw_only=True):
+    """A promise about a median: about itself, its ratio to the floor, or what it adds to the floor."""
+
+    limit: float
+    of: Literal["itself", "ratio", "excess"] = "itself"
+    least: bool = False
+
+    def text(self, unit: str) -> str:
+        """Return the promise as the table says it."""
+        sign = ">=" if self.least else "<="
+        if self.of == "ratio":
+            return f"{sign} {self.limit:g} x floor"
+        return f"{sign} {'floor + ' if self.of == 'excess' else ''}{self.limit:,g} {unit}"
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One measured thing beside its floor and its goal. `values` and `floor` are of equal unit."""
+    """One measured thing. `values`, `before` (another revision's) and `floor` are of equal unit.
+
+    Without values it was not measured, and `missing` says why.
+    """
 
     what: str
     unit: str
-    values: tuple[float, ...]
+    values: tuple[float, ...] = ()
+    before: tuple[float, ...] = ()
     floor_what: str = ""
     floor: tuple[float, ...] = ()
-    goal: str = ""
-    met: bool | None = None
+    goal: Goal | None = None
+    missing: str = ""
 
     @property
     def ratio(self) -> float | None:
         """The median over the floor's median."""
-        if not self.floor:
+        return _over(self.values, self.floor)
+
+    @property
+    def change(self) -> float | None:
+        """The median over the other revision's median."""
+        return _over(self.values, self.before)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None without a goal, or without what it is about."""
+        if self.goal is None or not self.values or (self.goal.of != "itself" and not self.floor):
             return None
-        return statistics.median(self.values) / statistics.median(self.floor)
+        found = statistics.median(self.values)
+        if self.goal.of == "ratio":
+            found /= statistics.median(self.floor)
+        elif self.goal.of == "excess":
+            found -= statistics.median(self.floor)
+        return found >= self.goal.limit if self.goal.least else found <= self.goal.limit
 
 
-def show(figures: Sequence[Figure]) -> None:
-    """Print the table."""
-    table = Table(title="Dangol, measured on this machine: median (lowest to highest)", title_justify="left")
-    for name in ("what", "measured", "floor", "ratio", "goal", ""):
-        table.add_column(name)
-    for one in figures:
-        ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
-        verdict = "" if one.met is None else ("met" if one.met else "NOT MET")
-        floor = f"{_spread(one.floor, one.unit)}\n{one.floor_what}" if one.floor else ""
-        table.add_row(one.what, _spread(one.values, one.unit), floor, ratio, one.goal, verdict)
-    Console(width=140).print(table)
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run: the figures, and what must be known of the machine and the code to compare them."""
+
+    machine: Mapping[str, str]
+    commit: str
+    against: str
+    made_on: str
+    versions: Mapping[str, str]
+    sizes: Mapping[str, int]
+    figures: tuple[Figure, ...]
 
 
-def as_json(figures: Sequence[Figure]) -> str:
-    """Return the figures for a program."""
-    return msgspec.json.format(msgspec.json.encode(figures), indent=1).decode()
+def figure(
+    what: str,
+    unit: str,
+    taken: Mapping[str, Sequence[float]],
+    *,
+    floor_what: str = "",
+    goal: Goal | None = None,
+) -> Figure:
+    """Return the figure of runs made in turns: this code's, another revision's, the floor's."""
+    return Figure(
+        what=what,
+        unit=unit,
+        values=tuple(taken[NOW]),
+        before=tuple(taken.get(BEFORE, ())),
+        floor_what=floor_what,
+        floor=tuple(taken.get(FLOOR, ())),
+        goal=goal,
+    )
 
 
-def _spread(values: Sequence[float], unit: str) -> str:
-    middle = statistics.median(values)
-    if len(values) == 1:
-        return f"{_number(middle)} {unit}"
-    return f"{_number(middle)} {unit} ({_number(min(values))} to {_number(max(values))})"
+def as_json(report: Report) -> str:
+    """Return a run for a program: all values, and beside them their medians and ratios."""
+    told: dict[str, Any] = msgspec.to_builtins(report)
+    for one, raw in zip(report.figures, told["figures"], strict=True):
+        raw["median"] = statistics.median(one.values) if one.values else None
+        raw["ratio"], raw["change"], raw["met"] = one.ratio, one.change, one.met
+    return msgspec.json.format(msgspec.json.encode(told), indent=1).decode()
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+def _over(values: Sequence[float], others: Sequence[float]) -> float | None:
+    if not values or not others or not statistics.median(others):
+        return None
+    return statistics.median(values) / statistics.median(others)

@@ -4,61 +4,100 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
-from bench.figures import Figure
-from bench.programs import running, set_up_hq, set_up_till
+import msgspec
+
+from bench.code import Code
+from bench.databases import Journal, connect, transaction
+from bench.figures import FLOOR, Figure, Goal, figure
+from bench.programs import EDGE, LOOK_SECONDS, Running, running, set_up
 from bench.sales import receipts
-from edge_agent.store import journal
-from edge_agent.store.database import connect, transaction
+from bench.turns import in_turns
 
-FLOOR_GROUP = 200
-WAIT_SECONDS = 0.02
+FOLDER: Final = 'folder = {path = "in", settle_ms = 1, rescan_ms = 100}\n'
+FLOOR_GROUP: Final = 200
 
 
-def measure(folder: Path, *, count: int, rounds: int) -> list[Figure]:
+class Turn(msgspec.Struct, frozen=True):
+    """What one file came to."""
+
+    a_second: float
+    cpu_us: float
+
+
+class Watching:
+    """A running agent that watches a folder."""
+
+    def __init__(self, till: Path, agent: Running) -> None:
+        self._folder, self._agent = till.parent, agent
+        self._journal = Journal(till.parent / "data")
+        self._files = 0
+
+    def take(self, lines: Sequence[bytes]) -> Turn:
+        """Hand in a file of new receipts and wait until all are durable."""
+        name = f"{self._files}.jsonl"
+        self._files += 1
+        fresh = self._folder / "fresh"
+        fresh.write_bytes(b"\n".join(lines) + b"\n")
+        start, cpu = time.perf_counter(), self._agent.cpu_seconds()
+        fresh.rename(self._folder / "in" / name)
+        while (recorded := self._journal.receipts_of(name)) is None:
+            time.sleep(LOOK_SECONDS)
+        taken, used = time.perf_counter() - start, self._agent.cpu_seconds() - cpu
+        if recorded != len(lines):
+            raise RuntimeError(f"{recorded} of {len(lines)} receipts were recorded")
+        return Turn(len(lines) / taken, used / len(lines) * 1e6)
+
+
+def measure(codes: Sequence[Code], folder: Path, *, count: int, rounds: int) -> list[Figure]:
     """Return receipts a second, beside reading the same lines and inserting one row each."""
-    hq = set_up_hq(folder / "hq")
-    with running("hq_server", hq, folder / "hq" / "data", ("serve",)) as url:
-        till = set_up_till(
-            folder / "till", hq, url, 'folder = {path = "in", settle_ms = 1, rescan_ms = 100}\n'
-        )
-    speeds, floors = [], []
-    data = folder / "till" / "data"
-    with running("edge_agent", till, data, ("run",)):
-        reader = connect(data / "till.db", read_only=True)
-        for turn in range(rounds):
-            lines = receipts(count, first=turn * count, seed=turn)
-            floors.append(_floor(folder / f"floor{turn}.db", lines))
-            there = journal.count(reader)
-            (folder / "new").write_bytes(b"\n".join(lines) + b"\n")
-            start = time.perf_counter()
-            (folder / "new").rename(folder / "till" / "in" / f"{turn}.jsonl")
-            while journal.count(reader) < there + count:
-                time.sleep(WAIT_SECONDS)
-            speeds.append(count / (time.perf_counter() - start))
-        reader.close()
+    tills = {code.name: set_up(code, folder / code.name, FOLDER)[1] for code in codes}
+    with ExitStack() as stack:
+        runs: dict[str, Callable[[int], Turn]] = {FLOOR: lambda turn: _floor(folder, _lines(count, turn))}
+        for code in codes:
+            till = tills[code.name]
+            runs[code.name] = _take(Watching(till, stack.enter_context(running(code, EDGE, till))), count)
+        taken = in_turns(rounds, runs)
     return [
-        Figure(
-            what=f"{count:,} receipts through the folder, durable",
-            unit="/s",
-            values=tuple(speeds),
+        figure(
+            f"{count:,} receipts through the folder, durable",
+            "/s",
+            {name: [turn.a_second for turn in turns] for name, turns in taken.items()},
             floor_what=f"json.loads + one row each, {FLOOR_GROUP} a commit",
-            floor=tuple(floors),
-            goal=">= 10,000 /s",
-            met=sorted(speeds)[len(speeds) // 2] >= 10_000,
-        )
+            goal=Goal(limit=10_000, least=True),
+        ),
+        figure(
+            "the same: processor time each",
+            "us",
+            {name: [turn.cpu_us for turn in turns] for name, turns in taken.items()},
+            floor_what="of the floor",
+        ),
     ]
 
 
-def _floor(path: Path, lines: list[bytes]) -> float:
+def _lines(count: int, turn: int) -> list[bytes]:
+    return receipts(count, first=turn * count, seed=turn)
+
+
+def _take(watching: Watching, count: int) -> Callable[[int], Turn]:
+    return lambda turn: watching.take(_lines(count, turn))
+
+
+def _floor(folder: Path, lines: Sequence[bytes]) -> Turn:
+    path = folder / "floor.db"
+    path.unlink(missing_ok=True)
     conn = connect(path)
     conn.execute("CREATE TABLE t (number TEXT PRIMARY KEY, raw BLOB)")
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     for first in range(0, len(lines), FLOOR_GROUP):
         with transaction(conn):
             for line in lines[first : first + FLOOR_GROUP]:
                 number = json.loads(line)["receipt"]["number"]
                 conn.execute("INSERT INTO t VALUES (?, ?)", (number, line))
+    taken, used = time.perf_counter() - start, time.process_time() - cpu
     conn.close()
-    return len(lines) / (time.perf_counter() - start)
+    return Turn(len(lines) / taken, used / len(lines) * 1e6)

@@ -1,120 +1,124 @@
-"""HQ's ingest beside raw SQL that writes the same rows into the same schema, in one process, in turns."""
+"""HQ's answer to a till's recorded requests beside raw SQL that writes the same rows into the same schema."""
 
 from __future__ import annotations
 
-import secrets
 import shutil
-import statistics
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Figure
-from bench.programs import command, running, set_up_hq, set_up_till
+import msgspec
+
+from bench.client import Load, drive
+from bench.code import Code
+from bench.databases import connect, received, transaction
+from bench.figures import FLOOR, NOW, Figure, Goal, figure
+from bench.programs import EDGE, HQ, command, running
+from bench.recorded import EXCHANGE, joined, relay, send
 from bench.sales import receipts
-from edge_agent.config import Sync
-from edge_agent.store import terminal
-from edge_agent.store.database import connect as connect_till
-from edge_agent.store.database import transaction
-from edge_agent.sync.exchange import request
-from edge_agent.sync.install import install, open_reply
-from edge_agent.sync.keys import private_key
-from hq_server.accept import open_exchange
-from hq_server.exchange import Answering, answer, apply
-from hq_server.house import load_house
-from hq_server.store.connection import Connection, reading, writing
-from hq_server.store.connection import connect as connect_hq
-from hq_server.store.migrate import migrate
-from loyalty_core.messages import Clock, Health
-from loyalty_core.units import EpochMs
+from bench.turns import in_turns
 
 
-def measure(folder: Path, *, count: int, rounds: int) -> list[Figure]:
+class Turn(msgspec.Struct, frozen=True):
+    """What one whole journal came to."""
+
+    a_second: float
+    cpu_us: float
+
+
+class Replayed:
+    """An HQ before a till's first sale, and the requests with which that till hands in all of them."""
+
+    def __init__(self, code: Code, folder: Path, sales: Path, count: int) -> None:
+        self.code, self.folder, self.count = code, folder, count
+        with relay() as between:
+            self._hq, till = joined(code, folder, between)
+            shutil.copytree(self._hq.parent, folder / "before")
+            command(code, EDGE, till, "take", str(sales))
+            self._requests = send(code, self._hq, till, between)
+
+    @property
+    def filled(self) -> Path:
+        """HQ's database with everything in it."""
+        return self._hq.parent / "data" / "hq.db"
+
+    def post(self, turn: int) -> Turn:
+        """Post everything to a copy of HQ as it was before."""
+        own = self.folder / f"turn{turn}"
+        shutil.copytree(self.folder / "before", own)
+        with running(self.code, HQ, own / self._hq.name) as served:
+            cpu = served.cpu_seconds()
+            load = Load(url=served.url + EXCHANGE, headers={}, clients=1, bodies=self._requests)
+            driven = drive(own, load)
+            cpu = served.cpu_seconds() - cpu
+        events, _ = received(own / "data")
+        if events < self.count:
+            raise RuntimeError(f"HQ kept {events} of {self.count} events")
+        shutil.rmtree(own)
+        return Turn(events / driven.seconds, cpu / events * 1e6)
+
+
+def measure(codes: Sequence[Code], folder: Path, *, count: int, rounds: int) -> list[Figure]:
     """Return events a second of accept + spread + post + answer, and of raw SQL writing the same rows."""
-    hq = set_up_hq(folder / "hq")
-    data = folder / "hq" / "data"
-    with running("hq_server", hq, data, ("serve",)) as url:
-        till = set_up_till(folder / "till", hq, url)
-    command("hq_server", hq, "member", "import", str(folder / "hq" / "members.csv"))
-    (folder / "sales.jsonl").write_bytes(b"\n".join(receipts(count)) + b"\n")
-    command("edge_agent", till, "take", str(folder / "sales.jsonl"))
-    ours, raw = [], []
-    for turn in range(rounds):
-        own = folder / f"turn{turn}"
-        shutil.copytree(folder / "till" / "data", own / "till")
-        shutil.copytree(data, own / "hq")
-        seconds = _ingest(own)
-        ours.append(count / seconds)
-        raw.append(count / _raw(own))
-    figure = Figure(
-        what=f"HQ ingest, {count:,} purchases in batches of 1,000",
-        unit="/s",
-        values=tuple(ours),
-        floor_what="raw SQL writing the same rows",
-        floor=tuple(raw),
-        goal=">= 1/2 of the floor",
-        met=statistics.median(ours) / statistics.median(raw) >= 0.5,
-    )
-    return [figure]
+    folder.mkdir()
+    sales = folder / "sales.jsonl"
+    sales.write_bytes(b"\n".join(receipts(count)) + b"\n")
+    replayed = {code.name: Replayed(code, folder / code.name, sales, count) for code in codes}
+    raw = Raw(replayed[NOW].filled)
+    runs: dict[str, Callable[[int], Turn]] = {
+        FLOOR: lambda turn: raw.write(folder / f"raw{turn}.db"),
+        **{name: one.post for name, one in replayed.items()},
+    }
+    taken = in_turns(rounds, runs)
+    return [
+        figure(
+            f"HQ ingest over HTTP, {count:,} purchases in batches of 1,000",
+            "/s",
+            {name: [turn.a_second for turn in turns] for name, turns in taken.items()},
+            floor_what="raw SQL writing the same rows",
+            goal=Goal(limit=0.5, of="ratio", least=True),
+        ),
+        figure(
+            "the same: processor time of HQ each",
+            "us",
+            {name: [turn.cpu_us for turn in turns] for name, turns in taken.items()},
+            floor_what="of the raw SQL",
+        ),
+    ]
 
 
-def _ingest(own: Path) -> float:
-    """Hand the till's whole journal to HQ; return the seconds that HQ took."""
-    conn = connect_till(own / "till" / "till.db")
-    identity = terminal.read(conn)
-    key = private_key(own / "till")
-    hq = connect_hq(own / "hq" / "hq.db")
-    answering = Answering(key=(own / "hq" / "hq.key").read_bytes(), snapshot_rows_max=500, next_in_ms=60_000)
-    clock, health = Clock(time.time_ns() // 1_000_000, 1, ""), Health("bench", 0, 0, 0)
-    seconds, sent = 0.0, 1
-    while sent:
-        nonce = secrets.token_bytes(16)
-        body, sent = request(
-            conn, identity, Sync(), key=key, nonce=nonce, clock=clock, health=health, resend_from=None
-        )
-        start = time.perf_counter()
-        reply = _exchange(hq, answering, body)
-        seconds += time.perf_counter() - start
-        with transaction(conn):
-            install(conn, open_reply(reply, identity, nonce))
-    conn.close()
-    hq.close()
-    return seconds
+class Raw:
+    """The rows of a filled database, and the schema that holds them."""
 
+    def __init__(self, filled: Path) -> None:
+        conn = connect(filled)
+        objects = conn.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+        rows = [(kind, name, sql) for kind, name, sql in objects if not name.startswith("sqlite_")]
+        self._schema = [sql for _, _, sql in sorted(rows, key=lambda row: row[0] != "table")]
+        self._parts: list[tuple[str, list[tuple[Any, ...]]]] = []
+        for kind, table, _ in rows:
+            values = list(conn.execute(f"SELECT * FROM {table}")) if kind == "table" else []
+            if values:
+                marks = ", ".join("?" * len(values[0]))
+                self._parts.append((f"INSERT INTO {table} VALUES ({marks})", values))
+        # The same commits: one for every exchange of four batches.
+        self._commits = int(conn.execute("SELECT (count(*) + 3) / 4 FROM batches").fetchone()[0])
+        conn.close()
+        self._events, _ = received(filled.parent)
 
-def _exchange(hq: Connection, answering: Answering, body: bytes) -> bytes:
-    now_ms = EpochMs(time.time_ns() // 1_000_000)
-    with reading(hq) as tx:
-        opened = open_exchange(tx, body, load_house(tx).newest.programme_id)
-    with writing(hq) as tx:
-        outcome = apply(tx, opened, now_ms)
-    with reading(hq) as tx:
-        return answer(tx, answering, opened, outcome, now_ms)
-
-
-def _raw(own: Path) -> float:
-    """Write the rows that HQ has written into an empty database of the same schema; return the seconds.
-
-    The same commits: one for every exchange of four batches.
-    """
-    full = connect_hq(own / "hq" / "hq.db")
-    empty = connect_hq(own / "raw.db")
-    migrate(empty)
-    tables = [name for (name,) in full.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    parts: list[tuple[str, list[tuple[Any, ...]]]] = []
-    commits = full.execute("SELECT (count(*) + 3) / 4 FROM batches").fetchone()[0]
-    for table in tables:
-        rows = list(full.execute(f"SELECT * FROM {table}"))
-        if rows and empty.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0:
-            marks = ", ".join("?" * len(rows[0]))
-            parts.append((f"INSERT INTO {table} VALUES ({marks})", rows))
-    start = time.perf_counter()
-    for turn in range(commits):
-        with transaction(empty):
-            for statement, rows in parts:
-                share = -(-len(rows) // commits)
-                empty.executemany(statement, rows[turn * share : (turn + 1) * share])
-    seconds = time.perf_counter() - start
-    full.close()
-    empty.close()
-    return seconds
+    def write(self, path: Path) -> Turn:
+        """Write all rows into an empty database of the same schema, with as many commits."""
+        conn = connect(path)
+        for statement in self._schema:
+            conn.execute(statement)
+        start, cpu = time.perf_counter(), time.process_time()
+        for turn in range(self._commits):
+            with transaction(conn):
+                for statement, rows in self._parts:
+                    share = -(-len(rows) // self._commits)
+                    conn.executemany(statement, rows[turn * share : (turn + 1) * share])
+        taken, used = time.perf_counter() - start, time.process_time() - cpu
+        conn.close()
+        path.unlink()
+        return Turn(self._events / taken, used / self._events * 1e6)

@@ -8,78 +8,134 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Final
 
+from bench.code import ROOT, Code
 from bench.sales import MEMBERS, PROGRAMME, STORE, card
 
-START_SECONDS = 20
+EDGE, HQ = "edge_agent", "hq_server"
+START_SECONDS: Final = 30
+STOP_SECONDS: Final = 60
+LOOK_SECONDS: Final = 0.02
+TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
-def command(module: str, config: Path, *words: str) -> str:
-    """Run a command of a program and return what it prints."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that answers."""
+
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it has used, in seconds, to a hundredth."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def command(code: Code, module: str, config: Path, *words: str) -> str:
+    """Run a command of a program and return what it prints.
+
+    Raises:
+        RuntimeError: it refused, with what it said.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", module, "--config", str(config), *words],
-        check=True,
+        line(module, config, *words),
+        check=False,
         capture_output=True,
         text=True,
+        env=code.environment(),
+        cwd=code.root,
     )
+    if done.returncode:
+        raise RuntimeError(f"{module} {words[0]} of {code.name} refused: {done.stderr.strip()[-500:]}")
     return done.stdout
 
 
+def line(module: str, config: Path, *words: str) -> list[str]:
+    """Return the command line of a program."""
+    return [sys.executable, "-m", module, "--config", str(config), *words]
+
+
 @contextmanager
-def running(module: str, config: Path, data: Path, words: tuple[str, ...]) -> Iterator[str]:
-    """Run a service until the block ends; give its address."""
-    address = data / "address"
+def running(code: Code, module: str, config: Path) -> Iterator[Running]:
+    """Run a service whose data is beside its settings file, until the block ends."""
+    data = config.parent / "data"
+    words = line(module, config, "serve" if module == HQ else "run")
+    with (data / f"{module}.log").open("ab") as log, process(words, data / "address", code, log=log) as one:
+        yield one
+
+
+@contextmanager
+def process(
+    words: Sequence[str], address: Path, code: Code | None = None, *, log: IO[bytes] | None = None
+) -> Iterator[Running]:
+    """Run a process that writes its address into a file when it answers, until the block ends."""
     address.unlink(missing_ok=True)
-    with (data / f"{module}.log").open("wb") as log:
-        line = [sys.executable, "-m", module, "--config", str(config), *words]
-        process = subprocess.Popen(line, stderr=log)
-        try:
-            yield wait_for_text(address, process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+    environment = code.environment() if code else None
+    where = code.root if code else ROOT
+    one = subprocess.Popen(list(words), stderr=log, env=environment, cwd=where)
+    try:
+        yield Running(_text(address, one), one.pid)
+    finally:
+        one.send_signal(signal.SIGTERM)
+        one.wait(STOP_SECONDS)
 
 
-def wait_for_text(path: Path, process: subprocess.Popen[bytes]) -> str:
-    """Return a file's text as soon as it is there."""
+def _text(path: Path, process: subprocess.Popen[bytes]) -> str:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         if path.exists() and (text := path.read_text().strip()):
             return text
-        time.sleep(0.02)
-    raise RuntimeError(f"{path.name} did not appear: the program did not start")
+        time.sleep(LOOK_SECONDS)
+    raise RuntimeError(f"{path} did not appear: the program did not start")
 
 
-def set_up_hq(folder: Path) -> Path:
+def set_up_hq(code: Code, folder: Path) -> Path:
     """Make an HQ with a programme and members; return its settings file."""
     folder.mkdir(parents=True)
     config = folder / "hq.toml"
     config.write_text('data_dir = "data"\n[listen]\nport = 0\n')
-    command("hq_server", config, "init")
+    command(code, HQ, config, "init")
     (folder / "programme.toml").write_text(PROGRAMME)
     rules = str(folder / "programme.toml")
-    command("hq_server", config, "programme", "publish", rules, "--retroactive", "--yes", "--by", "bench")
+    command(code, HQ, config, "programme", "publish", rules, "--retroactive", "--yes", "--by", "bench")
     rows = [f"M{n:05},{card(n)},Kim {n},,2026-01-01,{STORE}," for n in range(MEMBERS)]
     heading = "member_id,lookups,name,phone,joined_on,home_store,birthday"
     (folder / "members.csv").write_text("\n".join([heading, *rows, ""]))
     return config
 
 
-def set_up_till(folder: Path, hq_config: Path, hq_url: str, extra: str = "") -> Path:
+def import_members(code: Code, hq_config: Path) -> None:
+    """Let HQ know the members that the sales name."""
+    command(code, HQ, hq_config, "member", "import", str(hq_config.parent / "members.csv"))
+
+
+def set_up_till(code: Code, folder: Path, hq_config: Path, hq_url: str, extra: str = "") -> Path:
     """Enrol a till with a running HQ; return its settings file."""
     folder.mkdir(parents=True)
     (folder / "in").mkdir()
     config = folder / "edge.toml"
     config.write_text(f'data_dir = "data"\n{extra}[http]\nport = 0\n')
     words = ("terminal", "invite", "--store", STORE, "--preapproved", "--json")
-    told = json.loads(command("hq_server", hq_config, *words))
-    command("edge_agent", config, "enrol", "--hq", hq_url, "--code", told["code"])
+    told = json.loads(command(code, HQ, hq_config, *words))
+    command(code, EDGE, config, "enrol", "--hq", hq_url, "--code", told["code"])
     return config
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+def set_up(code: Code, folder: Path, extra: str = "") -> tuple[Path, Path]:
+    """Make an HQ and a till that has joined it, neither running; return both settings files.
+
+    HQ has known its members only since after the till joined, so the till meets them at its first exchange.
+    """
+    hq = set_up_hq(code, folder / "hq")
+    with running(code, HQ, hq) as served:
+        till = set_up_till(code, folder / "till", hq, served.url, extra)
+        port = served.url.rsplit(":", 1)[1]
+    hq.write_text(f'data_dir = "data"\n[listen]\nport = {port}\n')
+    import_members(code, hq)
+    return hq, till

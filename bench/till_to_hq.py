@@ -2,69 +2,100 @@
 
 from __future__ import annotations
 
-import sqlite3
+import shutil
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
-from bench.figures import Figure
-from bench.programs import command, running, set_up_hq, set_up_till
+import msgspec
+
+from bench.code import Code
+from bench.databases import Journal, received
+from bench.figures import Figure, Goal, figure
+from bench.programs import EDGE, HQ, LOOK_SECONDS, command, running, set_up
 from bench.sales import receipts
-from edge_agent.store import outbox
-from edge_agent.store.database import connect
+from bench.turns import in_turns
 
-WAIT_SECONDS = 0.02
-LINES_IN_A_BASKET = 9
+LINES_IN_A_BASKET: Final = 9
 
 
-def measure(folder: Path, *, count: int, lines: int) -> list[Figure]:
-    """Return events a second from HQ's return to the last acknowledgement, and bytes an event."""
-    hq = set_up_hq(folder / "hq")
-    data = folder / "till" / "data"
-    with running("hq_server", hq, folder / "hq" / "data", ("serve",)) as url:
-        till = set_up_till(folder / "till", hq, url)
-        port = url.rsplit(":", 1)[1]
-    command("hq_server", hq, "member", "import", str(folder / "hq" / "members.csv"))
-    (folder / "sales.jsonl").write_bytes(b"\n".join(receipts(count, lines=lines)) + b"\n")
-    command("edge_agent", till, "take", str(folder / "sales.jsonl"))
-    hq.write_text(f'data_dir = "data"\n[listen]\nport = {port}\n')
-    reader = connect(data / "till.db", read_only=True)
-    with running("hq_server", hq, folder / "hq" / "data", ("serve",)):
-        start = time.perf_counter()
-        with running("edge_agent", till, data, ("run",)):
-            while outbox.waiting(reader)[0]:
-                time.sleep(WAIT_SECONDS)
-            speed = count / (time.perf_counter() - start)
-    reader.close()
-    size = _bytes_an_event(folder / "hq" / "data")
-    audit = command("hq_server", hq, "audit")
-    if "no difference" not in audit.lower():
-        raise RuntimeError(f"the audit does not agree: {audit}")
+class Turn(msgspec.Struct, frozen=True):
+    """What one queue came to."""
+
+    a_second: float
+    till_us: float
+    hq_us: float
+    bytes_each: float
+
+
+class Queue:
+    """A till with a queue and the HQ that it belongs to, at rest: every turn begins with a copy of both."""
+
+    def __init__(self, code: Code, folder: Path, sales: Path) -> None:
+        self.code, self.folder = code, folder
+        self.hq, self.till = set_up(code, folder / "queued")
+        command(code, EDGE, self.till, "take", str(sales))
+        self._audited = False
+
+    def send(self, turn: int) -> Turn:
+        """Run both until HQ has acknowledged the whole queue; the first time HQ is audited as well."""
+        own = self.folder / f"turn{turn}"
+        shutil.copytree(self.folder / "queued", own)
+        hq, till = own / "hq" / self.hq.name, own / "till" / self.till.name
+        journal = Journal(till.parent / "data")
+        queue = journal.head()
+        with running(self.code, HQ, hq) as server, running(self.code, EDGE, till) as agent:
+            at_hand, start = journal.acknowledged(), time.perf_counter()
+            while journal.acknowledged() < queue:
+                time.sleep(LOOK_SECONDS)
+            seconds = time.perf_counter() - start
+            till_us, hq_us = (one.cpu_seconds() / queue * 1e6 for one in (agent, server))
+        journal.close()
+        events, size = received(hq.parent / "data")
+        self._audit(hq)
+        shutil.rmtree(own)
+        return Turn((queue - at_hand) / seconds, till_us, hq_us, size / events)
+
+    def _audit(self, hq: Path) -> None:
+        if not self._audited:
+            told = command(self.code, HQ, hq, "audit")
+            if "no difference" not in told.lower():
+                raise RuntimeError(f"the audit does not agree: {told}")
+        self._audited = True
+
+
+def measure(codes: Sequence[Code], folder: Path, *, count: int, lines: int, rounds: int) -> list[Figure]:
+    """Return events a second from both being up to the last acknowledgement, and bytes an event."""
+    folder.mkdir()
+    sales = folder / "sales.jsonl"
+    sales.write_bytes(b"\n".join(receipts(count, lines=lines)) + b"\n")
+    queues = {code.name: Queue(code, folder / code.name, sales) for code in codes}
+    runs: dict[str, Callable[[int], Turn]] = {name: queue.send for name, queue in queues.items()}
+    taken = in_turns(rounds, runs)
     name = f"{count:,} purchases" + (f" of {lines} lines" if lines else " without lines")
     goal, bytes_goal = (6000, 30 + 12 * lines) if lines else (15_000, 30)
     return [
-        Figure(
-            what=f"{name}, till to HQ",
-            unit="/s",
-            values=(speed,),
-            goal=f">= {goal:,} /s",
-            met=speed >= goal,
+        figure(
+            f"{name}, till to HQ",
+            "/s",
+            {side: [turn.a_second for turn in turns] for side, turns in taken.items()},
+            goal=Goal(limit=goal, least=True),
         ),
-        Figure(
-            what=f"{name}: bytes on the wire each",
-            unit="B",
-            values=(size,),
-            goal=f"<= {bytes_goal} B",
-            met=size <= bytes_goal,
+        figure(
+            f"{name}: processor time of the till each, with its start",
+            "us",
+            {side: [turn.till_us for turn in turns] for side, turns in taken.items()},
+        ),
+        figure(
+            f"{name}: processor time of HQ each, with its start",
+            "us",
+            {side: [turn.hq_us for turn in turns] for side, turns in taken.items()},
+        ),
+        figure(
+            f"{name}: bytes on the wire each",
+            "B",
+            {side: [turn.bytes_each for turn in turns] for side, turns in taken.items()},
+            goal=Goal(limit=bytes_goal),
         ),
     ]
-
-
-def _bytes_an_event(data: Path) -> float:
-    """Return the size of the received envelopes over the events in them."""
-    (database,) = data.glob("*.db")
-    conn = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    size, events = conn.execute(
-        "SELECT sum(length(envelope)), sum(last_seq - first_seq + 1) FROM batches"
-    ).fetchone()
-    conn.close()
-    return float(size) / float(events)

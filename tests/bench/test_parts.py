@@ -1,0 +1,106 @@
+"""Every part of the bench really runs, small: real processes, real files, and no word on how fast."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bench import folder_intake, hq_ingest, one_receipt, till_to_hq
+from bench.client import Load, drive
+from bench.code import ROOT, Code, code_of, this_code
+from bench.figures import Figure
+from bench.programs import process
+
+CODES = [this_code()]
+
+
+def check(figures: Sequence[Figure], rounds: int) -> None:
+    for one in figures:
+        assert one.missing == ""
+        assert len(one.values) >= rounds
+        assert all(value >= 0 for value in one.values)
+        assert not one.floor_what or len(one.floor) == len(one.values)
+
+
+def test_one_receipt_over_http_is_measured_beside_a_server_that_does_nothing(tmp_path: Path) -> None:
+    figures = one_receipt.measure(CODES, tmp_path / "http", many=130, rounds=1)
+    check(figures, 1)
+    assert [one.unit for one in figures] == ["us", "/s", "us", "%"]
+
+
+def test_files_through_the_folder_are_measured_beside_bare_inserts(tmp_path: Path) -> None:
+    check(folder_intake.measure(CODES, tmp_path / "folder", count=300, rounds=2), 2)
+
+
+def test_ingest_is_measured_on_recorded_requests_beside_raw_sql(tmp_path: Path) -> None:
+    check(hq_ingest.measure(CODES, tmp_path / "ingest", count=1500, rounds=2), 2)
+
+
+def test_a_queue_is_measured_from_the_till_to_headquarters_and_audited_there(tmp_path: Path) -> None:
+    figures = till_to_hq.measure(CODES, tmp_path / "sync", count=400, lines=2, rounds=1)
+    check(figures, 1)
+    assert figures[0].what == "400 purchases of 2 lines, till to HQ"
+
+
+def test_another_revision_is_measured_in_turn_and_shown_beside_this_one(tmp_path: Path) -> None:
+    words = ["--events", "200", "--rounds", "1", "--only", "folder", "--against", "HEAD"]
+    files = ["--json", str(tmp_path / "told.json"), "--markdown", str(tmp_path / "told.md")]
+    subprocess.run([sys.executable, "-m", "bench", *words, *files], cwd=ROOT, check=True, capture_output=True)
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["against"] != ""
+    assert [len(one["before"]) for one in told["figures"]] == [1, 1]
+    assert "| before | change |" in (tmp_path / "told.md").read_text()
+
+
+def test_another_revision_runs_its_own_code(tmp_path: Path) -> None:
+    other = code_of("HEAD", tmp_path)
+    where = "import edge_agent; print(edge_agent.__file__)"
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", where],
+            env=code.environment(),
+            cwd=code.root,
+            check=True,
+            capture_output=True,
+        )
+        for code in (this_code(), other)
+    ]
+    assert [Path(done.stdout.decode().strip()).parents[1] for done in told] == [ROOT, tmp_path]
+
+
+def test_a_revision_that_is_not_there_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^no-such-revision cannot be measured: .+"):
+        code_of("no-such-revision", tmp_path)
+
+
+def test_a_load_that_is_refused_is_no_measurement(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "bench.trivial", str(tmp_path / "address")]
+    with process(words, tmp_path / "address") as served:
+        load = Load(url=served.url + "nothing-here", headers={}, clients=3, bodies=[b"{}"] * 5)
+        with pytest.raises(RuntimeError, match="404"):
+            drive(tmp_path, load)
+
+
+@pytest.mark.parametrize("clients", [1, 3, 7])
+def test_a_load_posts_every_body_once_however_many_clients_share_it(tmp_path: Path, clients: int) -> None:
+    words = [sys.executable, "-m", "bench.trivial", str(tmp_path / "address")]
+    with process(words, tmp_path / "address") as served:
+        load = Load(url=served.url, headers={}, clients=clients, bodies=[b"{}"] * 5)
+        driven = drive(tmp_path, load)
+    assert len(driven.each_us) == 5
+    assert driven.cpu_seconds <= driven.seconds
+
+
+def test_a_program_that_does_not_start_ends_the_measurement(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", "raise SystemExit(3)"]
+    with pytest.raises(RuntimeError, match="did not start"), process(words, tmp_path / "address"):
+        pass
+
+
+def test_code_is_run_with_the_packages_of_this_environment() -> None:
+    assert Code("now", Path("/somewhere")).environment()["PYTHONPATH"] == "/somewhere"
