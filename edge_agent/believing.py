@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from edge_agent.clock import PLAUSIBLE_FROM
-from edge_agent.store import closings, outbox
-from edge_agent.store.database import Connection
-from edge_agent.store.terminal import Terminal
+from edge_agent.store.closings import State
 from loyalty_core.calendar import Place, business_day
 from loyalty_core.events import AT_MAX
 from loyalty_core.units import Day, EpochMs
@@ -16,12 +14,11 @@ DAYS_AHEAD_MAX: Final = 400
 """A clock further than this ahead of the day that is known is not believed."""
 
 
-def known_day(conn: Connection, identity: Terminal) -> Day | None:
+def known_day(counted: State, hq_time_ms: int | None, place: Place) -> Day | None:
     """Return the later of HQ's last word and the last day closed; without both the first day, if any."""
-    state, hq_time_ms = closings.state(conn, identity.epoch), outbox.link(conn).hq_time_ms
-    told = None if hq_time_ms is None else business_day(EpochMs(hq_time_ms), identity.place)
-    days = [day for day in (told, state.last_day) if day is not None]
-    known = max(days) if days else state.first_day
+    told = None if hq_time_ms is None else business_day(EpochMs(hq_time_ms), place)
+    days = [day for day in (told, counted.last_day) if day is not None]
+    known = max(days) if days else counted.first_day
     return None if known is None else Day(known)
 
 

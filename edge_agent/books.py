@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Final
 
 import msgspec
 
 from edge_agent.believing import known_day
-from edge_agent.store import journal, presented, programmes, terminal
+from edge_agent.store import members, openings, programmes
 from edge_agent.store.database import Connection
 from edge_agent.store.journal import Head
 from edge_agent.store.terminal import Terminal
+from loyalty_core.accrual import counted_rules
 from loyalty_core.calendar import period_after, period_of
 from loyalty_core.envelope import key_id, open_sealed
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import EventId
-from loyalty_core.messages import ProgrammeText
+from loyalty_core.messages import MemberRow, ProgrammeText
 from loyalty_core.programme import Programme, claim_days_on, version_for
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.units import Day, Seq
@@ -23,19 +27,53 @@ from loyalty_core.wire import unpack
 
 log = logging.getLogger(__name__)
 
+DAYS_KEPT: Final = 1024
+"""Business days whose version is remembered."""
+ROWS_KEPT: Final = 64
+"""Members who are read once a transaction."""
+
+
+class Published:
+    """The versions that HQ published; `counts` tells whether any has a rule over a period or a life."""
+
+    def __init__(self, versions: tuple[Programme, ...]) -> None:
+        self.versions = versions
+        self.counts = any(counted_rules(programme) for programme in versions)
+        self.on: Callable[[Day], Programme | None] = lru_cache(DAYS_KEPT)(partial(version_for, versions))
+
 
 class Books(msgspec.Struct, kw_only=True):
-    """The books of one transaction; the head moves as it records. The clock is judged by `known_day`."""
+    """The books of one transaction; the head moves as it records. The clock is judged by `known_day`.
+
+    `hq_time_ms` is when HQ last spoke. What HQ says of members does not change while something is recorded.
+    """
 
     terminal: Terminal
-    programmes: tuple[Programme, ...]
+    published: Published
     head: Head
     cards_wait: bool
     known_day: Day | None
+    hq_time_ms: int | None
+    rows: dict[str, MemberRow | None] = {}
+
+    @property
+    def programmes(self) -> tuple[Programme, ...]:
+        """The published versions, in order."""
+        return self.published.versions
+
+    def row(self, conn: Connection, account: str) -> MemberRow | None:
+        """Return what HQ last said of the member whose account this is, None where it is no member's."""
+        if not account.startswith("id:"):
+            return None
+        if account not in self.rows:
+            if len(self.rows) >= ROWS_KEPT:
+                self.rows.clear()
+            self.rows[account] = members.read(conn, account[3:])
+        return self.rows[account]
 
     def programme_on(self, day: Day) -> Programme | None:
         """Return the version in force on a business day, or None while HQ has sent none for it."""
-        return version_for(self.programmes, day)
+        return self.published.on(day)
 
     def claim_days(self, day: Day) -> int:
         """For how many days a purchase of this date may be claimed."""
@@ -68,7 +106,7 @@ class Shelf:
     """Opens books; keeps the published programmes that it has read."""
 
     def __init__(self) -> None:
-        self._programmes: tuple[int, tuple[Programme, ...]] = (0, ())
+        self._published: tuple[int, Published] = (0, Published(()))
 
     def open(self, conn: Connection) -> Books:
         """Return the books of this transaction.
@@ -76,16 +114,16 @@ class Shelf:
         Raises:
             StoreError: `not_enrolled`.
         """
-        identity = terminal.read(conn)
-        highest = programmes.highest(conn)
-        if highest != self._programmes[0]:
-            self._programmes = (highest, _read_programmes(conn, identity))
+        opening = openings.read(conn)
+        if opening.programme != self._published[0]:
+            self._published = (opening.programme, Published(_read_programmes(conn, opening.terminal)))
         return Books(
-            terminal=identity,
-            programmes=self._programmes[1],
-            head=journal.head(conn, identity),
-            cards_wait=presented.any_wait(conn),
-            known_day=known_day(conn, identity),
+            terminal=opening.terminal,
+            published=self._published[1],
+            head=opening.head,
+            cards_wait=opening.cards_wait,
+            known_day=known_day(opening.counted, opening.hq_time_ms, opening.terminal.place),
+            hq_time_ms=opening.hq_time_ms,
         )
 
 

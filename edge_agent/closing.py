@@ -77,7 +77,7 @@ def close_some(conn: Connection, recorder: Recorder) -> Step:
     epoch = books.terminal.epoch
     state = _count(conn, books, closings.state(conn, epoch))
     closings.put_state(conn, epoch, state)
-    books.known_day = known_day(conn, books.terminal)
+    books.known_day = known_day(state, books.hq_time_ms, books.terminal.place)
     days: list[Day] = []
     counted = state.counted == books.head.seq
     now_ms = recorder.expectations(books).now_ms

@@ -65,11 +65,6 @@ Moves = Mapping[str, Moved]
 """What each rule moves, by its id."""
 
 
-def has_counted_rules(programmes: Iterable[Programme]) -> bool:
-    """Tell whether any version has a rule over a period or a life."""
-    return any(counted_rules(programme) for programme in programmes)
-
-
 def total(moves: Moves) -> _Pair:
     """Return the sum of all rules."""
     points = [move.points for move in moves.values()]

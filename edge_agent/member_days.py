@@ -14,7 +14,7 @@ import msgspec
 
 from edge_agent import own_facts
 from edge_agent.books import Books
-from edge_agent.counting import Counting, DayView, Moves, has_counted_rules, total
+from edge_agent.counting import Counting, DayView, Moves, total
 from edge_agent.own_facts import Keep, OfDay, OwnFacts
 from edge_agent.store import entries, members
 from edge_agent.store.database import Connection
@@ -61,7 +61,7 @@ class MemberDays:
 
     def stands(self, conn: Connection, books: Books, account: str, day: Day, event: EventId) -> Posted:
         """Return what an event gives as the till's own events of the member-day stand now."""
-        row = _row(conn, account)
+        row = books.row(conn, account)
         own = _read(conn, books, account, day, row)
         if event not in own.stood(day):
             return Posted()
@@ -76,31 +76,24 @@ class MemberDays:
 
     def let_through(self, conn: Connection, books: Books, account: str, period: Period) -> dict[str, int]:
         """Return how many qualifying points each cap over a period has let through, as far as is known."""
-        if not has_counted_rules(books.programmes):
+        if not books.published.counts:
             return {}
-        row = _row(conn, account)
+        row = books.row(conn, account)
         own = _read(conn, books, account, period.first, row)
         counting = self._counting(books, row, own, period.first)
         return {} if counting is None else counting.through()
 
     def post(self, conn: Connection, books: Books, account: str, day: Day, new: Fact) -> Posted:
         """Book what a new fact gives and changes of the day's others; return what it gives."""
-        row = _row(conn, account)
+        row = books.row(conn, account)
         rules, stamp = self._rules_on(books, row, day), _stamp(row)
         own = _read(conn, books, account, day, row, new)
-        derived = _derive(books, rules, own.of_day(day))
-        awards, stood = derived.awards(), own.stood(day)
-        before: dict[EventId, Award] = {}
-        if any(_is_posted(event, stamp) for event in stood):
-            before = _derive(books, rules, own.of_day(day, lambda event: event != new.id)).awards()
-        for event in {**stood, **awards}:
-            if event == new.id:
-                continue
-            nothing = Award(event, 0, 0)
-            was = before.get(event, nothing) if _is_posted(event, stamp) else stood.get(event, nothing)
-            _book_change(conn, account, day, new.id, was, awards.get(event, nothing))
-        entries.add(conn, account, new.id, day, awards.get(new.id, Award(new.id, 0, 0)))
-        posted = derived.posted(new, rules)
+        alone = own.alone()
+        if alone is None:
+            posted = _post_beside(conn, books, account, day, new, own, rules, stamp)
+        else:
+            posted = _only(rules, alone)
+            entries.add(conn, account, new.id, day, Award(new.id, posted.redeemable, posted.qualifying))
         counting = self._counting(books, row, own, day)
         if counting is None:
             return posted
@@ -110,7 +103,7 @@ class MemberDays:
 
     def _counting(self, books: Books, row: MemberRow | None, own: OwnFacts, day: Day) -> Counting | None:
         """Return the rules over the period of a day; None where there are none."""
-        if not has_counted_rules(books.programmes):
+        if not books.published.counts:
             return None
         stamp = _stamp(row)
 
@@ -149,8 +142,43 @@ def tier_held(row: MemberRow | None, programme: Programme) -> str:
     return row.tier if row is not None and row.tier in codes else codes[0]
 
 
-def _row(conn: Connection, account: str) -> MemberRow | None:
-    return members.read(conn, account.removeprefix("id:")) if account.startswith("id:") else None
+def _only(rules: DayRules | None, alone: Resolved) -> Posted:
+    """Return what the one event of a day gives."""
+    if rules is None:
+        return Posted()
+    (entry,) = derive_day(rules, [alone])
+    return Posted(
+        redeemable=entry.redeemable,
+        qualifying=entry.qualifying,
+        steps=entry.steps,
+        claim=Claim(rules.version, rules.tier, entry.redeemable, entry.qualifying),
+    )
+
+
+def _post_beside(
+    conn: Connection,
+    books: Books,
+    account: str,
+    day: Day,
+    new: Fact,
+    own: OwnFacts,
+    rules: DayRules | None,
+    stamp: Stamp,
+) -> Posted:
+    """Book a new fact of a day of which more is known; return what it gives."""
+    derived = _derive(books, rules, own.of_day(day))
+    awards, stood = derived.awards(), own.stood(day)
+    before: dict[EventId, Award] = {}
+    if any(_is_posted(event, stamp) for event in stood):
+        before = _derive(books, rules, own.of_day(day, lambda event: event != new.id)).awards()
+    for event in {**stood, **awards}:
+        if event == new.id:
+            continue
+        nothing = Award(event, 0, 0)
+        was = before.get(event, nothing) if _is_posted(event, stamp) else stood.get(event, nothing)
+        _book_change(conn, account, day, new.id, was, awards.get(event, nothing))
+    entries.add(conn, account, new.id, day, awards.get(new.id, Award(new.id, 0, 0)))
+    return derived.posted(new, rules)
 
 
 def _stamp(row: MemberRow | None) -> Stamp:
@@ -161,7 +189,7 @@ def _read(
     conn: Connection, books: Books, account: str, day: Day, row: MemberRow | None, new: Fact | None = None
 ) -> OwnFacts:
     """Return what is known of a day, and of all that the rules over a period have to look at."""
-    above = _stamp(row) if has_counted_rules(books.programmes) else own_facts.EVER
+    above = _stamp(row) if books.published.counts else own_facts.EVER
     return own_facts.read(conn, books, account, day, above=above, new=new)
 
 

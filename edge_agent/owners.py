@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache, partial
 from typing import Final
 
 import msgspec
@@ -30,8 +31,7 @@ class Owners:
     """Finds owners in the store; holds nothing but spellings that it has worked out."""
 
     def __init__(self, region: str) -> None:
-        self._region = region
-        self._read: dict[str, tuple[tuple[str, ...], Owner | None]] = {}
+        self._spellings = lru_cache(SPELLINGS_KEPT)(partial(_spellings, region))
 
     def find(self, conn: Connection, key: bytes, text: str) -> Owner | None:
         """Return whose card or number this is, known here or not; None when it can never be a member's.
@@ -39,28 +39,23 @@ class Owners:
         `key` is the store's. The form that is recorded, as offers name it, is taken too.
         """
         is_form = _RECORDED.fullmatch(text)
-        look_ups, unknown = _as_recorded(text, key) if is_form else self._spellings(text, key)
+        look_ups, unknown = _as_recorded(text, key) if is_form else self._spellings(key, text)
         member_id = members.find(conn, look_ups)
         if member_id is not None:
             return Owner(recorded=f"id:{member_id}", account=f"id:{member_id}", member_id=member_id)
         return unknown
 
-    def _spellings(self, text: str, key: bytes) -> tuple[tuple[str, ...], Owner | None]:
-        """Return the keyed hashes to look for, and whose it is if nobody has any of them."""
-        known = self._read.get(text)
-        if known is not None:
-            return known
-        forms = candidates(text, self._region)
-        look_ups = tuple([hashed(form, key) for form in forms])
-        form, unknown = unknown_of(forms), None
-        if form is not None:
-            account = hashed(form, key)
-            recorded = account if form.startswith("phone:") else form
-            unknown = Owner(recorded=recorded, account=account, member_id=None)
-        if len(self._read) >= SPELLINGS_KEPT:
-            self._read.clear()
-        self._read[text] = look_ups, unknown
-        return look_ups, unknown
+
+def _spellings(region: str, key: bytes, text: str) -> tuple[tuple[str, ...], Owner | None]:
+    """Return the keyed hashes to look for, and whose it is if nobody has any of them."""
+    forms = candidates(text, region)
+    look_ups = tuple([hashed(form, key) for form in forms])
+    form = unknown_of(forms)
+    if form is None:
+        return look_ups, None
+    account = look_ups[forms.index(form)]
+    recorded = account if form.startswith("phone:") else form
+    return look_ups, Owner(recorded=recorded, account=account, member_id=None)
 
 
 def _as_recorded(form: str, key: bytes) -> tuple[tuple[str, ...], Owner | None]:

@@ -124,7 +124,7 @@ class Spendable:
             )
         if owner is None:
             raise BadInput("say whose points are to be spent", code="member_missing")
-        points, value_minor = _priced(books, programme, wanted, _row(conn, owner.account), today)
+        points, value_minor = _priced(books, programme, wanted, books.row(conn, owner.account), today)
         stands = self._check_available(conn, books, owner.account, today, points)
         ends = any(lot.last_day == today for lot in stands.expiring)
         return Terms(
@@ -144,7 +144,7 @@ class Spendable:
 
         No row grants more than the programme of today does: it may be of before that version.
         """
-        row, programme = _row(conn, account), books.programme_on(today)
+        row, programme = books.row(conn, account), books.programme_on(today)
         if row is None or programme is None or programme.redeem is None:
             return 0
         used = redemptions.allowance_committed(conn, account, row.stamp or members.NEVER)
@@ -158,7 +158,7 @@ class Spendable:
     def purse(self, conn: Connection, books: Books, account: str, balance: int, today: Day) -> Purse:
         """Return what a member may spend."""
         available = self.available(conn, books, account, balance)
-        row, programme = _row(conn, account), books.programme_on(today)
+        row, programme = books.row(conn, account), books.programme_on(today)
         if row is None or programme is None:
             return Purse(available=available)
         tier, store_id = tier_held(row, programme), books.terminal.store_id
@@ -224,17 +224,13 @@ class Spendable:
         return stands
 
     def _under_way(self, conn: Connection, books: Books, account: str) -> int:
-        row = _row(conn, account)
+        row = books.row(conn, account)
         own = sum(one.points for one in self._open_ones(conn, books, account))
         return own + (row.held if row is not None else 0)
 
     def _open_ones(self, conn: Connection, books: Books, account: str) -> list[Redemption]:
         found = redemptions.authorised(conn, books.terminal.terminal_id, account)
         return [one for one in found if self.is_open(one)]
-
-
-def _row(conn: Connection, account: str) -> MemberRow | None:
-    return members.read(conn, account.removeprefix("id:")) if account.startswith("id:") else None
 
 
 def _priced(

@@ -16,7 +16,7 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.expiring import Left, Own, left
 from edge_agent.member_days import tier_held
-from edge_agent.store import entries, members, outbox
+from edge_agent.store import entries, members
 from edge_agent.store.database import Connection
 from loyalty_core.calendar import Period, period_named, period_of
 from loyalty_core.errors import BadInput
@@ -54,9 +54,9 @@ def standing(conn: Connection, books: Books, account: str, day: Day, today: Day 
 
     What can be spent no more `today`, or on that day where nothing else is said, is not in the balance.
     """
-    row = members.read(conn, account.removeprefix("id:")) if account.startswith("id:") else None
+    row = books.row(conn, account)
     stamp = row.stamp if row and row.stamp else members.NEVER
-    as_of_ms = outbox.link(conn).hq_time_ms if row else None
+    as_of_ms = books.hq_time_ms if row else None
     moved = entries.above(conn, account, stamp)
     balance = (row.balance if row else 0) + sum(one.redeemable for one in moved)
     purse = _left(conn, books, account, row, moved, day if today is None else today)

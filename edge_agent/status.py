@@ -69,6 +69,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
         StoreError: `not_enrolled`.
     """
     identity = terminal.read(conn)
+    counted = closings.state(conn, identity.epoch)
     now_ms = clock.wall_ms()
     waiting, epoch, seq = outbox.waiting(conn)
     link = outbox.link(conn)
@@ -90,10 +91,12 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
         disk_free_bytes=free,
         disk_low=free < config.disk_free_bytes_min,
         clock=_iso(now_ms) or "",
-        clock_believed=is_believed(now_ms, known_day(conn, identity), identity.place),
+        clock_believed=is_believed(
+            now_ms, known_day(counted, link.hq_time_ms, identity.place), identity.place
+        ),
         epoch=identity.epoch,
         head=journal.head(conn, identity).seq,
-        day_closed=_date(closings.state(conn, identity.epoch).last_day),
+        day_closed=_date(counted.last_day),
         members=members.count(conn),
         redemptions_open=redemptions.count_authorised(conn),
         programme=identity.programme_id,

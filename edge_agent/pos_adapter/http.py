@@ -34,7 +34,7 @@ from edge_agent.pos_adapter.understanding import day_named, instant, receipt_key
 from edge_agent.recorder import Intake, Recorder, intake_of
 from edge_agent.spendable import Purse, Spendable
 from edge_agent.standing import Standing, standing
-from edge_agent.store import journal, outbox
+from edge_agent.store import journal
 from edge_agent.store.database import Connection, StoreError
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
@@ -189,7 +189,7 @@ class TillApi:
         account = self._recorder.member(conn, books, text).account
         now_ms = self._recorder.expectations(books).now_ms
         if now_ms is None:  # nothing can be spent without a clock: what HQ last said is shown as of then
-            told_ms = outbox.link(conn).hq_time_ms or PLAUSIBLE_FROM
+            told_ms = books.hq_time_ms or PLAUSIBLE_FROM
             stands = self._standing(
                 conn, books, account, business_day(EpochMs(told_ms), books.terminal.place)
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
@@ -24,6 +26,8 @@ class _More(Shape, frozen=True):
     also: tuple[str, ...] = ()
 
 
+MORE_KEPT: Final = 64
+"""Of most members the same few things are told, so that these are unpacked once."""
 NEVER = Stamp(0, 0, 0)
 """Below every event: HQ has posted nothing of this till for the member."""
 
@@ -37,10 +41,14 @@ def read(conn: Connection, member_id: str) -> MemberRow | None:
     ).fetchone()
     if row is None:
         return None
-    more = unpack(row[8], _More) if row[8] else _More()
     stamp = Stamp(row[5], row[6], row[7])
-    told = msgspec.structs.asdict(more)
-    return MemberRow(member_id, False, row[0], (), row[1], row[2], row[3], row[4], stamp, **told)
+    return MemberRow(member_id, False, row[0], (), row[1], row[2], row[3], row[4], stamp, *_more(row[8]))
+
+
+@lru_cache(MORE_KEPT)
+def _more(packed: bytes) -> tuple[Any, ...]:
+    """Return what else is told, in the order in which a MemberRow ends."""
+    return msgspec.structs.astuple(unpack(packed, _More) if packed else _More())
 
 
 def find(conn: Connection, look_ups: Iterable[str]) -> str | None:

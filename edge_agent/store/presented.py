@@ -35,8 +35,3 @@ def take(conn: Connection, until_ms: int) -> list[Presented]:
     found = [Presented(*row) for row in rows]
     conn.execute("DELETE FROM presented WHERE occurred_at_ms <= ?", (until_ms,))
     return found
-
-
-def any_wait(conn: Connection) -> bool:
-    """Tell whether any shown card waits."""
-    return conn.execute("SELECT 1 FROM presented LIMIT 1").fetchone() is not None

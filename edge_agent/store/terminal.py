@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import msgspec
 
 from edge_agent.store.database import Connection, StoreError
@@ -37,9 +40,20 @@ def read(conn: Connection) -> Terminal:
         " business_day_starts, epoch, buckets, incarnation_counter, incarnation_random FROM terminal"
     ).fetchone()
     if row is None:
-        raise StoreError(
-            "this till has not joined yet: run edge-agent enrol --hq URL --code CODE", code="not_enrolled"
-        )
+        raise not_enrolled()
+    return of_row(row)
+
+
+def not_enrolled() -> StoreError:
+    """Return what is said where there is no identity."""
+    return StoreError(
+        "this till has not joined yet: run edge-agent enrol --hq URL --code CODE", code="not_enrolled"
+    )
+
+
+@lru_cache(maxsize=4)
+def of_row(row: tuple[Any, ...]) -> Terminal:
+    """Return the identity that the columns of `read`, in their order, say."""
     return Terminal(
         terminal_id=row[0],
         store_id=row[1],

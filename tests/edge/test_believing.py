@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 
 from edge_agent.app_keys import RECORDER
-from edge_agent.believing import DAYS_AHEAD_MAX, is_believed, known_day
+from edge_agent.believing import DAYS_AHEAD_MAX, is_believed
 from edge_agent.status import status
-from edge_agent.store import closings, outbox, terminal
+from edge_agent.store import closings, outbox
 from edge_agent.store.closings import State
 from edge_agent.store.database import Connection, transaction
 from edge_agent.store.outbox import Link
@@ -81,7 +81,7 @@ def test_the_day_that_is_known_is_headquarters_or_the_last_one_closed(
     with transaction(till.conn):
         outbox.set_link(till.conn, Link(hq_time_ms=None if told is None else at(told)))
         closings.put_state(till.conn, 1, state)
-    assert known_day(till.conn, terminal.read(till.conn)) == known
+    assert till.books().known_day == known
 
 
 def test_a_clock_is_believed_so_many_days_ahead_and_not_a_day_more(till: Till) -> None:

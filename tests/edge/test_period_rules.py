@@ -376,12 +376,11 @@ def test_what_a_claim_or_a_copy_brings_counts_too(make_till: MakeTill) -> None:
 
 def test_ways_ahead_know_what_a_cap_leaves(make_till: MakeTill) -> None:
     till = ruled(make_till, HALF_YEAR.replace("30", "120"))
-    books = till.books()
 
     def ways(through: int) -> int:
         till.know(nobody_yet(qualifying=200, tallies=told(("half-year", 0, through))))
         stands: Standing = till.standing(on="2026-12-05")
-        found = Ahead().look(till.conn, books, "id:M1", stands, at("2026-12-05 12:00"))
+        found = Ahead().look(till.conn, till.books(), "id:M1", stands, at("2026-12-05 12:00"))
         return len(found.ways)
 
     assert (ways(20), ways(21)) == (2, 0), "a hundred are missing"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.store import presented
 from edge_agent.store.database import transaction
 from loyalty_core.events import MemberPresented
 from tests.edge.made import CARD, OTHER_CARD, PHONE, at, claimed, day, keyed, member, purchase
@@ -128,13 +127,13 @@ def test_a_file_offers_nothing_of_a_card_that_was_shown_too_long_ago(till: Till)
     show(till, CARD, "2026-11-20 10:20")
     outcome = till.record(purchase("1", member=None), "csv")
     assert (outcome.redeemable, outcome.offers, outcome.notices) == (0, (), ())
-    assert not presented.any_wait(till.conn)
+    assert not till.books().cards_wait
 
 
 def test_a_card_that_waited_too_long_is_forgotten_with_the_next_receipt(till: Till) -> None:
     show(till, CARD, "2026-11-20 10:20")
     till.record(purchase("1", member=None))
-    assert not presented.any_wait(till.conn)
+    assert not till.books().cards_wait
 
 
 def test_showing_a_card_moves_no_points(till: Till) -> None:
