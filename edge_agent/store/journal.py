@@ -69,8 +69,25 @@ def run_from(conn: Connection, epoch: int, seq: int, count: int) -> list[bytes]:
 
 
 def epochs(conn: Connection) -> list[tuple[int, int]]:
-    """Return every (epoch, branch) that has records, in order."""
-    return list(conn.execute("SELECT DISTINCT epoch, branch FROM journal ORDER BY epoch, branch"))
+    """Return every (epoch, branch) that has records, in order: a look-up each, however many they have."""
+    rows = conn.execute(
+        "WITH RECURSIVE of (epoch) AS (SELECT min(epoch) FROM journal UNION ALL"
+        " SELECT (SELECT min(epoch) FROM journal WHERE epoch > of.epoch) FROM of WHERE epoch NOTNULL),"
+        " found (epoch, branch) AS ("
+        "SELECT epoch, (SELECT min(branch) FROM journal WHERE epoch = of.epoch) FROM of UNION ALL"
+        " SELECT epoch, (SELECT min(branch) FROM journal WHERE epoch = found.epoch AND branch > found.branch)"
+        " FROM found WHERE branch NOTNULL)"
+        " SELECT epoch, branch FROM found WHERE branch NOTNULL ORDER BY epoch, branch"
+    )
+    return list(rows)
+
+
+def last_seq(conn: Connection, epoch: int, branch: int = 0) -> int:
+    """Return the seq of the last record of an epoch, 0 for none."""
+    row = conn.execute(
+        "SELECT seq FROM journal WHERE epoch = ? AND branch = ? ORDER BY seq DESC LIMIT 1", (epoch, branch)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def walk(conn: Connection, epoch: int, branch: int) -> Iterator[tuple[int, bytes, bytes]]:
@@ -81,9 +98,8 @@ def walk(conn: Connection, epoch: int, branch: int) -> Iterator[tuple[int, bytes
 
 
 def count(conn: Connection) -> int:
-    """Return how many records there are in all."""
-    (records,) = conn.execute("SELECT count(*) FROM journal").fetchone()
-    return int(records)
+    """Return how many records there are in all: seqs begin at 1 and have no gap."""
+    return sum(last_seq(conn, epoch, branch) for epoch, branch in epochs(conn))
 
 
 def hash_before(conn: Connection, terminal: Terminal, epoch: int, seq: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from edge_agent.store import journal
 from edge_agent.store.database import Connection
 from loyalty_core.messages import Acknowledgement
 
@@ -43,17 +44,14 @@ def acknowledge(conn: Connection, said: Acknowledgement) -> bool:
 
 def waiting(conn: Connection) -> tuple[int, int | None, int | None]:
     """Return how many records wait to be sent, and the (epoch, seq) of the oldest of them."""
-    number, oldest = 0, (None, None)
-    rows = conn.execute(
-        "SELECT j.epoch, j.seq, coalesce(a.seq, 0) FROM"
-        " (SELECT epoch, max(seq) AS seq FROM journal WHERE branch = 0 GROUP BY epoch) AS j"
-        " LEFT JOIN acknowledged AS a ON a.epoch = j.epoch AND a.branch = 0 ORDER BY j.epoch DESC"
-    )
-    for epoch, seq, done in rows:
-        if seq > done:
-            number += seq - done
-            oldest = (epoch, done + 1)
-    return number, *oldest
+    number, oldest = 0, None
+    for epoch, branch in journal.epochs(conn):
+        done = acknowledged(conn, epoch)
+        more = journal.last_seq(conn, epoch) - done if branch == 0 else 0
+        if more > 0:
+            number += more
+            oldest = oldest or (epoch, done + 1)
+    return number, *(oldest or (None, None))
 
 
 def link(conn: Connection) -> Link:
