@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Final, Literal
 
-import msgpack
 import msgspec
 from msgspec import Meta
 
 from loyalty_core.units import MINOR_MAX, MinorUnits, Seq
+from loyalty_core.wire import pack
 
 ID_FORM: Final = r"^[A-Za-z0-9_-]{1,32}$"
 """Spelling of store, till and terminal ids; checked where they are made or come in from people."""
@@ -311,26 +311,22 @@ def content_hash(event: Event) -> bytes:
     Content is kind, instant, lines, net, tax, tenders (lines and tenders in any order) and original; not
     the member, nor who reported it.
     """
-    code = EVENT_CODES[type(event)]
+    body: tuple[object, ...]
     match event:
         case PurchaseRecorded():
-            body: list[object] = [_sale(event)]
+            body = (_sale(event),)
         case ReturnRecorded():
-            body = [_sale(event), msgspec.to_builtins(event.original)]
+            body = (_sale(event), event.original)
         case PurchaseVoided():
-            body = [msgspec.to_builtins(event.original)]
+            body = (event.original,)
         case _:
-            body = []
-    return hashlib.sha256(msgpack.packb([code, event.occurred_at_ms, body])).digest()[:16]
+            body = ()
+    content = pack((EVENT_CODES[type(event)], event.occurred_at_ms, body))
+    return hashlib.sha256(content).digest()[:16]
 
 
-def _sale(event: PurchaseRecorded | ReturnRecorded) -> list[object]:
-    return [
-        event.net_minor,
-        event.tax_minor,
-        msgspec.to_builtins(sorted(event.lines)),
-        msgspec.to_builtins(sorted(event.tenders)),
-    ]
+def _sale(event: PurchaseRecorded | ReturnRecorded) -> tuple[object, ...]:
+    return event.net_minor, event.tax_minor, sorted(event.lines), sorted(event.tenders)
 
 
 def money_of_lines(net_minor: int, lines: tuple[Line, ...]) -> tuple[tuple[str, MinorUnits], ...]:

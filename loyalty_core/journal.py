@@ -12,13 +12,12 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-import msgpack
 import msgspec
 
 from loyalty_core.errors import BadInput, BadWire, UnknownRecord
 from loyalty_core.events import EVENT_CODES, EVENT_TYPES, Claim, Count, Event
 from loyalty_core.units import Seq
-from loyalty_core.wire import Shape, shaped, unpack_plain
+from loyalty_core.wire import Shape, pack, unpack_plain
 
 RECORD_VERSION: Final = 1
 RECORD_BYTES_MAX: Final = 640 * 1024
@@ -42,7 +41,11 @@ class _RecordShape(Shape, frozen=True):
     natural_key: str | None
     monotonic_ms: Count
     claim: Claim | None
-    event: list[object]
+    event: msgspec.Raw
+
+
+_DECODE: Final = msgspec.msgpack.Decoder(_RecordShape).decode
+_DECODE_EVENT: Final = {code: msgspec.msgpack.Decoder(of).decode for code, of in EVENT_TYPES.items()}
 
 
 def pack_record(record: Record) -> bytes:
@@ -51,18 +54,7 @@ def pack_record(record: Record) -> bytes:
     Raises:
         BadInput: `record_too_large`, when nobody could read it again.
     """
-    claim = record.claim
-    data = msgpack.packb(
-        [
-            RECORD_VERSION,
-            EVENT_CODES[type(record.event)],
-            record.adapter,
-            record.natural_key,
-            record.monotonic_ms,
-            claim and (claim.programme_version, claim.tier, claim.redeemable, claim.qualifying),
-            msgspec.to_builtins(record.event),
-        ]
-    )
+    data = _packed(EVENT_CODES[type(record.event)], record)
     if len(data) > RECORD_BYTES_MAX:
         raise BadInput(
             f"a record of {len(data)} bytes is more than the {RECORD_BYTES_MAX} that a journal takes",
@@ -78,24 +70,44 @@ def unpack_record(data: bytes) -> Record:
         UnknownRecord: a version or event type of a later release.
         BadWire: not the canonical bytes of a record.
     """
-    plain = unpack_plain(data, bytes_max=RECORD_BYTES_MAX)
-    if isinstance(plain, list) and plain and isinstance(plain[0], int) and plain[0] > RECORD_VERSION:
-        raise UnknownRecord(f"record version {plain[0]} is not known to this release")
-    shape = shaped(plain, _RecordShape)
-    event_type = EVENT_TYPES.get(shape.code)
-    if shape.version != RECORD_VERSION or event_type is None:
-        raise UnknownRecord(f"record version {shape.version}, type {shape.code} is not known to this release")
-    record = Record(
-        event=shaped(shape.event, event_type),
-        adapter=shape.adapter,
-        natural_key=shape.natural_key,
-        monotonic_ms=shape.monotonic_ms,
-        claim=shape.claim,
-    )
-    # Every field has been checked, so what was unpacked packs as the record itself does, only quicker.
-    if msgpack.packb(plain) != data:
+    if len(data) > RECORD_BYTES_MAX:
+        raise BadWire(f"{len(data)} bytes are more than the {RECORD_BYTES_MAX} that a journal takes")
+    try:
+        shape = _DECODE(data)
+        decode_event = _DECODE_EVENT.get(shape.code)
+        if shape.version != RECORD_VERSION or decode_event is None:
+            raise UnknownRecord(
+                f"record version {shape.version}, type {shape.code} is not known to this release"
+            )
+        record = Record(
+            event=decode_event(shape.event),
+            adapter=shape.adapter,
+            natural_key=shape.natural_key,
+            monotonic_ms=shape.monotonic_ms,
+            claim=shape.claim,
+        )
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        plain = unpack_plain(data, bytes_max=RECORD_BYTES_MAX)
+        if isinstance(plain, list) and plain and isinstance(plain[0], int) and plain[0] > RECORD_VERSION:
+            raise UnknownRecord(f"record version {plain[0]} is not known to this release") from None
+        raise BadWire(f"the record is malformed: {error}") from None
+    if _packed(shape.code, record) != data:
         raise BadWire("the record is not in canonical form")
     return record
+
+
+def _packed(code: int, record: Record) -> bytes:
+    return pack(
+        (
+            RECORD_VERSION,
+            code,
+            record.adapter,
+            record.natural_key,
+            record.monotonic_ms,
+            record.claim,
+            record.event,
+        )
+    )
 
 
 def first_hash(terminal_id: str, epoch: int) -> bytes:

@@ -2,6 +2,9 @@
 
 A message is a `Shape`: positional, every field checked. `pack(unpack(x)) == x` holds for all that is
 accepted, which also refuses non-minimal forms, trailing bytes, floats, maps and extensions.
+
+msgspec packs, and reads what is small and of a known shape; messages are unpacked by msgpack, which can be
+told how many items to accept. Both write the same bytes.
 """
 
 from __future__ import annotations
@@ -26,11 +29,12 @@ class Shape(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 S = TypeVar("S", bound=msgspec.Struct)
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 
 def pack(value: object) -> bytes:
     """Return the canonical bytes of a Shape, or of plain values of the allowed kinds."""
-    return msgpack.packb(msgspec.to_builtins(value, builtin_types=(bytes,)), use_bin_type=True)
+    return _ENCODE(value)
 
 
 def unpack(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import hypothesis.strategies as st
 import msgpack
 from hypothesis import example, given, settings
@@ -11,7 +13,7 @@ from loyalty_core.errors import BadEnvelope, BadWire
 from loyalty_core.events import Fact, content_hash
 from loyalty_core.journal import Record, pack_record, unpack_record
 from loyalty_core.messages import Exchange, Reply, unpack_records
-from loyalty_core.wire import compress, decompress, unpack
+from loyalty_core.wire import compress, decompress, pack, unpack
 from tests.properties.drawn_days import receipt_facts
 from tests.properties.drawn_records import records
 
@@ -42,6 +44,24 @@ def test_damaged_record_bytes_are_refused_or_are_the_canonical_form_of_another(
     except BadWire:
         return
     assert pack_record(other) == bytes(damaged)
+
+
+# About the lengths at which the form becomes a wider one.
+lengths = st.sampled_from([0, 1, 15, 16, 31, 32, 255, 256, 65_535, 65_536])
+flat = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.builds(operator.mul, st.sampled_from(["x", "홍"]), lengths),
+    st.builds(operator.mul, st.just(b"\xff"), lengths),
+    st.builds(operator.mul, st.sampled_from([[7], (None,)]), lengths),
+)
+wire_values = st.recursive(flat, lambda inner: st.lists(inner, max_size=20), max_leaves=6)
+
+
+@given(wire_values)
+def test_whoever_packs_a_value_it_has_the_same_bytes(value: object) -> None:
+    assert pack(value) == msgpack.packb(value)
 
 
 # Arrays, integers and texts of all kinds, so that more than the first byte is looked at.
