@@ -13,7 +13,7 @@ left out by name where it does not. On the last day there is only what is left o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -61,11 +61,27 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     used: Mapping[str, int] = {}
 
 
+class _Trial(msgspec.Struct, frozen=True):
+    """What may be met today, an amount, and what that gives to who has nothing of the day yet.
+
+    It gives the same whatever there was before where it is `steady`.
+    """
+
+    scene: Scene
+    minor: int
+    gives: int
+    steady: bool
+
+
 class _Plan(msgspec.Struct, frozen=True):
-    """A way before today is looked at; `least` is what one of its visits, or the purchase, must give."""
+    """A way before today is looked at; `least` is what one of its visits, or the purchase, must give.
+
+    `trials` are those of today, by the times that are left of it.
+    """
 
     way: Way
     least: int
+    trials: dict[tuple[Minute, ...], tuple[_Trial, ...]] = {}
 
 
 class _Offer(msgspec.Struct, frozen=True):
@@ -206,14 +222,26 @@ def _with_today(outlook: Outlook, plan: _Plan, progress: Progress) -> Way | None
         return way
     others = (way.count - 1) * plan.least if way.one_a_day else 0
     need = progress.missing - others if way.one_a_day or way.count == 1 else plan.least
-    scenes = outlook.scenes_today(kind, minutes)
-    if scenes and all(
-        gain(scene, kind, minor, progress.today) >= need
-        for scene in scenes
-        for minor in amounts_from([scene], way.minor)
-    ):
+    trials = plan.trials.get(minutes)
+    if trials is None:
+        trials = plan.trials[minutes] = tuple(_trials(outlook.scenes_today(kind, minutes), kind, way.minor))
+    if trials and min([_gives(trial, kind, progress.today) for trial in trials]) >= need:
         return way
     return msgspec.structs.replace(way, from_tomorrow=True) if outlook.whole_days else None
+
+
+def _trials(scenes: Sequence[Scene], kind: Kind, minor: int) -> Iterable[_Trial]:
+    for scene in scenes:
+        steady = not is_one_a_day([scene])
+        for amount in amounts_from([scene], minor):
+            yield _Trial(scene, amount, gain(scene, kind, amount), steady)
+
+
+def _gives(trial: _Trial, kind: Kind, today: Sequence[Resolved]) -> int:
+    """Return what a trial gives after what there was of the day."""
+    if trial.steady or not today:
+        return trial.gives
+    return gain(trial.scene, kind, trial.minor, today)
 
 
 _KINDS: Final[Mapping[Literal["visits", "purchase"], Kind]] = {"visits": "visit", "purchase": "purchase"}

@@ -20,6 +20,8 @@ from loyalty_core.units import Day, Minute
 SCENES_MAX: Final = 4_000
 """Where groups x cells x stores are more, nothing is promised: it would take too long to be sure."""
 FRAMES_MAX: Final = 40
+SCENES_KEPT: Final = 128
+"""Of one outlook: as many times of the day left are remembered with what may be met in them."""
 _DAY_MINUTES: Final = 1440
 _R = TypeVar("_R", bound=Rule)
 _Group = tuple[DayRules, ...]
@@ -89,6 +91,8 @@ class Outlook:
         self._stores = _stores(asked, self._rules)
         scenes = len(self._groups) * len(self._cells) * len(self._stores) * len(asked.tiers)
         self.is_bounded = scenes <= SCENES_MAX
+        self._today: dict[tuple[Kind, tuple[Minute, ...]], list[Scene]] = {}
+        self._caps: dict[Kind, list[Cap]] = {}
 
     def frames(self, kind: Kind, days: Sequence[Day]) -> list[Frame]:
         """Return the times that rules speak of, "any time" first, each within the days of one version."""
@@ -113,23 +117,22 @@ class Outlook:
 
     def period_caps(self, kind: Kind) -> list[Cap]:
         """Return what limits the qualifying points of this kind over a period."""
+        if kind in self._caps:
+            return self._caps[kind]
         versions = {rules.version for group in self._groups for rules in group}
         caps = [cap for each in self.asked.programmes if each.version in versions for cap in each.caps]
-        return [
+        self._caps[kind] = [
             cap for cap in caps if cap.per == "period" and kind in cap.when.on and cap.affects != "redeemable"
         ]
+        return self._caps[kind]
 
-    def minutes(self, frame: Frame, since: Minute | None = None) -> list[Minute]:
-        """Return a minute of each cell in the frame; with `since`, of what is then left of the day."""
+    def minutes(self, frame: Frame, since: Minute | None = None) -> tuple[Minute, ...]:
+        """Return the first minute of each cell in the frame; with `since`, of those not over by then."""
         starts = self.asked.starts
         now = 0 if since is None else (since - starts) % _DAY_MINUTES
-        offsets = [(cell - starts) % _DAY_MINUTES for cell in self._cells]
-        found = []
-        for offset, end in zip(offsets, [*offsets[1:], _DAY_MINUTES], strict=True):
-            minute = Minute((max(offset, now) + starts) % _DAY_MINUTES)
-            if end > now and frame.holds_minute(minute):
-                found.append(minute)
-        return found
+        ends = [*[(cell - starts) % _DAY_MINUTES for cell in self._cells[1:]], _DAY_MINUTES]
+        cells = zip(self._cells, ends, strict=True)
+        return tuple([cell for cell, end in cells if end > now and frame.holds_minute(cell)])
 
     def scenes(self, kind: Kind, days: Iterable[Day], minutes: Sequence[Minute]) -> list[Scene]:
         """Return every scene of these days and minutes, each once; none where one day has no rules."""
@@ -139,14 +142,20 @@ class Outlook:
         found = [scene for group in groups for rules in group for scene in self._met(rules, kind, minutes)]
         return [*{_rules_key(scene.rules): scene for scene in found}.values()]
 
-    def scenes_today(self, kind: Kind, minutes: Sequence[Minute]) -> list[Scene]:
+    def scenes_today(self, kind: Kind, minutes: tuple[Minute, ...]) -> list[Scene]:
         """Return the scenes of today, each with all rules of the day: what was before it met others."""
+        known = self._today.get((kind, minutes))
+        if known is not None:
+            return known
         group = self._groups[self._group_on[self.asked.today]]
-        return [
+        if len(self._today) >= SCENES_KEPT:
+            self._today.clear()
+        self._today[kind, minutes] = [
             Scene(rules, scene.minute, scene.store_id)
             for rules in group
             for scene in self._met(rules, kind, minutes)
         ]
+        return self._today[kind, minutes]
 
     def _met(self, rules: DayRules, kind: Kind, minutes: Sequence[Minute]) -> Iterable[Scene]:
         found: dict[object, Scene] = {}
