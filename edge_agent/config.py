@@ -60,7 +60,7 @@ class Folder(_Section, frozen=True, kw_only=True):
 
 
 class Sync(_Section, frozen=True, kw_only=True):
-    """When and how much is sent."""
+    """When and how much is sent. `batches` is the most that one exchange carries: a slow one carries less."""
 
     interval_ms: Positive = 60_000
     after_sale_ms: Positive = 500
@@ -68,7 +68,7 @@ class Sync(_Section, frozen=True, kw_only=True):
     retry_first_ms: Positive = 1000
     retry_max_ms: Positive = 300_000
     batch_records: Annotated[int, Meta(ge=1, le=1000)] = 1000
-    batches: Annotated[int, Meta(ge=1, le=8)] = 4
+    batches: Annotated[int, Meta(ge=1, le=8)] = 8
     ca_file: Path | None = None
 
 

@@ -140,7 +140,7 @@ class Till:
     def _exchange_once(self, rows_max: int) -> tuple[bool, bool]:
         with self.watch.counting():
             nonce, identity = secrets.token_bytes(16), terminal.read(self.conn)
-            body, sent = till_exchange.request(
+            body, load = till_exchange.request(
                 self.conn,
                 identity,
                 self.config.sync,
@@ -157,4 +157,4 @@ class Till:
             self.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         if installed.refusals:
             raise RuntimeError(f"headquarters refused: {installed.refusals[0].sentence}")
-        return sent > 0, installed.moved
+        return load.sent > 0, installed.moved

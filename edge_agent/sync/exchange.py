@@ -12,13 +12,13 @@ import aiohttp
 import msgspec
 
 from edge_agent.config import Sync
-from edge_agent.store import journal, members, outbox, programmes
+from edge_agent.store import journal, members, programmes
 from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
-from edge_agent.sync.cut import cut
+from edge_agent.sync.load import Load, lacking, load_from, with_next
 from loyalty_core.envelope import seal
 from loyalty_core.errors import BadInput, LoyaltyError
-from loyalty_core.messages import Ask, Batch, Clock, Cursors, Exchange, Health, pack_records
+from loyalty_core.messages import Ask, Clock, Cursors, Exchange, Health
 from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
 
 PATH_EXCHANGE: Final = "/v1/exchange"
@@ -54,10 +54,20 @@ def request(
     health: Health,
     resend_from: tuple[int, int] | None,
     asks: tuple[Ask, ...] = (),
-) -> tuple[bytes, int]:
-    """Return the signed exchange with the oldest records that wait, and how many they are."""
+    batches: int | None = None,
+    ready: Load | None = None,
+) -> tuple[bytes, Load]:
+    """Return the signed exchange with the oldest records that wait, and its load.
+
+    It carries as many `batches` as the settings let it if not told otherwise, those that are `ready` first.
+    """
     head = journal.head(conn, identity)
-    batches, sent = _batches(conn, identity, settings, key, clock, resend_from)
+    most = settings.batches if batches is None else batches
+    load = load_from(lacking(conn, resend_from))
+    if ready is not None and ready.begins == load.begins and len(ready.batches) <= most:
+        load = ready
+    for _ in range(len(load.batches), most):
+        load = with_next(conn, identity, settings, load, key=key, clock=clock)
     known = members.cursors(conn)
     said = Exchange(
         nonce=nonce,
@@ -66,44 +76,11 @@ def request(
         head=head.seq,
         head_hash=head.hash,
         cursors=Cursors(programmes.highest(conn), tuple(known.get(b, 0) for b in range(identity.buckets))),
-        batches=tuple(batches),
+        batches=load.batches,
         asks=asks,
         health=health,
     )
-    return seal("dangol/exchange/1", pack(said), key), sent
-
-
-def _batches(
-    conn: Connection,
-    identity: Terminal,
-    settings: Sync,
-    key: bytes,
-    clock: Clock,
-    resend_from: tuple[int, int] | None,
-) -> tuple[list[bytes], int]:
-    batches: list[bytes] = []
-    sent = 0
-    for epoch, branch in journal.epochs(conn):
-        first = outbox.acknowledged(conn, epoch) + 1
-        if resend_from is not None and resend_from[0] == epoch:
-            first = min(first, resend_from[1])
-        while branch == 0 and len(batches) < settings.batches:
-            records = cut(journal.run_from(conn, epoch, first, settings.batch_records))
-            if not records:
-                break
-            batch = Batch(
-                programme_id=identity.programme_id,
-                terminal_id=identity.terminal_id,
-                epoch=epoch,
-                first_seq=first,
-                before=journal.hash_before(conn, identity, epoch, first),
-                packed=pack_records(records),
-                clock=clock,
-                made_at_ms=clock.wall_ms,
-            )
-            batches.append(seal("dangol/batch/1", pack(batch), key))
-            first, sent = first + len(records), sent + len(records)
-    return batches, sent
+    return seal("dangol/exchange/1", pack(said), key), load
 
 
 def check_url(url: str) -> str:

@@ -10,6 +10,7 @@ import logging
 import random
 import secrets
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -25,6 +26,7 @@ from edge_agent.sync import exchange
 from edge_agent.sync.backoff import delay_ms
 from edge_agent.sync.exchange import PATH_EXCHANGE, LinkError
 from edge_agent.sync.install import Installed, install, open_reply
+from edge_agent.sync.load import Load, batches_next, load_from, with_next
 from edge_agent.sync.questions import REFUSALS, Questions, Told, settle, told_by
 from edge_agent.version import VERSION
 from loyalty_core.errors import LoyaltyError
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     import aiohttp
 
 PENDING_RETRY_MS_MAX: Final = 10_000
+FIRST_BATCHES: Final = 4
+"""Carried by the first exchange, before it is known how soon HQ answers."""
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +65,8 @@ class SyncLoop:
         self._away_until_ms = 0
         self._failures = 0
         self._resend_from: tuple[int, int] | None = None
+        self._batches = min(FIRST_BATCHES, config.sync.batches)
+        self._ready: Load | None = None
 
     def nudge(self) -> None:
         """Say that there is something new to send."""
@@ -91,10 +97,11 @@ class SyncLoop:
         questions, told = self._questions.take(), {}
         asked_ms = self._clock.monotonic_ms()
         try:
-            identity, body, self._sent = await self._reader.do(
+            identity, body, load = await self._reader.do(
                 lambda conn: self._request(conn, nonce, tuple([one.ask for one in questions]))
             )
-            data = await exchange.post(self._session, identity.hq_url + PATH_EXCHANGE, body)
+            posted = self._post(identity, body, load)
+            data, self._ready = await asyncio.gather(posted, self._made_ready(identity, load))
             reply = await asyncio.to_thread(open_reply, data, identity, nonce)
             self._reply = reply
             installed = await self._writer.do(lambda conn: install(conn, reply), urgent=False)
@@ -107,8 +114,34 @@ class SyncLoop:
             settle(questions, told)
         return installed
 
+    async def _post(self, identity: Terminal, body: bytes, load: Load) -> bytes:
+        """Return HQ's answer; how soon it comes says how much goes the next time."""
+        began_ms, full = self._clock.monotonic_ms(), False
+        try:
+            data = await exchange.post(self._session, identity.hq_url + PATH_EXCHANGE, body)
+            full = len(load.batches) == self._batches
+        finally:
+            took_ms = self._clock.monotonic_ms() - began_ms
+            self._batches = batches_next(self._batches, self._config.sync.batches, took_ms=took_ms, full=full)
+        return data
+
+    async def _made_ready(self, identity: Terminal, sent: Load) -> Load | None:
+        """Return the load after the one that is under way, None where that one takes all that waits."""
+        sync, batches = self._config.sync, self._batches
+        if len(sent.batches) < batches:
+            return None
+        ready = load_from(sent.ends)
+        for _ in range(batches):
+            job = partial(
+                with_next, identity=identity, settings=sync, load=ready, key=self._key, clock=self._clocks()
+            )
+            ready = await self._reader.do(job)
+        return ready
+
     async def _pause(self, wait_ms: int) -> None:
         """Return when the next exchange is due: a sale brings it on, unless HQ failed; a question always."""
+        if wait_ms:
+            self._ready = None
         if wait_ms and not self._failures and not self._questions.new.is_set():
             wait_ms = self._config.sync.after_sale_ms if await _within(wait_ms, self._nudged) else 0
         await _within(wait_ms, self._questions.new)
@@ -151,16 +184,19 @@ class SyncLoop:
         await self._note(tried_at_ms, wait_ms, refused, self._reply)
         return wait_ms
 
-    def _request(self, conn: Connection, nonce: bytes, asks: tuple[Ask, ...]) -> tuple[Terminal, bytes, int]:
+    def _clocks(self) -> Clock:
+        return Clock(self._clock.wall_ms(), self._clock.monotonic_ms(), self._clock.boot_id())
+
+    def _request(self, conn: Connection, nonce: bytes, asks: tuple[Ask, ...]) -> tuple[Terminal, bytes, Load]:
         identity = terminal.read(conn)
         waiting, *_ = outbox.waiting(conn)
-        body, sent = exchange.request(
+        body, load = exchange.request(
             conn,
             identity,
             self._config.sync,
             key=self._key,
             nonce=nonce,
-            clock=Clock(self._clock.wall_ms(), self._clock.monotonic_ms(), self._clock.boot_id()),
+            clock=self._clocks(),
             health=Health(
                 VERSION,
                 waiting,
@@ -169,8 +205,10 @@ class SyncLoop:
             ),
             resend_from=self._resend_from,
             asks=asks,
+            batches=self._batches,
+            ready=self._ready,
         )
-        return identity, body, sent
+        return identity, body, load
 
     async def _note(
         self, tried_at_ms: int, wait_ms: int, error: LinkError | None, reply: Reply | None

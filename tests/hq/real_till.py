@@ -67,7 +67,7 @@ class RealTill(Till):
 
     def request(self, nonce: bytes, asks: tuple[Ask, ...] = ()) -> tuple[bytes, int]:
         """Return what the till would say now, and how many records that brings."""
-        return edge_exchange.request(
+        body, load = edge_exchange.request(
             self.conn,
             terminal.read(self.conn),
             self.config.sync,
@@ -78,6 +78,7 @@ class RealTill(Till):
             resend_from=None,
             asks=asks,
         )
+        return body, load.sent
 
     def exchange_once(self, asks: tuple[Ask, ...] = ()) -> tuple[Reply, bool]:
         """Talk once, with these questions; return what was said, and whether there may be more to say."""

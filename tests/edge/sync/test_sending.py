@@ -70,7 +70,7 @@ async def test_a_lost_answer_is_met_by_sending_again_which_is_harmless(
 async def test_weeks_without_headquarters_are_caught_up_in_bounded_chunks_oldest_first(
     till: LinkedTill, hq: FakeHq
 ) -> None:
-    total = 10_000
+    total = 14_000
 
     def many(conn: Connection) -> None:
         raw = journal.record_at(conn, first)
@@ -87,11 +87,10 @@ async def test_weeks_without_headquarters_are_caught_up_in_bounded_chunks_oldest
         wait = await till.turn()
         turns += 1
         heads.append(hq.journal().head)
-        assert heads[-1] - heads[-2] <= 4 * 1000
         assert (wait == 0) == (await till.waiting() > 0), "at once while there is more"
         assert turns <= 3
-    assert heads[-1] == total
-    assert max(len(said.batches) for said in hq.asked) == 4
+    assert heads == [0, 4000, 12_000, total], "more in the next exchange when an answer came soon"
+    assert [len(said.batches) for said in hq.asked] == [4, 8, 2]
 
 
 async def test_a_gap_is_filled_from_where_headquarters_says(till: LinkedTill, hq: FakeHq) -> None:

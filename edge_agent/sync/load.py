@@ -1,0 +1,87 @@
+"""The signed batches that an exchange carries: the oldest records that HQ lacks, as many as it may take.
+
+A load can be made ready while HQ is still at the one before. It is good as long as HQ acknowledges what it
+follows; a batch tells the till's clocks as they were when it was made, so no load is kept over a pause.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from edge_agent.config import Sync
+from edge_agent.store import journal, outbox
+from edge_agent.store.database import Connection
+from edge_agent.store.terminal import Terminal
+from edge_agent.sync.cut import cut
+from loyalty_core.envelope import seal
+from loyalty_core.messages import BATCH_BYTES_MAX, Batch, Clock, pack_records
+from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
+
+LOAD_BYTES_MAX: Final = MESSAGE_BYTES_MAX - 2 * BATCH_BYTES_MAX
+"""With so many bytes a load takes no more batches: another of the largest must fit into the request."""
+SOON_MS: Final = 500
+LATE_MS: Final = 1000
+"""An exchange that takes longer keeps a question about points waiting: it carries less the next time."""
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """Batches from `begins` up to before `ends`: by epoch the seq of the first record that is lacking."""
+
+    begins: dict[int, int]
+    ends: dict[int, int]
+    batches: tuple[bytes, ...] = ()
+    sent: int = 0
+
+
+def load_from(begins: dict[int, int]) -> Load:
+    """Return a load without batches that begins here."""
+    return Load(begins=begins, ends=begins)
+
+
+def lacking(conn: Connection, resend_from: tuple[int, int] | None) -> dict[int, int]:
+    """Return by epoch, in order, the seq of the first record that HQ lacks: `resend_from` if it says so."""
+    begins = {
+        epoch: outbox.acknowledged(conn, epoch) + 1 for epoch, branch in journal.epochs(conn) if branch == 0
+    }
+    if resend_from is not None and resend_from[0] in begins:
+        epoch, seq = resend_from
+        begins[epoch] = min(begins[epoch], seq)
+    return begins
+
+
+def with_next(
+    conn: Connection, identity: Terminal, settings: Sync, load: Load, *, key: bytes, clock: Clock
+) -> Load:
+    """Return the load with one batch more; as it is where nothing more waits, or no more fits."""
+    if sum(len(batch) for batch in load.batches) > LOAD_BYTES_MAX:
+        return load
+    for epoch, first in load.ends.items():
+        records = cut(journal.run_from(conn, epoch, first, settings.batch_records))
+        if not records:
+            continue
+        batch = Batch(
+            programme_id=identity.programme_id,
+            terminal_id=identity.terminal_id,
+            epoch=epoch,
+            first_seq=first,
+            before=journal.hash_before(conn, identity, epoch, first),
+            packed=pack_records(records),
+            clock=clock,
+            made_at_ms=clock.wall_ms,
+        )
+        return Load(
+            begins=load.begins,
+            ends=load.ends | {epoch: first + len(records)},
+            batches=(*load.batches, seal("dangol/batch/1", pack(batch), key)),
+            sent=load.sent + len(records),
+        )
+    return load
+
+
+def batches_next(batches: int, most: int, *, took_ms: int, full: bool) -> int:
+    """Return how many batches the next exchange may carry; `full` if HQ took as many as it might."""
+    if took_ms > LATE_MS:
+        return max(1, batches // 2)
+    return min(most, 2 * batches) if full and took_ms < SOON_MS else batches
