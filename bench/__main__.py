@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
-from bench import folder_intake, hq_ingest, one_receipt, till_to_hq
+from bench import folder_intake, footprint, hq_ingest, one_receipt, till_to_hq
 from bench.code import Code, code_of, described, this_code
 from bench.figures import Figure, Report, as_json
 from bench.machine import machine, versions
 from bench.tables import as_markdown, show
 
 Measure = Callable[[Sequence[Code], Path], list[Figure]]
+IDLE_SECONDS: Final = 33.0
+"""Longer than a till that has nothing to say waits before it asks HQ again."""
 
 
 def measures(events: int, rounds: int) -> dict[str, Measure]:
@@ -31,6 +34,9 @@ def measures(events: int, rounds: int) -> dict[str, Measure]:
         "sync": lambda codes, folder: till_to_hq.measure(codes, folder, count=events, lines=0, rounds=rounds),
         "baskets": lambda codes, folder: till_to_hq.measure(
             codes, folder, count=events // 5, lines=till_to_hq.LINES_IN_A_BASKET, rounds=rounds
+        ),
+        "footprint": lambda codes, folder: footprint.measure(
+            codes, folder, count=events, rounds=rounds, idle_seconds=IDLE_SECONDS
         ),
     }
 

@@ -88,7 +88,7 @@ def figure(
     return Figure(
         what=what,
         unit=unit,
-        values=tuple(taken[NOW]),
+        values=tuple(taken.get(NOW, ())),
         before=tuple(taken.get(BEFORE, ())),
         floor_what=floor_what,
         floor=tuple(taken.get(FLOOR, ())),
