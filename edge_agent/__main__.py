@@ -95,6 +95,7 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
     """Join: make this till's key, prove the invite, and learn who this till is."""
     import asyncio
 
+    from edge_agent.data_dir import check_user
     from edge_agent.store.migrations import open_database
     from edge_agent.sync import keys
     from edge_agent.sync.enrol import enrol as join
@@ -103,6 +104,7 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
     from loyalty_core.messages import Enrolled
 
     config = _config(ctx)
+    check_user(config.data_dir)
     conn = open_database(config.database)
 
     async def ask() -> Enrolled:

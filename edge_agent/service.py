@@ -15,8 +15,13 @@ from aiohttp import web
 
 from edge_agent import logs
 from edge_agent.app import build_app
+from edge_agent.app_keys import CLOCK, CONFIG, READER, WRITER
 from edge_agent.clock import MachineClock
 from edge_agent.config import EdgeConfig
+from edge_agent.data_dir import check_user
+from edge_agent.notify import Manager
+from edge_agent.status import lines, status
+from edge_agent.store.database import StoreError
 from loyalty_core.errors import BadInput
 
 log = logging.getLogger(__name__)
@@ -28,6 +33,7 @@ async def serve(config: EdgeConfig) -> None:
     Raises:
         LoyaltyError: what must be there before it can start, in one sentence.
     """
+    check_user(config.data_dir)
     logs.set_up()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -61,10 +67,24 @@ async def _serve(config: EdgeConfig, stop: asyncio.Event) -> None:
         host, port = await _listen(runner, config)
         (config.data_dir / "address").write_text(f"http://{host}:{port}\n", "ascii")
         log.info("agent_ready", extra={"host": host, "port": port})
-        await stop.wait()
-        log.info("agent_stopping")
+        async with Manager(os.environ).informed(lambda: _how_it_goes(runner.app)):
+            await stop.wait()
+            log.info("agent_stopping")
     finally:
         await runner.cleanup()
+
+
+async def _how_it_goes(app: web.Application) -> str:
+    """Return the first sentence of `status`, once the writer and the reader have answered.
+
+    A disk that refuses is an answer: beginning anew would not mend it.
+    """
+    try:
+        await app[WRITER].do(lambda _: None)
+        told = await app[READER].do(lambda conn: status(conn, app[CONFIG], app[CLOCK]))
+    except StoreError as error:
+        return str(error)
+    return lines(told)[0]
 
 
 async def _listen(runner: web.AppRunner, config: EdgeConfig) -> tuple[str, int]:

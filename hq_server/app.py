@@ -15,6 +15,7 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -27,8 +28,10 @@ from hq_server.api.answers import strangers
 from hq_server.background import run_chores
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
-from hq_server.keys import read_key
+from hq_server.keys import credential, read_key
 from hq_server.logs import connection_log
+from hq_server.notify import Manager
+from hq_server.store.connection import Busy
 from hq_server.store.database import Database
 from hq_server.web_body import Bodies
 from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, NOW_MS, PLACES, WallClock
@@ -40,6 +43,11 @@ GOODBYE_S: Final = 10
 """How long requests may still take when the server is told to stop."""
 KEEPALIVE_S: Final = 75
 """How long a connection may say nothing: longer than tills pause between two requests."""
+TLS_CERT_CREDENTIAL: Final = "dangol-hq.tls-cert"
+TLS_KEY_CREDENTIAL: Final = "dangol-hq.tls-key"
+"""What systemd hands over in place of the files that the settings name, which only root may read."""
+HEARD_MS: Final = 3_600_000
+"""Tills that were heard within this are told of to who asks how the service does."""
 LINGER_S: Final = 2
 """How long the rest of a refused body is read, so that its sender gets to see the refusal."""
 CONNECTIONS: Final[Mapping[str, Any]] = {
@@ -104,10 +112,28 @@ async def serve(config: HqConfig) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     try:
         await runner.setup()
-        with _written(config, await _listen(runner, config)):
-            await stop.wait()
+        address = await _listen(runner, config)
+        how = partial(_how_it_goes, runner.app, address)
+        with _written(config, address):
+            async with Manager(os.environ).informed(how):
+                await stop.wait()
     finally:
         await runner.cleanup()
+
+
+async def _how_it_goes(app: web.Application, address: str) -> str:
+    """Return how many tills were heard lately, once the writer and a reader have answered.
+
+    Raises:
+        Exception: the database takes no writes any more, which only beginning anew can mend.
+    """
+    # Another command that is writing is no fault of the writer.
+    with contextlib.suppress(Busy):
+        await app[DATABASE].write(lambda _: None)
+    since_ms = app[NOW_MS]() - HEARD_MS
+    row = await app[DATABASE].read(lambda tx: tx.one("arrivals.tills_heard", since_ms=since_ms))
+    heard, approved = row or (0, 0)
+    return f"Answering at {address}. {heard} of {approved} tills were heard in the last hour."
 
 
 async def _listen(runner: web.AppRunner, config: HqConfig) -> str:
@@ -140,11 +166,13 @@ def _tls(config: HqConfig) -> ssl.SSLContext | None:
     if not listen.tls_cert:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    cert = credential(TLS_CERT_CREDENTIAL) or listen.tls_cert
+    key = credential(TLS_KEY_CREDENTIAL) or listen.tls_key
     try:
-        context.load_cert_chain(listen.tls_cert, listen.tls_key)
+        context.load_cert_chain(cert, key)
     except OSError as error:
         raise CannotListen(
-            f"TLS cannot be set up from {listen.tls_cert} and {listen.tls_key} ({error.strerror or error})",
+            f"TLS cannot be set up from {cert} and {key} ({error.strerror or error})",
             code="tls_unusable",
         ) from None
     return context

@@ -1,7 +1,7 @@
 """TOML -> one frozen record of settings. An unknown key is refused, every limit has a name.
 
 Relative paths are relative to the file's own folder. Only this module and the command line read files of
-settings; nothing reads the environment.
+settings; no setting comes from the environment.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""HQ's private key: 32 raw bytes in a file that only its owner reads."""
+"""HQ's private key: 32 raw bytes in a file that only its owner reads, or a credential of systemd's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from loyalty_core.errors import LoyaltyError
 
 KEY_BYTES: Final = 32
+KEY_CREDENTIAL: Final = "dangol-hq.key"
 
 
 class BadKeyFile(LoyaltyError):
@@ -35,17 +36,26 @@ def make_key(path: Path) -> bytes:
 
 
 def read_key(path: Path) -> bytes:
-    """Return HQ's private key.
+    """Return HQ's private key: from its credential where systemd hands one over, else from the file.
 
     Raises:
         BadKeyFile: missing, readable by others, or not a key.
     """
+    handed = credential(KEY_CREDENTIAL)
+    path = handed or path
     try:
         mode, key = path.stat().st_mode, path.read_bytes()
     except OSError as error:
         raise BadKeyFile(f"HQ's key {path} cannot be read ({error.strerror})") from None
-    if mode & 0o077:
+    # Of a credential the group's bits show the access list by which systemd lets the service read it.
+    if mode & 0o077 and not handed:
         raise BadKeyFile(f"HQ's key {path} is open to others: chmod 600 it", code="key_exposed")
     if len(key) != KEY_BYTES:
         raise BadKeyFile(f"HQ's key {path} is not {KEY_BYTES} bytes long: restore it from the backup")
     return key
+
+
+def credential(name: str) -> Path | None:
+    """Return the file that systemd hands over under a name, None where it does not."""
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name)
+    return path if path.is_file() else None

@@ -1,4 +1,7 @@
-"""The till's secrets on disk, mode 0600, never logged: its private key, the local HTTP face's token."""
+"""The till's secrets, never logged: its private key, the local HTTP face's token.
+
+Files of mode 0600 in `data_dir`; where systemd hands over a credential of that name, it is read instead.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from loyalty_core.errors import BadInput
 
 KEY_FILE: Final = "terminal.key"
 TOKEN_FILE: Final = "http.token"
+KEY_CREDENTIAL: Final = "dangol-edge.key"
+TOKEN_CREDENTIAL: Final = "dangol-edge.http-token"
 
 
 def private_key(data_dir: Path) -> bytes:
@@ -21,14 +26,13 @@ def private_key(data_dir: Path) -> bytes:
     Raises:
         BadInput: `key_missing`.
     """
+    path = _credential(KEY_CREDENTIAL) or data_dir / KEY_FILE
     try:
-        key = (data_dir / KEY_FILE).read_bytes()
+        key = path.read_bytes()
     except OSError:
         key = b""
     if len(key) != 32:
-        raise BadInput(
-            f"the till's key {data_dir / KEY_FILE} cannot be read: enrol this till again", code="key_missing"
-        )
+        raise BadInput(f"the till's key {path} cannot be read: enrol this till again", code="key_missing")
     return key
 
 
@@ -55,12 +59,17 @@ def token(data_dir: Path) -> str:
     Raises:
         BadInput: `token_missing`.
     """
+    path = _credential(TOKEN_CREDENTIAL) or data_dir / TOKEN_FILE
     try:
-        return (data_dir / TOKEN_FILE).read_text("ascii").strip()
+        return path.read_text("ascii").strip()
     except OSError:
-        raise BadInput(
-            f"the token {data_dir / TOKEN_FILE} cannot be read: enrol this till", code="token_missing"
-        ) from None
+        raise BadInput(f"the token {path} cannot be read: enrol this till", code="token_missing") from None
+
+
+def _credential(name: str) -> Path | None:
+    """Return the file that systemd hands over under a name, None where it does not."""
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name)
+    return path if path.is_file() else None
 
 
 def _write_secret(path: Path, data: bytes) -> None:

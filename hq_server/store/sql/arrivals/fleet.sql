@@ -70,6 +70,9 @@ SELECT store_id, terminal_id, state, reason, key_id, epoch, enrolled_at_ms, seen
   quarantined, disk_free_bytes
 FROM terminals ORDER BY store_id, terminal_id;
 
+-- name: tills_heard(since_ms)^
+SELECT coalesce(sum(seen_at_ms >= :since_ms), 0), count(*) FROM terminals WHERE state = 'approved';
+
 -- name: set_terminal_state(store_id, terminal_id, state, reason)!
 UPDATE terminals SET state = :state, reason = :reason WHERE store_id = :store_id AND terminal_id = :terminal_id;
 

@@ -1,0 +1,29 @@
+"""Whose the till's data is: root may look and hand in beside the service, but leaves no file of its own there."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+from loyalty_core.errors import BadInput
+
+
+def check_user(data_dir: Path) -> None:
+    """Refuse root where another user owns the folder: what is made there must be that user's.
+
+    Commands that make no file need no such check: SQLite gives its own to whoever owns the database.
+
+    Raises:
+        BadInput: `wrong_user`.
+    """
+    if os.geteuid() != 0 or not data_dir.exists() or (owner := data_dir.stat().st_uid) == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"#{owner}"
+    raise BadInput(
+        f"{data_dir} belongs to {name}, not to root: run this as that user (sudo -u {name} ...)",
+        code="wrong_user",
+    )
