@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-EVERY_SECONDS: Final = 20.0
+EVERY_S: Final = 20.0
 """How often it is told without a watchdog; with one, three times before it would bite."""
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,10 @@ class Manager:
         address = environment.get("NOTIFY_SOCKET", "")
         # A name that begins with @ is of Linux's abstract namespace.
         self._address = address.replace("@", "\0", 1) if address.startswith("@") else address
-        self._every_seconds = EVERY_SECONDS
+        self._every_s = EVERY_S
         if environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid()):
             microseconds = int(environment.get("WATCHDOG_USEC", 0))
-            self._every_seconds = microseconds / 3_000_000 or EVERY_SECONDS
+            self._every_s = microseconds / 3_000_000 or EVERY_S
 
     def tell(self, *lines: str) -> None:
         """Send lines of NAME=VALUE. A manager that does not hear them is no reason to end."""
@@ -65,4 +65,4 @@ class Manager:
                 self.tell("WATCHDOG=1", f"STATUS={sentence}")
             except Exception:
                 log.exception("sign_of_life_missed")
-            await asyncio.sleep(self._every_seconds)
+            await asyncio.sleep(self._every_s)

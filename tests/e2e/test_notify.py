@@ -1,0 +1,161 @@
+"""Both programs under a service manager, as real processes: ready when they answer, alive while their stores do,
+and told to stop they finish what was begun."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from demo.processes import Program
+from edge_agent.store.database import connect
+from hq_server.store.connection import connect as connect_hq
+from tests.e2e.manager import FakeManager, manager
+from tests.e2e.processes import STORE, Founded, House, found, house
+from tests.e2e.test_two_processes import PROGRAMME
+
+MEMBERS = {"M1": "CARD1"}
+OFTEN_MS = 15
+"""A watchdog that wants a sign of life every 5 ms."""
+REQUESTS = 30
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
+    """A headquarters that each test copies."""
+    return asyncio.run(found(tmp_path_factory.mktemp("founded"), PROGRAMME, MEMBERS))
+
+
+@pytest.fixture
+async def at(tmp_path: Path, founded: Founded) -> AsyncIterator[House]:
+    """A house whose headquarters answers and whose till is shut."""
+    async with house(tmp_path, founded) as made:
+        yield made
+
+
+async def answers(program: Program) -> bool:
+    """Tell whether a program answers at the address that it names."""
+    assert program.address is not None
+    async with aiohttp.ClientSession() as session, session.get(program.address + "/healthz") as response:
+        return response.status == 200
+
+
+async def ready(program: Program, told: FakeManager, *words: str) -> None:
+    """Start a program; return at the moment in which it says that it is ready."""
+    starting = asyncio.create_task(program.start(*words))
+    await told.hear("READY=1")
+    assert await answers(program)
+    await starting
+
+
+async def goodbye(program: Program) -> int:
+    """Ask a program to stop; return its exit status."""
+    process = program._process
+    assert process is not None
+    process.send_signal(signal.SIGTERM)
+    return await process.wait()
+
+
+async def test_a_till_is_ready_when_it_answers_and_says_how_it_goes(
+    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with manager(tmp_path, monkeypatch, OFTEN_MS) as told:
+        await ready(at.till, told, "run")
+        await told.hear("STATUS=Online since ")
+        assert told.heard[told.heard.index("READY=1") + 1] == "WATCHDOG=1"
+        assert await goodbye(at.till) == 0
+        await told.hear("STOPPING=1")
+
+
+async def test_headquarters_is_ready_when_it_answers_and_says_how_it_goes(
+    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at.hq.stop()
+    with manager(tmp_path, monkeypatch, OFTEN_MS) as told:
+        await ready(at.hq, told, "serve")
+        await told.hear(f"STATUS=Answering at {at.hq.address}. 1 of 1 tills were heard in the last hour.")
+        assert await goodbye(at.hq) == 0
+        await told.hear("STOPPING=1")
+
+
+async def test_a_till_whose_writer_is_stuck_gives_no_sign_of_life_although_it_answers(
+    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with manager(tmp_path, monkeypatch, OFTEN_MS) as told, closing(connect(at.till.database)) as conn:
+        await ready(at.till, told, "run")
+        await told.hear("WATCHDOG=1")
+        conn.execute("BEGIN IMMEDIATE")
+        assert (await signs_of_life(at.till, told)) <= 1
+        conn.execute("ROLLBACK")
+        await told.hear("WATCHDOG=1")
+
+
+async def test_headquarters_whose_writer_is_stuck_gives_no_sign_of_life_although_it_answers(
+    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at.hq.stop()
+    with manager(tmp_path, monkeypatch, OFTEN_MS) as told, closing(connect_hq(at.hq.database)) as conn:
+        await ready(at.hq, told, "serve")
+        await told.hear("WATCHDOG=1")
+        conn.execute("BEGIN IMMEDIATE")
+        assert (await signs_of_life(at.hq, told)) <= 1
+        conn.execute("ROLLBACK")
+        await told.hear("WATCHDOG=1")
+
+
+async def signs_of_life(program: Program, told: FakeManager) -> int:
+    """Return how many signs of life come while a program answers requests that need no writer.
+
+    One may have been on its way.
+    """
+    told.drain()
+    for _ in range(REQUESTS):
+        assert await answers(program)
+    return told.drain().count("WATCHDOG=1")
+
+
+async def test_a_sale_that_was_begun_is_answered_when_the_till_is_told_to_stop(
+    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sale = {
+        "kind": "purchase",
+        "receipt": {"store": STORE, "till": "T01", "number": "1"},
+        "member": "CARD1",
+        "occurred_at": "2026-07-01T10:00:00+09:00",
+        "net_minor": 5000,
+    }
+    body = json.dumps(sale).encode()
+    with manager(tmp_path, monkeypatch, OFTEN_MS) as told:
+        await ready(at.till, told, "run")
+        reader, writer = await asyncio.open_connection(*place(at.till))
+        head = (
+            "POST /v1/receipts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {at.till.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body[:10])
+        await writer.drain()
+        assert await answers(at.till)  # the head has been read: another request was, after it
+        stopping = asyncio.create_task(goodbye(at.till))
+        await told.hear("STOPPING=1")
+        writer.write(body[10:])
+        answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b'"redeemable":5' in answer.replace(b" ", b"")
+        assert await stopping == 0
+    assert at.recorded == {"1": 1}
+
+
+def place(program: Program) -> tuple[str, int]:
+    """Return host and port of a program."""
+    address = urlsplit(program.address or "")
+    assert address.hostname is not None
+    assert address.port is not None
+    return address.hostname, address.port
