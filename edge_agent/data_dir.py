@@ -1,4 +1,4 @@
-"""Whose the till's data is: root may look and hand in beside the service, but leaves no file of its own there."""
+"""Whose the till's data is: root may look and hand in beside the service, but leaves no file of its own."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from typing import Final
 
 EVERY_S: Final = 20.0
 """How often it is told without a watchdog; with one, three times before it would bite."""
+TELLING_S: Final = 0.2
+"""How long a manager is waited for that reads nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Manager:
         if not self._address:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, suppress(OSError):
-            sender.setblocking(False)
+            sender.settimeout(TELLING_S)
             sender.sendto("\n".join(lines).encode(), self._address)
 
     @asynccontextmanager

@@ -1,12 +1,11 @@
-"""A service manager as a program that notifies it sees it: a socket of datagrams, and nothing else."""
+"""A service manager as a program that notifies it sees it: a socket of datagrams that is read at once."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ WAIT_SECONDS = 30
 
 
 class FakeManager:
-    """What systemd is for a service: `heard` are the lines that it was told, in order."""
+    """What systemd is for a service. `heard` are the lines that it was told, in order."""
 
     def __init__(self, address: str, watchdog_ms: int) -> None:
         self.environment = {
@@ -23,36 +22,33 @@ class FakeManager:
             "WATCHDOG_USEC": str(watchdog_ms * 1000),
         }
         self.heard: list[str] = []
+        self._more = asyncio.Event()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind(address)
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     async def hear(self, line: str) -> None:
-        """Return once a line that begins so has been heard, from now on."""
-        loop = asyncio.get_running_loop()
+        """Return once a line that begins so is told, from now on."""
+        known = len(self.heard)
         async with asyncio.timeout(WAIT_SECONDS):
-            while True:
-                lines = (await loop.sock_recv(self._socket, 4096)).decode().splitlines()
-                self.heard += lines
-                if any(one.startswith(line) for one in lines):
-                    return
-
-    def drain(self) -> list[str]:
-        """Return the lines that wait, and forget them."""
-        lines: list[str] = []
-        try:
-            while True:
-                lines += self._socket.recv(4096).decode().splitlines()
-        except BlockingIOError:
-            return lines
+            while not any(one.startswith(line) for one in self.heard[known:]):
+                self._more.clear()
+                await self._more.wait()
 
     def close(self) -> None:
         """Hear nothing more."""
-        self._socket.close()
+        if self._socket.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+
+    def _read(self) -> None:
+        self.heard += self._socket.recv(4096).decode().splitlines()
+        self._more.set()
 
 
-@contextmanager
-def manager(folder: Path, patch: pytest.MonkeyPatch, watchdog_ms: int) -> Iterator[FakeManager]:
+@asynccontextmanager
+async def manager(folder: Path, patch: pytest.MonkeyPatch, watchdog_ms: int) -> AsyncIterator[FakeManager]:
     """Lend a manager that every process started meanwhile finds in its environment."""
     made = FakeManager(str(folder / "notify"), watchdog_ms)
     with patch.context() as own:
@@ -62,8 +58,3 @@ def manager(folder: Path, patch: pytest.MonkeyPatch, watchdog_ms: int) -> Iterat
             yield made
         finally:
             made.close()
-
-
-def abstract_address() -> str:
-    """Return an address without a file."""
-    return f"\0dangol-test-{os.getpid()}"

@@ -1,4 +1,4 @@
-"""The units under systemd/: systemd finds no fault in them, and they leave a service next to nothing to misuse."""
+"""The units under systemd/: systemd finds no fault in them, and they leave a service little to misuse."""
 
 from __future__ import annotations
 
