@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from edge_agent.clock import PLAUSIBLE_FROM
@@ -10,10 +11,12 @@ from loyalty_core.calendar import Place, business_day
 from loyalty_core.events import AT_MAX
 from loyalty_core.units import Day, EpochMs
 
+DAYS_KEPT: Final = 16
 DAYS_AHEAD_MAX: Final = 400
 """A clock further than this ahead of the day that is known is not believed."""
 
 
+@lru_cache(DAYS_KEPT)
 def known_day(counted: State, hq_time_ms: int | None, place: Place) -> Day | None:
     """Return the later of HQ's last word and the last day closed; without both the first day, if any."""
     told = None if hq_time_ms is None else business_day(EpochMs(hq_time_ms), place)

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.believing import known_day
+from edge_agent.pos_adapter.understanding import Expectations
 from edge_agent.store import members, openings, programmes
 from edge_agent.store.database import Connection
 from edge_agent.store.journal import Head
@@ -34,18 +35,23 @@ ROWS_KEPT: Final = 64
 
 
 class Published:
-    """The versions that HQ published; `counts` tells whether any has a rule over a period or a life."""
+    """The versions that HQ published, what is asked of them for every receipt worked out once.
+
+    `counts` tells whether any has a rule over a period or a life, `expires` whether any lets points end.
+    """
 
     def __init__(self, versions: tuple[Programme, ...]) -> None:
         self.versions = versions
         self.counts = any(counted_rules(programme) for programme in versions)
+        self.expires = any(programme.expiry_after_periods is not None for programme in versions)
         self.on: Callable[[Day], Programme | None] = lru_cache(DAYS_KEPT)(partial(version_for, versions))
 
 
 class Books(msgspec.Struct, kw_only=True):
     """The books of one transaction; the head moves as it records. The clock is judged by `known_day`.
 
-    `hq_time_ms` is when HQ last spoke. What HQ says of members does not change while something is recorded.
+    `hq_time_ms` is when HQ last spoke. What HQ says of members does not change while something is recorded,
+    and what is `expected` is worked out once: one transaction has one time.
     """
 
     terminal: Terminal
@@ -54,6 +60,7 @@ class Books(msgspec.Struct, kw_only=True):
     cards_wait: bool
     known_day: Day | None
     hq_time_ms: int | None
+    expected: Expectations | None = None
     rows: dict[str, MemberRow | None] = {}
 
     @property

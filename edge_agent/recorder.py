@@ -25,7 +25,7 @@ from edge_agent.pos_adapter.understanding import Expectations, Understood
 from edge_agent.store import entries, journal, presented, receipt_facts, sources
 from edge_agent.store.database import Connection
 from edge_agent.store.sources import Source
-from loyalty_core.calendar import date_of
+from loyalty_core.calendar import business_day, date_of
 from loyalty_core.entries import Step
 from loyalty_core.errors import BadInput
 from loyalty_core.events import (
@@ -119,15 +119,19 @@ class Recorder:
         return owner
 
     def expectations(self, books: Books) -> Expectations:
-        """Return what this till takes as given about a receipt."""
-        now_ms, place = self._clock.wall_ms(), books.terminal.place
-        return Expectations(
-            store_id=books.terminal.store_id,
-            place=place,
-            currency=books.programmes[-1].currency if books.programmes else None,
-            now_ms=now_ms if is_believed(now_ms, books.known_day, place) else None,
-            future_tolerance_ms=self._config.future_tolerance_ms,
-        )
+        """Return what this till takes as given about a receipt, at the time of these books."""
+        if books.expected is None:
+            now_ms, place = self._clock.wall_ms(), books.terminal.place
+            believed = is_believed(now_ms, books.known_day, place)
+            books.expected = Expectations(
+                store_id=books.terminal.store_id,
+                place=place,
+                currency=books.programmes[-1].currency if books.programmes else None,
+                now_ms=now_ms if believed else None,
+                today=business_day(now_ms, place) if believed else None,
+                future_tolerance_ms=self._config.future_tolerance_ms,
+            )
+        return books.expected
 
     def record(self, conn: Connection, books: Books, intake: Intake) -> Outcome:
         """Return what the intake became; durable with the caller's transaction.

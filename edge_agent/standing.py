@@ -106,6 +106,8 @@ def _left(
     moved: list[entries.DaySum],
     today: Day,
 ) -> Left:
+    if not books.published.expires and not (row and row.expiring):
+        return Left((), 0)
     stamp = row.stamp if row and row.stamp else members.NEVER
     redeemed: dict[Day, int] = defaultdict(int)
     if any(one.takes for one in moved):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from functools import lru_cache
+from typing import Final, Literal
 
 import msgspec
 
@@ -14,8 +16,12 @@ from loyalty_core.calendar import date_of
 from loyalty_core.entries import Step
 from loyalty_core.events import EventId
 from loyalty_core.explain import Language, messages
+from loyalty_core.guidance import Way
 from loyalty_core.units import Day
 from loyalty_core.ways_words import way_text, ways_text
+
+SAID_KEPT: Final = 1024
+"""Ways, and instants, that are remembered in words: many members are told the same."""
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +68,7 @@ class NextTier(_Answer, frozen=True, kw_only=True):
 
     tier: str
     missing: int
-    ways: list[str]
+    ways: Sequence[str]
 
 
 class ExpiringAnswer(_Answer, frozen=True, kw_only=True):
@@ -148,7 +154,7 @@ def receipt_answer(
     message: tuple[str, ...] = ()
     if standing is not None:
         until = standing.period.last if standing.period else None
-        ways = ways_text(standing.ways, standing.currency, language) if standing.ways else ""
+        ways = _said(standing.ways, standing.currency, language)[1]
         message = messages(language, outcome.redeemable, standing.next_tier, standing.missing, until, ways)
     return ReceiptAnswer(
         event=event_answer(outcome.event),
@@ -233,8 +239,15 @@ def _period(standing: Standing) -> PeriodAnswer | None:
 def _next(standing: Standing, language: Language) -> NextTier | None:
     if standing.next_tier is None:
         return None
-    ways = [way_text(way, standing.currency, language) for way in standing.ways]
+    ways = _said(standing.ways, standing.currency, language)[0]
     return NextTier(tier=standing.next_tier, missing=standing.missing, ways=ways)
+
+
+@lru_cache(SAID_KEPT)
+def _said(ways: tuple[Way, ...], currency: str, language: Language) -> tuple[Sequence[str], str]:
+    """Return each way in words, and the sentence to print."""
+    each = tuple([way_text(way, currency, language) for way in ways])
+    return each, ways_text(ways, currency, language) if ways else ""
 
 
 def _step(step: Step) -> StepAnswer:
@@ -248,6 +261,7 @@ def _step(step: Step) -> StepAnswer:
     )
 
 
+@lru_cache(SAID_KEPT)
 def utc(at_ms: int | None) -> str | None:
     """Return an instant as text, None for none."""
     if at_ms is None:

@@ -187,15 +187,14 @@ class TillApi:
     def _find(self, conn: Connection, text: str) -> FoundMember:
         books = self._recorder.books(conn)
         account = self._recorder.member(conn, books, text).account
-        now_ms = self._recorder.expectations(books).now_ms
-        if now_ms is None:  # nothing can be spent without a clock: what HQ last said is shown as of then
+        today = self._recorder.expectations(books).today
+        if today is None:  # nothing can be spent without a clock: what HQ last said is shown as of then
             told_ms = books.hq_time_ms or PLAUSIBLE_FROM
             stands = self._standing(
                 conn, books, account, business_day(EpochMs(told_ms), books.terminal.place)
             )
             purse = Purse(available=self._spendable.available(conn, books, account, stands.balance))
         else:
-            today = business_day(now_ms, books.terminal.place)
             stands = self._standing(conn, books, account, today)
             purse = self._spendable.purse(conn, books, account, stands.balance, today)
         return found_member(stands, purse, self._config.language)
@@ -209,10 +208,10 @@ class TillApi:
 
     def _standing(self, conn: Connection, books: Books, account: str, day: Day) -> Standing:
         """Return where an account stands after what was recorded of a day: today, where that is later."""
-        now_ms = self._recorder.expectations(books).now_ms
-        today = day if now_ms is None else business_day(now_ms, books.terminal.place)
+        expected = self._recorder.expectations(books)
+        today = day if expected.today is None else expected.today
         stands = standing(conn, books, account, max(day, today), today)
-        return self._ahead.look(conn, books, account, stands, now_ms)
+        return self._ahead.look(conn, books, account, stands, expected.now_ms)
 
     async def _do(
         self, request: web.Request, job: Callable[[Connection], ReceiptAnswer], raw: bytes

@@ -54,13 +54,14 @@ class Understood(msgspec.Struct, frozen=True, kw_only=True):
 class Expectations(msgspec.Struct, frozen=True, kw_only=True):
     """What this till takes as given: its store and zone, its currency (None while no programme is known).
 
-    `now_ms` is None while the agent's own clock cannot be believed.
+    `now_ms` is None while the agent's own clock cannot be believed, and so is `today`, its business day.
     """
 
     store_id: str
     place: Place
     currency: str | None
     now_ms: EpochMs | None
+    today: Day | None
     future_tolerance_ms: int
 
 
