@@ -6,6 +6,8 @@ what this till has seen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from edge_agent.books import Books
@@ -15,6 +17,7 @@ from edge_agent.store.database import Connection
 from loyalty_core.calendar import business_day, local_time
 from loyalty_core.guidance import Guide, Progress
 from loyalty_core.outlook import Asked
+from loyalty_core.resolved import Resolved
 from loyalty_core.units import EpochMs
 
 
@@ -26,9 +29,18 @@ class Ahead:
         self._days = MemberDays()
 
     def look(
-        self, conn: Connection, books: Books, account: str, stands: Standing, now_ms: EpochMs | None
+        self,
+        conn: Connection,
+        books: Books,
+        account: str,
+        stands: Standing,
+        now_ms: EpochMs | None,
+        done: Sequence[Resolved] | None = None,
     ) -> Standing:
-        """Return the standing with its ways; with none where the clock has lost its time."""
+        """Return the standing with its ways; with none where the clock has lost its time.
+
+        `done` is what earns today at this till; it is read where None is given.
+        """
         period, tier = stands.period, stands.tier
         if now_ms is None or period is None or tier is None or stands.next_tier is None:
             return stands
@@ -43,7 +55,7 @@ class Ahead:
         )
         progress = Progress(
             missing=stands.missing,
-            today=self._days.resolved(conn, books, account, asked.today),
+            today=self._days.resolved(conn, books, account, asked.today) if done is None else done,
             minute=local_time(now_ms, place.zone)[1],
             used=self._days.let_through(conn, books, account, period),
         )

@@ -8,6 +8,7 @@ stamp passes; the claim in the record is the day's own award, which HQ compares.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -43,7 +44,8 @@ RULES_KEPT: Final = 1024
 class Posted(msgspec.Struct, frozen=True, kw_only=True):
     """What a new event gives, and what the till claims it gave (None without a programme).
 
-    `taken_back`: of the purchase something was voided or returned before.
+    `taken_back`: of the purchase something was voided or returned before. `earning` is what earns on its day,
+    itself included; None where that was not looked at.
     """
 
     redeemable: int = 0
@@ -51,6 +53,7 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     claim: Claim | None = None
     taken_back: bool = False
+    earning: Sequence[Resolved] | None = None
 
 
 class MemberDays:
@@ -66,7 +69,8 @@ class MemberDays:
         if event not in own.stood(day):
             return Posted()
         rules, fact = self._rules_on(books, row, day), own.facts[event]
-        posted = _derive(books, rules, own.of_day(day)).posted(fact, rules)
+        of_day = own.of_day(day)
+        posted = _derive(books, rules, of_day).posted(fact, rules, of_day.earning)
         counting = self._counting(books, row, own, day)
         return posted if counting is None else _with(posted, counting.because_of(event, day))
 
@@ -145,13 +149,14 @@ def tier_held(row: MemberRow | None, programme: Programme) -> str:
 def _only(rules: DayRules | None, alone: Resolved) -> Posted:
     """Return what the one event of a day gives."""
     if rules is None:
-        return Posted()
+        return Posted(earning=(alone,))
     (entry,) = derive_day(rules, [alone])
     return Posted(
         redeemable=entry.redeemable,
         qualifying=entry.qualifying,
         steps=entry.steps,
         claim=Claim(rules.version, rules.tier, entry.redeemable, entry.qualifying),
+        earning=(alone,),
     )
 
 
@@ -166,7 +171,8 @@ def _post_beside(
     stamp: Stamp,
 ) -> Posted:
     """Book a new fact of a day of which more is known; return what it gives."""
-    derived = _derive(books, rules, own.of_day(day))
+    of_day = own.of_day(day)
+    derived = _derive(books, rules, of_day)
     awards, stood = derived.awards(), own.stood(day)
     before: dict[EventId, Award] = {}
     if any(_is_posted(event, stamp) for event in stood):
@@ -178,7 +184,7 @@ def _post_beside(
         was = before.get(event, nothing) if _is_posted(event, stamp) else stood.get(event, nothing)
         _book_change(conn, account, day, new.id, was, awards.get(event, nothing))
     entries.add(conn, account, new.id, day, awards.get(new.id, Award(new.id, 0, 0)))
-    return derived.posted(new, rules)
+    return derived.posted(new, rules, of_day.earning)
 
 
 def _stamp(row: MemberRow | None) -> Stamp:
@@ -208,7 +214,7 @@ class _Derived(msgspec.Struct, frozen=True):
             found[entry.event] = Award(entry.event, redeemable, before.qualifying + entry.qualifying)
         return found
 
-    def posted(self, fact: Fact, rules: DayRules | None) -> Posted:
+    def posted(self, fact: Fact, rules: DayRules | None, earning: Sequence[Resolved]) -> Posted:
         """Return what is answered for a fact: a purchase, and a claim of it, less what came back before.
 
         What it was paid with is told by its own commit, and given back by the takeback that leaves nothing;
@@ -239,6 +245,7 @@ class _Derived(msgspec.Struct, frozen=True):
             steps=tuple([step for entry in entries for step in entry.steps]),
             claim=claim,
             taken_back=taken_back,
+            earning=earning,
         )
 
 

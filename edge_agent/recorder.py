@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
@@ -41,6 +42,7 @@ from loyalty_core.events import (
     content_hash,
 )
 from loyalty_core.journal import Record, pack_record
+from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,8 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What an intake became. `day` is the member-day its points stand in.
 
+    `earning` is what earns in it now, None where that was not looked at.
+
     `offers` are the members to ask about, where cards were shown whose the anonymous receipt may be.
     """
 
@@ -78,6 +82,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     notices: tuple[str, ...] = ()
     offers: tuple[Owner, ...] = ()
+    earning: Sequence[Resolved] | None = None
 
 
 class Recorder:
@@ -198,6 +203,7 @@ class Recorder:
             steps=posted.steps,
             notices=notices + looked.notices,
             offers=() if account else paired.offers,
+            earning=posted.earning,
         )
 
     def spend(self, conn: Connection, books: Books, account: str, event: RedemptionCommitted) -> EventId:
@@ -231,6 +237,7 @@ class Recorder:
             qualifying=posted.qualifying,
             steps=posted.steps,
             notices=intake.notices + takebacks.look(conn, books, Fact(known.event, intake.event)).notices,
+            earning=posted.earning,
         )
 
 

@@ -21,7 +21,7 @@ import msgspec
 from loyalty_core.outlook import Asked, Frame, Outlook
 from loyalty_core.programme import Kind, Slot
 from loyalty_core.resolved import Resolved
-from loyalty_core.scenes import Scene, amounts_from, gain, is_choosy, is_one_a_day, least_amount
+from loyalty_core.scenes import Scene, amounts_from, gain, is_choosy, is_one_a_day, least_amount, total
 from loyalty_core.units import MinorUnits, Minute
 
 OUTLOOKS_KEPT: Final = 32
@@ -125,7 +125,8 @@ class Guide:
             if len(book.plans) >= PLANS_KEPT:
                 book.plans.clear()
             plans = book.plans[progress.missing] = (*_visits(book, progress), *_purchase(book, progress))
-        found = [_with_today(book.outlook, plan, progress) for plan in plans]
+        stood: dict[str, int] = {}
+        found = [_with_today(book.outlook, plan, progress, stood) for plan in plans]
         return tuple([way for way in found if way is not None])
 
     def _book(self, asked: Asked, minute: Minute) -> _Book:
@@ -210,8 +211,11 @@ def _purchase(book: _Book, progress: Progress) -> list[_Plan]:
     return [min(found, key=lambda plan: plan.way.minor)] if found else []
 
 
-def _with_today(outlook: Outlook, plan: _Plan, progress: Progress) -> Way | None:
-    """Return the way as this member may take it; None where a cap, or the last day, leaves no room for it."""
+def _with_today(outlook: Outlook, plan: _Plan, progress: Progress, stood: dict[str, int]) -> Way | None:
+    """Return the way as this member may take it; None where a cap, or the last day, leaves no room for it.
+
+    `stood` gathers what today's total is, by tier.
+    """
     way = plan.way
     kind = _KINDS[way.kind]
     for cap in outlook.period_caps(kind):
@@ -225,7 +229,7 @@ def _with_today(outlook: Outlook, plan: _Plan, progress: Progress) -> Way | None
     trials = plan.trials.get(minutes)
     if trials is None:
         trials = plan.trials[minutes] = tuple(_trials(outlook.scenes_today(kind, minutes), kind, way.minor))
-    if trials and min([_gives(trial, kind, progress.today) for trial in trials]) >= need:
+    if trials and all(_gives(trial, kind, progress.today, stood) >= need for trial in trials):
         return way
     return msgspec.structs.replace(way, from_tomorrow=True) if outlook.whole_days else None
 
@@ -237,11 +241,14 @@ def _trials(scenes: Sequence[Scene], kind: Kind, minor: int) -> Iterable[_Trial]
             yield _Trial(scene, amount, gain(scene, kind, amount), steady)
 
 
-def _gives(trial: _Trial, kind: Kind, today: Sequence[Resolved]) -> int:
+def _gives(trial: _Trial, kind: Kind, today: Sequence[Resolved], stood: dict[str, int]) -> int:
     """Return what a trial gives after what there was of the day."""
     if trial.steady or not today:
         return trial.gives
-    return gain(trial.scene, kind, trial.minor, today)
+    rules = trial.scene.rules
+    if rules.tier not in stood:
+        stood[rules.tier] = total(rules, today)
+    return gain(trial.scene, kind, trial.minor, today, stood[rules.tier])
 
 
 _KINDS: Final[Mapping[Literal["visits", "purchase"], Kind]] = {"visits": "visit", "purchase": "purchase"}

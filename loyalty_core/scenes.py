@@ -30,16 +30,22 @@ def rules_in(rules: DayRules) -> tuple[Rule, ...]:
     return (*rules.earns, *rules.weights, *rules.bonuses, *rules.caps)
 
 
-def gain(scene: Scene, kind: Kind, minor: int, before: Sequence[Resolved] = ()) -> int:
+def gain(scene: Scene, kind: Kind, minor: int, before: Sequence[Resolved] = (), stood: int = 0) -> int:
     """Return the qualifying points that a visit, or a purchase of this amount, adds to a day.
 
-    `before` is what there was of the day already; then the scene must hold all rules of the day.
+    `before` is what there was of the day already, and `stood` its total: then the scene must hold all rules
+    of the day.
     """
     at_ms = max((one.item.occurred_at_ms for one in before), default=0) + 1
     money = (("", minor),) if kind == "purchase" else ()
     item = Item(NO_EVENT, EpochMs(at_ms), kind, scene.store_id, scene.minute, money, ())
     new = Resolved(scene.rules.day, item, ())
-    return _total(scene.rules, [*before, new]) - (_total(scene.rules, before) if before else 0)
+    return total(scene.rules, [*before, new]) - stood
+
+
+def total(rules: DayRules, receipts: Sequence[Resolved]) -> int:
+    """Return the qualifying points of a day."""
+    return sum([entry.qualifying for entry in derive_day(rules, receipts)])
 
 
 def amounts_from(scenes: Iterable[Scene], minor: int) -> list[int]:
@@ -99,7 +105,3 @@ def _is_choosy(rule: Rule) -> bool:
         return False
     lowers = isinstance(rule, Cap) or (isinstance(rule, Weight) and rule.times < 1)
     return lowers or "" in when.categories
-
-
-def _total(rules: DayRules, receipts: Sequence[Resolved]) -> int:
-    return sum(entry.qualifying for entry in derive_day(rules, receipts))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -40,6 +40,7 @@ from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import Event, EventId, MemberPresented, ReceiptClaimed, VisitRecorded, VisitVoided
 from loyalty_core.journal import unpack_record
+from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs, Seq
 
 _EVENT_FORM: Final = re.compile(r"(?:([A-Za-z0-9_-]{1,32})\.)?(\d{1,9})\.(\d{1,15})", re.ASCII)
@@ -202,16 +203,28 @@ class TillApi:
     def _record(self, conn: Connection, books: Books, what: Intake) -> ReceiptAnswer:
         outcome = self._recorder.record(conn, books, what)
         account = outcome.account
-        stands = self._standing(conn, books, account, outcome.day) if account else None
+        stands = self._standing(conn, books, account, outcome.day, outcome.earning) if account else None
         offers = [standing(conn, books, offer.account, outcome.day) for offer in outcome.offers]
         return receipt_answer(outcome, stands, offers, self._config.language)
 
-    def _standing(self, conn: Connection, books: Books, account: str, day: Day) -> Standing:
-        """Return where an account stands after what was recorded of a day: today, where that is later."""
+    def _standing(
+        self,
+        conn: Connection,
+        books: Books,
+        account: str,
+        day: Day,
+        earning: Sequence[Resolved] | None = None,
+    ) -> Standing:
+        """Return where an account stands after what was recorded of a day: today, where that is later.
+
+        `earning` is what earns on that day, where it is known.
+        """
         expected = self._recorder.expectations(books)
         today = day if expected.today is None else expected.today
         stands = standing(conn, books, account, max(day, today), today)
-        return self._ahead.look(conn, books, account, stands, expected.now_ms)
+        return self._ahead.look(
+            conn, books, account, stands, expected.now_ms, earning if day == today else None
+        )
 
     async def _do(
         self, request: web.Request, job: Callable[[Connection], ReceiptAnswer], raw: bytes
