@@ -7,7 +7,10 @@ by the recorder; `attach`, `merge`, `give` and `drop` by the installer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+import msgspec
 
 from edge_agent.store.database import Connection
 from loyalty_core.events import EventId
@@ -191,3 +194,12 @@ def has_account(conn: Connection, account: str) -> bool:
     """Tell whether anything is recorded under an account."""
     row = conn.execute("SELECT 1 FROM entry WHERE account = ? LIMIT 1", (account,)).fetchone()
     return row is not None
+
+
+def accounts_among(conn: Connection, accounts: Sequence[str]) -> set[str]:
+    """Return those of some accounts under which anything is recorded."""
+    rows = conn.execute(
+        "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM entry WHERE account = value)",
+        (msgspec.json.encode(accounts).decode(),),
+    )
+    return {account for (account,) in rows}

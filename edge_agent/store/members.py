@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import msgspec
 
 from edge_agent.store.database import Connection
 from loyalty_core.events import Count, DayNumber
-from loyalty_core.messages import Expiring, MemberRow, Page, Stamp, Tally
+from loyalty_core.messages import Expiring, MemberRow, Stamp, Tally
 from loyalty_core.wire import Shape, pack, unpack
 
 
@@ -60,33 +60,57 @@ def find(conn: Connection, look_ups: Iterable[str]) -> str | None:
     return None
 
 
-def put(conn: Connection, row: MemberRow) -> None:
-    """Take over what HQ says of a member. Idempotent."""
-    conn.execute("DELETE FROM member_look_up WHERE member_id = ?", (row.member_id,))
-    if row.gone:
-        conn.execute("DELETE FROM member WHERE member_id = ?", (row.member_id,))
-        return
-    stamp = row.stamp or NEVER
-    more = _More(row.allowance, row.held, row.expiring, row.tallies, row.birthday, row.coupons, row.also)
-    conn.execute(
+def also(conn: Connection, rows: Sequence[MemberRow]) -> dict[str, tuple[str, ...]]:
+    """Return who was merged into each of these members by what is known until now."""
+    found = conn.execute(
+        "SELECT member_id, more FROM json_each(?) CROSS JOIN member ON member_id = value", (_ids(rows),)
+    )
+    return {member_id: _more(more)[-1] for member_id, more in found}
+
+
+def put(conn: Connection, rows: Sequence[MemberRow]) -> None:
+    """Take over what HQ says of members. Idempotent; look-ups that stay are not written again."""
+    held = set(
+        conn.execute(
+            "SELECT l.member_id, l.look_up FROM json_each(?) CROSS JOIN member_look_up AS l"
+            " ON l.member_id = value",
+            (_ids(rows),),
+        )
+    )
+    told = {(row.member_id, look_up): None for row in rows if not row.gone for look_up in row.look_ups}
+    conn.executemany(
+        "DELETE FROM member_look_up WHERE member_id = ? AND look_up = ?", sorted(held - told.keys())
+    )
+    conn.executemany("DELETE FROM member WHERE member_id = ?", [(row.member_id,) for row in rows if row.gone])
+    conn.executemany(
         "INSERT OR REPLACE INTO member (member_id, masked_name, tier, balance, period_id, qualifying,"
         " stamp_epoch, stamp_branch, stamp_seq, more) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            row.member_id,
-            row.masked_name,
-            row.tier,
-            row.balance,
-            row.period_id,
-            row.qualifying,
-            stamp.epoch,
-            stamp.branch,
-            stamp.seq,
-            pack(more),
-        ),
+        [_values(row) for row in rows if not row.gone],
     )
     conn.executemany(
-        "INSERT OR REPLACE INTO member_look_up (look_up, member_id) VALUES (?, ?)",
-        [(look_up, row.member_id) for look_up in row.look_ups],
+        "INSERT OR REPLACE INTO member_look_up (member_id, look_up) VALUES (?, ?)",
+        [one for one in told if one not in held],
+    )
+
+
+def _ids(rows: Sequence[MemberRow]) -> str:
+    return msgspec.json.encode([row.member_id for row in rows]).decode()
+
+
+def _values(row: MemberRow) -> tuple[object, ...]:
+    stamp = row.stamp or NEVER
+    more = _More(row.allowance, row.held, row.expiring, row.tallies, row.birthday, row.coupons, row.also)
+    return (
+        row.member_id,
+        row.masked_name,
+        row.tier,
+        row.balance,
+        row.period_id,
+        row.qualifying,
+        stamp.epoch,
+        stamp.branch,
+        stamp.seq,
+        pack(more),
     )
 
 
@@ -95,16 +119,11 @@ def cursors(conn: Connection) -> dict[int, int]:
     return dict(conn.execute("SELECT bucket, change_no FROM change_cursor"))
 
 
-def move_cursor(conn: Connection, page: Page) -> bool:
-    """Move a bucket's cursor if the page starts where it stands; tell whether the page is to be applied."""
-    row = conn.execute("SELECT change_no FROM change_cursor WHERE bucket = ?", (page.bucket,)).fetchone()
-    if (row[0] if row else 0) != page.from_cursor:
-        return False
-    conn.execute(
-        "INSERT OR REPLACE INTO change_cursor (bucket, change_no) VALUES (?, ?)",
-        (page.bucket, page.to_cursor),
+def move_cursors(conn: Connection, to: Mapping[int, int]) -> None:
+    """Note up to which change number buckets are known here."""
+    conn.executemany(
+        "INSERT OR REPLACE INTO change_cursor (bucket, change_no) VALUES (?, ?)", sorted(to.items())
     )
-    return True
 
 
 def count(conn: Connection) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
@@ -13,7 +14,7 @@ from edge_agent.store.terminal import Terminal
 from edge_agent.sync.exchange import LinkError
 from loyalty_core.envelope import key_id, open_sealed
 from loyalty_core.errors import BadEnvelope, BadWire, ProgrammeErrors
-from loyalty_core.messages import Acknowledgement, Page, ProgrammeText, Refusal, Reply
+from loyalty_core.messages import Acknowledgement, MemberRow, Page, ProgrammeText, Refusal, Reply
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.wire import unpack
 
@@ -57,7 +58,7 @@ def install(conn: Connection, reply: Reply) -> Installed:
     moved = [_check_incarnation(conn, identity, reply)]
     moved += [_acknowledge(conn, identity, data, keys) for data in reply.receipts]
     moved += [keep_programme(conn, identity, data, keys) for data in reply.programmes]
-    moved += [_page(conn, page) for page in reply.pages]
+    moved.append(_pages(conn, reply.pages))
     for directive in reply.directives:
         log.warning("directive_unknown", extra={"directive": directive.code})
     return Installed(refusals=reply.refusals, moved=any(moved))
@@ -124,19 +125,32 @@ def keep_programme(conn: Connection, identity: Terminal, data: bytes, keys: dict
     return programmes.put(conn, said.version, data)
 
 
-def _page(conn: Connection, page: Page) -> bool:
-    if not members.move_cursor(conn, page):
-        return False
-    for row in page.rows:
-        before = members.read(conn, row.member_id)
-        members.put(conn, row)
-        if before is not None and set(before.also) - set(row.also):
+def _pages(conn: Connection, pages: Sequence[Page]) -> bool:
+    """Take over the pages that begin where this till stands; of a member who comes twice the last word."""
+    stands, moved = members.cursors(conn), dict[int, int]()
+    told: dict[str, MemberRow] = {}
+    for page in pages:
+        if moved.get(page.bucket, stands.get(page.bucket, 0)) == page.from_cursor:
+            moved[page.bucket] = page.to_cursor
+            told |= {row.member_id: row for row in page.rows}
+    members.move_cursors(conn, moved)
+    _members(conn, tuple(told.values()))
+    return bool(moved)
+
+
+def _members(conn: Connection, rows: Sequence[MemberRow]) -> None:
+    """Take over what HQ says of members, and give each what was recorded under their cards and numbers."""
+    before = members.also(conn, rows)
+    members.put(conn, rows)
+    for row in rows:
+        if set(before.get(row.member_id, ())) - set(row.also):
             part(conn, f"id:{row.member_id}")
-        for look_up in row.look_ups:
-            if entries.has_account(conn, look_up):
-                entries.attach(conn, look_up, f"id:{row.member_id}")
+    unattached = entries.accounts_among(conn, [look_up for row in rows for look_up in row.look_ups])
+    for row in rows if unattached else ():
+        for look_up in unattached.intersection(row.look_ups):
+            entries.attach(conn, look_up, f"id:{row.member_id}")
+    for row in rows:
         for member_id in row.also:
             if entries.has_account(conn, f"id:{member_id}"):
                 entries.merge(conn, f"id:{member_id}", f"id:{row.member_id}")
             redemptions.merge(conn, f"id:{member_id}", f"id:{row.member_id}")
-    return True

@@ -69,7 +69,7 @@ class Counter:
 
     async def know_row(self, row: MemberRow) -> None:
         """Let this word of headquarters' on a member stand."""
-        await self.do(partial(members.put, row=row))
+        await self.do(partial(members.put, rows=[row]))
 
 
 async def problem(response: ClientResponse) -> tuple[int, str]:

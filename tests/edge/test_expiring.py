@@ -149,7 +149,7 @@ def test_without_a_programme_what_was_told_still_ends(make_till: MakeTill) -> No
 async def test_the_day_of_asking_counts_and_not_that_of_the_receipt(
     counter: Counter, now: str, balance: int
 ) -> None:
-    await counter.do(partial(members.put, row=member(expiring=(OLD,))))
+    await counter.do(partial(members.put, rows=[member(expiring=(OLD,))]))
     counter.clock.wall = int(at(now))
     answer = await counter.ok("/v1/receipts", purchase())
     assert answer["member"]["balance"] == balance
@@ -160,6 +160,6 @@ async def test_the_day_of_asking_counts_and_not_that_of_the_receipt(
 
 
 async def test_with_a_clock_that_has_lost_its_time_the_day_of_the_receipt_counts(counter: Counter) -> None:
-    await counter.do(partial(members.put, row=member(expiring=(OLD,))))
+    await counter.do(partial(members.put, rows=[member(expiring=(OLD,))]))
     counter.clock.wall = 0
     assert (await counter.ok("/v1/receipts", purchase()))["member"]["balance"] == 112

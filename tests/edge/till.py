@@ -65,13 +65,13 @@ class Till:
     def know(self, row: MemberRow) -> None:
         """Let HQ's word on a member stand, without a page."""
         with transaction(self.conn):
-            members.put(self.conn, row)
+            members.put(self.conn, [row])
 
     def appear(self, *rows: MemberRow) -> None:
         """Let HQ's word on members come in a page, which finds what was recorded of them."""
         stands = members.cursors(self.conn).get(3, 0)
         with transaction(self.conn):
-            assert install._page(self.conn, Page(3, stands, stands + 1, rows))
+            assert install._pages(self.conn, [Page(3, stands, stands + 1, rows)])
 
     def records(self) -> list[Record]:
         """Return the journal."""

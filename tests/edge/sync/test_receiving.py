@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -68,6 +69,32 @@ async def test_a_member_who_is_gone_is_forgotten(till: LinkedTill, hq: FakeHq) -
     assert await till.reader.do(members.count) == 0
     look_ups = [hashed(f"card:{CARD}", STORE_KEY)]
     assert await till.reader.do(lambda conn: members.find(conn, look_ups)) is None
+
+
+async def test_of_a_member_who_comes_twice_in_one_answer_the_last_word_stands(
+    till: LinkedTill, hq: FakeHq
+) -> None:
+    first, last = member(gone=True), member(balance=7)
+    hq.pages = [Page(3, 0, 1, (first,)), Page(3, 1, 2, (last,)), Page(4, 0, 9, (member("M2", "8801"),))]
+    await till.turn()
+    assert (await till.balance(), await till.cursor(3), await till.cursor(4)) == (7, 2, 9)
+    assert await till.reader.do(members.count) == 2
+
+
+async def test_a_card_that_is_no_longer_told_of_is_unknown_and_one_that_moves_is_the_others(
+    till: LinkedTill, hq: FakeHq
+) -> None:
+    forms = {name: hashed(f"card:{name}", STORE_KEY) for name in ("8801", "8802", "8803")}
+    one = member("M1", look_ups=(forms["8801"], forms["8802"]))
+    other = member("M2", look_ups=(forms["8803"],))
+    hq.pages = [Page(3, 0, 1, (one, other))]
+    await till.turn()
+    one = member("M1", look_ups=(forms["8801"],))
+    other = member("M2", look_ups=(forms["8802"],))
+    hq.pages = [Page(3, 1, 2, (other, one))]
+    await till.turn()
+    found = [await till.reader.do(partial(members.find, look_ups=[form])) for form in forms.values()]
+    assert found == ["M1", "M2", None]
 
 
 @pytest.mark.parametrize(
