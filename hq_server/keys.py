@@ -21,18 +21,30 @@ class BadKeyFile(LoyaltyError):
 
 
 def make_key(path: Path) -> bytes:
-    """Write a new private key, durable, mode 0600, and return it. An existing file is never overwritten.
+    """Write a new private key and return it.
 
     Raises:
         FileExistsError: there is one.
     """
     key = Ed25519PrivateKey.generate().private_bytes_raw()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    put_key(path, key)
+    return key
+
+
+def put_key(path: Path, key: bytes) -> None:
+    """Write a private key, whole and durable or not at all, mode 0600. An existing file is never overwritten.
+
+    Raises:
+        FileExistsError: there is one.
+    """
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(key)
         file.flush()
         os.fsync(file.fileno())
-    return key
+    os.link(fresh, path)
+    fresh.unlink()
 
 
 def read_key(path: Path) -> bytes:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from hq_server.cli import (
+    backups,
     checks,
     coupons,
     decisions,
@@ -37,6 +38,7 @@ GROUPS = (
     periods,
     checks,
     exceptions,
+    backups,
 )
 for commands in GROUPS:
     for command in commands.COMMANDS:

@@ -13,6 +13,7 @@ import click
 from hq_server.cli.lines import table
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.config import TEMPLATE, HqConfig
+from hq_server.data_dir import check_user
 from hq_server.fleet_view import at_text
 from hq_server.keys import make_key
 from hq_server.setup import found_house
@@ -42,6 +43,7 @@ def init(shell: Shell, admin: str) -> None:
             f"headquarters has been set up in {data_dir} already: its data stays as it is",
             code="already_set_up",
         )
+    check_user(data_dir)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     data_dir.chmod(0o700)
     try:
@@ -74,6 +76,7 @@ def serve(shell: Shell) -> None:
     from hq_server.app import serve as serve_app
     from hq_server.logs import start_logging
 
+    check_user(Path(shell.config.data_dir))
     start_logging()
     # Batches are many small values that live briefly: looking for cycles in them costs a tenth of the work.
     gc.set_threshold(GC_ALLOCATIONS)

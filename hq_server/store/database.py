@@ -6,6 +6,8 @@ Work is a function of a `Transaction`; it runs on the store's threads, never on 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from hq_server.store.connection import Connection, Transaction, checkpoint, connect, reading, writing
+from hq_server.store.connection import (
+    Busy,
+    Connection,
+    Transaction,
+    checkpoint,
+    connect,
+    reading,
+    writing,
+)
 from hq_server.store.migrate import migrate
 from loyalty_core.errors import LoyaltyError
 
@@ -27,6 +37,12 @@ class DatabaseMissing(LoyaltyError):
     code = "database_missing"
 
 
+class InUse(LoyaltyError):
+    """The database cannot be replaced under those who have it open."""
+
+    code = "database_in_use"
+
+
 class Database:
     """A life: opened, used by many tasks, closed. Writes queue for one thread, each its own transaction."""
 
@@ -37,7 +53,7 @@ class Database:
         self._own = threading.local()
         self._opened: list[Connection] = []
         self._failure: Exception | None = None
-        self._connection = _open(path)
+        self._connection, self._folder = _open(path)
 
     async def write(self, work: Callable[[Transaction], _T]) -> _T:
         """Return what `work` returns once its transaction is durable.
@@ -57,6 +73,7 @@ class Database:
         self._writer.shutdown()
         for connection in [*self._opened, self._connection]:
             connection.close()
+        os.close(self._folder)
 
     def _write(self, work: Callable[[Transaction], _T]) -> _T:
         if self._failure is not None:
@@ -91,12 +108,31 @@ def opened(path: Path) -> Iterator[Connection]:
         DatabaseMissing: `init` has not been run.
         WrongDatabase: it belongs to another release.
     """
-    connection = _open(path)
+    connection, folder = _open(path)
     try:
         yield connection
         checkpoint(connection, path)
     finally:
         connection.close()
+        os.close(folder)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Let nobody open the database of this path meanwhile; ends with the process, however that ends.
+
+    Raises:
+        InUse: a server or another command has it open.
+    """
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(f"{path} is in use: stop hq-server and every command of it first") from None
+        yield
+    finally:
+        os.close(folder)
 
 
 def create(path: Path) -> Connection:
@@ -110,7 +146,16 @@ def create(path: Path) -> Connection:
     return connection
 
 
-def _open(path: Path) -> Connection:
+def _open(path: Path) -> tuple[Connection, int]:
+    """Return a connection, and the folder of the database, held so that nobody replaces it meanwhile."""
     if not path.is_file():
         raise DatabaseMissing(f"there is no database at {path}: run hq-server init")
-    return create(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return create(path), folder
+    except BaseException as error:
+        os.close(folder)
+        if isinstance(error, BlockingIOError):
+            raise Busy("the database is being restored: try again in a moment") from None
+        raise

@@ -6,6 +6,10 @@ VALUES (1, :bucket_count, 1, :incarnation_random, :made_at_ms);
 -- name: house()^
 SELECT bucket_count, incarnation_counter, incarnation_random FROM house;
 
+-- name: begin_life(incarnation_counter, incarnation_random)!
+-- After a restore: tills forget what they knew of the life before.
+UPDATE house SET incarnation_counter = :incarnation_counter, incarnation_random = :incarnation_random;
+
 -- name: publish_programme(version, programme_id, effective_from, text, envelope, published_at_ms)!
 INSERT INTO programmes (version, programme_id, effective_from, text, envelope, published_at_ms)
 VALUES (:version, :programme_id, :effective_from, :text, :envelope, :published_at_ms);

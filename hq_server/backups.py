@@ -1,0 +1,185 @@
+"""Backups of headquarters and the way back: which files, in which order, so that a crash loses none of them.
+
+What lies in `data_dir` goes into a backup: the database, and HQ's key unless that is a systemd credential.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hq_server.audit.programmes import audit_programmes
+from hq_server.audit.triggers import audit_triggers
+from hq_server.config import HqConfig
+from hq_server.data_dir import make_durable
+from hq_server.house import load_house
+from hq_server.keys import KEY_CREDENTIAL, BadKeyFile, credential, put_key, read_key
+from hq_server.store.copies import BadBackup, Note, copied_in, copy_out
+from hq_server.store.database import DatabaseMissing, alone
+from loyalty_core.envelope import public_of
+from loyalty_core.units import EpochMs
+
+NAME: Final = re.compile(r"hq-\d{8}T\d{6}Z\.db")
+"""Backups that are kept by their number; with `.new`, what is left of one that was cut off."""
+PARTS: Final = ("", "-wal", "-shm")
+"""What SQLite may need to make sense of a database that was not closed in order."""
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """A backup that is on the disk, and those that were removed for it."""
+
+    file: str
+    bytes: int
+    holds_key: bool
+    removed: tuple[str, ...] = ()
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """A database that stands where the settings say. `set_aside` are files that stood there before."""
+
+    database: str
+    made_at_ms: int | None
+    incarnation: int
+    set_aside: tuple[str, ...]
+
+
+def back_up(config: HqConfig, file: Path, now_ms: EpochMs) -> Made:
+    """Write a backup that is whole and durable, mode 0600, or nothing; a server may run.
+
+    Raises:
+        BadBackup: `backup_exists`; `database_damaged`.
+        DatabaseMissing: there is nothing to copy.
+        BadKeyFile: HQ's key cannot be read.
+    """
+    if not config.database_path.is_file():
+        raise DatabaseMissing(f"there is no database at {config.database_path}: run hq-server init")
+    if file.exists():
+        raise BadBackup(f"{file} exists already: give another name", code="backup_exists")
+    key = None if credential(KEY_CREDENTIAL) else read_key(config.key_path)
+    fresh = file.with_name(file.name + ".new")
+    with _made(fresh):
+        copy_out(config.database_path, fresh, Note(now_ms, key))
+        make_durable(fresh)
+        fresh.rename(file)
+    make_durable(file.parent)
+    return Made(file=str(file), bytes=file.stat().st_size, holds_key=key is not None)
+
+
+def back_up_into(config: HqConfig, folder: Path, keep: int, now_ms: EpochMs) -> Made:
+    """Write a backup that is named by its time, then remove all but the newest `keep` that are named so."""
+    at = datetime.fromtimestamp(now_ms // 1000, UTC)
+    made = back_up(config, folder / f"hq-{at:%Y%m%dT%H%M%SZ}.db", now_ms)
+    files = sorted(folder.iterdir())
+    removed = [file for file in files if NAME.fullmatch(file.name)][:-keep]
+    removed += [file for file in files if file.suffix == ".new" and NAME.fullmatch(file.stem)]
+    for file in removed:
+        file.unlink()
+    return msgspec.structs.replace(made, removed=tuple([str(file) for file in removed]))
+
+
+def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now_ms: EpochMs) -> Restored:
+    """Put a backup where the settings want the database, as a new life of it; nothing is deleted.
+
+    With `replace`, what stands there is set aside under another name first.
+
+    Raises:
+        InUse: a server or a command runs.
+        BadBackup: the file is none, is damaged, or (`database_exists`, `key_differs`) something is there.
+        WrongDatabase: a newer release made the backup.
+        BadKeyFile: neither the backup nor `data_dir` has HQ's key.
+        Difference: the backup is not what HQ's key signed, or its triggers are not this release's.
+    """
+    database = config.database_path
+    Path(config.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with alone(database):
+        if not replace and any(database.with_name(database.name + part).exists() for part in PARTS):
+            raise BadBackup(
+                f"{database} is there: --replace sets it aside and puts the backup in its place",
+                code="database_exists",
+            )
+        fresh = database.with_name(database.name + ".new")
+        for part in PARTS:  # left of a restore that was cut off
+            fresh.with_name(fresh.name + part).unlink(missing_ok=True)
+        with _made(fresh):
+            with copied_in(backup, fresh) as (tx, note):
+                own = _own_key(config)
+                key = _key(config, own, note.key, backup, replace=replace)
+                audit_triggers(tx)
+                audit_programmes(tx, public_of(key))
+                # Never the number of a life that tills have met, also where one backup is restored twice.
+                counter = max(load_house(tx).incarnation.counter + 1, now_ms // 1000)
+                tx.run("house.begin_life", incarnation_counter=counter, incarnation_random=random)
+            make_durable(fresh)
+            aside = _set_aside(config, now_ms, key=own is not None and key != own)
+            if own != key:
+                put_key(config.key_path, key)
+            fresh.rename(database)
+        make_durable(database.parent)
+    return Restored(
+        database=str(database), made_at_ms=note.made_at_ms, incarnation=counter, set_aside=tuple(aside)
+    )
+
+
+def _key(
+    config: HqConfig, own: bytes | None, backed_up: bytes | None, backup: Path, *, replace: bool
+) -> bytes:
+    """Return the key that headquarters has after a restore."""
+    if backed_up is None or backed_up == own:
+        if own is None:
+            raise BadKeyFile(
+                f"{backup} does not hold HQ's key: put it at {config.key_path}, mode 0600, and try again",
+                code="key_missing",
+            )
+        return own
+    if own is not None and (credential(KEY_CREDENTIAL) or not replace):
+        raise BadBackup(
+            f"{backup} holds another key than {credential(KEY_CREDENTIAL) or config.key_path}: take that one "
+            "away, if this is the right backup",
+            code="key_differs",
+        )
+    return backed_up
+
+
+def _own_key(config: HqConfig) -> bytes | None:
+    """Return the key that is here already, None where there is none."""
+    if credential(KEY_CREDENTIAL) or config.key_path.exists():
+        return read_key(config.key_path)
+    return None
+
+
+def _set_aside(config: HqConfig, now_ms: EpochMs, *, key: bool) -> list[str]:
+    """Give what stands in the way of a restore other names; return these."""
+    at = datetime.fromtimestamp(now_ms // 1000, UTC)
+    moved = []
+    for path in (config.database_path, config.key_path) if key else (config.database_path,):
+        for part in PARTS:
+            old = path.with_name(path.name + part)
+            if old.exists():
+                new = path.with_name(f"{path.name}.replaced-{at:%Y%m%dT%H%M%S}{now_ms % 1000:03}Z{part}")
+                moved.append(str(old.rename(new)))
+    return moved
+
+
+@contextmanager
+def _made(path: Path) -> Iterator[None]:
+    """Make an empty file that only its owner reads; take it away again when the block fails."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise BadBackup(
+            f"{path} is there: a backup is being made, or one was cut off; then remove it",
+            code="backup_unfinished",
+        ) from None
+    try:
+        yield
+    except BaseException:
+        for part in (*PARTS, "-journal"):
+            path.with_name(path.name + part).unlink(missing_ok=True)
+        raise

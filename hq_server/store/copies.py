@@ -1,0 +1,117 @@
+"""Copies of the database: made while it serves, and made the database again.
+
+A backup is a database of its own, whole by SQLite's checks, in one file. Beside what the database holds it
+says when it was made, and may carry HQ's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hq_server.store.connection import Connection, Transaction, connect, writing
+from hq_server.store.migrate import migrate
+from hq_server.store.sqlite import sqlite3
+from loyalty_core.errors import LoyaltyError
+
+_NOTE: Final = """
+CREATE TABLE backup (
+  only INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+  made_at_ms INTEGER NOT NULL,
+  key BLOB
+) STRICT
+"""
+_NOTE_DOWN: Final = "INSERT INTO backup (only, made_at_ms, key) VALUES (1, :made_at_ms, :key)"
+_READ_NOTE: Final = "SELECT made_at_ms, key FROM backup"
+_FORGET_NOTE: Final = "DROP TABLE backup"
+_HAS_TABLE: Final = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = :name"
+
+
+class BadBackup(LoyaltyError):
+    """A file that headquarters cannot be restored from."""
+
+    code = "backup_unusable"
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What a backup says of itself. A plain copy of a database says nothing; `key` may be kept elsewhere."""
+
+    made_at_ms: int | None
+    key: bytes | None
+
+
+def copy_out(database: Path, copy: Path, note: Note) -> None:
+    """Write one committed state of a database into an empty file; who reads and writes it is not in the way.
+
+    What was deleted from the database is not in the copy, as it may be in the pages of the file.
+
+    Raises:
+        BadBackup: `database_damaged`: the copy is not whole, so the database is not.
+    """
+    with closing(connect(database, read_only=True)) as connection:
+        connection.execute("VACUUM INTO :copy", {"copy": str(copy)})
+    with closing(_plain(copy)) as connection:
+        connection.execute(_NOTE)
+        connection.execute(_NOTE_DOWN, {"made_at_ms": note.made_at_ms, "key": note.key})
+        if fault := _fault(connection):
+            raise BadBackup(f"the database is damaged: {fault}", code="database_damaged")
+
+
+@contextmanager
+def copied_in(backup: Path, database: Path) -> Iterator[tuple[Transaction, Note]]:
+    """Make a new database from a backup, or a plain copy, in this release's form; lend it for last changes.
+
+    It is in one file again when the block has ended; the backup stays as it is.
+
+    Raises:
+        BadBackup: not a backup of headquarters, or a damaged one.
+        WrongDatabase: a newer release made it.
+    """
+    with closing(connect(database)) as connection:
+        try:
+            with closing(_plain(backup, read_only=True)) as source:
+                source.backup(connection)
+            note, fault = _note(connection), _fault(connection)
+        except sqlite3.DatabaseError as error:
+            raise BadBackup(f"{backup} cannot be read as a backup ({error})") from None
+        if note is None:
+            raise BadBackup(f"{backup} is no backup of headquarters")
+        if fault:
+            raise BadBackup(f"{backup} is damaged: {fault}", code="backup_damaged")
+        migrate(connection)
+        with writing(connection) as tx:
+            yield tx, note
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _plain(path: Path, *, read_only: bool = False) -> Connection:
+    """Return a connection that leaves the file as it is: a backup has no log beside it."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}", uri=True, isolation_level=None
+    )
+
+
+def _note(connection: Connection) -> Note | None:
+    """Return what a copy says of itself, and forget it; None where it is none of a headquarters."""
+    if not (_has(connection, "house") and _has(connection, "migrations")):
+        return None
+    if not _has(connection, "backup"):
+        return Note(None, None)
+    made_at_ms, key = connection.execute(_READ_NOTE).fetchone()
+    connection.execute(_FORGET_NOTE)
+    return Note(made_at_ms, key)
+
+
+def _has(connection: Connection, table: str) -> bool:
+    (count,) = connection.execute(_HAS_TABLE, {"name": table}).fetchone()
+    return bool(count)
+
+
+def _fault(connection: Connection) -> str:
+    """Return the first fault that SQLite finds in a whole database, '' where it finds none."""
+    (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    return "" if said == "ok" else str(said).splitlines()[-1]

@@ -1,0 +1,79 @@
+"""Headquarters comes back from a backup older than what a till has sent: nothing of the till's is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shlex
+import shutil
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from demo.processes import until
+from tests.e2e.processes import Founded, House, found, house
+from tests.e2e.test_systemd import SYSTEMD, settings
+from tests.e2e.test_two_processes import MEMBERS, PROGRAMME, check, sales, sell
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
+    """A headquarters that each test copies."""
+    return asyncio.run(found(tmp_path_factory.mktemp("founded"), PROGRAMME, MEMBERS))
+
+
+async def test_tills_hand_in_again_what_a_restored_headquarters_lacks(
+    tmp_path: Path, founded: Founded
+) -> None:
+    chance = random.Random(13)
+    before, after, offline = sales(chance, 0, 40), sales(chance, 1000, 40), sales(chance, 2000, 20)
+    async with house(tmp_path, founded) as at:
+        await at.till.open()
+        await sell(at, before)
+        await at.settled(len(before))
+        backups = tmp_path / "backups"
+        backups.mkdir()
+        await at.hq.told(*backup_words(backups))  # while it serves
+        (backup,) = backups.iterdir()
+        held = at.head_at_hq
+        await sell(at, after)
+        await at.settled(len(before + after))
+        refused = await at.hq.run("restore", backup, "--replace")
+        assert refused[0] == 1
+        assert "error (database_in_use)" in refused[2]
+        await at.hq.kill()
+        shutil.rmtree(at.hq.database.parent)  # the disk is gone, the key with it
+        await sell(at, offline)
+        await at.hq.told("restore", backup)
+        assert at.head_at_hq == held
+        assert at.acknowledged > held
+        await at.hq.serve()
+        await until(lambda: at.head_at_hq == at.head, "headquarters was not filled again", 60)
+        await at.settled(len(before + after + offline))
+        await check(at, before + after + offline)
+        stands = {member: (await at.hq.told("member", "show", member))["balance"] for member in MEMBERS}
+        said: dict[str, int] = {}
+        for _ in range(600):
+            if (said := await balances_at_till(at)) == stands:
+                break
+            await asyncio.sleep(0.1)
+        assert said == stands
+
+
+async def balances_at_till(at: House) -> dict[str, int]:
+    """Return what the till says that each member has."""
+    headers = {"Authorization": f"Bearer {at.till.token}"}
+    balances = {}
+    async with aiohttp.ClientSession(at.till.address, headers=headers) as session:
+        for member, card in MEMBERS.items():
+            async with session.get(f"/v1/members/{card}") as response:
+                balances[member] = (await response.json())["balance"]
+    return balances
+
+
+def backup_words(folder: Path) -> list[str]:
+    """Return the words of the nightly unit's command, with another folder."""
+    _, *words = shlex.split(settings(SYSTEMD / "dangol-hq-backup.service")["Service"]["ExecStart"])
+    assert words[-1] == "/var/backups/dangol-hq"
+    return [*words[:-1], str(folder)]
