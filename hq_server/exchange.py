@@ -29,6 +29,9 @@ from loyalty_core.wire import pack
 _UNTRUSTED: Final = frozenset({"fork", "journal_behind"})
 """Refusals of a journal that was set back or copied: an exception each, and no points are held for it."""
 
+QUEUE_SHARE: Final = 10
+"""A till is told of so many times fewer members while it brings a queue: most would be told of again."""
+
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer needs besides the database: HQ's private key and the bounds."""
@@ -110,9 +113,10 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
     store = tx.one("arrivals.store", store_id=terminal.store_id)
     look_up_key: bytes = store[4] if store else b""
     cursors = request.cursors
-    snapshot, more = pages(
-        tx, house, terminal, look_up_key, cursors.buckets, now_ms, answering.snapshot_rows_max
-    )
+    rows_max = answering.snapshot_rows_max
+    if _brings_queue(opened):
+        rows_max = max(1, rows_max // QUEUE_SHARE)
+    snapshot, more = pages(tx, house, terminal, look_up_key, cursors.buckets, now_ms, rows_max)
     envelopes = tx.all("house.programme_envelopes", after=cursors.programme_version)
     reply = Reply(
         nonce=request.nonce,
@@ -127,6 +131,12 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
         next_in_ms=0 if more else answering.next_in_ms,
     )
     return seal("dangol/reply/1", pack(reply), answering.key)
+
+
+def _brings_queue(opened: Opened) -> bool:
+    """Tell whether the till brings records and has more of them to bring."""
+    brought = sum(len(run.records) for run in opened.runs if isinstance(run, Run))
+    return 0 < brought < opened.exchange.health.waiting
 
 
 def _keep(

@@ -41,6 +41,21 @@ async def test_a_change_in_the_middle_of_the_pages_is_not_skipped(hq: Hq, tills:
     }
 
 
+async def test_a_till_with_a_queue_is_told_of_few_members_until_it_has_brought_it(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(rows(560))
+    till = await tills.join()
+    for number in range(3):
+        till.record(purchase(str(number), member="id:M1"))
+    told = []
+    for batches in ((till.batch(1, 2),), (till.batch(1, 3),), ()):
+        reply = await tills.exchange(till, batches)
+        assert reply.next_in_ms == 0 or batches == ()
+        told.append(sum(len(page.rows) for page in reply.pages))
+    assert (told, len(till.members)) == ([50, 500, 10], 560)
+
+
 async def test_each_terminal_gets_its_own_stamp(hq: Hq, tills: Tills) -> None:
     hq.members(rows(1))
     one, other = await tills.join(), await tills.join()
