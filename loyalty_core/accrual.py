@@ -3,47 +3,61 @@
 Facts are taken in canonical order, one by one. An item earns what the rules give it after everything
 before it; a takeback takes the day's total just before it less the day's total just after. So the day's total
 is that of what remains, whoever reported it and whenever it arrived.
-
-A weight with `categories` multiplies only the base of its lines. Where lines of one receipt have different
-weights w1 < w2 < ..., points = w1 x base(all) + (w2 - w1) x base(lines weighing at least w2) + ...: with a
-single weight this is base x weight, a weight above 1 never lowers points, and spending more never earns
-less (docs/adr/0002).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from fractions import Fraction
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Final, TypeVar
 
 import msgspec
 
 from loyalty_core.calendar import period_of
-from loyalty_core.entries import PointEntry, Step, StepKind, paired_steps
+from loyalty_core.entries import PointEntry, Step, paired_steps
 from loyalty_core.events import EventId, Order
-from loyalty_core.matching import eligible_minor, in_play, matches, money_of, nets_of, selects, selects_lines
+from loyalty_core.matching import Test, asked, eligible_minor, in_play, money_of
 from loyalty_core.programme import (
     Affects,
     Bonus,
     Cap,
     Combine,
     Earn,
+    Kind,
     Programme,
+    Rule,
     Weight,
 )
-from loyalty_core.resolved import Item, Resolved, Takeback
+from loyalty_core.resolved import Item, ItemKind, Resolved, Takeback
 from loyalty_core.units import Day
+from loyalty_core.weighing import Scale, Scaled
 
 EVENT_POINTS_MAX: Final = 10**12
-"""The most points that one event may earn, whatever the rules say."""
-_ONE = Fraction(1)
-_DIGITS_MAX = 12
+"""The most points that one event may earn, whatever the rules say: sums stay within 64 bits."""
+_POINTS_MAX: Final = (EVENT_POINTS_MAX, EVENT_POINTS_MAX)
 _Pair = tuple[int, int]
 """(redeemable, qualifying)"""
+_KINDS: Final[tuple[Kind, ...]] = ("visit", "purchase")
+_R = TypeVar("_R")
+_Asking = tuple[tuple[_R, Test], ...]
+_AnyRule = TypeVar("_AnyRule", bound=Rule)
 
 
-class DayRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules of one programme version that are in play on one date for one tier."""
+class _Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of a day that may count one kind of item, each with what it asks of one."""
+
+    earns: _Asking[Earn]
+    weights: _Asking[Scaled]
+    bonuses: _Asking[Bonus]
+    caps: _Asking[Cap]
+    counted: _Asking[Bonus | Cap]
+
+
+class DayRules(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """The rules of one programme version that are in play on one date for one tier.
+
+    What each of them asks is worked out once, when a day is first derived by them.
+    """
 
     version: int
     day: Day
@@ -56,6 +70,26 @@ class DayRules(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[Cap, ...]
     counted: tuple[Bonus | Cap, ...] = ()
     """What counts over a period or a life: the account fold applies it to what stands of the day."""
+
+    @cached_property
+    def scale(self) -> Scale:
+        """The scale on which the weights combine."""
+        return Scale.of(self.combine, self.weights)
+
+    @cached_property
+    def plans(self) -> Mapping[ItemKind, _Plan]:
+        """The rules that may count a visit, and a purchase, each with what it asks of one."""
+        return {kind: self._plan(kind) for kind in _KINDS}
+
+    def _plan(self, kind: Kind) -> _Plan:
+        weights = _asking(self.weights, kind)
+        return _Plan(
+            earns=_asking(self.earns, kind),
+            weights=tuple([(self.scale.scaled(weight), counts) for weight, counts in weights]),
+            bonuses=_asking(self.bonuses, kind),
+            caps=_asking(self.caps, kind),
+            counted=_asking(self.counted, kind),
+        )
 
 
 def rules_of_day(programme: Programme, day: Day, tier: str) -> DayRules:
@@ -136,10 +170,15 @@ def counted_items(rules: DayRules, receipts: Iterable[Resolved]) -> tuple[DayIte
     day, found = _Day(rules), []
     for item in items:
         points, _ = day.take(item)
-        matched = tuple([rule.id for rule in rules.counted if matches(rule.when, item)])
+        matched = tuple([rule.id for rule, counts in rules.plans[item.kind].counted if counts(item)])
         if matched:
             found.append(DayItem(item.id, item.occurred_at_ms, *points, matched))
     return tuple(found)
+
+
+def _asking(rules: Iterable[_AnyRule], kind: Kind) -> _Asking[_AnyRule]:
+    found = [(rule, asked(rule.when, kind)) for rule in rules]
+    return tuple([(rule, counts) for rule, counts in found if counts is not None])
 
 
 def _position(fact: tuple[Order, int, Item, Takeback | None]) -> tuple[Order, int, Order]:
@@ -163,8 +202,7 @@ def _earned(rules: DayRules, item: Item, points: _Pair, steps: list[Step]) -> Po
 
 def _taken_back(rules: DayRules, back: Takeback, before: _Pair, after: _Pair) -> PointEntry:
     saw = str(int(money_of(back.remains))) if back.remains else "0"
-    steps: list[Step] = []
-    _add_step(steps, "void" if back.voids else "return", "clawback", saw, before, after)
+    steps = paired_steps("void" if back.voids else "return", "clawback", saw, before, after)
     return PointEntry(
         event=back.id,
         kind="clawback",
@@ -174,7 +212,7 @@ def _taken_back(rules: DayRules, back: Takeback, before: _Pair, after: _Pair) ->
         redeemable=after[0] - before[0],
         qualifying=after[1] - before[1],
         programme_version=rules.version,
-        steps=tuple(steps),
+        steps=steps,
     )
 
 
@@ -193,49 +231,43 @@ class _Day:
         """Return what the item earns after all that was taken before it, and why."""
         steps: list[Step] = []
         points: _Pair = (0, 0)
-        weights = [weight for weight in self._rules.weights if matches(weight.when, item)]
-        for rule in self._rules.earns:
-            if matches(rule.when, item):
+        plan = self._rules.plans[item.kind]
+        weights = [weight for weight, counts in plan.weights if counts(item)]
+        for rule, counts in plan.earns:
+            if counts(item):
                 points = self._earn(rule, item, weights, points, steps)
-        for bonus in self._rules.bonuses:
-            if matches(bonus.when, item) and self._bonus_is_due(bonus):
-                given = _plus(points, _for(bonus.affects, bonus.points))
-                _add_step(steps, bonus.id, "bonus", str(bonus.nth or ""), points, given)
+        for bonus, counts in plan.bonuses:
+            if counts(item) and self._bonus_is_due(bonus):
+                given = _given(bonus.affects, points, (bonus.points, bonus.points))
+                steps += paired_steps(bonus.id, "bonus", str(bonus.nth or ""), points, given)
                 points = given
-        for cap in self._rules.caps:
-            if matches(cap.when, item):
+        for cap, counts in plan.caps:
+            if counts(item):
                 points = self._cap(cap, points, steps)
-        points = _bounded(points, steps)
+        if max(points) > EVENT_POINTS_MAX:
+            given = _cut(None, points, _POINTS_MAX)
+            steps += paired_steps("event-maximum", "cap", str(EVENT_POINTS_MAX), points, given)
+            points = given
         self.total = _plus(self.total, points)
         return points, steps
 
-    def _earn(self, rule: Earn, item: Item, weights: list[Weight], before: _Pair, steps: list[Step]) -> _Pair:
+    def _earn(self, rule: Earn, item: Item, weights: list[Scaled], before: _Pair, steps: list[Step]) -> _Pair:
         if rule.limit_per_day is not None:
             count = self._counts[rule.id] = self._counts.get(rule.id, 0) + 1
             if count > rule.limit_per_day:
-                _add_step(steps, rule.id, "limit", str(rule.limit_per_day), before, before)
+                steps += paired_steps(rule.id, "limit", str(rule.limit_per_day), before, before)
                 return before
-        if rule.per is None:
-            weights = [weight for weight in weights if not selects_lines(weight.when)]
-            saw, base = str(item.kind), int(rule.points)
-        else:
+        saw, base = str(item.kind), int(rule.points)
+        if rule.per is not None:
             eligible = eligible_minor(rule.when, item)
             saw, base = str(int(eligible)), rule.points * (eligible // rule.per)
-        points = _plus(before, _for(rule.affects, base))
-        _add_step(steps, rule.id, "earn", saw, before, points)
-        if not weights or not base:
-            return points
-        weights = _telling(weights, self._rules.combine)
-        for count in range(1, len(weights) + 1):
-            weighed = (
-                _weigh(rule, item, base, weights[:count], "redeemable", self._rules.combine),
-                _weigh(rule, item, base, weights[:count], "qualifying", self._rules.combine),
-            )
-            given = _plus(before, _of(rule.affects, weighed))
-            _add_step(
-                steps, weights[count - 1].id, "weight", _decimal(weights[count - 1].times), points, given
-            )
-            points = given
+        points = _given(rule.affects, before, (base, base))
+        steps += paired_steps(rule.id, "earn", saw, before, points)
+        if weights and base:
+            for weight, weighed in self._rules.scale.weighed(rule, item, base, weights):
+                given = _given(rule.affects, before, weighed)
+                steps += paired_steps(weight.id, "weight", weight.shown, points, given)
+                points = given
         return points
 
     def _bonus_is_due(self, bonus: Bonus) -> bool:
@@ -246,99 +278,31 @@ class _Day:
 
     def _cap(self, cap: Cap, points: _Pair, steps: list[Step]) -> _Pair:
         through = self._through.get(cap.id, (0, 0))
-        kept = (
-            points[0] if cap.affects == "qualifying" else min(points[0], cap.points - through[0]),
-            points[1] if cap.affects == "redeemable" else min(points[1], cap.points - through[1]),
-        )
+        kept = _cut(cap.affects, points, (cap.points - through[0], cap.points - through[1]))
         if cap.per == "day":
             self._through[cap.id] = _plus(through, kept)
         if kept != points:
-            _add_step(steps, cap.id, "cap", str(cap.points), points, kept)
+            steps += paired_steps(cap.id, "cap", str(cap.points), points, kept)
         return kept
 
 
-def _bounded(points: _Pair, steps: list[Step]) -> _Pair:
-    """Cut what no receipt can earn, so that sums stay within 64 bits whatever a programme multiplies."""
-    kept = (min(points[0], EVENT_POINTS_MAX), min(points[1], EVENT_POINTS_MAX))
-    if kept != points:
-        _add_step(steps, "event-maximum", "cap", str(EVENT_POINTS_MAX), points, kept)
-    return kept
-
-
-def _weigh(
-    rule: Earn, item: Item, base: int, weights: Sequence[Weight], target: Affects, combine: Combine
-) -> int:
-    """Return floor(base x weight), in layers where lines of the receipt weigh differently."""
-    weights = [weight for weight in weights if weight.affects in (None, target)]
-    if rule.per is None or not any(selects_lines(weight.when) for weight in weights):
-        factor = _combined([weight.times for weight in weights], combine)
-        return base * factor.numerator // factor.denominator
-    eligible = eligible_minor(rule.when, item)
-    by_factor: dict[Fraction, int | Fraction] = {}
-    for category, net in nets_of(item):
-        if selects(rule.when, category):
-            factor = _combined([w.times for w in weights if selects(w.when, category)], combine)
-            by_factor[factor] = by_factor.get(factor, 0) + net
-    points, below, rest = Fraction(0), Fraction(0), sum(by_factor.values())
-    for factor in sorted(by_factor):
-        layer = base if factor == min(by_factor) else rule.points * (max(0, min(rest, eligible)) // rule.per)
-        points += (factor - below) * layer
-        below, rest = factor, rest - by_factor[factor]
-    return points.numerator // points.denominator
-
-
-def _combined(times: Iterable[Fraction], combine: Combine) -> Fraction:
-    """Return the one weight of several; none is 1."""
-    factors = list(times)
-    if not factors:
-        return _ONE
-    if combine == "best":
-        return max(factors)
-    if combine == "sum":
-        return max(Fraction(0), 1 + sum((factor - 1 for factor in factors), Fraction(0)))
-    product = _ONE
-    for factor in factors:
-        product *= factor
-    return product
-
-
-def _telling(weights: list[Weight], combine: Combine) -> list[Weight]:
-    """Return the weights worth a step each: of `best`, only the winner where one weight rules all lines."""
-    if combine != "best" or len(weights) == 1:
-        return weights
-    weights = sorted(weights, key=lambda weight: weight.times)
-    if any(selects_lines(weight.when) or weight.affects for weight in weights):
-        return weights
-    return weights[-1:]
-
-
-def _decimal(times: Fraction) -> str:
-    """Return the weight as its owner wrote it: an exact decimal without trailing zeros.
-
-    A fraction that is no decimal of `_DIGITS_MAX` digits, which no programme file can hold, is shown as such.
-    """
-    digits = 0
-    while 10**digits % times.denominator:
-        digits += 1
-        if digits > _DIGITS_MAX:
-            return str(times)
-    if not digits:
-        return str(times.numerator)
-    text = str((times * 10**digits).numerator).rjust(digits + 1, "0")
-    return f"{text[:-digits]}.{text[-digits:]}"
-
-
-def _for(affects: Affects, points: int) -> _Pair:
-    return _of(affects, (points, points))
-
-
-def _of(affects: Affects, points: _Pair) -> _Pair:
-    return (0 if affects == "qualifying" else points[0], 0 if affects == "redeemable" else points[1])
+def _cut(affects: Affects, points: _Pair, room: _Pair) -> _Pair:
+    """Return what a cap leaves of points, of the kinds that it touches."""
+    redeemable, qualifying = points
+    if redeemable > room[0] and affects != "qualifying":
+        redeemable = room[0]
+    if qualifying > room[1] and affects != "redeemable":
+        qualifying = room[1]
+    return redeemable, qualifying
 
 
 def _plus(one: _Pair, other: _Pair) -> _Pair:
     return one[0] + other[0], one[1] + other[1]
 
 
-def _add_step(steps: list[Step], rule: str, kind: StepKind, saw: str, before: _Pair, after: _Pair) -> None:
-    steps.extend(paired_steps(rule, kind, saw, before, after))
+def _given(affects: Affects, before: _Pair, points: _Pair) -> _Pair:
+    """Return the points after a rule that gives these, of the kinds that it touches."""
+    return (
+        before[0] if affects == "qualifying" else before[0] + points[0],
+        before[1] if affects == "redeemable" else before[1] + points[1],
+    )

@@ -22,6 +22,8 @@ from loyalty_core.events import (
 from loyalty_core.journal import Record
 from loyalty_core.units import Day
 
+_Sale = PurchaseRecorded | ReturnRecorded
+
 
 class Tally(msgspec.Struct):
     """One kind of event on one business day, as far as it has been counted."""
@@ -58,7 +60,7 @@ def count_records(records: Iterable[tuple[int, Record]]) -> dict[tuple[Day, int]
             tally = tallies[key] = Tally(seq, seq)
         tally.last_seq = seq
         tally.count += 1
-        if isinstance(event, PurchaseRecorded | ReturnRecorded):
+        if isinstance(event, _Sale):
             tally.net_minor += event.net_minor
         if record.claim is not None:
             tally.redeemable += record.claim.redeemable

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from loyalty_core.units import MINOR_MAX, MinorUnits, Seq
+from loyalty_core.units import MINOR_MAX, Seq
 from loyalty_core.wire import pack
 
 ID_FORM: Final = r"^[A-Za-z0-9_-]{1,32}$"
@@ -329,14 +329,14 @@ def _sale(event: PurchaseRecorded | ReturnRecorded) -> tuple[object, ...]:
     return event.net_minor, event.tax_minor, sorted(event.lines), sorted(event.tenders)
 
 
-def money_of_lines(net_minor: int, lines: tuple[Line, ...]) -> tuple[tuple[str, MinorUnits], ...]:
+def money_of_lines(net_minor: int, lines: tuple[Line, ...]) -> tuple[tuple[str, int], ...]:
     """Return (category, net) for each line, adding up to `net_minor`.
 
     The total is believed: where lines do not add up to it (a discount on the whole receipt, say), the
     difference is one more line of no category; a receipt without lines is one line.
     """
-    parts = [(line.category, MinorUnits(line.net_minor)) for line in lines]
-    rest = net_minor - sum(net for _, net in parts)
+    parts = [(line.category, line.net_minor) for line in lines]
+    rest = net_minor - sum([net for _, net in parts])
     if rest or not parts:
-        parts.append(("", MinorUnits(rest)))
+        parts.append(("", rest))
     return tuple(parts)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from loyalty_core.calendar import weekday_of
 from loyalty_core.programme import ALWAYS_EXCLUDED_TENDERS, When
-from loyalty_core.resolved import Item
+from loyalty_core.resolved import Item, ItemKind
 from loyalty_core.units import Day
+
+Test = Callable[[Item], bool]
 
 
 def in_play(when: When, day: Day, tier: str) -> bool:
@@ -22,18 +24,30 @@ def in_play(when: When, day: Day, tier: str) -> bool:
 
 
 def matches(when: When, item: Item) -> bool:
-    """Tell whether a rule that is in play counts an item."""
-    if item.kind not in when.on:
-        return False
-    if when.stores is not None and item.store_id not in when.stores:
-        return False
-    if when.slot is not None and not when.slot.holds(item.minute):
-        return False
-    if item.kind == "visit":
-        return when.categories is None and not when.minimum
-    if selects_lines(when) and not any(selects(when, category) for category, _ in nets_of(item)):
-        return False
-    return not when.minimum or eligible_minor(when, item) >= when.minimum
+    """Tell whether a rule that is in play counts an item; for many items see `asked`."""
+    counts = asked(when, item.kind)
+    return counts is not None and counts(item)
+
+
+def asked(when: When, kind: ItemKind) -> Test | None:
+    """Return what a rule in play asks of items of a kind; None where it can count none of them."""
+    is_visit = kind == "visit"
+    if kind not in when.on or (is_visit and (when.categories is not None or when.minimum)):
+        return None
+    tests: list[Test] = []
+    if when.stores is not None:
+        stores = when.stores
+        tests.append(lambda item: item.store_id in stores)
+    if when.slot is not None:
+        holds = when.slot.holds
+        tests.append(lambda item: holds(item.minute))
+    if selects_lines(when) and not is_visit:
+        tests.append(lambda item: any(selects(when, category) for category, _ in nets_of(item)))
+    if when.minimum:
+        tests.append(lambda item: eligible_minor(when, item) >= when.minimum)
+    if len(tests) > 1:
+        return lambda item: all(test(item) for test in tests)
+    return tests[0] if tests else _anything
 
 
 def selects_lines(when: When) -> bool:
@@ -53,15 +67,24 @@ def eligible_minor(when: When, item: Item) -> int | Fraction:
 
     A fraction where a line came back in part.
     """
-    return max(0, money_of(item, when) - _excluded(when, item))
+    paid = 0
+    for tender, amount in item.tenders:
+        if tender in ALWAYS_EXCLUDED_TENDERS or tender in when.exclude_tenders:
+            paid += amount
+    eligible = money_of(item, when)
+    if paid > 0:
+        eligible -= paid
+    return max(0, eligible)
 
 
 def money_of(item: Item, when: When | None = None) -> int | Fraction:
     """Return what is left of an item's money, or of the lines that a rule counts."""
-    return sum(net for category, net in nets_of(item) if when is None or selects(when, category))
+    if when is None or not selects_lines(when):
+        return sum([net for _, net in nets_of(item)])
+    return sum([net for category, net in nets_of(item) if selects(when, category)])
 
 
-def nets_of(item: Item) -> Iterable[tuple[str, int | Fraction]]:
+def nets_of(item: Item) -> Sequence[tuple[str, int | Fraction]]:
     """Return (category, what is left of its net) of every line."""
     if not item.parts:
         return item.money
@@ -69,9 +92,5 @@ def nets_of(item: Item) -> Iterable[tuple[str, int | Fraction]]:
     return [*item.money, *left]
 
 
-def _excluded(when: When, item: Item) -> int:
-    paid = 0
-    for tender, amount in item.tenders:
-        if tender in ALWAYS_EXCLUDED_TENDERS or tender in when.exclude_tenders:
-            paid += amount
-    return max(0, paid)
+def _anything(_: Item) -> bool:
+    return True

@@ -33,6 +33,7 @@ from loyalty_core.resolved import Item, ItemKind, Resolved, Takeback
 from loyalty_core.returns import Remainder, after, money, whole
 from loyalty_core.units import Day, EpochMs, Minute, Seq
 
+_Original = PurchaseRecorded | VisitRecorded
 ConflictKind = Literal[
     "copy_differs",
     "member_differs",
@@ -94,7 +95,7 @@ def fold_receipt(facts: Iterable[Fact], rules: ReceiptRules) -> Receipt:
     given = {fact.id: fact for fact in facts}
     if len(given) == 1:
         (only,) = given.values()
-        if isinstance(only.event, PurchaseRecorded | VisitRecorded):
+        if isinstance(only.event, _Original):
             item = item_of(only, rules.store_id, rules.zone)
             return Receipt(only.event.member, Resolved(Day(only.event.business_day), item, ()), ())
     return _Fold(given, rules).receipt()
@@ -134,7 +135,7 @@ class _Fold:
 
     def receipt(self) -> Receipt:
         """Return what they amount to."""
-        originals = [f for f in self._facts if isinstance(f.event, PurchaseRecorded | VisitRecorded)]
+        originals = [f for f in self._facts if isinstance(f.event, _Original)]
         if not originals:
             self._all_wait()
             spent = self._spent(None)

@@ -24,6 +24,7 @@ FOLDS: Final = (
     "resolved",
     "returns",
     "tiers",
+    "weighing",
 )
 """Where a wrong figure would come from: `./dev mutants` changes these."""
 WATCHED: Final = (*FOLDS, "envelope", "journal")

@@ -113,6 +113,9 @@ def test_a_record_that_nobody_could_read_again_is_not_written() -> None:
     with pytest.raises(BadInput) as caught:
         pack_record(record(adapter="x" * (room + 1)))
     assert caught.value.code == "record_too_large"
+    larger = pack_record(record(adapter="x" * room))[:-1] + b"\xa1x"
+    with pytest.raises(BadWire, match=f"{RECORD_BYTES_MAX + 1} bytes are more than the {RECORD_BYTES_MAX}"):
+        unpack_record(larger)
 
 
 def plain(written: Record | None = None) -> list[object]:
