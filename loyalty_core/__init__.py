@@ -10,8 +10,8 @@ programme_toml       TOML text -> programme, or every mistake at once; it stands
                      kinds of rules), `programme_forms` (what a value must be), `toml_tables`, `toml_lines`
 programme_reading    a programme in plain words; `rule_reading` says its rules
 receipts             all facts of one receipt key -> owner, content, what remains
-accrual              one member's business day -> entries with their steps; `matching` says which rules count what,
-                     `weighing` what weights make of points
+accrual              one member's business day -> entries with their steps; `matching` says which rules
+                     count what, `weighing` what weights make of points
 account              entries -> period totals and balance
 entries              a movement of points; `diff` brings what is posted to what should stand
 tiers                totals and ladder -> tier, gap, near-miss
