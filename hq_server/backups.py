@@ -155,15 +155,15 @@ def _own_key(config: HqConfig) -> bytes | None:
 
 
 def _set_aside(config: HqConfig, now_ms: EpochMs, *, key: bool) -> list[str]:
-    """Give what stands in the way of a restore other names; return these."""
+    """Give what stands in the way of a restore other names; return these, a database's without its parts."""
     at = datetime.fromtimestamp(now_ms // 1000, UTC)
     moved = []
     for path in (config.database_path, config.key_path) if key else (config.database_path,):
-        for part in PARTS:
-            old = path.with_name(path.name + part)
-            if old.exists():
-                new = path.with_name(f"{path.name}.replaced-{at:%Y%m%dT%H%M%S}{now_ms % 1000:03}Z{part}")
-                moved.append(str(old.rename(new)))
+        aside = path.with_name(f"{path.name}.replaced-{at:%Y%m%dT%H%M%S}{now_ms % 1000:03}Z")
+        parts = [part for part in PARTS if path.with_name(path.name + part).exists()]
+        for part in parts:
+            path.with_name(path.name + part).rename(aside.with_name(aside.name + part))
+        moved += [str(aside)] if parts else []
     return moved
 
 

@@ -368,3 +368,24 @@ def test_a_command_is_told_when_the_database_stays_busy(
     other.execute("BEGIN IMMEDIATE")
     assert shell.refused("token", "add", "x") == "database_busy"
     other.close()
+
+
+def test_a_backup_says_what_it_holds_and_a_restore_what_is_lost(hq: Hq, shell: Shell, tmp_path: Path) -> None:
+    status, out, _ = shell.run("backup", str(tmp_path / "b.db"))
+    assert (status, "with HQ's key: keep it as safe as that" in out) == (0, True)
+    assert shell.refused("backup", str(tmp_path / "b.db")) == "backup_exists"
+    assert shell.refused("restore", str(tmp_path / "b.db")) == "database_exists"
+    status, out, _ = shell.run("restore", str(tmp_path / "b.db"), "--replace")
+    lines = out.splitlines()
+    assert (status, lines[0].endswith("hq.db is headquarters as of 2026-11-21T02:31:00Z.")) == (0, True), out
+    assert [line.split()[-1] for line in lines if line.startswith("What was there before is ")] == [
+        f"{hq.config.database_path}.replaced-20261121T023100000Z."
+    ]
+    assert "revoke and erase it again" in out
+
+
+def test_a_folder_of_backups_keeps_the_newest(hq: Hq, shell: Shell, tmp_path: Path) -> None:
+    first = shell.json("backup", "--keep", "1", str(tmp_path))["file"]
+    hq.clock.now += 1000
+    status, out, _ = shell.run("backup", "--keep", "1", str(tmp_path))
+    assert (status, out.splitlines()[-1]) == (0, f"{first} is removed.")
