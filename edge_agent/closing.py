@@ -58,7 +58,7 @@ class Closing:
         while True:
             step = await self._writer.do(lambda conn: close_some(conn, self._recorder), urgent=False)
             if step.days:
-                log.info("days_closed", extra={"days": len(step.days), "last": step.days[-1]})
+                log.info("days_closed", extra={"count": len(step.days)})
                 self._recorded()
             if not step.more:
                 return

@@ -1,34 +1,153 @@
-"""Logs as JSON lines on stderr: stable event names, no names, numbers, tokens or keys."""
+"""Logs as JSON lines on standard error, for journald: an event, and fields that say nothing of persons.
+
+What an exception or a library says may quote what somebody sent, so only its kind and its place are told. The
+same line again is held back for a while, so that a fault that lasts a month fills no disk. Both programs have
+the same module.
+"""
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
+import threading
+import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TextIO
 
 import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
 
-_OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+from loyalty_core.errors import LoyaltyError
+
+QUIET_SECONDS: Final = 600
+"""For how long the same line is said once only; the next one says how many were held back."""
+LINES_MAX: Final = 500
+"""How many lines are remembered for that; the one that was first said longest ago is forgotten first."""
+TEXT_MAX: Final = 200
+FRAMES_MAX: Final = 30
+
+_PROGRAM: Final = __name__.partition(".")[0]
+_PLAIN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+"""The numbers of syslog, by which journald sorts."""
+
+log = logging.getLogger(__name__)
 
 
-class _JsonLines(logging.Formatter):
+class JsonLines(logging.Formatter):
+    """One line a record: time, level, where, event, its fields, and of an error its kind and its way.
+
+    `with_priority` puts before it how journald is told the level.
+    """
+
+    def __init__(self, *, with_priority: bool = False) -> None:
+        super().__init__()
+        self._with_priority = with_priority
+
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(int(record.created), UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
         }
-        line |= {name: value for name, value in record.__dict__.items() if name not in _OWN}
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        if record.name.partition(".")[0] == _PROGRAM:
+            line |= {"event": record.msg, **_fields(record)}
+        else:
+            line |= {"event": "library_spoke", "place": f"{record.module}:{record.lineno}"}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            line |= {"error": _kind(error), "trace": list(_way(error))[-FRAMES_MAX:]}
+        text = msgspec.json.encode(line, enc_hook=str).decode()
+        return f"<{_PRIORITIES.get(record.levelname, 6)}>{text}" if self._with_priority else text
 
 
-def set_up(level: str = "INFO") -> None:
-    """Send every log line to stderr as one JSON object."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+class Sparing(logging.StreamHandler[TextIO]):
+    """Says the same line again only after `QUIET_SECONDS`."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self._said: dict[object, tuple[float, int]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = (record.name, record.msg, record.lineno, *_fields(record).items())
+        said_at, held = self._said.get(line, (0.0, 0))
+        if 0 <= record.created - said_at < QUIET_SECONDS:
+            self._said[line] = said_at, held + 1
+            return
+        self._said.pop(line, None)
+        if len(self._said) >= LINES_MAX:
+            del self._said[next(iter(self._said))]
+        self._said[line] = record.created, 0
+        if held:
+            record.held_back = held
+        super().emit(record)
+
+
+class Strangers(logging.Filter):
+    """Gives what aiohttp says of a connection a name; whoever sends what is not HTTP is no fault of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = "connection_failed", ()
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.msg, record.exc_info = "request_not_http", None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
+
+
+def connection_log() -> logging.Logger:
+    """Return where aiohttp says what went wrong on a connection."""
+    connections = logging.getLogger(f"{_PROGRAM}.connections")
+    if not connections.filters:
+        connections.addFilter(Strangers())
+    return connections
+
+
+def start_logging() -> None:
+    """Send every record to standard error, and what nobody catches too."""
+    handler = Sparing()
+    handler.setFormatter(JsonLines(with_priority=_is_journald(os.environ.get("JOURNAL_STREAM", ""))))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False
+    sys.excepthook = lambda _, error, __: log.critical("program_failed", exc_info=error)
+    threading.excepthook = lambda failed: log.error("thread_failed", exc_info=failed.exc_value)
+    sys.unraisablehook = lambda failed: log.error("clean_up_failed", exc_info=failed.exc_value)
+
+
+def _is_journald(stream: str) -> bool:
+    """Tell whether standard error is the stream of which systemd says that it goes to the journal."""
+    about = os.fstat(sys.stderr.fileno()) if stream else None
+    return about is not None and stream == f"{about.st_dev}:{about.st_ino}"
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    """Return what a record says besides its event."""
+    return {
+        name: value[:TEXT_MAX] if isinstance(value, str) else value
+        for name, value in record.__dict__.items()
+        if name not in _PLAIN
+    }
+
+
+def _kind(error: BaseException) -> str:
+    """Return the name of an error with its stable code, but none of its words."""
+    code: object = getattr(error, "sqlite_errorname", None)
+    if isinstance(error, LoyaltyError):
+        code = error.code[:TEXT_MAX]
+    elif isinstance(error, OSError):
+        code = errno.errorcode.get(error.errno or 0)
+    name = type(error).__name__
+    return f"{name} {code}" if isinstance(code, str) else name
+
+
+def _way(error: BaseException) -> Iterator[str]:
+    """Yield where an error came along and what it was then, its cause first."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _way(before)
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        yield f"{frame.f_globals.get('__name__', '')}:{line} {frame.f_code.co_name}"
+    yield _kind(error)

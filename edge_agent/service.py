@@ -13,12 +13,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from edge_agent import logs
 from edge_agent.app import build_app
 from edge_agent.app_keys import CLOCK, CONFIG, READER, WRITER
 from edge_agent.clock import MachineClock
 from edge_agent.config import EdgeConfig
 from edge_agent.data_dir import check_user
+from edge_agent.logs import connection_log, start_logging
 from edge_agent.notify import Manager
 from edge_agent.status import lines, status
 from edge_agent.store.database import StoreError
@@ -34,7 +34,7 @@ async def serve(config: EdgeConfig) -> None:
         LoyaltyError: what must be there before it can start, in one sentence.
     """
     check_user(config.data_dir)
-    logs.set_up()
+    start_logging()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -61,12 +61,14 @@ def _alone(data_dir: Path) -> Iterator[None]:
 
 
 async def _serve(config: EdgeConfig, stop: asyncio.Event) -> None:
-    runner = web.AppRunner(build_app(config, MachineClock()), access_log=None, shutdown_timeout=5)
+    app = build_app(config, MachineClock())
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, logger=connection_log())
     await runner.setup()
     try:
         host, port = await _listen(runner, config)
-        (config.data_dir / "address").write_text(f"http://{host}:{port}\n", "ascii")
-        log.info("agent_ready", extra={"host": host, "port": port})
+        address = f"http://{host}:{port}"
+        (config.data_dir / "address").write_text(address + "\n", "ascii")
+        log.info("agent_ready", extra={"address": address})
         async with Manager(os.environ).informed(lambda: _how_it_goes(runner.app)):
             await stop.wait()
             log.info("agent_stopping")

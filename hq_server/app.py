@@ -38,7 +38,7 @@ from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, NOW_MS, P
 from hq_server.web_errors import problems
 from loyalty_core.errors import LoyaltyError
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 GOODBYE_S: Final = 10
 """How long requests may still take when the server is told to stop."""
 KEEPALIVE_S: Final = 75
@@ -117,6 +117,7 @@ async def serve(config: HqConfig) -> None:
         with _written(config, address):
             async with Manager(os.environ).informed(how):
                 await stop.wait()
+                log.info("server_stopping")
     finally:
         await runner.cleanup()
 
@@ -154,7 +155,7 @@ def _written(config: HqConfig, address: str) -> Iterator[None]:
     fresh = config.address_path.with_name("address.new")
     fresh.write_text(address + "\n", "utf-8")
     fresh.replace(config.address_path)
-    _LOG.info("answering at %s", address)
+    log.info("server_ready", extra={"address": address})
     try:
         yield
     finally:
@@ -193,5 +194,5 @@ def _cannot_listen(address: str, error: OSError | UnicodeError) -> CannotListen:
 
 def _stop_on_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        _LOG.error("a background chore failed, the server stops", exc_info=error)
+        log.critical("chores_failed", exc_info=error)
         os.kill(os.getpid(), signal.SIGTERM)

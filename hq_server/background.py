@@ -22,7 +22,7 @@ from hq_server.store.database import Database
 from loyalty_core.units import EpochMs
 
 PAUSE_S: Final = 1
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 async def run_chores(database: Database, now_ms: Callable[[], EpochMs]) -> None:
@@ -50,14 +50,17 @@ async def _step(database: Database, now_ms: EpochMs) -> bool:
 
     expiry, holds, days, hashes, journals = await database.read(due)
     if expiry:
-        _LOG.info("%d accounts have lots that expired", await database.write(lambda tx: expire(tx, now_ms)))
+        count = await database.write(lambda tx: expire(tx, now_ms))
+        log.info("accounts_expired", extra={"count": count})
     if holds:
-        _LOG.info("%d holds lapsed", await database.write(lambda tx: lapse_some(tx, now_ms)))
+        count = await database.write(lambda tx: lapse_some(tx, now_ms))
+        log.info("holds_lapsed", extra={"count": count})
     if days:
         count = await database.write(lambda tx: rederive_some(tx, now_ms))
-        _LOG.info("derived %d member-days again", count)
+        log.info("days_derived", extra={"count": count})
     if hashes:
-        _LOG.info("attached %d references by their hash", await _try_hashes(database, now_ms))
+        count = await _try_hashes(database, now_ms)
+        log.info("references_attached", extra={"count": count})
     if journals:
         await database.write(count_earlier)
     return await _compare_total(database, now_ms) or expiry or holds or days or hashes or journals

@@ -18,7 +18,7 @@ EVERY_S: Final = 20.0
 TELLING_S: Final = 0.2
 """How long a manager is waited for that reads nothing."""
 
-_LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Manager:
@@ -65,6 +65,6 @@ class Manager:
             try:
                 sentence = " ".join((await how()).split())
                 self.tell("WATCHDOG=1", f"STATUS={sentence}")
-            except Exception:  # noqa: BLE001 - it is told, and no sign of life goes out
-                _LOG.exception("no sign of life could be given")
+            except Exception:
+                log.exception("sign_of_life_missed")
             await asyncio.sleep(self._every_s)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from loyalty_core.errors import LoyaltyError
 
-LOG: Final = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _STATUS: Final = {
     "bad_input": 400,
     "body_unreadable": 400,
@@ -91,7 +91,7 @@ async def problems(
             raise
         return _render(error.status, "http_error", error.reason)
     except Exception:
-        LOG.exception("a request failed")
+        log.exception("request_failed")
         return _render(500, "server_failed", "the server failed on this request and has logged why")
 
 

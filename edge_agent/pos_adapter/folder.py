@@ -111,7 +111,7 @@ class WatchedFolder:
             try:
                 waiting |= not await self._take(path, state, age_ms)
             except LoyaltyError as error:
-                log.warning("file_not_taken", extra={"file": path, "code": error.code})
+                log.warning("file_not_taken", extra={"code": error.code})
                 waiting = True
         return waiting
 
@@ -137,7 +137,7 @@ class WatchedFolder:
                 found[name] = state
                 self._paths[name] = entry
             if len(found) >= self._folder.files_max:
-                log.warning("folder_crowded", extra={"files_max": self._folder.files_max})
+                log.warning("folder_crowded", extra={"count": self._folder.files_max})
                 break
         return found
 
@@ -162,7 +162,7 @@ class WatchedFolder:
             return await self._refuse(path, adapter, state, broken)
         if tally.get("unkept"):
             self._crowded[path] = state
-            log.warning("file_waits_for_quarantine", extra={"file": path, "rows": tally["unkept"]})
+            log.warning("file_waits_for_quarantine", extra={"count": tally["unkept"]})
             return True
         await self._writer.do(lambda conn: quarantine.settle_place(conn, path, WHOLE_FILE), urgent=False)
         await self._note(path, state, tally)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ssl
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from msgspec import Meta
 
 from edge_agent.config import Sync
 from edge_agent.store import journal, members, programmes
@@ -39,7 +40,7 @@ class LinkError(LoyaltyError):
 
 
 class _Problem(msgspec.Struct):
-    code: str = ""
+    code: Annotated[str, Meta(pattern=r"\A[a-z0-9_]{1,64}\Z")] = ""
     detail: str = ""
 
 
@@ -179,6 +180,4 @@ def _refused(response: aiohttp.ClientResponse, body: bytes) -> LinkError:
             code="hq_nonsense",
             retry_after_ms=retry_after_ms,
         )
-    return LinkError(
-        f"HQ says: {problem.detail[:300]}", code=problem.code[:64], retry_after_ms=retry_after_ms
-    )
+    return LinkError(f"HQ says: {problem.detail[:300]}", code=problem.code, retry_after_ms=retry_after_ms)

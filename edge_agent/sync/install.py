@@ -60,7 +60,7 @@ def install(conn: Connection, reply: Reply) -> Installed:
     moved += [keep_programme(conn, identity, data, keys) for data in reply.programmes]
     moved.append(_pages(conn, reply.pages))
     for directive in reply.directives:
-        log.warning("directive_unknown", extra={"directive": directive.code})
+        log.warning("directive_unknown", extra={"code": directive.code})
     return Installed(refusals=reply.refusals, moved=any(moved))
 
 

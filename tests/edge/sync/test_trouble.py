@@ -84,6 +84,13 @@ async def test_what_headquarters_says_of_its_trouble_is_shown_and_its_wait_obeye
     assert link.next_try_ms == till.clock.wall + 7000
 
 
+@pytest.mark.parametrize("code", ["Kim 010-9876-5432", "", "x" * 65, "busy\n"])
+async def test_what_is_no_code_is_not_taken_for_one(till: LinkedTill, hq: FakeHq, code: str) -> None:
+    hq.problem = (503, {"code": code, "detail": "too many tills"}, {})
+    await till.turn()
+    assert (await till.link()).error_code == "hq_nonsense", "codes go into logs and figures"
+
+
 @pytest.mark.parametrize(("code", "most"), [("terminal_pending", 10_000), ("terminal_revoked", 300_000)])
 async def test_a_till_that_waits_for_approval_asks_again_soon(
     till: LinkedTill, hq: FakeHq, monkeypatch: pytest.MonkeyPatch, code: str, most: int
