@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Final
 
 from edge_agent.config import Csv
 from edge_agent.pos_adapter.receipt import Key, shown
 from loyalty_core.errors import BadInput
+
+_NUMBERS: Final = {
+    ".": re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?"),
+    ",": re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)(?:,[0-9]+)?"),
+}
+"""Decimal mark -> the form of a number in which the other of point and comma parts digits by three."""
 
 
 def minor_units(text: str, line: int, settings: Csv) -> int:
@@ -34,10 +41,11 @@ def decimal(text: str, name: str, line: int, settings: Csv) -> str:
     Raises:
         BadInput: `amount_impossible`.
     """
+    if text.isascii() and text.isdecimal():
+        return text
     mark = settings.decimal_mark
     thousands = "." if mark == "," else ","
-    groups = f"[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+"
-    if not re.fullmatch(f"-?(?:[0-9]+|{groups})(?:{re.escape(mark)}[0-9]+)?", text):
+    if not _NUMBERS[mark].fullmatch(text):
         raise BadInput(
             f'line {line}: {name} "{shown(text)}" is not a number with "{mark}" before its decimals: '
             "mend it, or set folder.csv.decimal_mark to what the file uses",

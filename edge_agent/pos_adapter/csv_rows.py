@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -30,6 +31,9 @@ NAMES: Final = (
 _KINDS: Final[tuple[ReceiptKind, ...]] = ("purchase", "return", "void", "visit")
 BROKEN_MAX: Final = 1000
 """Lines that are no CSV: beyond this many it is the file or its settings that are wrong."""
+_NAMING: Final = ("kind", "store", "till", "number", "business_date", "occurred_at")
+"""The columns that say of which receipt a row is."""
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _Cells = dict[str, str]
 _Key = tuple[str, ...]
 _Block = list[tuple[int, list[str]]]
@@ -49,17 +53,19 @@ def rows(data: bytes, settings: Csv) -> Iterator[Row]:
     if isinstance(header, BadInput):
         raise header
     columns = _columns(header, settings)
+    naming = {name: columns[name] for name in _NAMING if name in columns}
     groups: dict[_Key, list[_Block]] = {}
     open_key: _Key = ()
     for number, cells in table:
         if isinstance(cells, BadInput):
             raw = (lines[0] + lines[number - 1]).encode(encoding, _escapes(encoding))
             yield Row(place=f"line {number}", raw=raw, refusal=cells)
-        elif any(cell.strip() for cell in cells):
-            named = _named(cells, columns)
-            day = named.get("business_date") or named.get("occurred_at", "")
-            key = (*(named.get(name, "") for name in ("kind", "store", "till", "number")), day)
-            if named.get("kind") == "day_total":
+        elif "".join(cells).strip():
+            named = {name: cells[place].strip() for name, place in naming.items() if place < len(cells)}
+            cell, kind = named.get, named.get("kind", "")
+            day = cell("business_date") or cell("occurred_at", "")
+            key: _Key = (kind, cell("store", ""), cell("till", ""), cell("number", ""), day)
+            if kind == "day_total":
                 key = (*key, str(number))
             blocks = groups.setdefault(key, [])
             if key != open_key:
@@ -72,6 +78,8 @@ def rows(data: bytes, settings: Csv) -> Iterator[Row]:
 
 def _joined(blocks: list[_Block]) -> _Block:
     """Return one receipt's rows. Rows that come again, all of them, after other receipts are a re-export."""
+    if len(blocks) == 1:
+        return blocks[0]
     first = [cells for _, cells in blocks[0]]
     others = [block for block in blocks[1:] if [cells for _, cells in block] != first]
     return [row for block in (blocks[0], *others) for row in block]
@@ -86,9 +94,8 @@ def _table(lines: list[str], settings: Csv) -> Iterator[tuple[int, list[str] | B
     begins, broken = 0, 0
     while begins < len(lines):
         start = begins
-        reader = csv.reader(
-            (lines[place] for place in range(start, len(lines))), delimiter=settings.delimiter, strict=True
-        )
+        rest = map(lines.__getitem__, range(start, len(lines)))
+        reader = csv.reader(rest, delimiter=settings.delimiter, strict=True)
         try:
             for cells in reader:
                 yield begins + 1, cells
@@ -137,10 +144,6 @@ def _columns(header: list[str], settings: Csv) -> dict[str, int]:
     return columns
 
 
-def _named(cells: list[str], columns: dict[str, int]) -> _Cells:
-    return {name: cells[place].strip() for name, place in columns.items() if place < len(cells)}
-
-
 def _row(
     group: list[tuple[int, list[str]]],
     header: list[str],
@@ -154,7 +157,10 @@ def _row(
     try:
         for number, cells in group:
             _check_cells(number, cells, header)
-        items = [(number, _named(cells, columns)) for number, cells in group]
+        items = [
+            (number, {name: cells[place].strip() for name, place in columns.items()})
+            for number, cells in group
+        ]
         return Row(place=place, raw=raw, receipt=_handed_in(items, settings))
     except BadInput as error:
         return Row(place=place, raw=raw, refusal=error)
@@ -173,7 +179,7 @@ def _check_cells(number: int, cells: list[str], header: list[str]) -> None:
             f"line {number} has {len(cells)} cells, the header {len(header)}: is the line cut off?",
             code="row_cut",
         )
-    if any("\udc80" <= letter <= "\udcff" for cell in cells for letter in cell):
+    if _UNDECODED.search("".join(cells)):
         raise BadInput(
             f"line {number} is not in the expected encoding: set folder.csv.encoding, for example to cp949",
             code="encoding_wrong",
@@ -213,9 +219,10 @@ def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
             f'line {number}: kind "{shown(named)}" is none of {", ".join(_KINDS)}, day_total',
             code="receipt_invalid",
         )
+    common = [name for name in ("occurred_at", "member", "original") if name in head]
     for other, cells in items[1:]:
-        for name in ("occurred_at", "member", "original"):
-            if cells.get(name) != head.get(name):
+        for name in common:
+            if cells[name] != head[name]:
                 raise BadInput(
                     f"lines {number} and {other} are of one receipt but differ in {name}", code="rows_differ"
                 )
