@@ -70,4 +70,4 @@ def read_key(path: Path) -> bytes:
 def credential(name: str) -> Path | None:
     """Return the file that systemd hands over under a name, None where it does not."""
     path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name)
-    return path if path.is_file() else None
+    return path if os.access(path, os.R_OK) else None

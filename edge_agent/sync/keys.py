@@ -69,7 +69,7 @@ def token(data_dir: Path) -> str:
 def _credential(name: str) -> Path | None:
     """Return the file that systemd hands over under a name, None where it does not."""
     path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name)
-    return path if path.is_file() else None
+    return path if os.access(path, os.R_OK) else None
 
 
 def _write_secret(path: Path, data: bytes) -> None:
