@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -16,17 +15,20 @@ from typing import Final
 from aiohttp import web
 
 from edge_agent import metrics, openapi
-from edge_agent.app_keys import CLOCK, CONFIG, READER, RECORDER, REDEEMING, SYNC, WRITER
+from edge_agent.app_keys import CLOCK, CONFIG, FOLDER, METERS, READER, RECORDER, REDEEMING, SYNC, WRITER
 from edge_agent.clock import Clock, StepWatch
 from edge_agent.closing import Closing
 from edge_agent.config import EdgeConfig
 from edge_agent.guard import guard
 from edge_agent.lapsing import Lapsing
+from edge_agent.metrics import Meters
 from edge_agent.pos_adapter.folder import WatchedFolder, path_of
 from edge_agent.pos_adapter.http import TillApi
 from edge_agent.pos_adapter.redemptions import RedemptionApi
+from edge_agent.process import of_process
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
+from edge_agent.status import status
 from edge_agent.store import terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.migrations import open_database
@@ -38,6 +40,7 @@ from edge_agent.version import VERSION
 from edge_agent.web_errors import problems
 from loyalty_core.calendar import business_day
 from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, Event
+from loyalty_core.exposition import CONTENT_TYPE, Family, expose
 from loyalty_core.units import Day, EpochMs
 
 CLOCK_LOOK_SECONDS: Final = 5
@@ -61,12 +64,18 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     if config.folder is not None:
         path_of(config.folder)
     token = keys.token(config.data_dir)
+    meters = Meters()
     app = web.Application(
-        middlewares=[problems, guard(config.http.allowed_hosts, token)],
+        middlewares=[
+            meters.measured,
+            problems,
+            guard(config.http.allowed_hosts, token),
+        ],
         client_max_size=config.http.body_bytes_max,
     )
     app[CONFIG] = config
     app[CLOCK] = clock
+    app[METERS] = meters
     app[RECORDER] = Recorder(config, clock)
     app[REDEEMING] = Redeeming(config, clock, app[RECORDER])
     app.cleanup_ctx.extend([store_context, clock_context, sync_context, redemption_context])
@@ -97,7 +106,7 @@ async def store_context(app: web.Application) -> AsyncIterator[None]:
 
 async def clock_context(app: web.Application) -> AsyncIterator[None]:
     """Watches the wall clock for steps."""
-    async with _task("clock", lambda: _watch_clock(app)):
+    async with _task(app, "clock", lambda: _watch_clock(app)):
         yield
 
 
@@ -107,21 +116,21 @@ async def sync_context(app: web.Application) -> AsyncIterator[None]:
     key = keys.private_key(config.data_dir)
     async with open_session(config.sync) as session:
         app[SYNC] = SyncLoop(config, app[CLOCK], app[WRITER], app[READER], session, key)
-        async with _task("sync", app[SYNC].run):
+        async with _task(app, "sync", app[SYNC].run):
             yield
 
 
 async def redemption_context(app: web.Application) -> AsyncIterator[None]:
     """Lets redemptions lapse."""
     lapsing = Lapsing(app[READER], app[WRITER], app[RECORDER], app[REDEEMING], recorded=app[SYNC].nudge)
-    async with _task("redemptions", lapsing.run):
+    async with _task(app, "redemptions", lapsing.run):
         yield
 
 
 async def closing_context(app: web.Application) -> AsyncIterator[None]:
     """Closes business days."""
     closing = Closing(app[WRITER], app[RECORDER], recorded=app[SYNC].nudge)
-    async with _task("closing", closing.run):
+    async with _task(app, "closing", closing.run):
         yield
 
 
@@ -134,7 +143,8 @@ async def folder_context(app: web.Application) -> AsyncIterator[None]:
     folder = WatchedFolder(
         config, config.folder, app[CLOCK], app[WRITER], app[RECORDER], recorded=app[SYNC].nudge
     )
-    async with _task("folder", folder.run):
+    app[FOLDER] = folder
+    async with _task(app, "folder", folder.run):
         yield
 
 
@@ -145,11 +155,20 @@ async def get_health(_: web.Request) -> web.Response:
 
 async def get_metrics(request: web.Request) -> web.Response:
     """Give the figures."""
-    app = request.app
-    free = shutil.disk_usage(app[CONFIG].data_dir).free
-    now_ms = app[CLOCK].wall_ms()
-    text = await app[READER].do(lambda conn: metrics.render(conn, now_ms, free))
-    return web.Response(text=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+    app, config = request.app, request.app[CONFIG]
+
+    def of_store(conn: Connection) -> list[Family]:
+        told = status(conn, config, app[CLOCK])
+        return metrics.of_till(told) + metrics.of_store(conn)
+
+    families = await app[READER].do(of_store)
+    families += metrics.of_writer(app[WRITER], config.database)
+    families += [app[RECORDER].taken.family(), *app[METERS].families(), *of_process()]
+    if SYNC in app:
+        families.append(app[SYNC].exchanges.family())
+    if FOLDER in app:
+        families += app[FOLDER].families()
+    return web.Response(body=expose(families).encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def get_openapi(_: web.Request) -> web.Response:
@@ -158,9 +177,11 @@ async def get_openapi(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def _task(name: str, work: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+async def _task(
+    app: web.Application, name: str, work: Callable[[], Coroutine[None, None, None]]
+) -> AsyncIterator[None]:
     """Run `work` beside, and again after a while should it fail: the till goes on selling meanwhile."""
-    task = asyncio.create_task(_supervised(name, work), name=name)
+    task = asyncio.create_task(_supervised(app[METERS], name, work), name=name)
     try:
         yield
     finally:
@@ -169,11 +190,12 @@ async def _task(name: str, work: Callable[[], Coroutine[None, None, None]]) -> A
             await task
 
 
-async def _supervised(name: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+async def _supervised(meters: Meters, name: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
     while True:
         try:
             await work()
         except Exception:
+            meters.task_failures.add(name)
             log.exception("task_failed", extra={"task": name})
         await asyncio.sleep(RESTART_SECONDS)
 
@@ -183,6 +205,7 @@ async def _watch_clock(app: web.Application) -> None:
     while True:
         await asyncio.sleep(CLOCK_LOOK_SECONDS)
         if step_ms := watch.step_ms():
+            app[METERS].clock_steps.add()
             log.warning("clock_stepped", extra={"step_ms": step_ms})
             await app[WRITER].do(_own_event(app, _stepped(step_ms)), urgent=False)
 

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
+from edge_agent.metrics import Meters
+from edge_agent.pos_adapter.folder import WatchedFolder
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.store.writer import Reader, Writer
@@ -15,9 +17,12 @@ from edge_agent.sync.loop import SyncLoop
 
 CONFIG: Final = web.AppKey("config", EdgeConfig)
 CLOCK: Final = web.AppKey("clock", Clock)
+METERS: Final = web.AppKey("meters", Meters)
 RECORDER: Final = web.AppKey("recorder", Recorder)
 REDEEMING: Final = web.AppKey("redeeming", Redeeming)
 WRITER: Final = web.AppKey("writer", Writer)
 READER: Final = web.AppKey("reader", Reader)
+FOLDER: Final = web.AppKey("folder", WatchedFolder)
+"""Absent where no folder is watched."""
 SYNC: Final = web.AppKey("sync", SyncLoop)
 """Absent where the agent runs without HQ, as in tests of one part."""

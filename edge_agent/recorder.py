@@ -30,6 +30,7 @@ from loyalty_core.calendar import business_day, date_of
 from loyalty_core.entries import Step
 from loyalty_core.errors import BadInput
 from loyalty_core.events import (
+    EVENT_NAMES,
     Event,
     EventId,
     Fact,
@@ -41,6 +42,7 @@ from loyalty_core.events import (
     VisitRecorded,
     content_hash,
 )
+from loyalty_core.exposition import Counter
 from loyalty_core.journal import Record, pack_record
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
@@ -86,11 +88,21 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorder:
-    """Records intakes; the parts that it is made of hold nothing but what they have worked out."""
+    """Records intakes; the parts that it is made of hold nothing but what they have worked out.
+
+    What was `taken` is counted before its commit: one that the disk then refuses is counted all the same.
+    """
 
     def __init__(self, config: EdgeConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock
+        self.taken = Counter(
+            "dangol_edge_receipts_total",
+            "Events that were handed in, by what became of them.",
+            "source",
+            "kind",
+            "outcome",
+        )
         self._shelf = Shelf()
         self._owners = Owners(config.phone_region)
         self._days = MemberDays()
@@ -193,6 +205,7 @@ class Recorder:
         if isinstance(event, MemberPresented) and owner:
             presented.add(conn, event_id, owner.recorded, owner.account, event.occurred_at_ms)
             books.cards_wait = True
+        self.taken.add(intake.adapter, EVENT_NAMES[type(intake.event)], "recorded")
         return Outcome(
             event=event_id,
             repeated=False,
@@ -224,6 +237,7 @@ class Recorder:
 
     def _again(self, conn: Connection, books: Books, intake: Intake, known: Source) -> Outcome:
         """What was said before is said again: the points as they stand now, and why."""
+        self.taken.add(intake.adapter, EVENT_NAMES[type(intake.event)], "repeated")
         day, posted = Day(intake.event.business_day), Posted()
         if known.account is not None:
             day = Day(entries.day_of_event(conn, known.account, known.event) or day)

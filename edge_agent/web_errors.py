@@ -61,7 +61,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
 
 
-def problem(error: LoyaltyError) -> web.Response:
+class Refusal(web.Response):
+    """An answer that is a problem document, and its code."""
+
+    code: str
+
+
+def problem(error: LoyaltyError) -> Refusal:
     """Return the answer that says what went wrong."""
     fallback = _BAD_INPUT if isinstance(error, BadInput) else _FAILED
     if isinstance(error, StoreError) and error.code not in _STATUS:
@@ -90,7 +96,7 @@ async def problems(
         return _response(_FAILED, "internal_error", "something is wrong in this agent: the log says more")
 
 
-def _response(status: int, code: str, sentence: str) -> web.Response:
+def _response(status: int, code: str, sentence: str) -> Refusal:
     document = Problem(
         type=f"urn:dangol:problem:{code}",
         title=code.replace("_", " "),
@@ -98,8 +104,10 @@ def _response(status: int, code: str, sentence: str) -> web.Response:
         detail=sentence,
         code=code,
     )
-    return web.Response(
+    refusal = Refusal(
         status=status,
         body=msgspec.json.encode(document),
         headers={"Content-Type": "application/problem+json"},
     )
+    refusal.code = code
+    return refusal

@@ -25,6 +25,7 @@ from edge_agent.store.database import Connection
 from edge_agent.store.files import Taken
 from edge_agent.store.writer import Writer
 from loyalty_core.errors import BadInput, LoyaltyError
+from loyalty_core.exposition import Counter, Family
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -67,6 +68,18 @@ class WatchedFolder:
         self._paths: dict[str, Path] = {}
         self._crowded: dict[str, _State] = {}
         self.changed = asyncio.Event()
+        self.files = Counter("dangol_edge_folder_files_total", "Files of the watched folder that were taken.")
+        self.refusals = Counter(
+            "dangol_edge_folder_refusals_total", "Refused receipts and files of the watched folder.", "code"
+        )
+        self.failures = Counter(
+            "dangol_edge_folder_failures_total",
+            "Looks at the watched folder or a file of it that failed.",
+        )
+
+    def families(self) -> list[Family]:
+        """Return what has been counted."""
+        return [one.family() for one in (self.files, self.refusals, self.failures)]
 
     async def run(self) -> None:
         """Scan whenever something changed, and every `rescan_ms`, until cancelled."""
@@ -93,6 +106,7 @@ class WatchedFolder:
         try:
             found = await asyncio.to_thread(self._look)
         except OSError as error:
+            self.failures.add()
             log.warning("folder_unreadable", extra={"error": type(error).__name__})
             return False
         now_ms = self._clock.monotonic_ms()
@@ -150,6 +164,7 @@ class WatchedFolder:
                 return False
             tally = await self._take_rows(path, adapter, data)
         except OSError as error:
+            self.failures.add()
             log.warning("file_unreadable", extra={"error": type(error).__name__})
             return False
         except BadInput as error:
@@ -180,6 +195,8 @@ class WatchedFolder:
                 for became in taken:
                     what = became.became if became.kept else "unkept"
                     tally[what] = tally.get(what, 0) + 1
+                    if became.code:
+                        self.refusals.add(became.code)
                 chunk = chunk[len(taken) :]
             self._recorded()
         return tally
@@ -192,6 +209,7 @@ class WatchedFolder:
         )
 
     async def _refuse(self, path: str, adapter: str, state: _State, error: BadInput) -> bool:
+        self.refusals.add(error.code)
         now_ms = self._clock.wall_ms()
         row = Row(place=WHOLE_FILE, raw=b"")
         await self._writer.do(
@@ -215,6 +233,7 @@ class WatchedFolder:
         )
         await self._writer.do(lambda conn: files.put(conn, taken), urgent=False)
         self._taken[path] = state
+        self.files.add()
         log.info(
             "file_taken",
             extra={"recorded": taken.recorded, "repeated": taken.repeated, "refused": taken.refused},

@@ -24,6 +24,7 @@ else:
 Connection = sqlite3.Connection
 DatabaseError = sqlite3.DatabaseError
 AnyError = sqlite3.Error
+SQLITE_VERSION: Final = sqlite3.sqlite_version
 
 CHECKPOINT_BYTES: Final = 8 * 1024 * 1024
 """The write-ahead log is written back when it is longer, and cut to an eighth of it on its next use."""

@@ -60,7 +60,10 @@ class _Waiting:
 
 
 class Writer:
-    """The one thread that writes. Made and closed by the composition root."""
+    """The one thread that writes. Made and closed by the composition root.
+
+    It counts the `commits`, the `jobs` that shared them, and the `failures` of the disk.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -68,6 +71,7 @@ class Writer:
         self._patient: deque[_Waiting] = deque()
         self._wake = threading.Condition()
         self._closing = False
+        self.jobs = self.commits = self.failures = 0
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._conn = connect(path)
         self._thread.start()
@@ -88,6 +92,11 @@ class Writer:
             self._wake.notify()
         result: T = await waiting.future
         return result
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many urgent jobs wait, and how many patient ones."""
+        return len(self._urgent), len(self._patient)
 
     def close(self) -> None:
         """Finish what waits, checkpoint, and close the connection."""
@@ -140,7 +149,10 @@ class Writer:
                         raise
                     except Exception as error:  # noqa: BLE001 - it is told to the caller, whose job it was
                         waiting.error = error
+            self.commits += 1
+            self.jobs += len(group)
         except LoyaltyError as error:
+            self.failures += 1
             for waiting in group:
                 waiting.error = error
         for loop in {waiting.loop for waiting in group}:

@@ -30,6 +30,7 @@ from edge_agent.sync.load import Load, batches_next, load_from, with_next
 from edge_agent.sync.questions import REFUSALS, Questions, Told, settle, told_by
 from edge_agent.version import VERSION
 from loyalty_core.errors import LoyaltyError
+from loyalty_core.exposition import Counter
 from loyalty_core.messages import Ask, Clock, Health, Reply
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ class SyncLoop:
         self._questions = Questions()
         self._away_until_ms = 0
         self._failures = 0
+        self.exchanges = Counter(
+            "dangol_edge_exchanges_total", "Exchanges with HQ, by how they ended.", "outcome"
+        )
         self._resend_from: tuple[int, int] | None = None
         self._batches = min(FIRST_BATCHES, config.sync.batches)
         self._ready: Load | None = None
@@ -213,6 +217,7 @@ class SyncLoop:
     async def _note(
         self, tried_at_ms: int, wait_ms: int, error: LinkError | None, reply: Reply | None
     ) -> None:
+        self.exchanges.add(error.code if error else "ok")
         now_ms = self._clock.wall_ms()
         refused_code = error.code if error and not reply and error.code in REFUSALS else None
 

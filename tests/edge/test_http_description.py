@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -72,24 +71,6 @@ def _fits(schemas: dict[str, Any], schema: dict[str, Any], value: object) -> boo
     except AssertionError:
         return False
     return True
-
-
-async def test_the_figures_can_be_parsed_and_are_true(counter: Counter) -> None:
-    await counter.know(CARD)
-    await counter.ok("/v1/receipts", purchase())
-    await counter.post("/v1/receipts", purchase("2", net_minor=-1))
-    text = await (await counter.client.get("/metrics")).text()
-    line = re.compile(r"# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{[a-z]+=\"[^\"]*\"\})? -?\d+")
-    assert text.endswith("\n")
-    assert [each for each in text.splitlines() if not line.fullmatch(each)] == []
-    figures = dict(each.rsplit(" ", 1) for each in text.splitlines() if not each.startswith("#"))
-    assert figures["dangol_edge_journal_records_total"] == "2"
-    assert figures["dangol_edge_queue_records"] == "2"
-    assert figures["dangol_edge_quarantine_inputs"] == "1"
-    assert figures["dangol_edge_members"] == "1"
-    assert figures["dangol_edge_hq_answer_age_seconds"] == "-1"
-    assert figures["dangol_edge_hq_up"] == "0"
-    assert int(figures["dangol_edge_disk_free_bytes"]) > 0
 
 
 async def test_the_journal_notes_that_the_agent_started(counter: Counter, tmp_path: Path) -> None:

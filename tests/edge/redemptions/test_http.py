@@ -10,13 +10,14 @@ import pytest
 from edge_agent.app_keys import READER, RECORDER, REDEEMING, WRITER
 from edge_agent.config import EdgeConfig
 from edge_agent.lapsing import Lapsing
-from edge_agent.metrics import render
+from edge_agent.metrics import of_till
 from edge_agent.status import lines, status
 from edge_agent.store import programmes
 from edge_agent.store.database import transaction
 from edge_agent.store.migrations import open_database
 from loyalty_core.calendar import date_of
 from loyalty_core.events import RedemptionAuthorised, RedemptionCancelled, RedemptionCommitted
+from loyalty_core.exposition import expose
 from loyalty_core.units import Day
 from tests.edge.made import CARD, MOONLIGHT, HeldClock, programme, purchase, until
 from tests.edge.redemptions.redeeming_counter import PATH, RedeemingCounter, running
@@ -234,7 +235,7 @@ async def test_status_and_metrics_count_what_is_open(alone: EdgeConfig) -> None:
         told = await counter.app[READER].do(lambda conn: status(conn, alone, clock))
         assert told.redemptions_open == 1
         assert "  redemptions   1 open" in lines(told)
-        text = await counter.app[READER].do(lambda conn: render(conn, 0, 0))
+        text = expose(of_till(told))
         assert "\ndangol_edge_redemptions_open 1\n" in text
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.metrics import render
+from edge_agent.metrics import of_store, of_till
+from edge_agent.status import status
 from edge_agent.store import programmes
 from edge_agent.sync.exchange import LinkError
+from loyalty_core.exposition import expose
 from loyalty_core.messages import Page, Refusal
 from tests.edge.fake_hq import FakeHq, Spoil
 from tests.edge.made import config_of, enrol_till, member, programme
@@ -163,9 +165,15 @@ async def test_the_link_is_up_since_it_came_up(till: LinkedTill, hq: FakeHq) -> 
     till.clock.go_on(1000)
     await till.turn()
     assert (await till.link()).since_ms == till.clock.wall
-    text = await till.reader.do(lambda conn: render(conn, till.clock.wall, 0))
-    assert "\ndangol_edge_hq_up 0\n" in text
-    assert "\ndangol_edge_hq_answer_age_seconds 1\n" in text
+    told = await till.reader.do(lambda conn: status(conn, till.config, till.clock))
+    told_s = (till.clock.wall - 1000) // 1000
+    text = expose([*of_till(told), *await till.reader.do(of_store), till.loop.exchanges.family()])
+    for figure in (
+        "dangol_edge_hq_up 0",
+        f"dangol_edge_hq_last_answer_timestamp_seconds {told_s}",
+        'dangol_edge_exchanges_total{outcome="ok"} 2',
+    ):
+        assert f"\n{figure}\n" in text
 
 
 async def test_what_goes_wrong_is_one_error_with_a_code(till: LinkedTill, hq: FakeHq) -> None:
