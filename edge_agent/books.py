@@ -73,10 +73,19 @@ class Books(msgspec.Struct, kw_only=True):
         if not account.startswith("id:"):
             return None
         if account not in self.rows:
-            if len(self.rows) >= ROWS_KEPT:
-                self.rows.clear()
-            self.rows[account] = members.read(conn, account[3:])
+            self._keep(account, members.read(conn, account[3:]))
         return self.rows[account]
+
+    def know(self, row: MemberRow) -> str:
+        """Keep what HQ last said of a member; return the account."""
+        account = f"id:{row.member_id}"
+        self._keep(account, row)
+        return account
+
+    def _keep(self, account: str, row: MemberRow | None) -> None:
+        if len(self.rows) >= ROWS_KEPT:
+            self.rows.clear()
+        self.rows[account] = row
 
     def programme_on(self, day: Day) -> Programme | None:
         """Return the version in force on a business day, or None while HQ has sent none for it."""

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from edge_agent.books import Books
 from edge_agent.store import entries, members
 from edge_agent.store.database import Connection
 from loyalty_core.lookups import candidates, hashed, unknown_of
@@ -33,17 +34,19 @@ class Owners:
     def __init__(self, region: str) -> None:
         self._spellings = lru_cache(SPELLINGS_KEPT)(partial(_spellings, region))
 
-    def find(self, conn: Connection, key: bytes, text: str) -> Owner | None:
+    def find(self, conn: Connection, books: Books, text: str) -> Owner | None:
         """Return whose card or number this is, known here or not; None when it can never be a member's.
 
-        `key` is the store's. The form that is recorded, as offers name it, is taken too.
+        The form that is recorded, as offers name it, is taken too.
         """
+        key = books.terminal.store_key
         is_form = _RECORDED.fullmatch(text)
         look_ups, unknown = _as_recorded(text, key) if is_form else self._spellings(key, text)
-        member_id = members.find(conn, look_ups)
-        if member_id is not None:
-            return Owner(recorded=f"id:{member_id}", account=f"id:{member_id}", member_id=member_id)
-        return unknown
+        row = members.find(conn, look_ups)
+        if row is None:
+            return unknown
+        account = books.know(row)
+        return Owner(recorded=account, account=account, member_id=row.member_id)
 
 
 def _spellings(region: str, key: bytes, text: str) -> tuple[tuple[str, ...], Owner | None]:
@@ -71,5 +74,5 @@ def account_of(conn: Connection, key: bytes, recorded: str) -> str:
     if recorded.startswith("id:") and entries.has_account(conn, recorded):
         return recorded
     look_up = recorded if recorded.startswith("h:") else hashed(recorded, key)
-    member_id = members.find(conn, [look_up])
-    return look_up if member_id is None else f"id:{member_id}"
+    row = members.find(conn, [look_up])
+    return look_up if row is None else f"id:{row.member_id}"

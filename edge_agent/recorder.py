@@ -117,7 +117,7 @@ class Recorder:
 
     def owner(self, conn: Connection, books: Books, text: str) -> Owner | None:
         """Return whose card or number this is, known here or not; None when it can never be a member's."""
-        return self._owners.find(conn, books.terminal.store_key, text)
+        return self._owners.find(conn, books, text)
 
     def member(self, conn: Connection, books: Books, text: str) -> Owner:
         """Return the member whose card or number this is.

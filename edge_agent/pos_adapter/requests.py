@@ -18,6 +18,8 @@ _KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,64}")
 
 async def body_of(request: web.Request, ms_max: int) -> bytes:
     """Return the request's body; one that does not come in time ends in a TimeoutError."""
+    if request.content.is_eof():
+        return await request.read()
     async with asyncio.timeout(ms_max / 1000):
         return await request.read()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ class _More(Shape, frozen=True):
     also: tuple[str, ...] = ()
 
 
+LOOK_UPS_AT_ONCE: Final = 2
+"""A card has as many."""
 MORE_KEPT: Final = 64
 """Of most members the same few things are told, so that these are unpacked once."""
 NEVER = Stamp(0, 0, 0)
@@ -35,14 +37,19 @@ NEVER = Stamp(0, 0, 0)
 def read(conn: Connection, member_id: str) -> MemberRow | None:
     """Return what HQ last said of a member, or None."""
     row = conn.execute(
-        "SELECT masked_name, tier, balance, period_id, qualifying, stamp_epoch, stamp_branch, stamp_seq, more"
-        " FROM member WHERE member_id = ?",
+        "SELECT member_id, masked_name, tier, balance, period_id, qualifying, stamp_epoch, stamp_branch,"
+        " stamp_seq, more FROM member WHERE member_id = ?",
         (member_id,),
     ).fetchone()
-    if row is None:
-        return None
-    stamp = Stamp(row[5], row[6], row[7])
-    return MemberRow(member_id, False, row[0], (), row[1], row[2], row[3], row[4], stamp, *_more(row[8]))
+    return None if row is None else _of_row(row)
+
+
+def _of_row(row: tuple[Any, ...]) -> MemberRow:
+    member_id, masked_name, tier, balance, period_id, qualifying, epoch, branch, seq, more = row
+    stamp = Stamp(epoch, branch, seq)
+    return MemberRow(
+        member_id, False, masked_name, (), tier, balance, period_id, qualifying, stamp, *_more(more)
+    )
 
 
 @lru_cache(MORE_KEPT)
@@ -51,12 +58,18 @@ def _more(packed: bytes) -> tuple[Any, ...]:
     return msgspec.structs.astuple(unpack(packed, _More) if packed else _More())
 
 
-def find(conn: Connection, look_ups: Iterable[str]) -> str | None:
-    """Return the member id of the first of these hashed look-ups that is known, or None."""
-    for look_up in look_ups:
-        row = conn.execute("SELECT member_id FROM member_look_up WHERE look_up = ?", (look_up,)).fetchone()
-        if row is not None:
-            return str(row[0])
+def find(conn: Connection, look_ups: Sequence[str]) -> MemberRow | None:
+    """Return what HQ last said of the member of the first of these hashed look-ups that is known, or None."""
+    for start in range(0, len(look_ups), LOOK_UPS_AT_ONCE):
+        one, other = (*look_ups[start : start + LOOK_UPS_AT_ONCE], None)[:LOOK_UPS_AT_ONCE]
+        rows = conn.execute(
+            "SELECT l.look_up, m.member_id, m.masked_name, m.tier, m.balance, m.period_id, m.qualifying,"
+            " m.stamp_epoch, m.stamp_branch, m.stamp_seq, m.more FROM member_look_up AS l"
+            " JOIN member AS m ON m.member_id = l.member_id WHERE l.look_up IN (?, ?)",
+            (one, other),
+        ).fetchall()
+        if rows:
+            return _of_row(min(rows, key=lambda row: row[0] != one)[1:])
     return None
 
 

@@ -1,7 +1,7 @@
 """One writer thread with group commit, one reader beside it.
 
-A job is a function of the connection. Jobs that wait together share one transaction, each in a savepoint of
-its own, and are answered after its commit: answered means durable. Sales go before imports.
+A job is a function of the connection. Jobs that wait together share one transaction, each of several in a
+savepoint of its own, and are answered after its commit: answered means durable. Sales go before imports.
 """
 
 from __future__ import annotations
@@ -137,6 +137,23 @@ class Writer:
         return [job]
 
     def _commit(self, group: list[_Waiting]) -> None:
+        if len(group) == 1:
+            self._commit_one(group[0])
+        else:
+            self._commit_all(group)
+        for loop in {waiting.loop for waiting in group}:
+            answered = [waiting for waiting in group if waiting.loop is loop]
+            with suppress(RuntimeError):  # a loop that is gone has nobody left to tell
+                loop.call_soon_threadsafe(_tell, answered)
+
+    def _commit_one(self, waiting: _Waiting) -> None:
+        try:
+            with transaction(self._conn):
+                waiting.result = waiting.job(self._conn)
+        except Exception as error:  # noqa: BLE001 - it is told to the caller, whose job it was
+            waiting.error = error
+
+    def _commit_all(self, group: list[_Waiting]) -> None:
         try:
             with transaction(self._conn):
                 for waiting in group:
@@ -155,10 +172,6 @@ class Writer:
             self.failures += 1
             for waiting in group:
                 waiting.error = error
-        for loop in {waiting.loop for waiting in group}:
-            answered = [waiting for waiting in group if waiting.loop is loop]
-            with suppress(RuntimeError):  # a loop that is gone has nobody left to tell
-                loop.call_soon_threadsafe(_tell, answered)
 
     def _checkpoint(self) -> None:
         with suppress(AnyError):  # a reader is in the way, or the disk refuses: the WAL stands
