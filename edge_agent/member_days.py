@@ -32,9 +32,11 @@ from loyalty_core.events import (
     PurchaseVoided,
     ReceiptClaimed,
     ReturnRecorded,
+    VisitRecorded,
 )
 from loyalty_core.messages import MemberRow, Stamp
 from loyalty_core.programme import Programme
+from loyalty_core.receipts import Receipt, fold_receipt
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
@@ -91,13 +93,12 @@ class MemberDays:
         """Book what a new fact gives and changes of the day's others; return what it gives."""
         row = books.row(conn, account)
         rules, stamp = self._rules_on(books, row, day), _stamp(row)
-        own = _read(conn, books, account, day, row, new)
-        alone = own.alone()
-        if alone is None:
-            posted = _post_beside(conn, books, account, day, new, own, rules, stamp)
-        else:
-            posted = _only(rules, alone)
+        if _is_alone(conn, books, account, day, new):
+            posted = _only(rules, fold_receipt([new], own_facts.rules_of(books)))
             entries.add(conn, account, new.id, day, Award(new.id, posted.redeemable, posted.qualifying))
+            return posted
+        own = _read(conn, books, account, day, row, new)
+        posted = _post_beside(conn, books, account, day, new, own, rules, stamp)
         counting = self._counting(books, row, own, day)
         if counting is None:
             return posted
@@ -146,17 +147,25 @@ def tier_held(row: MemberRow | None, programme: Programme) -> str:
     return row.tier if row is not None and row.tier in codes else codes[0]
 
 
-def _only(rules: DayRules | None, alone: Resolved) -> Posted:
-    """Return what the one event of a day gives."""
+def _is_alone(conn: Connection, books: Books, account: str, day: Day, new: Fact) -> bool:
+    """Tell whether a new visit or purchase is all that its day's points can come from."""
+    if books.published.counts or not isinstance(new.event, PurchaseRecorded | VisitRecorded):
+        return False
+    return not entries.any_known(conn, account, day, own_facts.receipt_of(new))
+
+
+def _only(rules: DayRules | None, receipt: Receipt) -> Posted:
+    """Return what the one receipt or visit of a day gives."""
+    earning = [] if receipt.resolved is None else [receipt.resolved]
     if rules is None:
-        return Posted(earning=(alone,))
-    (entry,) = derive_day(rules, [alone])
+        return Posted(earning=earning)
+    (entry,) = derive_day(rules, earning)
     return Posted(
         redeemable=entry.redeemable,
         qualifying=entry.qualifying,
         steps=entry.steps,
         claim=Claim(rules.version, rules.tier, entry.redeemable, entry.qualifying),
-        earning=(alone,),
+        earning=earning,
     )
 
 

@@ -73,15 +73,6 @@ class OwnFacts:
         self._filed, self._rules, self._new = filed, rules, new
         self._groups: dict[Day, dict[str, _Group]] = {}
 
-    def alone(self) -> Resolved | None:
-        """Return the new visit or purchase, if it is all that is known of its day and of its receipt."""
-        if self._new is None or self._filed or self.movements[self._new[0]]:
-            return None
-        fact = self.facts[self._new[1]]
-        if not isinstance(fact.event, PurchaseRecorded | VisitRecorded):
-            return None
-        return fold_receipt([fact], self._rules).resolved
-
     @property
     def days(self) -> list[Day]:
         """The days, in order."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -48,6 +49,8 @@ from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
 log = logging.getLogger(__name__)
+
+_NEEDS_OWNER: Final = (VisitRecorded, MemberPresented, ReceiptClaimed)
 
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +161,7 @@ class Recorder:
         """
         notices = intake.notices
         owner = self.owner(conn, books, intake.member) if intake.member else None
-        if owner is None and isinstance(intake.event, VisitRecorded | MemberPresented | ReceiptClaimed):
+        if owner is None and isinstance(intake.event, _NEEDS_OWNER):
             raise BadInput(
                 "this card or number can never be a member's: scan or type it again", code="member_unreadable"
             )

@@ -29,10 +29,14 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     payers: frozenset[tuple[str, Day]] = frozenset()
 
 
+_TAKEBACKS: Final = (PurchaseVoided, ReturnRecorded)
+_NOTHING: Final = Looked()
+
+
 def look(conn: Connection, books: Books, fact: Fact) -> Looked:
     """Look at a fact that is recorded; at nothing where it is neither void nor return of a purchase."""
-    if not isinstance(fact.event, PurchaseVoided | ReturnRecorded):
-        return Looked()
+    if not isinstance(fact.event, _TAKEBACKS):
+        return _NOTHING
     purchase = own_facts.purchase_of(fact.event)
     if purchase is None:
         return Looked(notices=(_UNLINKED,))

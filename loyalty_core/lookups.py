@@ -15,6 +15,9 @@ MEMBER_ID_FORM: Final = r"^[A-Za-z0-9._-]{1,40}$"
 TEXT_LENGTH_MAX: Final = 64
 NAME_LENGTH_MAX: Final = 64
 
+_MEMBER_ID: Final = re.compile(MEMBER_ID_FORM)
+_DIGITS: Final = re.compile("[0-9]{1,40}")
+_EAN13: Final = re.compile("[0-9]{13}")
 _CODE: Final = re.compile(r"[A-Za-z0-9._]{1,40}")
 _CARD_DIGITS: Final = re.compile(r"[0-9]{13,}")
 _PHONE: Final = re.compile(r"\+?[0-9() .-]{3,}")
@@ -31,15 +34,15 @@ def candidates(text: str, region: str = "KR") -> tuple[str, ...]:
     a phone number; 13 digits that begin with 2 are a member card and must pass its check digit.
     """
     clean = _cleaned(text)
-    compact = re.sub("[ -]", "", clean)
+    compact = clean.replace(" ", "").replace("-", "")
     if not compact.strip("0") or (len(compact) >= 8 and _MASKED.fullmatch(compact)) or _is_misread(compact):
         return ()
     forms: list[str] = []
     if len(compact) == 14 and compact[0] == "0" and _is_ean13(compact[1:]):
         forms += [f"id:{compact[1:]}", f"card:{compact[1:]}"]
-    if re.fullmatch(MEMBER_ID_FORM, clean):
+    if _MEMBER_ID.fullmatch(clean):
         forms.append(f"id:{clean}")
-    if re.fullmatch("[0-9]{1,40}", compact):
+    if _DIGITS.fullmatch(compact):
         forms.append(f"id:{compact}")
     if _CODE.fullmatch(compact):
         forms.append(f"card:{compact}")
@@ -90,17 +93,18 @@ def _cleaned(text: str) -> str:
     """Return the text with one spelling for digits, dashes and spaces; "" where it is too long."""
     if len(text) > TEXT_LENGTH_MAX:
         return ""
-    plain = _DASHES.sub("-", unicodedata.normalize("NFKC", text)).strip()
+    plain = text if text.isascii() else _DASHES.sub("-", unicodedata.normalize("NFKC", text))
+    plain = plain.strip()
     return _SYMBOLOGY.sub("", plain)
 
 
 def _is_misread(compact: str) -> bool:
-    return bool(re.fullmatch("2[0-9]{12}", compact)) and not _is_ean13(compact)
+    return compact.startswith("2") and bool(_EAN13.fullmatch(compact)) and not _is_ean13(compact)
 
 
 def _is_ean13(digits: str) -> bool:
     """Tell whether these are 13 digits whose last one is the check digit of the others (GS1)."""
-    if not re.fullmatch("[0-9]{13}", digits):
+    if not _EAN13.fullmatch(digits):
         return False
     return sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10 == 0
 

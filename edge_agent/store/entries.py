@@ -82,6 +82,17 @@ def of_days(conn: Connection, account: str, day: int, above: Stamp, terminal_id:
     return [_movement(row, terminal_id) for row in rows]
 
 
+def any_known(conn: Connection, account: str, day: int, natural_key: str) -> bool:
+    """Tell whether anything is booked of a member-day, or known under the natural key of a receipt."""
+    found = conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM entry WHERE account = ? AND earned_day = ?)"
+        " OR EXISTS (SELECT 1 FROM receipt_fact WHERE natural_key = ?)"
+        " OR EXISTS (SELECT 1 FROM source WHERE natural_key = ?)",
+        (account, day, natural_key, natural_key),
+    ).fetchone()
+    return bool(found[0])
+
+
 def _movement(row: tuple[Any, ...], terminal_id: str) -> Movement:
     day, epoch, branch, seq, of_epoch, of_branch, of_seq, redeemable, qualifying, record = row
     of = Award(EventId(terminal_id, of_epoch, of_branch, of_seq), redeemable, qualifying)
