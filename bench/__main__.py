@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from bench import folder_intake, footprint, hq_ingest, one_receipt, till_to_hq
+from bench import folder_intake, footprint, growth, hq_ingest, one_receipt, till_to_hq
 from bench.code import Code, code_of, described, this_code
 from bench.figures import Figure, Report, as_json
 from bench.machine import machine, versions
@@ -38,6 +38,7 @@ def measures(events: int, rounds: int) -> dict[str, Measure]:
         "footprint": lambda codes, folder: footprint.measure(
             codes, folder, count=events, rounds=rounds, idle_seconds=IDLE_SECONDS
         ),
+        "growth": lambda codes, folder: growth.measure(codes, folder, growth.Growth(rounds=rounds)),
     }
 
 

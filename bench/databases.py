@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3 as stock
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,6 +17,7 @@ else:
     except ImportError:
         sqlite3 = stock
 
+LOOK_SECONDS: Final = 0.02
 Connection = sqlite3.Connection
 SQLITE_VERSION = sqlite3.sqlite_version
 
@@ -58,12 +60,34 @@ class Journal:
         row = self._conn.execute("SELECT recorded FROM file_taken WHERE path = ?", (file,)).fetchone()
         return None if row is None else int(row[0])
 
+    def members(self) -> int:
+        """Return how many members the till knows."""
+        return self._one("SELECT count(*) FROM member")
+
+    def wait_until_sent(self) -> None:
+        """Return once HQ has acknowledged all that is recorded by now."""
+        head = self.head()
+        while self.acknowledged() < head:
+            time.sleep(LOOK_SECONDS)
+
     def close(self) -> None:
         """Let go of it."""
         self._conn.close()
 
     def _one(self, sql: str) -> int:
         return int(self._conn.execute(sql).fetchone()[0])
+
+
+def rows_in(path: Path, *tables: str) -> list[int]:
+    """Return how many rows tables hold."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
+        return [int(conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables]
+
+
+def events_kept(hq_data: Path) -> int:
+    """Return how many events HQ has kept."""
+    with closing(sqlite3.connect(f"file:{hq_data / 'hq.db'}?mode=ro", uri=True)) as conn:
+        return int(conn.execute("SELECT coalesce(sum(seq), 0) FROM heads").fetchone()[0])
 
 
 def received(hq_data: Path) -> tuple[int, int]:

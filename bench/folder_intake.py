@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from bench.code import Code
-from bench.databases import Journal, connect, transaction
+from bench.databases import LOOK_SECONDS, Journal, connect, transaction
 from bench.figures import FLOOR, Figure, Goal, figure
-from bench.programs import EDGE, LOOK_SECONDS, Running, running, set_up
+from bench.programs import EDGE, Running, running, set_up
 from bench.sales import receipts
 from bench.turns import in_turns
 
@@ -35,12 +35,10 @@ class Watching:
     def __init__(self, till: Path, agent: Running) -> None:
         self._folder, self._agent = till.parent, agent
         self._journal = Journal(till.parent / "data")
-        self._files = 0
 
     def take(self, lines: Sequence[bytes]) -> Turn:
         """Hand in a file of new receipts and wait until all are durable."""
-        name = f"{self._files}.jsonl"
-        self._files += 1
+        name = f"{time.time_ns()}.jsonl"
         fresh = self._folder / "fresh"
         fresh.write_bytes(b"\n".join(lines) + b"\n")
         start, cpu = time.perf_counter(), self._agent.cpu_seconds()
@@ -51,6 +49,10 @@ class Watching:
         if recorded != len(lines):
             raise RuntimeError(f"{recorded} of {len(lines)} receipts were recorded")
         return Turn(len(lines) / taken, used / len(lines) * 1e6)
+
+    def wait_until_sent(self) -> None:
+        """Return once HQ has acknowledged everything."""
+        self._journal.wait_until_sent()
 
 
 def measure(codes: Sequence[Code], folder: Path, *, count: int, rounds: int) -> list[Figure]:

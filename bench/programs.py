@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from bench.code import ROOT, Code
+from bench.databases import LOOK_SECONDS, Journal
 from bench.sales import MEMBERS, PROGRAMME, STORE, card
 
 EDGE, HQ = "edge_agent", "hq_server"
 START_SECONDS: Final = 30
 STOP_SECONDS: Final = 60
-LOOK_SECONDS: Final = 0.02
+PORTS: Final = range(20_000, 32_000)
+"""Below those that the kernel gives to whoever asks for any."""
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -99,7 +103,7 @@ def set_up_hq(code: Code, folder: Path) -> Path:
     """Make an HQ with a programme and members; return its settings file."""
     folder.mkdir(parents=True)
     config = folder / "hq.toml"
-    config.write_text('data_dir = "data"\n[listen]\nport = 0\n')
+    give_port(config)
     command(code, HQ, config, "init")
     (folder / "programme.toml").write_text(PROGRAMME)
     rules = str(folder / "programme.toml")
@@ -108,6 +112,16 @@ def set_up_hq(code: Code, folder: Path) -> Path:
     heading = "member_id,lookups,name,phone,joined_on,home_store,birthday"
     (folder / "members.csv").write_text("\n".join([heading, *rows, ""]))
     return config
+
+
+def give_port(hq_config: Path) -> None:
+    """Write the settings of an HQ, with a port that is free and that no connection gets by chance."""
+    while True:
+        port = random.choice(PORTS)
+        with suppress(OSError), closing(socket.socket()) as one:
+            one.bind(("127.0.0.1", port))
+            break
+    hq_config.write_text(f'data_dir = "data"\n[listen]\nport = {port}\n')
 
 
 def import_members(code: Code, hq_config: Path) -> None:
@@ -128,14 +142,17 @@ def set_up_till(code: Code, folder: Path, hq_config: Path, hq_url: str, extra: s
 
 
 def set_up(code: Code, folder: Path, extra: str = "") -> tuple[Path, Path]:
-    """Make an HQ and a till that has joined it, neither running; return both settings files.
-
-    HQ has known its members only since after the till joined, so the till meets them at its first exchange.
-    """
+    """Make an HQ and a till that has joined it and knows its members; return both settings files."""
     hq = set_up_hq(code, folder / "hq")
     with running(code, HQ, hq) as served:
         till = set_up_till(code, folder / "till", hq, served.url, extra)
-        port = served.url.rsplit(":", 1)[1]
-    hq.write_text(f'data_dir = "data"\n[listen]\nport = {port}\n')
-    import_members(code, hq)
+    meet(code, hq, till)
     return hq, till
+
+
+def meet(code: Code, hq: Path, till: Path) -> None:
+    """Let HQ know the members that the sales name, and the till meet them."""
+    import_members(code, hq)
+    with closing(Journal(till.parent / "data")) as journal, running(code, HQ, hq), running(code, EDGE, till):
+        while journal.members() < MEMBERS or journal.acknowledged() < journal.head():
+            time.sleep(LOOK_SECONDS)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +17,7 @@ from aiohttp import web
 
 from bench.code import Code
 from bench.databases import Journal
-from bench.programs import EDGE, HQ, LOOK_SECONDS, import_members, running, set_up_hq, set_up_till
+from bench.programs import EDGE, HQ, meet, running, set_up_hq, set_up_till
 
 EXCHANGE: Final = "/v1/exchange"
 BODY_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -54,8 +53,11 @@ class Relay:
 
             async def pass_on(request: web.Request) -> web.Response:
                 body = await request.read()
-                async with session.post(self.hq_url + request.path, data=body) as response:
-                    answer = await response.read()
+                try:
+                    async with session.post(self.hq_url + request.path, data=body) as response:
+                        answer = await response.read()
+                except aiohttp.ClientError:
+                    return web.Response(status=503)
                 if request.path == EXCHANGE and response.status == 200:
                     self.kept.append(body)
                 return web.Response(status=response.status, body=answer)
@@ -90,19 +92,15 @@ def joined(code: Code, folder: Path, between: Relay, extra: str = "") -> tuple[P
     with running(code, HQ, hq) as served:
         between.hq_url = served.url
         till = set_up_till(code, folder / "till", hq, between.url, extra)
-    import_members(code, hq)
+    meet(code, hq, till)
     return hq, till
 
 
 def send(code: Code, hq: Path, till: Path, between: Relay) -> Sequence[bytes]:
     """Let the till send HQ all that waits; return the requests that it took."""
     between.kept = []
-    journal = Journal(till.parent / "data")
-    queue = journal.head()
-    with running(code, HQ, hq) as served:
+    with closing(Journal(till.parent / "data")) as journal, running(code, HQ, hq) as served:
         between.hq_url = served.url
         with running(code, EDGE, till):
-            while journal.acknowledged() < queue:
-                time.sleep(LOOK_SECONDS)
-    journal.close()
+            journal.wait_until_sent()
     return between.kept

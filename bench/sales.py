@@ -48,6 +48,7 @@ from = 300
 """
 STORE, TILL = "S001", "T01"
 MEMBERS = 5000
+A_DAY = 900
 
 
 def card(member: int) -> str:
@@ -55,14 +56,19 @@ def card(member: int) -> str:
     return f"8801{member:012}"
 
 
+def days_of(count: int) -> int:
+    """Return how many business days that many receipts are spread over, with one to spare."""
+    return count // A_DAY + 2
+
+
 def receipts(count: int, *, lines: int = 0, seed: int = 1, first: int = 0) -> list[bytes]:
-    """Return receipts as JSON, one bytes each, 900 a day up to yesterday."""
+    """Return receipts as JSON, one bytes each, `A_DAY` a day up to yesterday."""
     chance = random.Random(seed)
-    days = count // 900 + 1
+    days = count // A_DAY + 1
     opened = (datetime.now(UTC) - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
     made = []
     for number in range(first, first + count):
-        day, place = divmod(number - first, 900)
+        day, place = divmod(number - first, A_DAY)
         at = opened + timedelta(days=day, seconds=45 * place + chance.randrange(40))
         nets = [chance.randrange(5, 150) * 100 for _ in range(lines)]
         items = [_line(index, net, chance) for index, net in enumerate(nets, start=1)]

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from bench.code import Code
-from bench.databases import Journal, received
+from bench.databases import LOOK_SECONDS, Journal, received
 from bench.figures import Figure, Goal, figure
-from bench.programs import EDGE, HQ, LOOK_SECONDS, command, running, set_up
+from bench.programs import EDGE, HQ, command, running, set_up
 from bench.sales import receipts
 from bench.turns import in_turns
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.code import ROOT
+from bench.code import ROOT, Code
 from bench.figures import FLOOR, Figure, Goal, figure
 from bench.footprint.house import House
 from bench.programs import EDGE, line
@@ -31,7 +31,7 @@ def measure(houses: Sequence[House], *, rounds: int) -> list[Figure]:
     nothing = [sys.executable, "-c", "pass"]
     runs: dict[str, Callable[[int], Ran]] = {FLOOR: lambda _: _ran(nothing, {**os.environ}, ROOT)}
     for house in houses:
-        runs[house.code.name] = _status(house)
+        runs[house.code.name] = status(house.code, house.till)
     taken = in_turns(rounds, runs)
     return [
         figure(
@@ -50,9 +50,10 @@ def measure(houses: Sequence[House], *, rounds: int) -> list[Figure]:
     ]
 
 
-def _status(house: House) -> Callable[[int], Ran]:
-    words = line(EDGE, house.till, "status")
-    return lambda _: _ran(words, house.code.environment(), house.code.root)
+def status(code: Code, till: Path) -> Callable[[int], Ran]:
+    """Return what runs the status screen of a till."""
+    words = line(EDGE, till, "status")
+    return lambda _: _ran(words, code.environment(), code.root)
 
 
 def _ran(words: Sequence[str], environment: dict[str, str], where: Path) -> Ran:

@@ -17,7 +17,6 @@ from bench.folder_intake import Watching
 from bench.footprint.house import House
 from bench.footprint.memory import SETTLE_SECONDS, shown
 from bench.footprint.proc import Memory, memory
-from bench.programs import LOOK_SECONDS
 from bench.sales import receipts
 
 TABLE_BYTES: Final = 1.0
@@ -75,9 +74,7 @@ def _fill(house: House, count: int) -> Filled:
         time.sleep(SETTLE_SECONDS)
         recording = memory(agent.pid)
     with closing(Journal(house.till_data)) as journal, house.server() as server, house.agent() as agent:
-        head = journal.head()
-        while journal.acknowledged() < head:
-            time.sleep(LOOK_SECONDS)
+        journal.wait_until_sent()
         time.sleep(SETTLE_SECONDS)
         sent, served = memory(agent.pid), memory(server.pid)
     return Filled(

@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from bench.databases import LOOK_SECONDS
 from bench.figures import FLOOR, NOW, Figure, figure
 from bench.footprint.house import BARE, House, bare
 from bench.footprint.proc import is_traced
 from bench.one_receipt import Service
-from bench.programs import LOOK_SECONDS
 from bench.turns import in_turns
 
 SALES: Final = 300

@@ -1,0 +1,100 @@
+"""What one more event costs as journal and ledger grow: the next few thousand at each size, in turns.
+
+Up to `REAL_MAX` events everything is recorded and posted by the programs themselves; beyond, the rows of that
+many are multiplied, see `multiply`. The promise is that the cost is flat, so the floor is the smallest size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from bench.code import Code
+from bench.figures import BEFORE, FLOOR, NOW, Figure, Goal, figure
+from bench.growth.cost import Cost
+from bench.growth.hq import HqGrowth
+from bench.growth.multiply import UnknownSchemaError
+from bench.growth.till import TillGrowth
+from bench.turns import in_turns
+
+SIZES: Final = (10_000, 100_000, 1_000_000, 3_000_000)
+REAL_MAX: Final = 100_000
+MORE: Final = 5000
+"""As many as the till sends in one exchange there."""
+FLAT: Final = Goal(limit=1.2, of="ratio")
+
+
+class Growth(NamedTuple):
+    """The sizes, up to which of them the programs fill, and how many events come next, how often."""
+
+    sizes: Sequence[int] = SIZES
+    real_max: int = REAL_MAX
+    more: int = MORE
+    rounds: int = 3
+
+
+def measure(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
+    """Return the cost of one of the next events at each size, on the till and at HQ."""
+    folder.mkdir()
+    return [*_of_tills(codes, folder, growth), *_of_headquarters(codes, folder, growth)]
+
+
+def _of_tills(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
+    what = "till: one more receipt"
+    try:
+        tills = {code.name: TillGrowth(code, folder / f"till-{code.name}", *growth) for code in codes}
+    except UnknownSchemaError as error:
+        return [Figure(what=what, unit="us", missing=str(error))]
+    runs = {_name(code, size): till.next(size) for code, till in tills.items() for size in growth.sizes}
+    with ExitStack() as stack:
+        for till in tills.values():
+            stack.enter_context(till.running())
+        taken = in_turns(growth.rounds, runs)
+    asked = {_name(code, size): till.status(size) for code, till in tills.items() for size in growth.sizes}
+    told = in_turns(growth.rounds, asked)
+    return [
+        *_costs(what, growth, taken),
+        *(
+            _figure(f"edge-agent status beside {size:,}, its own time", "ms", size, growth, told)
+            for size in growth.sizes
+        ),
+    ]
+
+
+def _of_headquarters(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
+    what = "HQ: one more event"
+    try:
+        grown = {code.name: HqGrowth(code, folder / f"hq-{code.name}", *growth) for code in codes}
+    except UnknownSchemaError as error:
+        return [Figure(what=what, unit="us", missing=str(error))]
+    runs = {_name(code, size): hq.next(size) for code, hq in grown.items() for size in growth.sizes}
+    with ExitStack() as stack:
+        for hq in grown.values():
+            stack.enter_context(hq.running())
+        taken = in_turns(growth.rounds, runs)
+    return _costs(what, growth, taken)
+
+
+def _costs(what: str, growth: Growth, taken: Mapping[str, Sequence[Cost]]) -> list[Figure]:
+    figures = []
+    for place, kind in enumerate(("by the clock", "processor time")):
+        values = {name: [one[place] for one in all_] for name, all_ in taken.items()}
+        figures += [
+            _figure(f"{what} beside {size:,}, {kind}", "us", size, growth, values) for size in growth.sizes
+        ]
+    return figures
+
+
+def _figure(what: str, unit: str, size: int, growth: Growth, values: Mapping[str, Sequence[float]]) -> Figure:
+    least = growth.sizes[0]
+    sides = {side: values.get(_name(side, size), ()) for side in (NOW, BEFORE)}
+    if size == least:
+        return figure(what, unit, sides)
+    sides[FLOOR] = values[_name(NOW, least)]
+    return figure(what, unit, sides, floor_what=f"beside {least:,}", goal=FLAT)
+
+
+def _name(side: str, size: int) -> str:
+    return f"{side}, {size}"
