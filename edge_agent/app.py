@@ -19,6 +19,7 @@ from edge_agent.app_keys import CLOCK, CONFIG, FOLDER, METERS, READER, RECORDER,
 from edge_agent.clock import Clock, StepWatch
 from edge_agent.closing import Closing
 from edge_agent.config import EdgeConfig
+from edge_agent.exposition import CONTENT_TYPE, Family, expose
 from edge_agent.guard import guard
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import Meters
@@ -40,7 +41,6 @@ from edge_agent.version import VERSION
 from edge_agent.web_errors import problems
 from loyalty_core.calendar import business_day
 from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, Event
-from loyalty_core.exposition import CONTENT_TYPE, Family, expose
 from loyalty_core.units import Day, EpochMs
 
 CLOCK_LOOK_SECONDS: Final = 5

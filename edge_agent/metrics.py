@@ -14,12 +14,12 @@ from typing import Final
 from aiohttp import web
 from aiohttp.web import StreamResponse
 
+from edge_agent.exposition import Counter, Family, Histogram, gauge, gauges, info, total
 from edge_agent.status import Status
 from edge_agent.store import journal, outbox
 from edge_agent.store.database import SQLITE_VERSION, Connection
 from edge_agent.store.writer import Writer
 from edge_agent.web_errors import Refusal
-from loyalty_core.exposition import Counter, Family, Histogram, gauge, gauges, info, total
 
 ANSWER_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0, 10.0)
 """Seconds: a sale takes a few thousandths, a redemption waits `redemptions.ask_ms` at most."""

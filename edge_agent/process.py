@@ -9,7 +9,7 @@ import os
 import resource
 from pathlib import Path
 
-from loyalty_core.exposition import Family, gauge, total
+from edge_agent.exposition import Family, gauge, total
 
 _SELF = Path("/proc/self")
 

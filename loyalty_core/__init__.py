@@ -21,5 +21,4 @@ control              what a journal holds of a business day, as totals by kind o
 journal              record bytes, hash chain, what to do with a run of records
 envelope, wire       signed exact bytes; values <-> msgpack
 messages             what an exchange says, both ways
-exposition           figures as Prometheus reads them, and what counts them
 """

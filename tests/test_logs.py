@@ -84,11 +84,6 @@ def record(logs: ModuleType, *, at: float = 1_780_000_000, **fields: object) -> 
 # The form
 
 
-def test_both_programs_have_the_same_form() -> None:
-    till, headquarters = (ROOT / name / "logs.py" for name in PROGRAMS.values())
-    assert till.read_text("utf-8") == headquarters.read_text("utf-8")
-
-
 def test_a_line_says_when_how_bad_where_and_what(logs: ModuleType, said: Callable[[], list[object]]) -> None:
     own(logs).warning("told", extra={"count": 3, "code": "x" * 1000})
     (line,) = said()

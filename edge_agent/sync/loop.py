@@ -17,6 +17,7 @@ import msgspec
 
 from edge_agent.clock import Clock as MachineClock
 from edge_agent.config import EdgeConfig
+from edge_agent.exposition import Counter
 from edge_agent.store import outbox, quarantine, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.outbox import Link
@@ -30,7 +31,6 @@ from edge_agent.sync.load import Load, batches_next, load_from, with_next
 from edge_agent.sync.questions import REFUSALS, Questions, Told, settle, told_by
 from edge_agent.version import VERSION
 from loyalty_core.errors import LoyaltyError
-from loyalty_core.exposition import Counter
 from loyalty_core.messages import Ask, Clock, Health, Reply
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent.app_keys import READER, RECORDER, REDEEMING, WRITER
 from edge_agent.config import EdgeConfig
+from edge_agent.exposition import expose
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import of_till
 from edge_agent.status import lines, status
@@ -17,7 +18,6 @@ from edge_agent.store.database import transaction
 from edge_agent.store.migrations import open_database
 from loyalty_core.calendar import date_of
 from loyalty_core.events import RedemptionAuthorised, RedemptionCancelled, RedemptionCommitted
-from loyalty_core.exposition import expose
 from loyalty_core.units import Day
 from tests.edge.made import CARD, MOONLIGHT, HeldClock, programme, purchase, until
 from tests.edge.redemptions.redeeming_counter import PATH, RedeemingCounter, running
