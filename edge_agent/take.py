@@ -50,7 +50,14 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
             while chunk:
                 with transaction(conn):
                     taken = intake.take(
-                        conn, recorder, config, chunk, source=shown(file.name), adapter=adapter, clock=clock
+                        conn,
+                        recorder,
+                        config,
+                        chunk,
+                        source=shown(file.name),
+                        adapter=adapter,
+                        clock=clock,
+                        telling=True,
                     )
                 for became in taken:
                     yield _told(file, became)

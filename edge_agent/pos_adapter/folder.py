@@ -198,7 +198,8 @@ class WatchedFolder:
                     if became.code:
                         self.refusals.add(became.code)
                 chunk = chunk[len(taken) :]
-            self._recorded()
+                if any(became.became == "recorded" for became in taken):
+                    self._recorded()
         return tally
 
     def _job(

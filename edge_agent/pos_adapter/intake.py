@@ -15,9 +15,10 @@ from edge_agent.pos_adapter.handed_in import understand
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.pos_adapter.understanding import Expectations
 from edge_agent.recorder import Intake, Outcome, Recorder, intake_of
-from edge_agent.store import quarantine
+from edge_agent.store import quarantine, sources
 from edge_agent.store.database import Connection, StoreError, savepoint
 from edge_agent.store.quarantine import Refused
+from edge_agent.store.sources import Source
 from loyalty_core.errors import BadInput
 
 CHUNK: Final = 200
@@ -63,8 +64,11 @@ def take(
     source: str,
     adapter: str,
     clock: Clock,
+    telling: bool = False,
 ) -> list[Became]:
     """Record the beginning of a chunk and say what became of each row. Durable with the caller's transaction.
+
+    A row that comes again in the same bytes is not looked at further, unless its points are to be told.
 
     It ends after `BUDGET_MS`, with at least one row: a sale never waits longer for an import. What the
     quarantine has no room for is `kept` nowhere but in its file.
@@ -75,9 +79,13 @@ def take(
     until_ms = clock.monotonic_ms() + BUDGET_MS
     mending = quarantine.has_open(conn, source)
     books = recorder.books(conn)
+    known = {} if telling else _known(conn, books, chunk)
     result: list[Became] = []
     for ready in chunk:
-        became = _record(conn, recorder, books, ready)
+        if ready.intake is not None and _comes_again(ready.intake, known.get(ready.intake.natural_key)):
+            became = Became(place=ready.row.place, became="repeated")
+        else:
+            became = _record(conn, recorder, books, ready)
         if became.became != "refused":
             if mending:
                 quarantine.settle_place(conn, source, ready.row.place)
@@ -93,6 +101,20 @@ def record(conn: Connection, recorder: Recorder, chunk: Sequence[Understood]) ->
     """Record a chunk, a savepoint a row, and say what became of each. Sets nothing aside."""
     books = recorder.books(conn)
     return [_record(conn, recorder, books, ready) for ready in chunk]
+
+
+def _known(conn: Connection, books: Books, chunk: Sequence[Understood]) -> dict[str, Source]:
+    keys = [ready.intake.natural_key for ready in chunk if ready.intake is not None]
+    return sources.among(conn, keys, books.terminal.terminal_id)
+
+
+def _comes_again(intake: Intake, known: Source | None) -> bool:
+    """Tell whether this is recorded in the same bytes, and can name nobody who is not known for it yet."""
+    return (
+        known is not None
+        and (known.content, known.raw_sha256) == (intake.content, intake.raw_sha256)
+        and (known.account is not None or not intake.member)
+    )
 
 
 def _is_set_aside(

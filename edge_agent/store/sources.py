@@ -5,6 +5,8 @@ Written by the recorder only. `account` is whose points the event moves, None wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from edge_agent.store.database import Connection
@@ -34,6 +36,21 @@ def find(conn: Connection, natural_key: str, terminal_id: str) -> Source | None:
         event=EventId(terminal_id, row[2], row[3], row[4]),
         raw_sha256=row[5],
     )
+
+
+def among(conn: Connection, natural_keys: Sequence[str], terminal_id: str) -> dict[str, Source]:
+    """Return what was recorded under those of these natural keys that have come."""
+    rows = conn.execute(
+        "SELECT s.natural_key, s.content, s.account, s.epoch, s.branch, s.seq, s.raw_sha256"
+        " FROM json_each(?) CROSS JOIN source AS s ON s.natural_key = value",
+        (msgspec.json.encode(natural_keys).decode(),),
+    )
+    return {
+        natural_key: Source(
+            content=content, account=account, event=EventId(terminal_id, *place), raw_sha256=raw_sha256
+        )
+        for natural_key, content, account, *place, raw_sha256 in rows
+    }
 
 
 def put(conn: Connection, natural_key: str, source: Source) -> None:

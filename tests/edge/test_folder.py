@@ -12,15 +12,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_agent.books import Books
 from edge_agent.config import EdgeConfig, Folder
 from edge_agent.pos_adapter import folder as watched
 from edge_agent.pos_adapter import intake
 from edge_agent.pos_adapter.folder import WatchedFolder
 from edge_agent.pos_adapter.intake import BUDGET_MS, CHUNK
 from edge_agent.pos_adapter.rows import rows_of
-from edge_agent.recorder import Recorder
+from edge_agent.recorder import Intake, Outcome, Recorder
 from edge_agent.store import files, journal, quarantine
-from edge_agent.store.database import StoreError
+from edge_agent.store.database import Connection, StoreError
 from edge_agent.store.integrity import verify
 from edge_agent.store.quarantine import Refused
 from edge_agent.store.writer import Writer
@@ -458,3 +459,39 @@ async def test_what_was_mended_and_comes_in_bad_again_is_open_again(shop: Shop) 
     path.write_bytes(b"nonsense\n" + line("1"))
     await shop.settle()
     assert await shop.codes() == ["json_invalid"]
+
+
+async def test_what_comes_again_in_the_same_bytes_is_known_without_working_it_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.write("a.jsonl", line("1") + line("2"))
+    await shop.settle()
+    nudged, worked_out = shop.nudged, []
+    record = Recorder.record
+
+    def watched(self: Recorder, conn: Connection, books: Books, intake: Intake) -> Outcome:
+        worked_out.append(intake.natural_key)
+        return record(self, conn, books, intake)
+
+    monkeypatch.setattr(Recorder, "record", watched)
+    shop.write("a.jsonl", line("1") + line("2"))
+    shop.write("b.jsonl", line("2") + line("3") + line("1", net_minor=1))
+    await shop.settle()
+    assert [key.rsplit("/", 1)[1] for key in worked_out] == ["3", "1"]
+    assert (await shop.count(), await shop.codes()) == (3, ["receipt_conflict"])
+    assert shop.nudged == nudged + 1, "there is one thing to send"
+
+
+async def test_a_member_who_can_be_read_now_is_named_by_what_comes_again_in_the_same_bytes(
+    make_shop: MakeShop,
+) -> None:
+    shop = await make_shop(phone_region="US")
+    shop.write("a.jsonl", line("1", member="(02) 1234-5678"))
+    await shop.settle()
+    shop.config = msgspec.structs.replace(shop.config, phone_region="KR")
+    shop.start_again()
+    shop.write("b.jsonl", line("1", member="(02) 1234-5678"))
+    await shop.settle()
+    named = await shop.writer.do(lambda conn: conn.execute("SELECT account FROM source").fetchall())
+    assert (await shop.count(), len(named)) == (2, 1)
+    assert named[0][0].startswith("h:")
