@@ -62,7 +62,9 @@ class Rulebook:
     def __init__(self, house: House) -> None:
         self.programmes = house.programmes
         self.months = house.newest.period_months if house.programmes else 6
+        self.expires = any(one.expiry_after_periods is not None for one in house.programmes)
         self._days: dict[int, DayRules | None] = {}
+        self._last_days: dict[str, Day | None] = {}
         self._firsts = first_rules(house.programmes)
         self.firsts = {rule.id for _, rule in self._firsts}
 
@@ -84,10 +86,13 @@ class Rulebook:
 
     def last_day(self, period: Period) -> Day | None:
         """Return the last day on which what was earned in a period can be spent; None where it stays."""
-        programme = self.programme_on(period.last)
-        if programme is None or programme.expiry_after_periods is None:
-            return None
-        return period_after(period, self.months, programme.expiry_after_periods).last
+        if period.id not in self._last_days:
+            programme = self.programme_on(period.last)
+            periods = None if programme is None else programme.expiry_after_periods
+            self._last_days[period.id] = (
+                None if periods is None else period_after(period, self.months, periods).last
+            )
+        return self._last_days[period.id]
 
     @property
     def first_period(self) -> Period:

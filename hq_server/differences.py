@@ -6,7 +6,7 @@ found by deriving the day again as the till could have known it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Final, Literal
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from hq_server.derivation import Rulebook
 from hq_server.references import keys_json
 from hq_server.store.connection import Transaction, Values
+from hq_server.work import MemberDay
 from loyalty_core.accrual import DayRules, derive_day
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import Claim, EventId
@@ -60,18 +61,20 @@ def note_differences(
     rules: Rulebook,
     buckets: Mapping[str, int],
     touched: Touched,
+    known: Set[MemberDay],
     whole: Collection[str],
     now_ms: EpochMs,
 ) -> None:
     """Keep the differences of these member-days as they are now; one without a cause is an exception.
 
-    Of members who were derived as a `whole` no others stay: what differs is told of the head only.
+    Any may stand of the days that were `known` only. Of members who were derived as a `whole` no others stay:
+    what differs is told of the head only.
     """
     found: dict[_Key, Difference] = {}
     for (member, day), (facts, derived) in touched.items():
         for event, one in differences(rules, day, facts, derived).items():
             found[member, day, event] = one
-    days = keys_json((buckets[member], member, day) for member, day in touched)
+    days = keys_json((buckets[member], member, day) for member, day in touched.keys() & known)
     members = keys_json((buckets[member], member) for member in whole)
     rows = tx.all("accounts.award_differences_of", days=days)
     rows += tx.all("accounts.award_differences_of_members", members=members) if whole else []

@@ -54,6 +54,9 @@ class Rows:
         self._now_ms, self._today = now_ms, house.today(now_ms)
         self._programme = house.in_force(self._today)
         self._period = period_of(self._today, self._programme.period_months)
+        self._tier = tier_in_force(self._programme)
+        redeem = self._programme.redeem
+        self._offline_points = 0 if redeem is None else redeem.offline_points
         self._rules = Rulebook(house)
         self._groups = groups_of(tx, house.bucket_count, members)
         heads = set(self._groups.members)
@@ -84,30 +87,30 @@ class Rows:
         totals = self._totals[member]
         balance = sum(redeemable for _, redeemable, _, _ in totals)
         qualifying = sum(points for period_id, _, points, _ in totals if period_id == self._period.id)
-        gone = changed.erased or head != member
-        row = MemberRow(
+        if changed.erased or head != member:
+            return MemberRow(
+                member_id=member,
+                gone=True,
+                masked_name="",
+                look_ups=(),
+                tier=self._tier,
+                balance=balance,
+                period_id=self._period.id,
+                qualifying=qualifying,
+                stamp=changed.stamp,
+            )
+        return MemberRow(
             member_id=member,
-            gone=gone,
-            masked_name="" if gone else masked_name(changed.name),
-            look_ups=() if gone else tuple(self._hashes(head)),
-            tier=tier_in_force(self._programme),
+            gone=False,
+            masked_name=masked_name(changed.name),
+            look_ups=tuple(self._hashes(member)),
+            tier=self._tier,
             balance=balance,
             period_id=self._period.id,
             qualifying=qualifying,
             stamp=changed.stamp,
-        )
-        if gone:
-            return row
-        redeem = self._programme.redeem
-        holds = self._holds.get(member, [])
-        return msgspec.structs.replace(
-            row,
-            allowance=min(redeem.offline_points, max(0, balance)) if redeem is not None else 0,
-            held=sum(
-                hold.points
-                for hold in holds
-                if hold.terminal_id != self._terminal_id and hold.until_ms > self._now_ms
-            ),
+            allowance=min(self._offline_points, max(0, balance)),
+            held=self._held(member),
             expiring=self._expiring(member, totals),
             tallies=self._tallies(member),
             birthday=self._birthday(changed.birthday),
@@ -122,8 +125,18 @@ class Rows:
             for look_up in self._look_ups[member]:
                 yield hashed(look_up, self._key)
 
+    def _held(self, member: str) -> int:
+        """Return the points that are held for redemptions under way at other tills."""
+        return sum(
+            hold.points
+            for hold in self._holds.get(member, ())
+            if hold.terminal_id != self._terminal_id and hold.until_ms > self._now_ms
+        )
+
     def _expiring(self, member: str, totals: Sequence[tuple[str, int, int, int]]) -> tuple[Expiring, ...]:
         """Return the lots that end first; in the balance may also be what has ended and is not posted yet."""
+        if not self._rules.expires:
+            return ()
         lots = lots_of(self._rules, totals, self._facts.get(member, ()), self._today)
         ending = [(lot.last_day, lot.points) for lot in lots.lots if lot.points > 0]
         over = sum(total[1] for total in totals) - (sum(lot.points for lot in lots.lots) - lots.debt)

@@ -50,7 +50,7 @@ def post(tx: Transaction, house: House, work: Work, now_ms: EpochMs) -> int:
         touched.update(posting.derive_whole(head))
     moved = posting.append()
     everyone = [member for head in whole for member in groups.members[head]]
-    note_differences(tx, posting.rules, posting.buckets, touched, everyone, now_ms)
+    note_differences(tx, posting.rules, posting.buckets, touched, posting.known, everyone, now_ms)
     note_coverage(tx, house, posting.rules, touched, everyone, now_ms)
     posting.stamp(work)
     posting.tell({(groups.head_of[member], name) for member, name in work.hearing()}, heads | work.renewed)
@@ -75,30 +75,32 @@ class _Posting:
         self._closes: dict[str, dict[int, int]] = defaultdict(dict)
         for bucket, period_id, entry_no in tx.all("accounts.closes", buckets=wanted):
             self._closes[period_id][bucket] = entry_no
+        self.known: set[MemberDay] = set()
+        """The days of the work that had facts before: the others have no entry, nor a difference, either."""
         self._moves: list[tuple[str, PointEntry]] = []
 
     def put(self, work: Work) -> dict[MemberDay, list[Resolved]]:
         """Write the facts that beat what stands; return what stands then on every day of the work."""
-        keys = [(member, day) for member, day in work.days]
-        standing: dict[MemberDay, dict[str, Version]] = {key: {} for key in keys}
-        rows = self._tx.all("accounts.resolved_of_days", days=self._keys(keys))
+        standing: dict[MemberDay, dict[str, Version]] = {}
+        rows = self._tx.all("accounts.resolved_of_days", days=self._keys(work.days))
         for member, day, receipt_id, version, blob in rows:
             resolved = None if blob is None else RESOLVED.decode(blob)
-            standing[member, day][receipt_id] = Version(version, resolved, blob)
+            standing.setdefault((member, day), {})[receipt_id] = Version(version, resolved, blob)
+        self.known = set(standing)
         written: list[Values] = []
-        for (member, day), put in work.days.items():
-            stands = standing[member, day]
-            for receipt_id, version in put.items():
+        for key, put in work.days.items():
+            (member, day), stands = key, standing.setdefault(key, {})
+            bucket = self.buckets[member]
+            for receipt_id, one in put.items():
                 before = stands.get(receipt_id)
-                if before is None or version.beats(before):
-                    stands[receipt_id] = version
+                if before is None or one.beats(before):
+                    stands[receipt_id] = one
                     account = int(is_account_fact(receipt_id))
-                    row = (member, day, receipt_id, version.version, version.encoded, account)
-                    written.append((self.buckets[member], *row))
+                    written.append((bucket, member, day, receipt_id, one.version, one.encoded, account))
         self._tx.many("accounts.put_resolved", written)
         return {
-            key: [one.resolved for one in versions.values() if one.resolved is not None]
-            for key, versions in standing.items()
+            key: [one.resolved for one in standing[key].values() if one.resolved is not None]
+            for key in work.days
         }
 
     def whole_ones(self, heads: set[str], days: Iterable[MemberDay]) -> set[str]:
@@ -115,9 +117,8 @@ class _Posting:
 
     def derive_days(self, days: Mapping[MemberDay, Sequence[Resolved]]) -> Touched:
         """Derive each of these member-days by itself, and the rules over a period that they count towards."""
-        # A day that had no receipt has no entry either, so most days of a till's news need no look.
         posted: dict[MemberDay, list[PointEntry]] = defaultdict(list)
-        for row in self._tx.all("accounts.entries_of_days", days=self._keys(days)):
+        for row in self._tx.all("accounts.entries_of_days", days=self._keys(days.keys() & self.known)):
             posted[row[0], row[1]].append(posted_entry(row))
         facts = account_facts(self._tx, self._house.bucket_count, self._groups)
         touched: Touched = {}
@@ -190,7 +191,7 @@ class _Posting:
             )
         self._tx.many("accounts.add_entry", rows)
         self._tx.many("accounts.add_to_total", [(*key, *points) for key, points in totals.items()])
-        self._flag_overdrawn({member for member, entry in self._moves if entry.redeemable})
+        self._flag_overdrawn(totals)
         return len(rows)
 
     def stamp(self, work: Work) -> None:
@@ -214,12 +215,19 @@ class _Posting:
         self._tx.many("accounts.tell", rows)
         self._tx.many("accounts.set_change_no", list(self._change_no.items()))
 
-    def _flag_overdrawn(self, members: set[str]) -> None:
-        """Open an exception for whoever owes points now, and close it for whoever does no more."""
-        rows = self._tx.all("accounts.balances", members=self._keys((m,) for m in members))
-        owing = {member for member, balance in rows if balance < 0}
-        keys = keys_json((self.buckets[member], "overdrawn", member) for member in members)
+    def _flag_overdrawn(self, totals: Mapping[tuple[int, str, str], tuple[int, int, int]]) -> None:
+        """Open an exception for whoever owes points now, and close it for whoever does no more.
+
+        Only whose points went down can have come to owe any.
+        """
+        moved: dict[str, int] = defaultdict(int)
+        for (_, member, _), (redeemable, _, _) in totals.items():
+            moved[member] += redeemable
+        keys = keys_json((self.buckets[member], "overdrawn", member) for member in moved)
         open_now = {subject for _, subject in self._tx.all("accounts.open_exceptions_at", keys=keys)}
+        asked = open_now.union(member for member, points in moved.items() if points < 0)
+        rows = self._tx.all("accounts.balances", members=self._keys((m,) for m in asked))
+        owing = {member for member, balance in rows if balance < 0}
         count = self._house.bucket_count
         open_accounts(self._tx, map(_overdrawn, sorted(owing - open_now)), count, self._now_ms)
         close_accounts(self._tx, map(_overdrawn, sorted(open_now - owing)), count, self._now_ms)
