@@ -11,7 +11,7 @@ from hq_server.decisions import Said, keep_decision
 from hq_server.deliver import attach, settle_disputes
 from hq_server.hashes import hashes_of
 from hq_server.house import House
-from hq_server.references import bucket_of, card_of, digest_of, held_spellings, keys_json, members_of
+from hq_server.references import bucket_of, card_of, digest_of, held_spellings, members_of, places_json
 from hq_server.store.connection import Transaction
 from loyalty_core.errors import BadInput
 from loyalty_core.lookups import candidates
@@ -47,7 +47,7 @@ def attach_reference(
     hashes = hashes_of(tx, [(form, member_id) for form in forms if form.startswith("phone:")])
     names = {form for form in forms if not form.startswith("phone:")} | {name for name, _ in hashes}
     names |= cards | held_spellings(tx, cards, house.bucket_count)
-    keys = keys_json((bucket_of(name, house.bucket_count), name) for name in sorted(names))
+    keys = places_json(sorted(names), house.bucket_count)
     held = [name for (name,) in tx.all("accounts.held_references", keys=keys)]
     if not held:
         raise BadInput(

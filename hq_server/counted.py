@@ -15,7 +15,7 @@ from hq_server.derivation import Items, Rulebook
 from hq_server.house import House
 from hq_server.member_facts import days_of
 from hq_server.posted import posted_entry
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import bucket_of, keys_json, places_json
 from hq_server.store.connection import Transaction
 from hq_server.work import MemberDay
 from loyalty_core.accrual import DayItem
@@ -45,7 +45,7 @@ def period_moves(
     """
     members = {member for member, _ in days}
     posted: dict[str, list[PointEntry]] = defaultdict(list)
-    keys = keys_json((bucket_of(member, house.bucket_count), member) for member in members)
+    keys = places_json(members, house.bucket_count)
     for row in tx.all("accounts.whole_entries", members=keys):
         posted[row[0]].append(posted_entry(row))
     birthdays = birthdays_of(tx, house, members)
@@ -93,7 +93,7 @@ def drop_items(tx: Transaction, house: House, member: str) -> None:
 
 def birthdays_of(tx: Transaction, house: House, members: Iterable[str]) -> dict[str, int]:
     """Return the birthdays of those members of whom one is known."""
-    keys = keys_json((bucket_of(member, house.bucket_count), member) for member in members)
+    keys = places_json(members, house.bucket_count)
     rows = tx.all("accounts.birthdays", members=keys)
     return {member: birthday for member, birthday in rows if birthday is not None}
 

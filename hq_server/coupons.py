@@ -18,7 +18,7 @@ from hq_server.merges import groups_of
 from hq_server.posting import post
 from hq_server.receipt_facts import facts_of
 from hq_server.receipt_keys import COUPONS
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import bucket_of, places_json
 from hq_server.store.connection import Transaction
 from hq_server.work import Work
 from loyalty_core.calendar import date_of
@@ -121,7 +121,7 @@ def issue(
 
 def coupons_of(tx: Transaction, house: House, members: tuple[str, ...], now_ms: EpochMs) -> list[CouponView]:
     """Return the coupons of members who count as one, those that end first before the others."""
-    keys = keys_json((bucket_of(member, house.bucket_count), member) for member in members)
+    keys = places_json(members, house.bucket_count)
     rows = tx.all("accounts.issued_coupons", members=keys)
     uses = facts_of(tx, COUPONS, [f"c/{row[1]}" for row in rows])
     today = house.today(now_ms)

@@ -9,7 +9,7 @@ from hq_server.derivation import Rulebook
 from hq_server.differences import Touched
 from hq_server.exceptions import AccountException, close_accounts, open_accounts
 from hq_server.house import House
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import places_json
 from hq_server.store.connection import Transaction
 from hq_server.work import MemberDay
 from loyalty_core.calendar import date_of
@@ -32,7 +32,7 @@ def note_coverage(
     gone = [_exception(*key) for key in bare - missing]
     if whole:
         stands = {_subject(*key) for key in missing}
-        keys = keys_json((bucket_of(member, house.bucket_count), member) for member in whole)
+        keys = places_json(whole, house.bucket_count)
         for member, subject in tx.all("accounts.open_exceptions_of", kind=KIND, members=keys):
             if subject not in stands:
                 gone.append(AccountException(member, KIND, subject))

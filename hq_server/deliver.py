@@ -22,7 +22,7 @@ from hq_server.house import House
 from hq_server.merges import groups_of
 from hq_server.posting import post
 from hq_server.receipt_facts import facts_of, receipt_rules
-from hq_server.references import bucket_of, card_of, keys_json, members_of
+from hq_server.references import bucket_of, card_of, members_of, places_json
 from hq_server.spread import RESOLVED, Place, Spread
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import Stamp, Version, Work
@@ -78,7 +78,7 @@ def attach(tx: Transaction, house: House, pairs: Iterable[tuple[str, str]], now_
     The decision is kept. A hash that is known now resolves by itself from here on.
     """
     wanted = dict(pairs)
-    keys = keys_json((bucket_of(name, house.bucket_count), name) for name in wanted)
+    keys = places_json(wanted, house.bucket_count)
     found = [name for (name,) in tx.all("accounts.held_references", keys=keys)]
     work = Work()
     for name in found:
@@ -178,7 +178,7 @@ class _Held:
 
     def _tell(self, tx: Transaction) -> None:
         """Open an exception for what receipts wait for, close it where the last one has moved away."""
-        keys = keys_json((self._bucket(name), name) for name in self._changed)
+        keys = places_json(self._changed, self._house.bucket_count)
         waiting = {name for (name,) in tx.all("accounts.waiting_references", keys=keys)}
         gone = self._changed - waiting
         bucket_count = self._house.bucket_count

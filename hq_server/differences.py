@@ -75,7 +75,7 @@ def note_differences(
         for event, one in differences(rules, day, facts, derived).items():
             found[member, day, event] = one
     days = keys_json((buckets[member], member, day) for member, day in touched.keys() & known)
-    members = keys_json((buckets[member], member) for member in whole)
+    members = msgspec.json.encode({member: buckets[member] for member in whole}).decode()
     rows = tx.all("accounts.award_differences_of", days=days)
     rows += tx.all("accounts.award_differences_of_members", members=members) if whole else []
     stood = {(row[0], row[1], EventId(row[2], row[3], row[4], row[5])) for row in rows}

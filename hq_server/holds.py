@@ -15,7 +15,7 @@ from hq_server.accept import Terminal
 from hq_server.house import House, load_house
 from hq_server.merges import Groups, groups_of
 from hq_server.posting import post
-from hq_server.references import bucket_of, keys_json, members_of, reference_of
+from hq_server.references import bucket_of, members_of, places_json, reference_of
 from hq_server.store.connection import Transaction
 from hq_server.work import Work
 from loyalty_core.messages import Answer, Ask
@@ -43,7 +43,7 @@ def answer_asks(
 def holds_of(tx: Transaction, house: House, groups: Groups) -> dict[str, list[Hold]]:
     """Return the holds of these groups of members, by head."""
     head_of = {name: head for head, group in groups.members.items() for name in group}
-    keys = keys_json((bucket_of(name, house.bucket_count), name) for name in head_of)
+    keys = places_json(head_of, house.bucket_count)
     found: dict[str, list[Hold]] = {}
     for member, *hold in tx.all("accounts.holds_of", members=keys):
         found.setdefault(head_of[member], []).append(Hold(*hold))

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from hq_server.merges import Groups
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import bucket_of, places_json
 from hq_server.spread import RESOLVED
 from hq_server.store.connection import Transaction
 from loyalty_core.resolved import Resolved
@@ -34,7 +34,7 @@ def days_of_group(tx: Transaction, bucket_count: int, group: tuple[str, ...]) ->
 def account_facts(tx: Transaction, bucket_count: int, groups: Groups) -> dict[str, list[Resolved]]:
     """Return redemptions, coupons and adjustments by head."""
     head_of = {name: head for head, group in groups.members.items() for name in group}
-    keys = keys_json((bucket_of(name, bucket_count), name) for name in head_of)
+    keys = places_json(head_of, bucket_count)
     found: dict[str, list[Resolved]] = defaultdict(list)
     for member, _, blob in tx.all("accounts.account_facts", members=keys):
         found[head_of[member]].append(RESOLVED.decode(blob))

@@ -14,7 +14,7 @@ from hq_server.holds import holds_of
 from hq_server.house import House, tier_in_force
 from hq_server.member_facts import account_facts, days_of, days_of_group
 from hq_server.merges import groups_of
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import bucket_of, keys_json, places_json
 from hq_server.store.connection import Transaction
 from loyalty_core.account import spendings
 from loyalty_core.calendar import Period, date_of, period_of
@@ -62,17 +62,17 @@ class Rows:
         heads = set(self._groups.members)
         everyone = {name for group in self._groups.members.values() for name in group}
         self._look_ups: dict[str, list[str]] = defaultdict(list)
-        for member, look_up in tx.all("accounts.look_ups_of", members=self._keys(everyone)):
+        for member, look_up in tx.all("accounts.look_ups_of", members=self._places(everyone)):
             self._look_ups[member].append(look_up)
         self._totals: dict[str, list[tuple[str, int, int, int]]] = defaultdict(list)
-        for member, *total in tx.all("accounts.totals_of_members", members=self._keys(heads)):
+        for member, *total in tx.all("accounts.totals_of_members", members=self._places(heads)):
             self._totals[member].append((total[0], total[1], total[2], total[3]))
         self._facts = account_facts(tx, house.bucket_count, self._groups)
         self._holds = holds_of(tx, house, self._groups)
         self._items = self._period_items(heads) if self._rules.counts() else {}
         self._coupons: dict[str, list[tuple[str, int, bytes]]] = defaultdict(list)
         head_of = {name: head for head, group in self._groups.members.items() for name in group}
-        for member, *coupon in tx.all("accounts.coupons_of", members=self._keys(everyone)):
+        for member, *coupon in tx.all("accounts.coupons_of", members=self._places(everyone)):
             self._coupons[head_of[member]].append((coupon[0], coupon[1], coupon[2]))
 
     @property
@@ -198,8 +198,8 @@ class Rows:
         ]
         return tuple(found[:COUPONS_MAX])
 
-    def _keys(self, members: Iterable[str]) -> str:
-        return keys_json((self._bucket(member), member) for member in members)
+    def _places(self, members: Iterable[str]) -> str:
+        return places_json(members, self._house.bucket_count)
 
     def _bucket(self, member: str) -> int:
         return bucket_of(member, self._house.bucket_count)

@@ -18,7 +18,7 @@ from hq_server.house import House, load_house
 from hq_server.members_csv import BadRow, NewMember
 from hq_server.merges import head_of
 from hq_server.posting import post
-from hq_server.references import bucket_of, held_spellings, keys_json, members_of
+from hq_server.references import bucket_of, held_spellings, members_of, places_json
 from hq_server.store.connection import Transaction, Value
 from hq_server.work import Work
 from loyalty_core.errors import BadInput
@@ -205,5 +205,5 @@ def _home(tx: Transaction, house: House, row: NewMember) -> str:
 
 def look_ups_of(tx: Transaction, house: House, member_id: str) -> list[str]:
     """Return every look-up of a member."""
-    keys = keys_json([(bucket_of(member_id, house.bucket_count), member_id)])
+    keys = places_json([member_id], house.bucket_count)
     return [look_up for _, look_up in tx.all("accounts.look_ups_of", members=keys)]

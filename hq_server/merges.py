@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import places_json
 from hq_server.store.connection import Transaction
 
 
@@ -45,5 +45,5 @@ def head_of(tx: Transaction, bucket_count: int, member_id: str) -> str:
 
 
 def _pairs(tx: Transaction, statement: str, bucket_count: int, names: set[str]) -> list[tuple[str, str]]:
-    keys = keys_json((bucket_of(name, bucket_count), name) for name in names)
+    keys = places_json(names, bucket_count)
     return [(row[0], row[1]) for row in tx.all(statement, keys=keys)]

@@ -16,7 +16,7 @@ from hq_server.deliver import settle_disputes
 from hq_server.house import House
 from hq_server.merges import groups_of
 from hq_server.posting import post
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import bucket_of, places_json
 from hq_server.store.connection import Transaction
 from hq_server.work import Work
 from loyalty_core.errors import BadInput
@@ -86,11 +86,11 @@ def _derive(tx: Transaction, house: House, everyone: Iterable[str], now_ms: Epoc
     everyone = list(everyone)
     groups = groups_of(tx, house.bucket_count, everyone)
     heads = set(groups.members)
-    keys = keys_json((_bucket(house, name), name) for name in everyone)
+    keys = places_json(everyone, house.bucket_count)
     stores = {audience for _, audience in tx.all("accounts.audiences_of", members=keys)}
     for head, group in groups.members.items():
         # What of a terminal is posted for one of them is posted for who stands for them all.
-        keys = keys_json((_bucket(house, name), name) for name in group)
+        keys = places_json(group, house.bucket_count)
         rows = tx.all("accounts.stamps_of", members=keys)
         tx.many("accounts.put_stamp", [(_bucket(house, head), head, *place) for _, *place in rows])
     told = {(head, store) for head in heads for store in stores}

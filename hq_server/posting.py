@@ -23,7 +23,7 @@ from hq_server.member_facts import account_facts, days_of_group
 from hq_server.merges import Groups, groups_of
 from hq_server.posted import closed_by, entry_row, posted_entry
 from hq_server.receipt_keys import is_account_fact
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import bucket_of, keys_json, places_json
 from hq_server.spread import RESOLVED
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import MemberDay, Version, Work
@@ -170,6 +170,9 @@ class _Posting:
     def _move(self, member: str, entries: Iterable[PointEntry]) -> None:
         self._moves.extend((member, entry) for entry in entries)
 
+    def _places(self, members: Iterable[str]) -> str:
+        return places_json(members, self._house.bucket_count)
+
     def _keys(self, keys: Iterable[tuple[Any, ...]]) -> str:
         """Return keys that begin with a member as JSON, each with the member's bucket before it."""
         return keys_json((self.buckets[key[0]], *key) for key in keys)
@@ -206,7 +209,7 @@ class _Posting:
     def tell(self, told: set[tuple[str, str]], members: set[str]) -> None:
         """Give every changed member the next change number of its bucket, for all who hear of it."""
         changed = members | {member for member, _ in self._moves}
-        hearing = told.union(self._tx.all("accounts.audiences_of", members=self._keys((m,) for m in changed)))
+        hearing = told.union(self._tx.all("accounts.audiences_of", members=self._places(changed)))
         numbers: dict[str, int] = {}
         for member in sorted(changed):
             bucket = self.buckets[member]
@@ -226,7 +229,7 @@ class _Posting:
         keys = keys_json((self.buckets[member], "overdrawn", member) for member in moved)
         open_now = {subject for _, subject in self._tx.all("accounts.open_exceptions_at", keys=keys)}
         asked = open_now.union(member for member, points in moved.items() if points < 0)
-        rows = self._tx.all("accounts.balances", members=self._keys((m,) for m in asked))
+        rows = self._tx.all("accounts.balances", members=self._places(asked))
         owing = {member for member, balance in rows if balance < 0}
         count = self._house.bucket_count
         open_accounts(self._tx, map(_overdrawn, sorted(owing - open_now)), count, self._now_ms)

@@ -130,13 +130,13 @@ def _check_own(receipt: ReceiptKey, store_id: str) -> None:
 
 
 def _check_form(receipt: ReceiptKey) -> None:
-    if not (_is_id(receipt.store) and _is_id(receipt.till)):
+    if not _are_ids(receipt.store, receipt.till):
         raise SetAside("its receipt key names a store or till as none is spelled", code="receipt_malformed")
 
 
 @lru_cache(maxsize=65_536)
-def _is_id(text: str) -> bool:
-    return _ID.match(text) is not None
+def _are_ids(store: str, till: str) -> bool:
+    return _ID.match(store) is not None and _ID.match(till) is not None
 
 
 def _text(kind: str, receipt: ReceiptKey) -> str:

@@ -47,7 +47,7 @@ def members_of(tx: Transaction, references: Iterable[str], bucket_count: int) ->
 
 def held_spellings(tx: Transaction, cards: Iterable[str], bucket_count: int) -> set[str]:
     """Return the held references that are one of these `card:` references as somebody typed it."""
-    keys = keys_json((bucket_of(card, bucket_count), card) for card in cards)
+    keys = places_json(cards, bucket_count)
     return {name for (name,) in tx.all("accounts.held_spellings", keys=keys)}
 
 
@@ -66,6 +66,11 @@ def keys_json(keys: Iterable[tuple[str | int, ...]]) -> str:
     return msgspec.json.encode(list(keys)).decode()
 
 
+def places_json(names: Iterable[str], bucket_count: int) -> str:
+    """Return members or references as the JSON object of each one's bucket that statements take."""
+    return msgspec.json.encode({name: bucket_of(name, bucket_count) for name in names}).decode()
+
+
 def _other_way(reference: str) -> str | None:
     """Return what else a reference may mean."""
     if reference.startswith("card:"):
@@ -76,5 +81,4 @@ def _other_way(reference: str) -> str | None:
 def _known(tx: Transaction, references: set[str], bucket_count: int) -> dict[str, str]:
     if not references:
         return {}
-    keys = keys_json((bucket_of(name, bucket_count), name) for name in references)
-    return dict(tx.all("accounts.members_of_references", keys=keys))
+    return dict(tx.all("accounts.members_of_references", keys=places_json(references, bucket_count)))

@@ -41,10 +41,14 @@ from loyalty_core.units import Day, EpochMs, Seq
 
 RESOLVED: Final = msgspec.msgpack.Decoder(Resolved)
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
+_OF_A_REDEMPTION: Final = (RedemptionCommitted, RedemptionCancelled, CouponUsed)
 _VERSIONS: Final = 1_000_000
 """More than there are programme versions: a receipt's own version counts its facts first."""
 _NOTHING: Final = Receipt(owner=None, resolved=None, conflicts=())
 
+_Stood = tuple[str | None, Resolved | None]
+"""An owner, and what stands for them."""
+_NOBODY: Final[_Stood] = (None, None)
 Place = tuple[int, int, int]
 """(epoch, branch, seq) of an event of the terminal at hand."""
 
@@ -137,38 +141,40 @@ class Arrivals:
 
     def take(self, event_id: EventId, record: bytes, says: Record | LoyaltyError) -> None:
         """Take in one record; what cannot be understood or believed is kept, set aside and reported."""
-        place = (self._store_id, event_id.terminal_id, event_id.epoch, event_id.branch, event_id.seq)
+        place = (event_id.epoch, event_id.branch, int(event_id.seq))
+        row = (self._store_id, event_id.terminal_id, *place)
         if isinstance(says, LoyaltyError):
-            self.events.append((*place, 0, None, "unreadable", None, None))
+            self.events.append((*row, 0, None, "unreadable", None, None))
             self._report(event_id, "record_unreadable", str(says))
             return
         event = says.event
-        what = (EVENT_CODES[type(event)], event.business_day)
+        code, day = EVENT_CODES[type(event)], event.business_day
         if event.member is not None:
             reference = reference_of(event.member, self._store_id)
-            _touch(self.touched, reference, place[2:])
-            if isinstance(event, RedemptionCommitted | RedemptionCancelled | CouponUsed):
+            _touch(self.touched, reference, place)
+            if isinstance(event, _OF_A_REDEMPTION):
                 self.redeemed[event.redemption] = reference
         try:
             filed = self._find(filed_under(says, event_id, self._store_id), event_id)
         except SetAside as error:
-            self.events.append((*place, *what, "set_aside", None, None))
+            self.events.append((*row, code, day, "set_aside", None, None))
             self._report(event_id, error.code, str(error))
             return
         if filed is None:
-            self.events.append((*place, *what, "taken", None, None))
+            self.events.append((*row, code, day, "taken", None, None))
             if isinstance(event, ReturnRecorded):
                 self._report(event_id, "return_waiting", "the return does not say of which receipt it is")
             return
-        if filed.store_id == self._store_id:
-            self._visits[place[2:]] = filed.receipt_key
-            self.events.append((*place, *what, "taken", filed.receipt_key, record))
+        store_id, key = filed.store_id, filed.receipt_key
+        if store_id == self._store_id:
+            self._visits[place] = key
+            self.events.append((*row, code, day, "taken", key, record))
         else:
-            self.events.append((*place, *what, "taken", None, None))
-            self.visiting.append((filed.store_id, filed.receipt_key, *place[1:], record))
+            self.events.append((*row, code, day, "taken", None, None))
+            self.visiting.append((store_id, key, *row[1:], record))
             event = visitor(event, self._store_id)
-        of_store = self.facts.setdefault(filed.store_id, {})
-        of_store.setdefault(filed.receipt_key, []).append(Fact(event_id, event, says.claim))
+        of_store = self.facts.setdefault(store_id, {})
+        of_store.setdefault(key, []).append(Fact(event_id, event, says.claim))
 
     def _find(self, filed: Filed | VisitAt | None, event_id: EventId) -> Filed | None:
         """Return where it is filed: a void of a keyless visit with the visit, by its place in the journal."""
@@ -231,37 +237,40 @@ def _fold(
     before = fold_receipt(earlier, rules_before or rules) if earlier else _NOTHING
     facts = [*earlier, *new] if earlier else new
     after = fold_receipt(facts, rules)
-    owner = None if after.owner is None else reference_of(after.owner, store_id)
-    if owner is not None:
+    if after.owner is not None:
         # The owner is touched by every event that is filed here, whoever that event names.
-        _touch_all(result.touched, owner, new)
+        _touch_all(result.touched, reference_of(after.owner, store_id), new)
     version = len(facts) * _VERSIONS + rules.programmes
-    whole = [(f"{store_id}/{key}", (before.owner, before.resolved), (after.owner, after.resolved))]
+    was, now = (before.owner, before.resolved), (after.owner, after.resolved)
+    _deliver(result, store_id, key, version, was, now)
     if before.spent or after.spent:
-        was = {one.name: (one.owner, one.resolved) for one in before.spent}
-        now = {one.name: (one.owner, one.resolved) for one in after.spent}
-        nobody = (None, None)
-        whole += [
-            (f"{store_id}/{name}@{key}", was.get(name, nobody), now.get(name, nobody))
-            for name in dict.fromkeys((*was, *now))
-        ]
+        spent_was = {one.name: (one.owner, one.resolved) for one in before.spent}
+        spent = {one.name: (one.owner, one.resolved) for one in after.spent}
+        for name in dict.fromkeys((*spent_was, *spent)):
+            was, now = spent_was.get(name, _NOBODY), spent.get(name, _NOBODY)
+            _deliver(result, store_id, f"{name}@{key}", version, was, now)
         # So is whoever paid with points: what takes the purchase back gives them back.
         for payer in {one.owner for one in after.spent if one.owner is not None}:
             _touch_all(result.touched, reference_of(payer, store_id), new)
-    for receipt_id, (owner_was, stood), (owner_is, stands) in whole:
-        if (owner_was, stood) != (owner_is, stands) and (owner_was is not None or owner_is is not None):
-            result.deliveries.append(
-                Delivery(
-                    receipt_id,
-                    version,
-                    None if owner_is is None else reference_of(owner_is, store_id),
-                    stands,
-                    encoded(stands),
-                    None if owner_was is None else reference_of(owner_was, store_id),
-                    stood.business_day if stood is not None else 0,
-                )
-            )
     return after
+
+
+def _deliver(result: Spread, store_id: str, name: str, version: int, was: _Stood, now: _Stood) -> None:
+    """Add what an account must hear where something stands for another owner, or otherwise, than it did."""
+    (owner_was, stood), (owner_is, stands) = was, now
+    if was == now or (owner_was is None and owner_is is None):
+        return
+    result.deliveries.append(
+        Delivery(
+            f"{store_id}/{name}",
+            version,
+            None if owner_is is None else reference_of(owner_is, store_id),
+            stands,
+            encoded(stands),
+            None if owner_was is None else reference_of(owner_was, store_id),
+            0 if stood is None else stood.business_day,
+        )
+    )
 
 
 def _touch_all(touched: dict[str, Place], reference: str, facts: Iterable[Fact]) -> None:

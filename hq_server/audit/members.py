@@ -7,7 +7,7 @@ from typing import Final
 
 from hq_server.audit.comparing import Progress, differs
 from hq_server.house import House
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import bucket_of, keys_json, places_json
 from hq_server.store.connection import Row, Transaction
 
 LOOK_UPS_AT_ONCE: Final = 500
@@ -64,7 +64,7 @@ def _check_present(tx: Transaction, house: House, rows: list[Row]) -> None:
 
 
 def _erased(tx: Transaction, house: House, rows: list[Row]) -> set[str]:
-    keys = keys_json((bucket_of(member, house.bucket_count), member) for _, member in rows)
+    keys = places_json((member for _, member in rows), house.bucket_count)
     return {member for (member,) in tx.all("accounts.erased_members_at", keys=keys)}
 
 

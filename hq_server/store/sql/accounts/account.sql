@@ -2,16 +2,16 @@
 SELECT 1 FROM merges LIMIT 1;
 
 -- name: merges_of(keys)
--- keys is a JSON array of [bucket, member_id].
+-- keys is a JSON object of member_id to bucket.
 SELECT merges.member_id, merges.into_member
 FROM json_each(:keys) AS wanted
-CROSS JOIN merges ON merges.bucket = wanted.value ->> 0 AND merges.member_id = wanted.value ->> 1;
+CROSS JOIN merges ON merges.bucket = wanted.value AND merges.member_id = wanted.key;
 
 -- name: merged_into(keys)
--- keys is a JSON array of [bucket, member_id].
+-- keys is a JSON object of member_id to bucket.
 SELECT merged.member_id, merged.from_member
 FROM json_each(:keys) AS wanted
-CROSS JOIN merged ON merged.bucket = wanted.value ->> 0 AND merged.member_id = wanted.value ->> 1;
+CROSS JOIN merged ON merged.bucket = wanted.value AND merged.member_id = wanted.key;
 
 -- name: add_merge(bucket, member_id, into_member)!
 INSERT INTO merges (bucket, member_id, into_member) VALUES (:bucket, :member_id, :into_member);
@@ -30,22 +30,22 @@ DELETE FROM merged WHERE bucket = :bucket AND member_id = :member_id AND from_me
 SELECT bucket, period_id, entry_no FROM bucket_closes WHERE bucket IN (SELECT value FROM json_each(:buckets));
 
 -- name: account_facts(members)
--- Redemptions, coupons and adjustments of these members (a JSON array of [bucket, member_id]).
+-- Redemptions, coupons and adjustments of these members (a JSON object of member_id to bucket).
 SELECT member_receipts.member_id, member_receipts.business_day, member_receipts.resolved
 FROM json_each(:members) AS wanted
-CROSS JOIN member_receipts INDEXED BY account_facts ON member_receipts.bucket = wanted.value ->> 0
-  AND member_receipts.member_id = wanted.value ->> 1 AND member_receipts.account = 1
+CROSS JOIN member_receipts INDEXED BY account_facts ON member_receipts.bucket = wanted.value
+  AND member_receipts.member_id = wanted.key AND member_receipts.account = 1
 WHERE member_receipts.resolved IS NOT NULL
 ORDER BY member_receipts.bucket, member_receipts.member_id, member_receipts.business_day,
   member_receipts.receipt_id;
 
 -- name: whole_entries(members)
--- What is posted for whole accounts, beside their days (a JSON array of [bucket, member_id]), without the steps.
+-- What is posted for whole accounts, beside their days (a JSON object of member_id to bucket), without the steps.
 SELECT entries.member_id, entries.earned_day, entries.terminal_id, entries.epoch, entries.branch, entries.seq,
   entries.kind, entries.corrects, entries.business_day, entries.period_id, entries.redeemable,
   entries.qualifying, entries.programme_version, entries.rule
 FROM json_each(:members) AS wanted
-CROSS JOIN entries ON entries.bucket = wanted.value ->> 0 AND entries.member_id = wanted.value ->> 1
+CROSS JOIN entries ON entries.bucket = wanted.value AND entries.member_id = wanted.key
   AND entries.earned_day = 0
 ORDER BY entries.bucket, entries.member_id, entries.entry_no;
 
@@ -77,17 +77,17 @@ DELETE FROM day_items WHERE bucket = :bucket AND member_id = :member_id;
 SELECT member_id, business_day, items FROM day_items WHERE bucket = :bucket ORDER BY member_id, business_day;
 
 -- name: birthdays(members)
--- members is a JSON array of [bucket, member_id].
+-- members is a JSON object of member_id to bucket.
 SELECT members.member_id, members.birthday
 FROM json_each(:members) AS wanted
-CROSS JOIN members ON members.bucket = wanted.value ->> 0 AND members.member_id = wanted.value ->> 1;
+CROSS JOIN members ON members.bucket = wanted.value AND members.member_id = wanted.key;
 
 -- name: balances(members)
--- members is a JSON array of [bucket, member_id].
-SELECT wanted.value ->> 1, coalesce(sum(totals.redeemable), 0)
+-- members is a JSON object of member_id to bucket.
+SELECT wanted.key, coalesce(sum(totals.redeemable), 0)
 FROM json_each(:members) AS wanted
-LEFT JOIN totals ON totals.bucket = wanted.value ->> 0 AND totals.member_id = wanted.value ->> 1
-GROUP BY wanted.value ->> 1;
+LEFT JOIN totals ON totals.bucket = wanted.value AND totals.member_id = wanted.key
+GROUP BY wanted.key;
 
 -- name: open_exceptions_at(keys)
 -- Which of these (a JSON array of [bucket, kind, subject]) are open.
@@ -106,12 +106,12 @@ CROSS JOIN award_differences ON award_differences.bucket = wanted.value ->> 0
   AND award_differences.member_id = wanted.value ->> 1 AND award_differences.business_day = wanted.value ->> 2;
 
 -- name: award_differences_of_members(members)
--- members is a JSON array of [bucket, member_id].
+-- members is a JSON object of member_id to bucket.
 SELECT award_differences.member_id, award_differences.business_day, award_differences.terminal_id,
   award_differences.epoch, award_differences.branch, award_differences.seq
 FROM json_each(:members) AS wanted
-CROSS JOIN award_differences ON award_differences.bucket = wanted.value ->> 0
-  AND award_differences.member_id = wanted.value ->> 1;
+CROSS JOIN award_differences ON award_differences.bucket = wanted.value
+  AND award_differences.member_id = wanted.key;
 
 -- name: put_award_difference(bucket, member_id, business_day, terminal_id, epoch, branch, seq, claimed_redeemable, claimed_qualifying, redeemable, qualifying, cause, found_at_ms)*!
 INSERT INTO award_differences (bucket, member_id, business_day, terminal_id, epoch, branch, seq,
@@ -133,10 +133,10 @@ SELECT terminal_id, cause, count(*) FROM award_differences INDEXED BY award_diff
 WHERE business_day = :business_day GROUP BY terminal_id, cause ORDER BY terminal_id, cause;
 
 -- name: holds_of(members)
--- members is a JSON array of [bucket, member_id].
+-- members is a JSON object of member_id to bucket.
 SELECT holds.member_id, holds.redemption_id, holds.terminal_id, holds.points, holds.until_ms
 FROM json_each(:members) AS wanted
-CROSS JOIN holds ON holds.bucket = wanted.value ->> 0 AND holds.member_id = wanted.value ->> 1
+CROSS JOIN holds ON holds.bucket = wanted.value AND holds.member_id = wanted.key
 ORDER BY holds.bucket, holds.member_id, holds.redemption_id;
 
 -- name: put_hold(bucket, member_id, redemption_id, terminal_id, points, until_ms)!

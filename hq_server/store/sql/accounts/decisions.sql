@@ -6,10 +6,10 @@ SELECT into_member FROM merges WHERE bucket = :bucket AND member_id = :member_id
 SELECT (SELECT count(*) FROM merges), (SELECT count(*) FROM merged);
 
 -- name: stamps_of(members)
--- members is a JSON array of [bucket, member_id].
+-- members is a JSON object of member_id to bucket.
 SELECT stamps.member_id, stamps.terminal_id, stamps.epoch, stamps.branch, stamps.seq
 FROM json_each(:members) AS wanted
-CROSS JOIN stamps ON stamps.bucket = wanted.value ->> 0 AND stamps.member_id = wanted.value ->> 1;
+CROSS JOIN stamps ON stamps.bucket = wanted.value AND stamps.member_id = wanted.key;
 
 -- name: closed_period(period_id)^
 -- All buckets are asked: a period is closed for all of them.
@@ -64,15 +64,15 @@ WHERE bucket = :bucket AND member_id = :member_id AND coupon_id = :coupon_id;
 SELECT count(*) FROM coupons;
 
 -- name: issued_coupons(members)
--- members is a JSON array of [bucket, member_id]; those that end first come first.
+-- members is a JSON object of member_id to bucket; those that end first come first.
 SELECT coupons.member_id, coupons.coupon_id, coupons.until_day, coupons.envelope, coupons.issued_at_ms
 FROM json_each(:members) AS wanted
-CROSS JOIN coupons ON coupons.bucket = wanted.value ->> 0 AND coupons.member_id = wanted.value ->> 1
+CROSS JOIN coupons ON coupons.bucket = wanted.value AND coupons.member_id = wanted.key
 ORDER BY coupons.until_day, coupons.issued_at_ms, coupons.coupon_id;
 
 -- name: erased_members_at(keys)
--- Which of these members (a JSON array of [bucket, member_id]) were erased.
+-- Which of these members (a JSON object of member_id to bucket) were erased.
 SELECT members.member_id
 FROM json_each(:keys) AS wanted
-CROSS JOIN members ON members.bucket = wanted.value ->> 0 AND members.member_id = wanted.value ->> 1
+CROSS JOIN members ON members.bucket = wanted.value AND members.member_id = wanted.key
 WHERE members.erased = 1;

@@ -12,12 +12,12 @@ UPDATE account_exceptions SET closed_at_ms = :closed_at_ms
 WHERE bucket = :bucket AND kind = :kind AND subject = :subject AND closed_at_ms IS NULL;
 
 -- name: open_exceptions_of(kind, members)
--- Open ones of a kind whose subjects begin with one of these members and a stroke (a JSON array of [bucket, member_id]).
-SELECT wanted.value ->> 1, account_exceptions.subject
+-- Open ones of a kind whose subjects begin with one of these members and a stroke (a JSON object of member_id to bucket).
+SELECT wanted.key, account_exceptions.subject
 FROM json_each(:members) AS wanted
-CROSS JOIN account_exceptions ON account_exceptions.bucket = wanted.value ->> 0
-  AND account_exceptions.kind = :kind AND account_exceptions.subject > (wanted.value ->> 1) || '/'
-  AND account_exceptions.subject < (wanted.value ->> 1) || '0'
+CROSS JOIN account_exceptions ON account_exceptions.bucket = wanted.value
+  AND account_exceptions.kind = :kind AND account_exceptions.subject > wanted.key || '/'
+  AND account_exceptions.subject < wanted.key || '0'
 WHERE account_exceptions.closed_at_ms IS NULL;
 
 -- name: current_account_exceptions(kind, state, cause, until_ms, after_ms, after_bucket, after_kind, after_subject, count)

@@ -24,11 +24,11 @@ INSERT INTO held_spellings (bucket, card, reference) VALUES (:bucket, :card, :re
 ON CONFLICT (bucket, card, reference) DO NOTHING;
 
 -- name: held_spellings(keys)
--- Held references that are one of these cards (a JSON array of [bucket, card]) as somebody typed it.
+-- Held references that are one of these cards (a JSON object of card to bucket) as somebody typed it.
 SELECT held_spellings.reference
 FROM json_each(:keys) AS wanted
-CROSS JOIN held_spellings ON held_spellings.bucket = wanted.value ->> 0
-  AND held_spellings.card = wanted.value ->> 1;
+CROSS JOIN held_spellings ON held_spellings.bucket = wanted.value
+  AND held_spellings.card = wanted.key;
 
 -- name: held_receipts(bucket, reference)
 SELECT receipt_id, business_day, version, resolved FROM held_receipts
@@ -39,16 +39,16 @@ SELECT terminal_id, audience, epoch, branch, seq FROM held_stamps
 WHERE bucket = :bucket AND reference = :reference;
 
 -- name: held_references(keys)
--- Which of these references (a JSON array of [bucket, reference]) hold anything.
-SELECT wanted.value ->> 1 FROM json_each(:keys) AS wanted
+-- Which of these references (a JSON object of reference to bucket) hold anything.
+SELECT wanted.key FROM json_each(:keys) AS wanted
 WHERE EXISTS (SELECT 1 FROM held_stamps
-  WHERE held_stamps.bucket = wanted.value ->> 0 AND held_stamps.reference = wanted.value ->> 1);
+  WHERE held_stamps.bucket = wanted.value AND held_stamps.reference = wanted.key);
 
 -- name: waiting_references(keys)
--- For which of these references (a JSON array of [bucket, reference]) a receipt waits that has not moved away.
-SELECT wanted.value ->> 1 FROM json_each(:keys) AS wanted
+-- For which of these references (a JSON object of reference to bucket) a receipt waits that has not moved away.
+SELECT wanted.key FROM json_each(:keys) AS wanted
 WHERE EXISTS (SELECT 1 FROM held_receipts
-  WHERE held_receipts.bucket = wanted.value ->> 0 AND held_receipts.reference = wanted.value ->> 1
+  WHERE held_receipts.bucket = wanted.value AND held_receipts.reference = wanted.key
     AND held_receipts.resolved IS NOT NULL);
 
 -- name: held_audiences()

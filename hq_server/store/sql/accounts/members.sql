@@ -13,25 +13,25 @@ ORDER BY buckets.bucket, changes.change_no
 LIMIT :count;
 
 -- name: totals_of_members(members)
--- members is a JSON array of [bucket, member_id].
+-- members is a JSON object of member_id to bucket.
 SELECT totals.member_id, totals.period_id, totals.redeemable, totals.qualifying, totals.credited
 FROM json_each(:members) AS wanted
-CROSS JOIN totals ON totals.bucket = wanted.value ->> 0 AND totals.member_id = wanted.value ->> 1
+CROSS JOIN totals ON totals.bucket = wanted.value AND totals.member_id = wanted.key
 ORDER BY totals.bucket, totals.member_id, totals.period_id;
 
 -- name: coupons_of(members)
--- members is a JSON array of [bucket, member_id].
+-- members is a JSON object of member_id to bucket.
 SELECT coupons.member_id, coupons.coupon_id, coupons.until_day, coupons.envelope
 FROM json_each(:members) AS wanted
-CROSS JOIN coupons ON coupons.bucket = wanted.value ->> 0 AND coupons.member_id = wanted.value ->> 1
+CROSS JOIN coupons ON coupons.bucket = wanted.value AND coupons.member_id = wanted.key
 ORDER BY coupons.bucket, coupons.member_id, coupons.until_day, coupons.coupon_id;
 
 -- name: look_ups_of(members)
--- members is a JSON array of [bucket, member_id].
+-- members is a JSON object of member_id to bucket.
 SELECT member_look_ups.member_id, member_look_ups.look_up
 FROM json_each(:members) AS wanted
-CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.value ->> 0
-  AND member_look_ups.member_id = wanted.value ->> 1;
+CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.value
+  AND member_look_ups.member_id = wanted.key;
 
 -- name: member(bucket, member_id)^
 SELECT member_id, name, phone, joined_on, home_store, birthday, erased FROM members

@@ -9,10 +9,10 @@ SELECT bucket, change_no, expired_through FROM buckets WHERE bucket IN (SELECT v
 UPDATE buckets SET change_no = :change_no WHERE bucket = :bucket;
 
 -- name: members_of_references(keys)
--- keys is a JSON array of [bucket, reference].
+-- keys is a JSON object of reference to bucket.
 SELECT look_ups.look_up, look_ups.member_id
 FROM json_each(:keys) AS wanted
-CROSS JOIN look_ups ON look_ups.bucket = wanted.value ->> 0 AND look_ups.look_up = wanted.value ->> 1;
+CROSS JOIN look_ups ON look_ups.bucket = wanted.value AND look_ups.look_up = wanted.key;
 
 -- name: resolved_of_days(days)
 -- days is a JSON array of [bucket, member_id, business_day].
@@ -62,10 +62,10 @@ SET epoch = excluded.epoch, branch = excluded.branch, seq = excluded.seq
 WHERE (excluded.epoch, excluded.branch, excluded.seq) > (stamps.epoch, stamps.branch, stamps.seq);
 
 -- name: audiences_of(members)
--- Who hears of these members (a JSON array of [bucket, member_id]).
+-- Who hears of these members (a JSON object of member_id to bucket).
 SELECT changes.member_id, changes.audience
 FROM json_each(:members) AS wanted
-CROSS JOIN changes ON changes.bucket = wanted.value ->> 0 AND changes.member_id = wanted.value ->> 1;
+CROSS JOIN changes ON changes.bucket = wanted.value AND changes.member_id = wanted.key;
 
 -- name: tell(bucket, member_id, audience, change_no)*!
 -- From now on this audience hears of the member; this change is the next it hears of.
