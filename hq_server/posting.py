@@ -68,6 +68,7 @@ class _Posting:
             for group in groups.members.values()
             for member in group
         }
+        self._places = msgspec.json.encode(self.buckets).decode()
         wanted = msgspec.json.encode(sorted(set(self.buckets.values()))).decode()
         locked = tx.all("accounts.lock_buckets", buckets=wanted)
         self._change_no: dict[int, int] = {bucket: number for bucket, number, _ in locked}
@@ -128,7 +129,8 @@ class _Posting:
             if member in facts:
                 of_account = account_entries(facts[member], self.rules.version_on, self.rules.months)
                 derived += tuple([entry for entry in of_account if entry.earned_day == day])
-            self._move(member, diff(derived, posted.get((member, day), ())))
+            for entry in diff(derived, posted.get((member, day), ())):
+                self._moves.append((member, entry))
         if self.rules.counts():
             self._moves.extend(period_moves(self._tx, self._house, self.rules, days))
         return touched
@@ -170,9 +172,6 @@ class _Posting:
     def _move(self, member: str, entries: Iterable[PointEntry]) -> None:
         self._moves.extend((member, entry) for entry in entries)
 
-    def _places(self, members: Iterable[str]) -> str:
-        return places_json(members, self._house.bucket_count)
-
     def _keys(self, keys: Iterable[tuple[Any, ...]]) -> str:
         """Return keys that begin with a member as JSON, each with the member's bucket before it."""
         return keys_json((self.buckets[key[0]], *key) for key in keys)
@@ -209,12 +208,16 @@ class _Posting:
     def tell(self, told: set[tuple[str, str]], members: set[str]) -> None:
         """Give every changed member the next change number of its bucket, for all who hear of it."""
         changed = members | {member for member, _ in self._moves}
-        hearing = told.union(self._tx.all("accounts.audiences_of", members=self._places(changed)))
+        hearing = told.union(self._tx.all("accounts.audiences_of", members=self._places))
         numbers: dict[str, int] = {}
         for member in sorted(changed):
             bucket = self.buckets[member]
             numbers[member] = self._change_no[bucket] = self._change_no[bucket] + 1
-        rows: list[Values] = [(self.buckets[m], m, name, numbers[m]) for m, name in hearing if name]
+        rows: list[Values] = [
+            (self.buckets[member], member, name, numbers[member])
+            for member, name in hearing
+            if name and member in numbers
+        ]
         self._tx.many("accounts.tell", rows)
         self._tx.many("accounts.set_change_no", list(self._change_no.items()))
 
@@ -223,15 +226,15 @@ class _Posting:
 
         Only whose points went down can have come to owe any.
         """
+        count = self._house.bucket_count
         moved: dict[str, int] = defaultdict(int)
         for (_, member, _), (redeemable, _, _) in totals.items():
             moved[member] += redeemable
-        keys = keys_json((self.buckets[member], "overdrawn", member) for member in moved)
-        open_now = {subject for _, subject in self._tx.all("accounts.open_exceptions_at", keys=keys)}
+        rows = self._tx.all("accounts.open_exceptions_about", kind="overdrawn", members=self._places)
+        open_now = {member for (member,) in rows if member in moved}
         asked = open_now.union(member for member, points in moved.items() if points < 0)
-        rows = self._tx.all("accounts.balances", members=self._places(asked))
+        rows = self._tx.all("accounts.balances", members=places_json(asked, count))
         owing = {member for member, balance in rows if balance < 0}
-        count = self._house.bucket_count
         open_accounts(self._tx, map(_overdrawn, sorted(owing - open_now)), count, self._now_ms)
         close_accounts(self._tx, map(_overdrawn, sorted(open_now - owing)), count, self._now_ms)
 

@@ -22,6 +22,7 @@ _CODE: Final = re.compile(r"[A-Za-z0-9._]{1,40}")
 _CARD_DIGITS: Final = re.compile(r"[0-9]{13,}")
 _PHONE: Final = re.compile(r"\+?[0-9() .-]{3,}")
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
+_HANGUL: Final = re.compile("[가-힣]{2,}")
 _SYMBOLOGY: Final = re.compile(r"^\][A-Za-z][0-9A-Za-z]")
 """What a scanner may put before a code to tell its kind (ISO/IEC 15424)."""
 _MASKED: Final = re.compile(r"[0-9Xx]*[Xx]{3}[0-9Xx]*")
@@ -80,12 +81,12 @@ def masked_name(name: str) -> str:
     the first letter of each word; a single letter is masked as a whole.
     """
     plain = unicodedata.normalize("NFC", name)[:NAME_LENGTH_MAX]
-    words = "".join(letter if letter.isprintable() else " " for letter in plain).split()
+    if not plain.isprintable():
+        plain = "".join(letter if letter.isprintable() else " " for letter in plain)
+    words = plain.split()
     joined = "".join(words)
-    if re.fullmatch("[가-힣]{3,}", joined):
-        return joined[0] + "*" * (len(joined) - 2) + joined[-1]
-    if re.fullmatch("[가-힣]{2}", joined):
-        return joined[0] + "*"
+    if _HANGUL.fullmatch(joined):
+        return joined[0] + "*" * (len(joined) - 2) + joined[-1] if len(joined) > 2 else joined[0] + "*"
     return " ".join(word[0] + "*" * (len(word) - 1) if len(word) > 1 else "*" for word in words)
 
 

@@ -16,7 +16,7 @@ from hq_server.erasing import members_of_erasure
 from hq_server.filing import fact_by
 from hq_server.house import House
 from hq_server.merging import Merged
-from hq_server.references import bucket_of, digest_of
+from hq_server.references import bucket_of, digest_of, places_json
 from hq_server.spread import encoded
 from hq_server.store.connection import Transaction
 from loyalty_core.envelope import key_id, open_sealed
@@ -157,7 +157,7 @@ class _Audit:
             differs("merges", f"decisions leave {len(self._merges)}, the accounts have others")
         for member, into in self._merges.items():
             stands = self._tx.one("accounts.merge_of", bucket=self._bucket(member), member_id=member)
-            keys = msgspec.json.encode([[self._bucket(into), into]]).decode()
+            keys = places_json([into], self._house.bucket_count)
             if stands != (into,) or (into, member) not in self._tx.all("accounts.merged_into", keys=keys):
                 differs(f"member {member}", f"the merge into {into} does not stand as it was decided")
 

@@ -89,12 +89,12 @@ FROM json_each(:members) AS wanted
 LEFT JOIN totals ON totals.bucket = wanted.value AND totals.member_id = wanted.key
 GROUP BY wanted.key;
 
--- name: open_exceptions_at(keys)
--- Which of these (a JSON array of [bucket, kind, subject]) are open.
-SELECT account_exceptions.kind, account_exceptions.subject
-FROM json_each(:keys) AS wanted
-CROSS JOIN account_exceptions ON account_exceptions.bucket = wanted.value ->> 0
-  AND account_exceptions.kind = wanted.value ->> 1 AND account_exceptions.subject = wanted.value ->> 2
+-- name: open_exceptions_about(kind, members)
+-- Which of these members (a JSON object of member_id to bucket) have an open exception of a kind about themselves.
+SELECT account_exceptions.subject
+FROM json_each(:members) AS wanted
+CROSS JOIN account_exceptions ON account_exceptions.bucket = wanted.value
+  AND account_exceptions.kind = :kind AND account_exceptions.subject = wanted.key
 WHERE account_exceptions.closed_at_ms IS NULL;
 
 -- name: award_differences_of(days)
