@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -31,6 +32,8 @@ from loyalty_core.programme import Programme, version_for
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
+DAYS_KEPT: Final = 1000
+"""For how many business days a rulebook keeps the rules that are in play."""
 Items = tuple[DayItem, ...]
 Days = Mapping[int, Sequence[Resolved]]
 """A member's facts by business day."""
@@ -79,19 +82,23 @@ class Rulebook:
 
     def on(self, day: int) -> DayRules | None:
         """Return the rules of a date, or None where no version covers it."""
-        if day not in self._days:
+        try:
+            return self._days[day]
+        except KeyError:
             programme = self.programme_on(day)
-            self._days[day] = None if programme is None else rules_by(programme, day)
-        return self._days[day]
+            rules = None if programme is None else rules_by(programme, day)
+            if len(self._days) >= DAYS_KEPT:
+                self._days.clear()
+            self._days[day] = rules
+            return rules
 
     def last_day(self, period: Period) -> Day | None:
         """Return the last day on which what was earned in a period can be spent; None where it stays."""
         if period.id not in self._last_days:
             programme = self.programme_on(period.last)
-            periods = None if programme is None else programme.expiry_after_periods
-            self._last_days[period.id] = (
-                None if periods is None else period_after(period, self.months, periods).last
-            )
+            count = None if programme is None else programme.expiry_after_periods
+            last = None if count is None else period_after(period, self.months, count).last
+            self._last_days[period.id] = last
         return self._last_days[period.id]
 
     @property
@@ -150,6 +157,20 @@ class Rulebook:
     def period_of(self, day: int) -> Period:
         """Return the period of a date."""
         return period_of(Day(day), self.months)
+
+
+_KEPT: Final[list[Rulebook]] = []
+"""The rulebook that was last asked for."""
+
+
+def rulebook_of(house: House) -> Rulebook:
+    """Return the rules of a state of the house, and what was worked out of them for as long as they stand."""
+    for kept in _KEPT:
+        if kept.programmes == house.programmes:
+            return kept
+    made = Rulebook(house)
+    _KEPT[:] = [made]
+    return made
 
 
 def rules_by(programme: Programme, day: int) -> DayRules:

@@ -99,7 +99,7 @@ def differences(
 ) -> dict[EventId, Difference]:
     """Return, by event, where what should stand for a member-day is not what the tills answered."""
     found: dict[EventId, Difference] = {}
-    claims = dict(_claims(facts))
+    claims = _claims(facts)
     for entry in derived:
         if entry.event not in claims or entry.kind not in ("earn", "clawback"):
             continue
@@ -136,12 +136,14 @@ def cause(
     )
 
 
-def _claims(facts: Iterable[Resolved]) -> Iterable[tuple[EventId, Claim | None]]:
+def _claims(facts: Iterable[Resolved]) -> dict[EventId, Claim | None]:
+    claims: dict[EventId, Claim | None] = {}
     for one in facts:
         if one.item.earns:
-            yield one.item.id, one.item.claim
+            claims[one.item.id] = one.item.claim
             for back in one.takebacks:
-                yield back.id, back.claim
+                claims[back.id] = back.claim
+    return claims
 
 
 def _known(one: Resolved, event: EventId, *, same_till: bool) -> Resolved | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from hq_server.counted import ITEMS
-from hq_server.derivation import Items, Rulebook
+from hq_server.derivation import Items, Rulebook, rulebook_of
 from hq_server.holds import holds_of
 from hq_server.house import House, tier_in_force
 from hq_server.member_facts import account_facts, days_of, days_of_group
@@ -57,7 +57,7 @@ class Rows:
         self._tier = tier_in_force(self._programme)
         redeem = self._programme.redeem
         self._offline_points = 0 if redeem is None else redeem.offline_points
-        self._rules = Rulebook(house)
+        self._rules = rulebook_of(house)
         self._groups = groups_of(tx, house.bucket_count, members)
         heads = set(self._groups.members)
         everyone = {name for group in self._groups.members.values() for name in group}

@@ -15,7 +15,7 @@ import msgspec
 
 from hq_server.counted import birthdays_of, drop_items, period_moves, put_items
 from hq_server.coverage import note_coverage
-from hq_server.derivation import Account, Rulebook, whole_account
+from hq_server.derivation import Account, rulebook_of, whole_account
 from hq_server.differences import Touched, note_differences
 from hq_server.exceptions import AccountException, close_accounts, open_accounts
 from hq_server.house import House
@@ -62,7 +62,7 @@ class _Posting:
 
     def __init__(self, tx: Transaction, house: House, groups: Groups, now_ms: EpochMs) -> None:
         self._tx, self._house, self._groups, self._now_ms = tx, house, groups, now_ms
-        self.rules = Rulebook(house)
+        self.rules = rulebook_of(house)
         self.buckets = {
             member: bucket_of(member, house.bucket_count)
             for group in groups.members.values()

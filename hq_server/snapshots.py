@@ -6,8 +6,6 @@ never skips a late commit. Reads only.
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import msgspec
 
 from hq_server.accept import Terminal
@@ -36,31 +34,50 @@ def pages(
     if cursors and len(cursors) != house.bucket_count:
         raise BadWire(f"{len(cursors)} cursors came, there are {house.bucket_count} buckets")
     cursors = cursors or (0,) * house.bucket_count
-    found = tx.all(
-        "accounts.changed_members",
-        cursors=msgspec.json.encode(cursors).decode(),
-        audience=terminal.store_id,
-        terminal_id=terminal.terminal_id,
-        count=rows_max + 1,
-    )
-    more, found = len(found) > rows_max, found[:rows_max]
-    rows = Rows(tx, house, terminal.terminal_id, look_up_key, [row[2] for row in found], now_ms)
-    by_bucket: dict[int, list[Row]] = defaultdict(list)
-    for row in found:
-        by_bucket[row[0]].append(row)
+    found, more = _found(tx, terminal, cursors, rows_max)
+    members = [row[1] for changed in found.values() for row in changed]
+    rows = Rows(tx, house, terminal.terminal_id, look_up_key, members, now_ms)
     made = [
         Page(
             bucket=bucket,
             from_cursor=cursors[bucket],
-            to_cursor=changed[-1][1],
+            to_cursor=changed[-1][0],
             rows=tuple([rows.row(_changed(row)) for row in changed]),
         )
-        for bucket, changed in by_bucket.items()
+        for bucket, changed in found.items()
+        if changed
     ]
     return tuple(made), more
 
 
+def _found(
+    tx: Transaction, terminal: Terminal, cursors: tuple[int, ...], rows_max: int
+) -> tuple[dict[int, list[Row]], bool]:
+    """Return at most `rows_max` changed members by bucket, and whether there are more.
+
+    A bucket is read no further than it is told of, however much of it has changed.
+    """
+    text = msgspec.json.encode(cursors).decode()
+    waiting = tx.all("accounts.buckets_to_tell", cursors=text, audience=terminal.store_id)
+    found: dict[int, list[Row]] = {}
+    wanted = rows_max + 1
+    for (bucket,) in sorted(waiting):
+        found[bucket] = tx.all(
+            "accounts.changed_members",
+            bucket=bucket,
+            cursor=cursors[bucket],
+            audience=terminal.store_id,
+            terminal_id=terminal.terminal_id,
+            count=wanted,
+        )
+        wanted -= len(found[bucket])
+        if not wanted:
+            found[bucket].pop()
+            return found, True
+    return found, False
+
+
 def _changed(row: Row) -> Changed:
-    _, _, member_id, name, birthday, erased, epoch, branch, seq = row
+    _, member_id, name, birthday, erased, epoch, branch, seq = row
     stamp = None if epoch is None else Stamp(epoch, branch, seq)
     return Changed(member_id, name, birthday, bool(erased), stamp)

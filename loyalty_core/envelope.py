@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal
 
 from cryptography.exceptions import InvalidSignature
@@ -66,10 +67,9 @@ def public_of(private_key: bytes) -> bytes:
 
 def seal(payload_type: PayloadType, payload: bytes, private_key: bytes) -> bytes:
     """Return the signed envelope of these exact payload bytes. `private_key` is raw, 32 bytes."""
-    key = Ed25519PrivateKey.from_private_bytes(private_key)
-    signature = key.sign(_pae(payload_type, payload))
-    named = _Signature(key_id(key.public_key().public_bytes_raw()), signature)
-    return pack(_Envelope(1, payload_type, payload, (named,)))
+    key, named = _signer(private_key)
+    signature = _Signature(named, key.sign(_pae(payload_type, payload)))
+    return pack(_Envelope(1, payload_type, payload, (signature,)))
 
 
 def peek(
@@ -112,6 +112,13 @@ def open_sealed(
         except InvalidSignature:
             raise BadEnvelope("the signature does not fit the bytes") from None
     return envelope.payload
+
+
+@lru_cache(maxsize=4)
+def _signer(private_key: bytes) -> tuple[Ed25519PrivateKey, bytes]:
+    """Return the key and its id: to make a key of its bytes costs as much as a signature."""
+    key = Ed25519PrivateKey.from_private_bytes(private_key)
+    return key, key_id(key.public_key().public_bytes_raw())
 
 
 def _opened(data: bytes, payload_type: PayloadType, bytes_max: int) -> _Envelope:

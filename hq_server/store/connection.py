@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -57,9 +57,10 @@ class Transaction:
         """Write, and return how many rows it touched."""
         return self._connection.execute(STATEMENTS[statement], parameters).rowcount
 
-    def many(self, statement: str, rows: Iterable[Values]) -> None:
+    def many(self, statement: str, rows: Collection[Values]) -> None:
         """Write once for each of the rows, which hold the statement's parameters in declared order."""
-        self._connection.executemany(STATEMENTS[statement], rows)
+        if rows:
+            self._connection.executemany(STATEMENTS[statement], rows)
 
 
 def connect(path: Path, *, read_only: bool = False) -> Connection:

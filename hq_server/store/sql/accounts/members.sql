@@ -1,15 +1,19 @@
--- name: changed_members(cursors, audience, terminal_id, count)
--- What an audience has not heard yet, a bucket after the other. cursors is a JSON array, one number a bucket. Read in
--- the order of the index, so that it ends at the limit however much there is.
-SELECT changes.bucket, changes.change_no, changes.member_id, members.name, members.birthday, members.erased,
+-- name: buckets_to_tell(cursors, audience)
+-- Where an audience has not heard everything yet. cursors is a JSON array, one number a bucket.
+SELECT cursor.key FROM json_each(:cursors) AS cursor
+WHERE EXISTS (SELECT 1 FROM changes WHERE changes.bucket = cursor.key AND changes.audience = :audience
+  AND changes.change_no > cursor.value);
+
+-- name: changed_members(bucket, cursor, audience, terminal_id, count)
+-- What an audience has not heard yet of a bucket.
+SELECT changes.change_no, changes.member_id, members.name, members.birthday, members.erased,
   stamps.epoch, stamps.branch, stamps.seq
-FROM buckets
-CROSS JOIN changes ON changes.bucket = buckets.bucket AND changes.audience = :audience
-  AND changes.change_no > :cursors ->> buckets.bucket
+FROM changes
 JOIN members ON members.bucket = changes.bucket AND members.member_id = changes.member_id
 LEFT JOIN stamps ON stamps.bucket = changes.bucket AND stamps.member_id = changes.member_id
   AND stamps.terminal_id = :terminal_id
-ORDER BY buckets.bucket, changes.change_no
+WHERE changes.bucket = :bucket AND changes.audience = :audience AND changes.change_no > :cursor
+ORDER BY changes.change_no
 LIMIT :count;
 
 -- name: totals_of_members(members)
