@@ -178,6 +178,8 @@ class _Held:
 
     def _tell(self, tx: Transaction) -> None:
         """Open an exception for what receipts wait for, close it where the last one has moved away."""
+        if not self._changed:
+            return
         keys = places_json(self._changed, self._house.bucket_count)
         waiting = {name for (name,) in tx.all("accounts.waiting_references", keys=keys)}
         gone = self._changed - waiting

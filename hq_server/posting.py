@@ -198,12 +198,12 @@ class _Posting:
 
     def stamp(self, work: Work) -> None:
         """Note how far each terminal's events are posted for whom they name, and for whom these count."""
-        rows = {
-            (self.buckets[member], member, one.terminal_id, *one.place)
+        rows = [
+            (self.buckets[name], name, one.terminal_id, *one.place)
             for one in work.stamps
-            for member in (one.member_id, self._groups.head_of[one.member_id])
-        }
-        self._tx.many("accounts.put_stamp", list(rows))
+            for name in dict.fromkeys((one.member_id, self._groups.head_of[one.member_id]))
+        ]
+        self._tx.many("accounts.put_stamp", rows)
 
     def tell(self, told: set[tuple[str, str]], members: set[str]) -> None:
         """Give every changed member the next change number of its bucket, for all who hear of it."""

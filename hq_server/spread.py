@@ -42,6 +42,8 @@ from loyalty_core.units import Day, EpochMs, Seq
 RESOLVED: Final = msgspec.msgpack.Decoder(Resolved)
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _OF_A_REDEMPTION: Final = (RedemptionCommitted, RedemptionCancelled, CouponUsed)
+_VISITS: Final = "env"
+"""What the keys of visits begin with."""
 _VERSIONS: Final = 1_000_000
 """More than there are programme versions: a receipt's own version counts its facts first."""
 _NOTHING: Final = Receipt(owner=None, resolved=None, conflicts=())
@@ -167,7 +169,8 @@ class Arrivals:
             return
         store_id, key = filed.store_id, filed.receipt_key
         if store_id == self._store_id:
-            self._visits[place] = key
+            if key[0] in _VISITS:
+                self._visits[place] = key
             self.events.append((*row, code, day, "taken", key, record))
         else:
             self.events.append((*row, code, day, "taken", None, None))
@@ -191,7 +194,7 @@ class Arrivals:
                 seq=filed.seq,
             )
             key = None if row is None else row[0]
-        if key is None or key[0] not in "env":
+        if key is None or key[0] not in _VISITS:
             raise SetAside("it undoes an event that is no visit of this terminal", code="original_missing")
         return Filed(self._store_id, key)
 
