@@ -27,7 +27,10 @@ AnyError = sqlite3.Error
 SQLITE_VERSION: Final = sqlite3.sqlite_version
 
 CHECKPOINT_BYTES: Final = 8 * 1024 * 1024
-"""The write-ahead log is written back when it is longer, and cut to an eighth of it on its next use."""
+"""The write-ahead log is written back when it is longer, and cut to this on its next use.
+
+It is cut no shorter, since to write over what is there is quicker to make durable than to grow a file.
+"""
 
 OWN_FAULTS: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
 """What a statement may do wrong while the disk is sound: it undoes its own job, not those beside it."""
@@ -62,7 +65,7 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
             conn.execute("PRAGMA journal_mode=WAL")
             conn.execute("PRAGMA synchronous=FULL")
             conn.execute("PRAGMA wal_autocheckpoint=0")
-            conn.execute(f"PRAGMA journal_size_limit={CHECKPOINT_BYTES // 8}")
+            conn.execute(f"PRAGMA journal_size_limit={CHECKPOINT_BYTES}")
     except sqlite3.Error as error:
         raise store_error(error) from None
     return conn
