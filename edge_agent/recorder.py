@@ -238,6 +238,18 @@ class Recorder:
         books.head = journal.append(conn, books.terminal, books.head, pack_record(record))
         return event_id
 
+    def comes_again(self, intake: Intake, known: Source | None) -> bool:
+        """Tell whether this is recorded in the same bytes: one more copy, of which nothing is told.
+
+        A copy whose member may be somebody who was not known for it yet is for `record`.
+        """
+        if known is None or (known.content, known.raw_sha256) != (intake.content, intake.raw_sha256):
+            return False
+        if known.account is None and intake.member:
+            return False
+        self.taken.add(intake.adapter, EVENT_NAMES[type(intake.event)], "repeated")
+        return True
+
     def _again(self, conn: Connection, books: Books, intake: Intake, known: Source) -> Outcome:
         """What was said before is said again: the points as they stand now, and why."""
         self.taken.add(intake.adapter, EVENT_NAMES[type(intake.event)], "repeated")

@@ -82,7 +82,8 @@ def take(
     known = {} if telling else _known(conn, books, chunk)
     result: list[Became] = []
     for ready in chunk:
-        if ready.intake is not None and _comes_again(ready.intake, known.get(ready.intake.natural_key)):
+        again = ready.intake
+        if again is not None and recorder.comes_again(again, known.get(again.natural_key)):
             became = Became(place=ready.row.place, became="repeated")
         else:
             became = _record(conn, recorder, books, ready)
@@ -106,15 +107,6 @@ def record(conn: Connection, recorder: Recorder, chunk: Sequence[Understood]) ->
 def _known(conn: Connection, books: Books, chunk: Sequence[Understood]) -> dict[str, Source]:
     keys = [ready.intake.natural_key for ready in chunk if ready.intake is not None]
     return sources.among(conn, keys, books.terminal.terminal_id)
-
-
-def _comes_again(intake: Intake, known: Source | None) -> bool:
-    """Tell whether this is recorded in the same bytes, and can name nobody who is not known for it yet."""
-    return (
-        known is not None
-        and (known.content, known.raw_sha256) == (intake.content, intake.raw_sha256)
-        and (known.account is not None or not intake.member)
-    )
 
 
 def _is_set_aside(

@@ -75,12 +75,13 @@ class Shop:
         """Have the folder looked at by a new agent, which remembers what the store remembers."""
         settings = folder or self.config.folder
         assert settings is not None
+        self.recorder = Recorder(self.config, self.clock)
         self.folder = WatchedFolder(
             self.config,
             settings,
             self.clock,
             self.writer,
-            Recorder(self.config, self.clock),
+            self.recorder,
             recorded=self._nudge,
         )
 
@@ -479,6 +480,8 @@ async def test_what_comes_again_in_the_same_bytes_is_known_without_working_it_ou
     await shop.settle()
     assert [key.rsplit("/", 1)[1] for key in worked_out] == ["3", "1"]
     assert (await shop.count(), await shop.codes()) == (3, ["receipt_conflict"])
+    counted = {dict(one.labels)["outcome"]: one.value for one in shop.recorder.taken.family().samples}
+    assert counted == {"recorded": 3, "repeated": 3}
     assert shop.nudged == nudged + 1, "there is one thing to send"
 
 
