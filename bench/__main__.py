@@ -18,6 +18,8 @@ from bench import folder_intake, footprint, growth, hq_ingest, one_receipt, till
 from bench.code import Code, code_of, described, this_code
 from bench.figures import Figure, Report, as_json
 from bench.machine import machine, versions
+from bench.peers import all_peers
+from bench.peers.installing import Tools
 from bench.tables import as_markdown, show
 
 Measure = Callable[[Sequence[Code], Path], list[Figure]]
@@ -25,13 +27,20 @@ IDLE_SECONDS: Final = 33.0
 """Longer than a till that has nothing to say waits before it asks HQ again."""
 
 
-def measures(events: int, rounds: int) -> dict[str, Measure]:
+def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure]:
     """Return the parts by name, in the order in which they run."""
     return {
         "http": lambda codes, folder: one_receipt.measure(codes, folder, many=events // 25, rounds=rounds),
         "folder": lambda codes, folder: folder_intake.measure(codes, folder, count=events, rounds=rounds),
         "ingest": lambda codes, folder: hq_ingest.measure(codes, folder, count=events // 5, rounds=rounds),
-        "sync": lambda codes, folder: till_to_hq.measure(codes, folder, count=events, lines=0, rounds=rounds),
+        "sync": lambda codes, folder: till_to_hq.measure(
+            codes,
+            folder,
+            count=events,
+            lines=0,
+            rounds=rounds,
+            peers=(lambda: all_peers(Tools())) if peers else list,
+        ),
         "baskets": lambda codes, folder: till_to_hq.measure(
             codes, folder, count=events // 5, lines=till_to_hq.LINES_IN_A_BASKET, rounds=rounds
         ),
@@ -47,6 +56,7 @@ def measures(events: int, rounds: int) -> dict[str, Measure]:
 @click.option("--rounds", default=3, show_default=True, help="How often everything takes its turn.")
 @click.option("--only", multiple=True, type=click.Choice(list(measures(0, 0))))
 @click.option("--against", default="", metavar="REV", help="Measure this revision as well, turn by turn.")
+@click.option("--peers", is_flag=True, help="Install other roads in .venv-bench and measure them with sync.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here as well.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the table here as Markdown.")
 def main(
@@ -54,6 +64,7 @@ def main(
     rounds: int,
     only: tuple[str, ...],
     against: str,
+    peers: bool,
     json_file: Path | None,
     markdown: Path | None,
 ) -> None:
@@ -68,7 +79,7 @@ def main(
                 raise click.ClickException(str(error)) from None
         about = machine(Path(temporary))
         click.echo(f"{about['cores']} cores; the machine's speed drifts: only ratios of one run compare")
-        parts = measures(events, rounds)
+        parts = measures(events, rounds, peers)
         for name in only or parts:
             start = time.perf_counter()
             with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=temporary) as folder:

@@ -116,12 +116,16 @@ def set_up_hq(code: Code, folder: Path) -> Path:
 
 def give_port(hq_config: Path) -> None:
     """Write the settings of an HQ, with a port that is free and that no connection gets by chance."""
+    hq_config.write_text(f'data_dir = "data"\n[listen]\nport = {free_port()}\n')
+
+
+def free_port() -> int:
+    """Return a port that nothing uses."""
     while True:
         port = random.choice(PORTS)
         with suppress(OSError), closing(socket.socket()) as one:
             one.bind(("127.0.0.1", port))
-            break
-    hq_config.write_text(f'data_dir = "data"\n[listen]\nport = {port}\n')
+            return port
 
 
 def import_members(code: Code, hq_config: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,8 @@ import msgspec
 
 from bench.code import Code
 from bench.databases import LOOK_SECONDS, Journal, received
-from bench.figures import Figure, Goal, figure
+from bench.figures import FLOOR, NOW, Figure, Goal, figure
+from bench.peers import BARE_ROAD, Peer, bare_road, carry
 from bench.programs import EDGE, HQ, command, running, set_up
 from bench.sales import receipts
 from bench.turns import in_turns
@@ -65,14 +66,30 @@ class Queue:
         self._audited = True
 
 
-def measure(codes: Sequence[Code], folder: Path, *, count: int, lines: int, rounds: int) -> list[Figure]:
+def measure(
+    codes: Sequence[Code],
+    folder: Path,
+    *,
+    count: int,
+    lines: int,
+    rounds: int,
+    peers: Callable[[], Sequence[Peer]] = list,
+) -> list[Figure]:
     """Return events a second from both being up to the last acknowledgement, and bytes an event."""
     folder.mkdir()
     sales = folder / "sales.jsonl"
     sales.write_bytes(b"\n".join(receipts(count, lines=lines)) + b"\n")
     queues = {code.name: Queue(code, folder / code.name, sales) for code in codes}
-    runs: dict[str, Callable[[int], Turn]] = {name: queue.send for name, queue in queues.items()}
-    taken = in_turns(rounds, runs)
+    roads = Roads(sales, folder, count)
+    others = peers()
+    taken = in_turns(
+        rounds,
+        {
+            FLOOR: roads.take(bare_road()),
+            **{name: queue.send for name, queue in queues.items()},
+            **{peer.name: roads.take(peer) for peer in others if not peer.missing},
+        },
+    )
     name = f"{count:,} purchases" + (f" of {lines} lines" if lines else " without lines")
     goal, bytes_goal = (6000, 30 + 12 * lines) if lines else (15_000, 30)
     return [
@@ -80,22 +97,64 @@ def measure(codes: Sequence[Code], folder: Path, *, count: int, lines: int, roun
             f"{name}, till to HQ",
             "/s",
             {side: [turn.a_second for turn in turns] for side, turns in taken.items()},
+            floor_what=BARE_ROAD,
             goal=Goal(limit=goal, least=True),
         ),
         figure(
             f"{name}: processor time of the till each, with its start",
             "us",
-            {side: [turn.till_us for turn in turns] for side, turns in taken.items()},
+            {side: [turn.till_us for turn in turns] for side, turns in taken.items() if side != FLOOR},
         ),
         figure(
             f"{name}: processor time of HQ each, with its start",
             "us",
-            {side: [turn.hq_us for turn in turns] for side, turns in taken.items()},
+            {side: [turn.hq_us for turn in turns] for side, turns in taken.items() if side != FLOOR},
         ),
         figure(
             f"{name}: bytes on the wire each",
             "B",
             {side: [turn.bytes_each for turn in turns] for side, turns in taken.items()},
+            floor_what="the bare road",
             goal=Goal(limit=bytes_goal),
+        ),
+        *(figure_ for peer in others for figure_ in _beside(peer, name, taken)),
+    ]
+
+
+class Roads:
+    """The same sales by other roads."""
+
+    def __init__(self, sales: Path, folder: Path, count: int) -> None:
+        self._sales, self._folder, self._count = sales, folder, count
+
+    def take(self, peer: Peer) -> Callable[[int], Turn]:
+        """Return what carries them."""
+
+        def run(_: int) -> Turn:
+            carried = carry(peer, self._sales, self._folder / "peer")
+            size = carried.wire_bytes / self._count
+            return Turn(self._count / carried.seconds, 0, 0, size)
+
+        return run
+
+
+def _beside(peer: Peer, name: str, taken: Mapping[str, Sequence[Turn]]) -> list[Figure]:
+    """Return a peer's figures; where others have their floor stands Dangol in the same turns."""
+    speed, size = f"{name}, {peer.name}", f"{name}, {peer.name}: bytes on the wire each"
+    if peer.missing:
+        return [Figure(what=speed, unit="/s", missing=peer.missing)]
+    theirs, ours = taken[peer.name], taken[NOW]
+    return [
+        figure(
+            speed,
+            "/s",
+            {NOW: [turn.a_second for turn in theirs], FLOOR: [turn.a_second for turn in ours]},
+            floor_what="Dangol in the same turns",
+        ),
+        figure(
+            size,
+            "B",
+            {NOW: [turn.bytes_each for turn in theirs], FLOOR: [turn.bytes_each for turn in ours]},
+            floor_what="Dangol in the same turns",
         ),
     ]
