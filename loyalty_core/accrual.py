@@ -148,7 +148,7 @@ def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntr
     return tuple(entries)
 
 
-class DayItem(msgspec.Struct, frozen=True, array_like=True):
+class DayItem(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What stands of a visit or purchase at the end of its day, what it earns then, and what counts it.
 
     `rules` are the ids of the rules over a period or a life that it matches.

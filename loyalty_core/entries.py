@@ -38,7 +38,7 @@ StepKind = Literal[
 ]
 
 
-class Step(msgspec.Struct, frozen=True, array_like=True):
+class Step(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One reason on the way to an entry: the rule, what it saw, the event's points before and after it.
 
     `affects` is None where redeemable and qualifying points moved alike.
@@ -52,7 +52,7 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     affects: Literal["redeemable", "qualifying"] | None = None
 
 
-class PointEntry(msgspec.Struct, frozen=True, kw_only=True):
+class PointEntry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One movement of one member's points, caused by one event, or by none (`NO_EVENT`).
 
     `earned_day` is the member-day it was derived from, 0 where the whole account was; `business_day` dates it

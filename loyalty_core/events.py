@@ -3,6 +3,8 @@
 An event's place in the world is its `EventId`; its place in time, for every fold, is the canonical
 order `(occurred_at_ms, terminal_id, epoch, branch, seq)`. Bodies are positional on the wire, so fields
 may only ever be added at the end, with a new record version.
+
+A frozen value of values can be in no cycle: `gc=False` spares the collector the many of them.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ TYPES_MAX: Final = 64
 """The most kinds of event that a day's control totals name."""
 
 
-class EventId(msgspec.Struct, frozen=True, order=True, array_like=True):
+class EventId(msgspec.Struct, frozen=True, gc=False, order=True, array_like=True):
     """Where an event stands: the terminal, its epoch and branch, its seq."""
 
     terminal_id: str
@@ -52,7 +54,9 @@ class EventId(msgspec.Struct, frozen=True, order=True, array_like=True):
         return f"{self.terminal_id}.{self.epoch}{branch}.{self.seq}"
 
 
-class ReceiptKey(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True):
+class ReceiptKey(
+    msgspec.Struct, frozen=True, gc=False, order=True, array_like=True, forbid_unknown_fields=True
+):
     """The till's own name for a sale. Numbers are text: leading zeros are kept."""
 
     store: Identifier
@@ -61,7 +65,7 @@ class ReceiptKey(msgspec.Struct, frozen=True, order=True, array_like=True, forbi
     number: SomeText
 
 
-class Line(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True):
+class Line(msgspec.Struct, frozen=True, gc=False, order=True, array_like=True, forbid_unknown_fields=True):
     """One item: quantity in thousandths, money after discounts."""
 
     number: Count
@@ -71,14 +75,16 @@ class Line(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unkn
     net_minor: Money
 
 
-class Tender(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True):
+class Tender(msgspec.Struct, frozen=True, gc=False, order=True, array_like=True, forbid_unknown_fields=True):
     """How a part of the receipt was paid; change is a negative amount."""
 
     type: SomeText
     amount_minor: Money
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=False, array_like=True, forbid_unknown_fields=True):
+class Event(
+    msgspec.Struct, frozen=True, gc=False, kw_only=False, array_like=True, forbid_unknown_fields=True
+):
     """What every event has. `member` is a look-up form (`id:`, `card:`, `h:`) or None."""
 
     member: Annotated[str, Meta(min_length=3, max_length=80)] | None
@@ -280,7 +286,7 @@ HQ: Final = "~hq"
 """The terminal of HQ's own decisions: no till's id is spelled so."""
 
 
-class Claim(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True):
     """What the till answered: by which programme version and tier, how many points."""
 
     programme_version: Count
@@ -289,7 +295,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     qualifying: int
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """An event with its place; what folds read. `claim` is what the till answered, where it gave points."""
 
     id: EventId

@@ -24,7 +24,7 @@ RECORD_BYTES_MAX: Final = 640 * 1024
 """Above the largest receipt that `events` allows: a record that is durable here must be readable at HQ."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One line of a journal. `natural_key` makes retries of keyless visits and the like one event."""
 
     event: Event

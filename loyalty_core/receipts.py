@@ -50,7 +50,7 @@ ConflictKind = Literal[
 ]
 
 
-class Conflict(msgspec.Struct, frozen=True):
+class Conflict(msgspec.Struct, frozen=True, gc=False):
     """A fact that does not go with the rest; each becomes an exception at HQ. `names` is the other member."""
 
     kind: ConflictKind
@@ -58,7 +58,7 @@ class Conflict(msgspec.Struct, frozen=True):
     names: str = ""
 
 
-class Spent(msgspec.Struct, frozen=True):
+class Spent(msgspec.Struct, frozen=True, gc=False):
     """A redemption or coupon: its name under the receipt, whose it is, and what its account takes in."""
 
     name: str
@@ -66,7 +66,7 @@ class Spent(msgspec.Struct, frozen=True):
     resolved: Resolved
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """The fold's result. `owner` is a look-up form or None; `resolved` is None while no original is known."""
 
     owner: str | None

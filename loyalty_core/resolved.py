@@ -13,7 +13,7 @@ from loyalty_core.units import Day, EpochMs, Minute
 ItemKind = Literal["visit", "purchase", "redemption", "coupon", "adjustment"]
 
 
-class Item(msgspec.Struct, frozen=True, array_like=True):
+class Item(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What the rules of a day, or the account, see of one fact.
 
     Of a visit or purchase `money` holds (category, net minor) a line, `parts` what is left of lines that came
@@ -45,7 +45,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
         return self.kind in ("visit", "purchase")
 
 
-class Takeback(msgspec.Struct, frozen=True, array_like=True):
+class Takeback(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A void (`voids`) or a return: what it leaves of the item."""
 
     id: EventId
@@ -61,7 +61,7 @@ class Takeback(msgspec.Struct, frozen=True, array_like=True):
         return (self.occurred_at_ms, *msgspec.structs.astuple(self.id))
 
 
-class Resolved(msgspec.Struct, frozen=True, array_like=True):
+class Resolved(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One receipt, visit or account fact as its owner's business day takes it in."""
 
     business_day: Day
