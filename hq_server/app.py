@@ -22,6 +22,7 @@ from aiohttp import web
 
 from hq_server import till_api
 from hq_server.api import decisions as decisions_api
+from hq_server.api import figures
 from hq_server.api import house as house_api
 from hq_server.api import members as members_api
 from hq_server.api.answers import strangers
@@ -30,11 +31,12 @@ from hq_server.config import HqConfig
 from hq_server.exchange import Answering
 from hq_server.keys import credential, read_key
 from hq_server.logs import connection_log
+from hq_server.metrics import Meters
 from hq_server.notify import Manager
 from hq_server.store.connection import Busy
 from hq_server.store.database import Database
 from hq_server.web_body import Bodies
-from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, NOW_MS, PLACES, WallClock
+from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, METERS, NOW_MS, PLACES, WallClock
 from hq_server.web_errors import problems
 from loyalty_core.errors import LoyaltyError
 
@@ -67,8 +69,12 @@ class CannotListen(LoyaltyError):
 
 def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Application:
     """Return headquarters, wired but not started."""
-    app = web.Application(middlewares=[problems, strangers], client_max_size=config.limits.body_bytes_max)
+    meters = Meters()
+    app = web.Application(
+        middlewares=[meters.measured, problems, strangers], client_max_size=config.limits.body_bytes_max
+    )
     app[CONFIG] = config
+    app[METERS] = meters
     app[NOW_MS] = now_ms or WallClock()
     app[ANSWERING] = Answering(
         key=read_key(config.key_path),
@@ -78,8 +84,8 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
     app[BODIES] = Bodies(config.limits)
     app[PLACES] = asyncio.Semaphore(config.limits.exchanges_at_once_max)
     app.cleanup_ctx.extend([database_context, chores_context])
-    for routes in (till_api.routes, members_api.routes, house_api.routes, decisions_api.routes):
-        app.add_routes(routes)
+    for rooms in (till_api, members_api, house_api, decisions_api, figures):
+        app.add_routes(rooms.routes)
     return app
 
 

@@ -42,15 +42,22 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a request: refusals, the journals whose head is to be acknowledged, answers to asks."""
+    """What came of a request: refusals, the journals whose head is to be acknowledged, answers to asks.
+
+    `batches` had news, which were `events`.
+    """
 
     refusals: tuple[Refusal, ...]
     epochs: frozenset[int]
     answers: tuple[Answer, ...]
+    batches: int
+    events: int
 
 
-async def exchange(database: Database, answering: Answering, body: bytes, now_ms: EpochMs) -> bytes:
-    """Return the signed reply to a till's request.
+async def exchange(
+    database: Database, answering: Answering, body: bytes, now_ms: EpochMs
+) -> tuple[bytes, Outcome]:
+    """Return the signed reply to a till's request, and what came of it.
 
     Raises:
         BadWire, BadEnvelope: the bytes are no signed request.
@@ -59,7 +66,8 @@ async def exchange(database: Database, answering: Answering, body: bytes, now_ms
     """
     opened = await database.read(lambda tx: open_exchange(tx, body, load_house(tx).newest.programme_id))
     outcome = await database.write(lambda tx: apply(tx, opened, now_ms))
-    return await database.read(lambda tx: answer(tx, answering, opened, outcome, now_ms))
+    reply = await database.read(lambda tx: answer(tx, answering, opened, outcome, now_ms))
+    return reply, outcome
 
 
 def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
@@ -104,7 +112,8 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
         quarantined=request.health.quarantined,
         disk_free_bytes=request.health.disk_free_bytes,
     )
-    return Outcome(tuple(refusals), frozenset(epochs), answers)
+    events = sum(len(one.records) for one in kept)
+    return Outcome(tuple(refusals), frozenset(epochs), answers, len(kept), events)
 
 
 def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outcome, now_ms: EpochMs) -> bytes:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hq_server import enrol
 from hq_server.exchange import exchange
-from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, NOW_MS, PLACES
+from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, METERS, NOW_MS, PLACES
 from hq_server.web_errors import WebError
 
 OCTETS: Final = "application/octet-stream"
@@ -25,7 +25,9 @@ async def take_exchange(request: web.Request) -> web.Response:
         if places.locked():
             raise WebError("headquarters is busy: try again in a moment", code="server_busy")
         async with places:
-            reply = await exchange(app[DATABASE], app[ANSWERING], body, app[NOW_MS]())
+            with app[METERS].at_work():
+                reply, outcome = await exchange(app[DATABASE], app[ANSWERING], body, app[NOW_MS]())
+            app[METERS].exchanged(outcome)
     return web.Response(body=reply, content_type=OCTETS)
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
+from hq_server.metrics import Meters
 from hq_server.store.database import Database
 from hq_server.web_body import Bodies
 from loyalty_core.units import EpochMs
@@ -29,4 +30,5 @@ class WallClock:
         return EpochMs(time.time_ns() // 1_000_000)
 
 
+METERS = web.AppKey("meters", Meters)
 NOW_MS = web.AppKey("now_ms", WallClock)

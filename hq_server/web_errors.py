@@ -69,6 +69,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     code: str
 
 
+class Refusal(web.Response):
+    """An answer that is a problem document, and its code."""
+
+    code: str
+
+
 class WebError(LoyaltyError):
     """A refusal that only HTTP knows: a wrong token, too many at once."""
 
@@ -95,14 +101,15 @@ async def problems(
         return _render(500, "server_failed", "the server failed on this request and has logged why")
 
 
-def problem(code: str, sentence: str) -> web.Response:
+def problem(code: str, sentence: str) -> Refusal:
     """Return the problem document of a code."""
     return _render(_STATUS.get(code, 400), code, sentence)
 
 
-def _render(status: int, code: str, sentence: str) -> web.Response:
+def _render(status: int, code: str, sentence: str) -> Refusal:
     found = Problem(title=HTTPStatus(status).phrase, status=status, detail=sentence, code=code)
-    response = web.Response(body=msgspec.json.encode(found), status=status, content_type=PROBLEM_TYPE)
+    response = Refusal(body=msgspec.json.encode(found), status=status, content_type=PROBLEM_TYPE)
+    response.code = code
     if code in _LAST_WORDS:
         response.force_close()
     if status == 401:

@@ -141,10 +141,18 @@ class Writer:
             self._commit_one(group[0])
         else:
             self._commit_all(group)
+        self._count(group)
         for loop in {waiting.loop for waiting in group}:
             answered = [waiting for waiting in group if waiting.loop is loop]
             with suppress(RuntimeError):  # a loop that is gone has nobody left to tell
                 loop.call_soon_threadsafe(_tell, answered)
+
+    def _count(self, group: list[_Waiting]) -> None:
+        self.jobs += len(group)
+        if any(one.error is not None and isinstance(one.error.__cause__, AnyError) for one in group):
+            self.failures += 1
+        else:
+            self.commits += 1
 
     def _commit_one(self, waiting: _Waiting) -> None:
         try:
@@ -166,10 +174,7 @@ class Writer:
                         raise
                     except Exception as error:  # noqa: BLE001 - it is told to the caller, whose job it was
                         waiting.error = error
-            self.commits += 1
-            self.jobs += len(group)
         except LoyaltyError as error:
-            self.failures += 1
             for waiting in group:
                 waiting.error = error
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from hq_server.decisions import KEY_MAX
 from hq_server.store.connection import Transaction
-from hq_server.tokens import name_of
+from hq_server.tokens import may_watch, name_of
 from hq_server.web_context import BODIES, DATABASE
 from hq_server.web_errors import WebError
 
@@ -43,6 +43,22 @@ async def read_for(request: web.Request, work: Callable[[Transaction], T]) -> T:
 
     def checked(tx: Transaction) -> T:
         _name(tx, token)
+        return work(tx)
+
+    return await request.app[DATABASE].read(checked)
+
+
+async def watch_for(request: web.Request, work: Callable[[Transaction], T]) -> T:
+    """Return what `work` reads, for any valid token, also one that is for metrics only.
+
+    Raises:
+        WebError: `token_missing` or `token_invalid`.
+    """
+    token = _token(request)
+
+    def checked(tx: Transaction) -> T:
+        if not may_watch(tx, token):
+            raise _invalid()
         return work(tx)
 
     return await request.app[DATABASE].read(checked)
@@ -97,8 +113,12 @@ def _token(request: web.Request) -> str:
 def _name(tx: Transaction, token: str) -> str:
     name = name_of(tx, token)
     if name is None:
-        raise WebError("this API token is not valid here", code="token_invalid")
+        raise _invalid()
     return name
+
+
+def _invalid() -> WebError:
+    return WebError("this API token is not valid here", code="token_invalid")
 
 
 def json(value: object, *, made: bool = False) -> web.Response:

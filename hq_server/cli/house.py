@@ -90,10 +90,11 @@ def token_group() -> None:
 
 @command("add")
 @click.argument("name")
-def token_add(shell: Shell, name: str) -> None:
+@click.option("--metrics-only", is_flag=True, help="For Prometheus: it opens /metrics and nothing else.")
+def token_add(shell: Shell, name: str, *, metrics_only: bool) -> None:
     """Make a token and print it once."""
     with shell.writing() as tx:
-        token = add_token(tx, name, os.urandom(TOKEN_BYTES), now_ms())
+        token = add_token(tx, name, os.urandom(TOKEN_BYTES), now_ms(), metrics_only=metrics_only)
     shell.show({"account": name, "token": token}, [f"API token of {name}, shown only now: {token}"])
 
 
@@ -103,14 +104,22 @@ def token_list(shell: Shell) -> None:
     with shell.reading() as tx:
         rows = tx.all("house.tokens")
     found = [
-        {"account": name, "made_at": at_text(made), "revoked_at": None if gone is None else at_text(gone)}
-        for name, made, gone in rows
+        {
+            "account": name,
+            "made_at": at_text(made),
+            "revoked_at": None if gone is None else at_text(gone),
+            "metrics_only": bool(metrics_only),
+        }
+        for name, made, gone, metrics_only in rows
     ]
     shell.show(
         found,
         table(
-            ["account", "made", "revoked"],
-            [[f["account"], f["made_at"], f["revoked_at"] or ""] for f in found],
+            ["account", "made", "revoked", "opens"],
+            [
+                [f["account"], f["made_at"], f["revoked_at"] or "", "metrics" if f["metrics_only"] else "all"]
+                for f in found
+            ],
         ),
     )
 

@@ -9,12 +9,14 @@ import asyncio
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
+from hq_server.exposition import Histogram
 from hq_server.store.connection import (
     Busy,
     Connection,
@@ -28,6 +30,8 @@ from hq_server.store.migrate import migrate
 from loyalty_core.errors import LoyaltyError
 
 READERS: Final = 2
+WRITE_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Seconds."""
 _T = TypeVar("_T")
 
 
@@ -44,7 +48,10 @@ class InUse(LoyaltyError):
 
 
 class Database:
-    """A life: opened, used by many tasks, closed. Writes queue for one thread, each its own transaction."""
+    """A life: opened, used by many tasks, closed. Writes queue for one thread, each its own transaction.
+
+    `queue` writes wait or are being done; `writes` counts how long those took that are durable.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -53,6 +60,12 @@ class Database:
         self._own = threading.local()
         self._opened: list[Connection] = []
         self._failure: Exception | None = None
+        self.queue = 0
+        self.writes = Histogram(
+            "dangol_hq_write_seconds",
+            "Time of a write: a till's request posted, a chore, a decision.",
+            WRITE_BOUNDS,
+        )
         self._connection, self._folder = _open(path)
 
     async def write(self, work: Callable[[Transaction], _T]) -> _T:
@@ -61,7 +74,16 @@ class Database:
         Raises:
             Busy: another process holds the database.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
+        self.queue += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work)
+        finally:
+            self.queue -= 1
+
+    @property
+    def sound(self) -> bool:
+        """Whether what was written has been made durable so far."""
+        return self._failure is None
 
     async def read(self, work: Callable[[Transaction], _T]) -> _T:
         """Return what `work` returns, seeing one committed state."""
@@ -78,8 +100,10 @@ class Database:
     def _write(self, work: Callable[[Transaction], _T]) -> _T:
         if self._failure is not None:
             raise self._failure
+        began_s = time.perf_counter()
         with writing(self._connection) as transaction:
             result = work(transaction)
+        self.writes.observe(time.perf_counter() - began_s)
         self._writer.submit(self._checkpoint)
         return result
 

@@ -95,6 +95,7 @@ async def test_jobs_that_wait_together_are_committed_together(writer: Writer, pa
     await asyncio.gather(first, *tasks)
     assert seen == [[]] * 5, "none of the group was there before all of it was"
     assert numbers(path) == [0, 1, 2, 3, 4]
+    assert (writer.jobs, writer.commits, writer.failures) == (6, 2, 0)
 
 
 async def test_a_job_that_raises_undoes_itself_alone(writer: Writer, path: Path) -> None:
@@ -186,6 +187,7 @@ async def test_a_full_disk_keeps_nothing_and_the_next_sale_after_space_is_back_w
     for refused in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(refused, StoreError)
         assert refused.code == "disk_full"
+    assert writer.failures == 1
     assert numbers(path) == [1]
     await writer.do(lambda conn: pages(conn, 1_000_000))
     await writer.do(large)

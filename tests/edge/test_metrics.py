@@ -13,6 +13,7 @@ from edge_agent.sync import keys
 from edge_agent.version import VERSION
 from tests.edge.counter import Counter
 from tests.edge.made import CARD, HeldClock, config_of, enrol_till, folder_of, purchase, quiet_sync, until
+from tests.figures_manual import differs
 from tests.prometheus import Read, parsed
 
 
@@ -85,7 +86,7 @@ async def test_commits_that_jobs_share_are_counted(counter: Counter) -> None:
     assert (writer.waiting, writer.failures) == ((0, 0), 0)
 
 
-async def test_a_watched_folder_has_figures_of_its_own(tmp_path: Path) -> None:
+async def test_a_watched_folder_has_figures_of_its_own_and_the_manual_names_them_all(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     config = config_of(tmp_path, sync=quiet_sync(), folder=folder_of(folder, settle_ms=1))
@@ -107,3 +108,4 @@ async def test_a_watched_folder_has_figures_of_its_own(tmp_path: Path) -> None:
     assert taken.of(source="jsonl", kind="purchase_recorded", outcome="recorded") == 1
     assert read["dangol_edge_folder_refusals_total"].of(code="amount_impossible") == 1
     assert read["dangol_edge_folder_failures_total"].of() == 0
+    assert differs(read, "edge") == []

@@ -81,3 +81,7 @@ DELETE FROM held_spellings WHERE bucket = :bucket AND card = :card AND reference
 INSERT INTO attachments (bucket, reference, member_id, attached_at_ms)
 SELECT :bucket, :reference, :member_id, :attached_at_ms
 WHERE NOT EXISTS (SELECT 1 FROM attachments WHERE bucket = :bucket AND reference = :reference);
+
+-- name: held_count(most)^
+-- How many receipts are held, counted up to a bound.
+SELECT count(*) FROM (SELECT 1 FROM held_receipts WHERE resolved IS NOT NULL LIMIT :most);

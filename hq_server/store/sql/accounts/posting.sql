@@ -112,3 +112,7 @@ INSERT INTO dirty_days (bucket, member_id, business_day)
 SELECT DISTINCT bucket, member_id, 0 FROM totals
 WHERE bucket = :bucket AND period_id IN (SELECT value FROM json_each(:periods))
 ON CONFLICT (bucket, member_id, business_day) DO NOTHING;
+
+-- name: dirty_count(most)^
+-- How many member-days wait to be derived again, counted up to a bound.
+SELECT count(*) FROM (SELECT 1 FROM dirty_days LIMIT :most);

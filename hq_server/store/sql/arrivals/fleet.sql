@@ -81,3 +81,14 @@ UPDATE terminals
 SET seen_at_ms = :seen_at_ms, software = :software, waiting = :waiting, quarantined = :quarantined,
   disk_free_bytes = :disk_free_bytes
 WHERE store_id = :store_id AND terminal_id = :terminal_id;
+
+-- name: till_counts()
+-- By state: how many terminals, the longest unheard of them, and what they said of their queues and what they set aside.
+SELECT state, count(*), min(seen_at_ms), sum(waiting), sum(quarantined) FROM terminals GROUP BY state;
+
+-- name: watermarks()^
+-- Of the approved terminals: how many have closed no day yet, and the oldest last day that was closed.
+SELECT count(*) FILTER (WHERE closings.last_day IS NULL), min(closings.last_day)
+FROM terminals LEFT JOIN closings ON closings.store_id = terminals.store_id
+  AND closings.terminal_id = terminals.terminal_id AND closings.epoch = terminals.epoch AND closings.branch = 0
+WHERE terminals.state = 'approved';

@@ -75,3 +75,6 @@ SELECT seq FROM events
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
   AND seq <= :seq AND code = 12
 ORDER BY seq DESC LIMIT 1;
+
+-- name: kept_records()^
+SELECT coalesce(sum(seq), 0) FROM heads;

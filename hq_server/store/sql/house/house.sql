@@ -29,15 +29,15 @@ SELECT version, programme_id, effective_from, text, envelope FROM programmes ORD
 -- name: programme_envelopes(after)
 SELECT envelope FROM programmes WHERE version > :after ORDER BY version;
 
--- name: add_token(name, hash, made_at_ms)!
-INSERT INTO tokens (name, hash, made_at_ms) VALUES (:name, :hash, :made_at_ms)
+-- name: add_token(name, hash, made_at_ms, metrics_only)!
+INSERT INTO tokens (name, hash, made_at_ms, metrics_only) VALUES (:name, :hash, :made_at_ms, :metrics_only)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: tokens()
-SELECT name, made_at_ms, revoked_at_ms FROM tokens ORDER BY made_at_ms, name;
+SELECT name, made_at_ms, revoked_at_ms, metrics_only FROM tokens ORDER BY made_at_ms, name;
 
 -- name: token_of(hash)^
-SELECT name FROM tokens WHERE hash = :hash AND revoked_at_ms IS NULL;
+SELECT name, metrics_only FROM tokens WHERE hash = :hash AND revoked_at_ms IS NULL;
 
 -- name: revoke_token(name, revoked_at_ms)!
 UPDATE tokens SET revoked_at_ms = :revoked_at_ms WHERE name = :name AND revoked_at_ms IS NULL;

@@ -1,0 +1,25 @@
+"""`/metrics` for Prometheus, with any valid token: the fleet's state is nobody else's business."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from hq_server import metrics
+from hq_server.api.answers import watch_for
+from hq_server.exposition import CONTENT_TYPE, expose
+from hq_server.process import of_process
+from hq_server.web_context import BODIES, CONFIG, DATABASE, METERS, NOW_MS
+
+routes: Final = web.RouteTableDef()
+
+
+@routes.get("/metrics")
+async def get_metrics(request: web.Request) -> web.Response:
+    """Answer the figures."""
+    app, now_ms = request.app, request.app[NOW_MS]()
+    families = await watch_for(request, lambda tx: metrics.of_ledger(tx, now_ms))
+    families += metrics.of_server(app[DATABASE], app[CONFIG].database_path, app[BODIES].held_bytes)
+    families += [*app[METERS].families(), *of_process()]
+    return web.Response(body=expose(families).encode(), headers={"Content-Type": CONTENT_TYPE})

@@ -1,0 +1,205 @@
+"""Figures of headquarters for Prometheus: from the database, from the parts that count, from the machine.
+
+Counts only: nothing about persons, and no label for each till, of which there may be thousands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from aiohttp.web import StreamResponse
+
+from hq_server.exchange import Outcome
+from hq_server.exposition import Counter, Family, Histogram, Sample, gauge, gauges, info, total
+from hq_server.reconcile import by_kind
+from hq_server.store.connection import Transaction
+from hq_server.store.database import Database
+from hq_server.store.sqlite import sqlite3
+from hq_server.version import VERSION
+from hq_server.web_errors import Refusal
+from loyalty_core.units import EpochMs
+
+REQUEST_BOUNDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds: a till without news takes some thousandths, one with four thousand receipts half a second."""
+SILENT_MS: Final = 3_600_000
+"""A till that was not heard for so long is silent."""
+COUNTED_MAX: Final = 100_000
+"""What may be many is counted up to here: a look at the figures holds up no reader."""
+DAY_S: Final = 86_400
+STATES: Final = ("pending", "approved", "revoked")
+NOWHERE: Final = "none"
+"""The route of a request that has none."""
+
+
+class Meters:
+    """What headquarters counts while it runs, on the event loop."""
+
+    def __init__(self) -> None:
+        self.requests = Histogram(
+            "dangol_hq_request_seconds",
+            "Time from a request's head to its answer.",
+            REQUEST_BOUNDS,
+            "route",
+            "status",
+        )
+        self.refusals = Counter("dangol_hq_http_refusals_total", "Requests refused.", "code")
+        self.exchanges = Counter("dangol_hq_exchanges_total", "Requests of tills that were answered.")
+        self.batches = Counter("dangol_hq_batches_total", "Batches with news that were kept and posted.")
+        self.events = Counter("dangol_hq_events_total", "Events that were kept and posted.")
+        self.exchanging = 0
+        self.batches_refused = Counter("dangol_hq_batches_refused_total", "Batches refused.", "code")
+
+    def families(self) -> list[Family]:
+        """Return what has been counted."""
+        counted = (
+            self.requests,
+            self.refusals,
+            self.exchanges,
+            self.batches,
+            self.events,
+            self.batches_refused,
+        )
+        working = gauge(
+            "dangol_hq_exchanges_in_flight", "Requests of tills that are worked on.", self.exchanging
+        )
+        return [working, *(one.family() for one in counted)]
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Count a request of a till as worked on until the block ends."""
+        self.exchanging += 1
+        try:
+            yield
+        finally:
+            self.exchanging -= 1
+
+    def exchanged(self, outcome: Outcome) -> None:
+        """Count a request of a till that is durable."""
+        self.exchanges.add()
+        self.batches.add(by=outcome.batches)
+        self.events.add(by=outcome.events)
+        for refusal in outcome.refusals:
+            self.batches_refused.add(refusal.code)
+
+    @web.middleware
+    async def measured(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[StreamResponse]]
+    ) -> StreamResponse:
+        """Count a request, and how long it took."""
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
+        response = await handler(request)
+        resource = request.match_info.route.resource
+        route = NOWHERE if resource is None else resource.canonical
+        self.requests.observe(now_s() - began_s, route, str(response.status))
+        if isinstance(response, Refusal):
+            self.refusals.add(response.code)
+        return response
+
+
+def of_ledger(tx: Transaction, now_ms: EpochMs) -> list[Family]:
+    """Return what the database says."""
+    return [*_tills(tx, now_ms), *_work(tx, now_ms)]
+
+
+def _tills(tx: Transaction, now_ms: EpochMs) -> list[Family]:
+    by_state = {row[0]: row[1:] for row in tx.all("arrivals.till_counts")}
+    none = (0, now_ms, 0, 0)
+    _, longest_ms, waiting, quarantined = by_state.get("approved", none)
+    heard, approved = tx.one("arrivals.tills_heard", since_ms=now_ms - SILENT_MS) or (0, 0)
+    never, oldest_day = tx.one("arrivals.watermarks") or (0, None)
+    closed_s = 0 if oldest_day is None else max(0, now_ms // 1000 - (oldest_day + 1) * DAY_S)
+    return [
+        gauges(
+            "dangol_hq_tills",
+            "Terminals by state.",
+            "state",
+            [(state, by_state.get(state, none)[0]) for state in STATES],
+        ),
+        gauge("dangol_hq_tills_silent", "Approved tills that were not heard for an hour.", approved - heard),
+        gauge(
+            "dangol_hq_tills_silent_longest_seconds",
+            "Since the approved till was heard that is silent longest.",
+            max(0, now_ms - longest_ms) / 1000,
+        ),
+        gauge("dangol_hq_tills_waiting_records", "Records that tills said wait there.", waiting),
+        gauge("dangol_hq_tills_quarantine_inputs", "Inputs that tills said are set aside.", quarantined),
+        gauge("dangol_hq_tills_without_closed_day", "Approved tills that have closed no day yet.", never),
+        gauge(
+            "dangol_hq_watermark_oldest_age_seconds",
+            "Since the end (UTC) of the oldest last day that an approved till has closed.",
+            closed_s,
+        ),
+    ]
+
+
+def _work(tx: Transaction, now_ms: EpochMs) -> list[Family]:
+    (records,) = tx.one("arrivals.kept_records") or (0,)
+    (held,) = tx.one("accounts.held_count", most=COUNTED_MAX) or (0,)
+    (dirty,) = tx.one("accounts.dirty_count", most=COUNTED_MAX) or (0,)
+    kinds = by_kind(tx, now_ms)
+    return [
+        total("dangol_hq_records_total", "Records of all journals that are kept.", records),
+        Family(
+            "dangol_hq_exceptions_open",
+            "gauge",
+            "Exceptions that are not closed, by kind and who is to end them.",
+            tuple([Sample(one.count, (("kind", one.kind), ("owner", one.owner))) for one in kinds]),
+        ),
+        gauge(
+            "dangol_hq_exceptions_unexplained",
+            "Those of them that nobody has explained.",
+            sum(one.count - one.explained for one in kinds),
+        ),
+        gauge(
+            "dangol_hq_exceptions_oldest_age_seconds",
+            "Age of the oldest of them.",
+            max((one.oldest_ms for one in kinds), default=0) / 1000,
+        ),
+        gauge("dangol_hq_receipts_held", "Receipts whose member is not known, up to 100,000.", held),
+        gauge("dangol_hq_days_dirty", "Member-days that wait to be derived again, up to 100,000.", dirty),
+    ]
+
+
+def of_server(database: Database, path: Path, held_bytes: int) -> list[Family]:
+    """Return what the running server says of its database and of what it has in hand."""
+    return [
+        info(
+            "dangol_hq_build_info",
+            "The server's version, and what it runs on.",
+            version=VERSION,
+            python=platform.python_version(),
+            sqlite=sqlite3.sqlite_version,
+        ),
+        database.writes.family(),
+        gauge("dangol_hq_writer_queue_jobs", "Writes that wait or are being done.", database.queue),
+        gauge(
+            "dangol_hq_database_sound",
+            "0 once the disk did not make a write durable.",
+            int(database.sound),
+        ),
+        gauge("dangol_hq_database_bytes", "Size of the database.", _size(path)),
+        gauge(
+            "dangol_hq_wal_bytes", "Size of its write-ahead log.", _size(path.with_name(path.name + "-wal"))
+        ),
+        gauge(
+            "dangol_hq_disk_free_bytes",
+            "Free space where the database lives.",
+            shutil.disk_usage(path.parent).free,
+        ),
+        gauge("dangol_hq_bodies_bytes", "Bodies that are arriving or worked on.", held_bytes),
+    ]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

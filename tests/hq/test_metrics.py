@@ -1,0 +1,133 @@
+"""Headquarters' figures: in Prometheus' form, true, about nobody, and for nobody without a token."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+from hq_server.store.connection import writing
+from hq_server.store.database import opened
+from hq_server.tokens import add_token
+from hq_server.version import VERSION
+from tests.figures_manual import MANUAL, differs, named
+from tests.hq.conftest import Client, Hq, Tills
+from tests.hq.events import purchase
+from tests.prometheus import Read, parsed
+
+HOUR_MS = 3_600_000
+
+
+def watcher(hq: Hq) -> str:
+    """Return a token that is for metrics only."""
+    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+        return add_token(tx, "prometheus", os.urandom(32), hq.clock(), metrics_only=True)
+
+
+async def figures(client: Client, token: str) -> dict[str, Read]:
+    answer = await client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status, answer.headers["Content-Type"]) == (
+        200,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )
+    return parsed(await answer.text())
+
+
+@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer dgl_wrong"}])
+async def test_the_figures_are_not_open_to_the_world(client: Client, header: dict[str, str]) -> None:
+    assert (await client.get("/metrics", headers=header)).status == 401
+
+
+async def test_a_token_for_metrics_opens_nothing_else(hq: Hq, client: Client) -> None:
+    token = watcher(hq)
+    await figures(client, token)
+    answer = await client.get("/api/v1/terminals", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status == 401
+    hq.sql("UPDATE tokens SET revoked_at_ms = 1")
+    assert (await client.get("/metrics", headers={"Authorization": f"Bearer {token}"})).status == 401
+
+
+async def test_a_token_for_all_opens_the_figures_too(hq: Hq, client: Client) -> None:
+    (build,) = (await figures(client, hq.token))["dangol_hq_build_info"].figures
+    assert dict(build[1])["version"] == VERSION
+
+
+async def test_what_tills_bring_is_counted(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    till.record(purchase("1", member="card:4444333322221111"))
+    till.record(purchase("2", member=None))
+    await tills.send(till)
+    await tills.send(till)
+    read = await figures(tills.client, hq.token)
+    for name, value in {
+        "exchanges_total": 2,
+        "batches_total": 1,
+        "events_total": 2,
+        "records_total": 2,
+        "receipts_held": 1,
+        "exchanges_in_flight": 0,
+        "bodies_bytes": 0,
+        "writer_queue_jobs": 0,
+        "database_sound": 1,
+        "days_dirty": 0,
+    }.items():
+        assert read[f"dangol_hq_{name}"].of() == value, name
+    assert read["dangol_hq_write_seconds"].part("_count") >= 3
+    requests = read["dangol_hq_request_seconds"]
+    assert requests.part("_count", route="/v1/exchange", status="200") == 2
+    for name in ("dangol_hq_database_bytes", "dangol_hq_disk_free_bytes", "process_resident_memory_bytes"):
+        assert read[name].of() > 0
+
+
+async def test_what_is_refused_is_counted_by_its_code(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    till.record(purchase("1"))
+    till.record(purchase("2"))
+    await tills.send(till, till.batch(2))
+    await tills.refused("/v1/exchange", b"nonsense")
+    read = await figures(tills.client, hq.token)
+    assert read["dangol_hq_batches_refused_total"].of(code="gap") == 1
+    assert read["dangol_hq_http_refusals_total"].of(code="wire_malformed") == 1
+
+
+async def test_the_fleet_is_counted_by_state_and_by_silence(hq: Hq, tills: Tills) -> None:
+    loud = await tills.join()
+    await tills.join()
+    lost = await tills.join(preapproved=False)
+    hq.set_state(lost.terminal_id, "revoked", "lost")
+    hq.clock.now += HOUR_MS + 1
+    await tills.send(loud)
+    read = await figures(tills.client, hq.token)
+    states = read["dangol_hq_tills"]
+    assert [states.of(state=state) for state in ("pending", "approved", "revoked")] == [0, 2, 1]
+    assert read["dangol_hq_tills_silent"].of() == 1
+    assert read["dangol_hq_tills_silent_longest_seconds"].of() == pytest.approx(3600.001)
+    assert read["dangol_hq_tills_without_closed_day"].of() == 2
+
+
+async def test_what_does_not_fit_is_counted_by_kind_and_owner(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    till.record(purchase("1", member="card:4444333322221111"))
+    await tills.send(till)
+    opened_kinds = {kind for kind, _ in hq.exceptions()}
+    hq.clock.now += 5000
+    read = await figures(tills.client, hq.token)
+    listed = read["dangol_hq_exceptions_open"].figures
+    assert {dict(labels)["kind"] for _, labels in listed} == opened_kinds
+    assert sum(listed.values()) == len(hq.exceptions()) == read["dangol_hq_exceptions_unexplained"].of()
+    assert read["dangol_hq_exceptions_oldest_age_seconds"].of() == 5
+    assert differs(read, "hq") == [], "the manual names every figure with its labels"
+
+
+def test_alerts_ask_for_figures_that_there_are_and_each_says_what_to_do() -> None:
+    rules = re.findall(r"\{alert: (\w+), expr: (.+)\}$", MANUAL, re.MULTILINE)
+    known = named("edge").keys() | named("hq").keys()
+    for alert, expression in rules:
+        for name in re.findall(r"dangol_\w+", expression):
+            assert name in known or name.removesuffix("_bucket").removesuffix("_count") in known, (
+                alert,
+                name,
+            )
+    told = re.findall(r"^\| `([A-Z]\w+)` \| [^|]+ \| [^|]+ \|$", MANUAL, re.MULTILINE)
+    assert told == [alert for alert, _ in rules]
