@@ -15,7 +15,14 @@ from edge_agent.pos_adapter import intake
 from edge_agent.pos_adapter.intake import Became
 from edge_agent.pos_adapter.rows import adapter_of, rows_of, shown
 from edge_agent.recorder import Recorder
-from edge_agent.store.database import Connection, scratch, transaction
+from edge_agent.store.database import (
+    CHECKPOINT_BYTES,
+    Connection,
+    checkpoint,
+    scratch,
+    transaction,
+    wal_bytes,
+)
 from edge_agent.store.migrations import migrate, open_database
 from loyalty_core.errors import BadInput
 
@@ -63,6 +70,8 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
                     yield _told(file, became)
                 chunk = chunk[len(taken) :]
                 if not dry_run:
+                    if wal_bytes(config.database) > CHECKPOINT_BYTES:
+                        checkpoint(conn)
                     time.sleep(PAUSE_SECONDS)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -69,6 +69,20 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     except sqlite3.Error as error:
         raise store_error(error) from None
     return conn
+
+
+def wal_bytes(path: Path) -> int:
+    """Return how long the write-ahead log beside a database is."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def checkpoint(conn: Connection) -> None:
+    """Write the write-ahead log back as far as no reader needs it; it stands where the disk refuses."""
+    with suppress(AnyError):
+        conn.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 @contextmanager

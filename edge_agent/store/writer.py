@@ -21,10 +21,12 @@ from edge_agent.store.database import (
     AnyError,
     Connection,
     StoreError,
+    checkpoint,
     connect,
     savepoint,
     store_error,
     transaction,
+    wal_bytes,
 )
 from loyalty_core.errors import LoyaltyError
 
@@ -112,14 +114,14 @@ class Writer:
             if group is None:
                 break
             if not group:
-                self._checkpoint()
+                checkpoint(self._conn)
                 dirty = False
                 continue
             self._commit(group)
             dirty = True
-            if self._wal_bytes() > CHECKPOINT_BYTES:
-                self._checkpoint()
-        self._checkpoint()
+            if wal_bytes(self._path) > CHECKPOINT_BYTES:
+                checkpoint(self._conn)
+        checkpoint(self._conn)
         self._conn.close()
 
     def _next_group(self, wait: float | None) -> list[_Waiting] | None:
@@ -132,8 +134,8 @@ class Writer:
             if not self._patient:
                 return None if self._closing else []
             job = self._patient.popleft()
-        if self._wal_bytes() > WAL_BYTES_MAX:
-            self._checkpoint()
+        if wal_bytes(self._path) > WAL_BYTES_MAX:
+            checkpoint(self._conn)
         return [job]
 
     def _commit(self, group: list[_Waiting]) -> None:
@@ -158,7 +160,10 @@ class Writer:
         try:
             with transaction(self._conn):
                 waiting.result = waiting.job(self._conn)
+            self.commits += 1
+            self.jobs += 1
         except Exception as error:  # noqa: BLE001 - it is told to the caller, whose job it was
+            self.failures += isinstance(error, StoreError)
             waiting.error = error
 
     def _commit_all(self, group: list[_Waiting]) -> None:
@@ -177,16 +182,6 @@ class Writer:
         except LoyaltyError as error:
             for waiting in group:
                 waiting.error = error
-
-    def _checkpoint(self) -> None:
-        with suppress(AnyError):  # a reader is in the way, or the disk refuses: the WAL stands
-            self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-    def _wal_bytes(self) -> int:
-        try:
-            return self._path.with_name(self._path.name + "-wal").stat().st_size
-        except OSError:
-            return 0
 
 
 def _tell(answered: list[_Waiting]) -> None:

@@ -21,7 +21,7 @@ from edge_agent import take
 from edge_agent.__main__ import main
 from edge_agent.config import read_config
 from edge_agent.store import outbox
-from edge_agent.store.database import Connection, StoreError, connect, transaction
+from edge_agent.store.database import Connection, StoreError, connect, transaction, wal_bytes
 from edge_agent.store.migrations import open_database
 from edge_agent.sync import keys
 from edge_agent.take import take_file
@@ -231,6 +231,19 @@ def test_a_pipe_is_no_receipt_file_and_is_not_waited_for(desk: Desk, words: tupl
         os.close(writer)
     assert "(file_unreadable)" in sentence
     assert "no regular file" in sentence
+
+
+def test_a_long_file_that_is_handed_in_does_not_grow_the_log_of_writes_without_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(take, "CHECKPOINT_BYTES", 500_000)
+    file = Path(desk.write("a.jsonl", *[purchase(str(n), member=f"8801{n:012}") for n in range(600)]))
+    longest = max(
+        wal_bytes(desk.config.database) for _ in take_file(desk.config, HeldClock(), file, dry_run=False)
+    )
+    assert desk.count() == 600
+    assert longest < 1_000_000
 
 
 def test_control_codes_of_a_receipt_do_not_reach_the_terminal(desk: Desk) -> None:

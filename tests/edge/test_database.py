@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.store import database, migrations, terminal
+from edge_agent.store import writer as store_writer
 from edge_agent.store.database import (
     Connection,
     DatabaseError,
@@ -207,7 +208,9 @@ async def test_the_writer_waits_for_another_process_that_writes(writer: Writer, 
     assert numbers(path) == [1, 2]
 
 
-async def test_a_checkpoint_that_fails_does_not_end_the_writer(writer: Writer, path: Path) -> None:
+async def test_a_checkpoint_that_fails_does_not_end_the_writer(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The WAL stands until one succeeds; a writer that ends would leave every sale waiting for ever."""
 
     class Damaged:
@@ -227,7 +230,7 @@ async def test_a_checkpoint_that_fails_does_not_end_the_writer(writer: Writer, p
     await writer.do(lambda conn: put(conn, 1))
     damaged = Damaged(writer._conn)
     writer._conn = damaged  # type: ignore[assignment]
-    writer._wal_bytes = lambda: database.CHECKPOINT_BYTES + 1  # type: ignore[method-assign]
+    monkeypatch.setattr(store_writer, "wal_bytes", lambda path: database.CHECKPOINT_BYTES + 1)
     await writer.do(lambda conn: put(conn, 2))
     await until(lambda: damaged.asked > 0)
     assert await asyncio.wait_for(writer.do(lambda conn: put(conn, 3)), 5) == 3
