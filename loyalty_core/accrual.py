@@ -165,15 +165,32 @@ def counted_items(rules: DayRules, receipts: Iterable[Resolved]) -> tuple[DayIte
     """Return, in canonical order, what the rules over a period or a life count of a member-day."""
     if not rules.counted:
         return ()
-    standing = {one.item.id: one.standing for one in receipts if one.item.earns}
-    items = sorted((item for item in standing.values() if item is not None), key=lambda item: item.order)
     day, found = _Day(rules), []
-    for item in items:
+    for item in _standing(receipts):
         points, _ = day.take(item)
         matched = tuple([rule.id for rule, counts in rules.plans[item.kind].counted if counts(item)])
         if matched:
             found.append(DayItem(item.id, item.occurred_at_ms, *points, matched))
     return tuple(found)
+
+
+class DaySoFar:
+    """What stands of a member-day, and what one item more would earn after it."""
+
+    def __init__(self, rules: DayRules, receipts: Iterable[Resolved]) -> None:
+        self._day = _Day(rules)
+        for item in _standing(receipts):
+            self._day.take(item)
+
+    def gain(self, item: Item) -> tuple[int, int]:
+        """Return the (redeemable, qualifying) points that an item would add, being the last of its day."""
+        return self._day.copy().take(item)[0]
+
+
+def _standing(receipts: Iterable[Resolved]) -> list[Item]:
+    """Return what stands of a day at its end, in canonical order."""
+    standing = {one.item.id: one.standing for one in receipts if one.item.earns}
+    return sorted((item for item in standing.values() if item is not None), key=lambda item: item.order)
 
 
 def _asking(rules: Iterable[_AnyRule], kind: Kind) -> _Asking[_AnyRule]:
@@ -226,6 +243,12 @@ class _Day:
         self._counts: dict[str, int] = {}
         self._through: dict[str, _Pair] = {}
         self.total: _Pair = (0, 0)
+
+    def copy(self) -> _Day:
+        """Return the same state, to go on from on its own."""
+        other = _Day(self._rules)
+        other._counts, other._through, other.total = dict(self._counts), dict(self._through), self.total
+        return other
 
     def take(self, item: Item) -> tuple[_Pair, list[Step]]:
         """Return what the item earns after all that was taken before it, and why."""

@@ -18,10 +18,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from loyalty_core.accrual import DaySoFar
 from loyalty_core.outlook import Asked, Frame, Outlook
 from loyalty_core.programme import Kind, Slot
 from loyalty_core.resolved import Resolved
-from loyalty_core.scenes import Scene, amounts_from, gain, is_choosy, is_one_a_day, least_amount, total
+from loyalty_core.scenes import Scene, amounts_from, gain, is_choosy, is_one_a_day, least_amount
 from loyalty_core.units import MinorUnits, Minute
 
 OUTLOOKS_KEPT: Final = 32
@@ -125,7 +126,7 @@ class Guide:
             if len(book.plans) >= PLANS_KEPT:
                 book.plans.clear()
             plans = book.plans[progress.missing] = (*_visits(book, progress), *_purchase(book, progress))
-        stood: dict[str, int] = {}
+        stood: dict[str, DaySoFar] = {}
         found = [_with_today(book.outlook, plan, progress, stood) for plan in plans]
         return tuple([way for way in found if way is not None])
 
@@ -211,10 +212,10 @@ def _purchase(book: _Book, progress: Progress) -> list[_Plan]:
     return [min(found, key=lambda plan: plan.way.minor)] if found else []
 
 
-def _with_today(outlook: Outlook, plan: _Plan, progress: Progress, stood: dict[str, int]) -> Way | None:
+def _with_today(outlook: Outlook, plan: _Plan, progress: Progress, stood: dict[str, DaySoFar]) -> Way | None:
     """Return the way as this member may take it; None where a cap, or the last day, leaves no room for it.
 
-    `stood` gathers what today's total is, by tier.
+    `stood` gathers what there was of today, by tier.
     """
     way = plan.way
     kind = _KINDS[way.kind]
@@ -241,14 +242,14 @@ def _trials(scenes: Sequence[Scene], kind: Kind, minor: int) -> Iterable[_Trial]
             yield _Trial(scene, amount, gain(scene, kind, amount), steady)
 
 
-def _gives(trial: _Trial, kind: Kind, today: Sequence[Resolved], stood: dict[str, int]) -> int:
+def _gives(trial: _Trial, kind: Kind, today: Sequence[Resolved], stood: dict[str, DaySoFar]) -> int:
     """Return what a trial gives after what there was of the day."""
     if trial.steady or not today:
         return trial.gives
     rules = trial.scene.rules
     if rules.tier not in stood:
-        stood[rules.tier] = total(rules, today)
-    return gain(trial.scene, kind, trial.minor, today, stood[rules.tier])
+        stood[rules.tier] = DaySoFar(rules, today)
+    return gain(trial.scene, kind, trial.minor, stood[rules.tier])
 
 
 _KINDS: Final[Mapping[Literal["visits", "purchase"], Kind]] = {"visits": "visit", "purchase": "purchase"}

@@ -1,4 +1,4 @@
-"""What one visit or purchase earns in a scene, asked with `accrual.derive_day`, and what that tells.
+"""What one visit or purchase earns in a scene, asked with `accrual.DaySoFar`, and what that tells.
 
 A scene is the rules that one item meets at some time and place; whatever its amount, they are the same rules.
 """
@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from loyalty_core.accrual import DayRules, derive_day
+from loyalty_core.accrual import DayRules, DaySoFar
 from loyalty_core.entries import NO_EVENT
 from loyalty_core.programme import Cap, Kind, Rule, Weight
-from loyalty_core.resolved import Item, Resolved
+from loyalty_core.resolved import Item
 from loyalty_core.units import MINOR_MAX, EpochMs, MinorUnits, Minute
 
 
@@ -30,22 +30,15 @@ def rules_in(rules: DayRules) -> tuple[Rule, ...]:
     return (*rules.earns, *rules.weights, *rules.bonuses, *rules.caps)
 
 
-def gain(scene: Scene, kind: Kind, minor: int, before: Sequence[Resolved] = (), stood: int = 0) -> int:
+def gain(scene: Scene, kind: Kind, minor: int, before: DaySoFar | None = None) -> int:
     """Return the qualifying points that a visit, or a purchase of this amount, adds to a day.
 
-    `before` is what there was of the day already, and `stood` its total: then the scene must hold all rules
-    of the day.
+    `before` is what there was of the day already, by all its rules.
     """
-    at_ms = max((one.item.occurred_at_ms for one in before), default=0) + 1
+    day = DaySoFar(scene.rules, ()) if before is None else before
     money = (("", minor),) if kind == "purchase" else ()
-    item = Item(NO_EVENT, EpochMs(at_ms), kind, scene.store_id, scene.minute, money, ())
-    new = Resolved(scene.rules.day, item, ())
-    return total(scene.rules, [*before, new]) - stood
-
-
-def total(rules: DayRules, receipts: Sequence[Resolved]) -> int:
-    """Return the qualifying points of a day."""
-    return sum([entry.qualifying for entry in derive_day(rules, receipts)])
+    item = Item(NO_EVENT, EpochMs(0), kind, scene.store_id, scene.minute, money, ())
+    return day.gain(item)[1]
 
 
 def amounts_from(scenes: Iterable[Scene], minor: int) -> list[int]:

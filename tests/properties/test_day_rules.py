@@ -17,11 +17,11 @@ from typing import Literal
 import msgspec
 from hypothesis import given, settings
 
-from loyalty_core.accrual import derive_day, rules_of_day
+from loyalty_core.accrual import DaySoFar, derive_day, rules_of_day
 from loyalty_core.programme import Programme, When
 from loyalty_core.resolved import Item, Resolved
 from loyalty_core.units import Day
-from tests.properties.drawn_days import TODAY, member_days
+from tests.properties.drawn_days import TODAY, items, member_days
 from tests.properties.drawn_programmes import programmes, tiers
 
 Target = Literal["redeemable", "qualifying"]
@@ -173,3 +173,19 @@ def test_the_steps_of_an_entry_lead_from_nothing_to_its_points(
                 assert step.before == at_last
                 at_last = step.after
             assert at_last == points
+
+
+@settings(deadline=None)
+@given(programmes(), tiers, member_days(), items(99))
+def test_what_an_item_would_add_last_is_what_the_day_gives_more_with_it(
+    programme: Programme, tier: str, day: list[Resolved], item: Item
+) -> None:
+    last = msgspec.structs.replace(item, occurred_at_ms=max(one.item.occurred_at_ms for one in day) + 1)
+    rules = rules_of_day(programme, TODAY, tier)
+    before, after = (derive_day(rules, known) for known in (day, [*day, Resolved(TODAY, last, ())]))
+    more = [
+        sum(getattr(entry, target) for entry in after) - sum(getattr(entry, target) for entry in before)
+        for target in ("redeemable", "qualifying")
+    ]
+    so_far = DaySoFar(rules, day)
+    assert [list(so_far.gain(item)), list(so_far.gain(item))] == [more, more]
