@@ -51,7 +51,7 @@ class SetAside(LoyaltyError):
     code = "receipt_other_store"
 
 
-class Filed(msgspec.Struct, frozen=True):
+class Filed(msgspec.Struct, frozen=True, gc=False):
     """Where a fact belongs: the key's store, and the key's text."""
 
     store_id: str

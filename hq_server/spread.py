@@ -55,7 +55,7 @@ Place = tuple[int, int, int]
 """(epoch, branch, seq) of an event of the terminal at hand."""
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A receipt, redemption or coupon as it stands now, for its owner's account, and where it stood before.
 
     Owners are references, None where there is or was none. `version` grows with every fact of the receipt,

@@ -9,7 +9,7 @@ from loyalty_core.resolved import Resolved
 MemberDay = tuple[str, int]
 
 
-class Version(msgspec.Struct, frozen=True):
+class Version(msgspec.Struct, frozen=True, gc=False):
     """One fact in one member-day. Without `resolved` it has moved away."""
 
     version: int
@@ -25,7 +25,7 @@ class Version(msgspec.Struct, frozen=True):
         return (self.version, mine) > (other.version, others)
 
 
-class Stamp(msgspec.Struct, frozen=True):
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """An event of a terminal that touched a member; its store hears of the member from now on."""
 
     member_id: str
@@ -60,5 +60,7 @@ class Work(msgspec.Struct, frozen=True):
 
     def named(self) -> set[str]:
         """Return every member that it is about."""
-        named = {member for member, _ in (*self.hearing(), *self.days)}
+        named = {stamp.member_id for stamp in self.stamps}
+        named.update(member for member, _ in self.days)
+        named.update(member for member, _ in self.told)
         return named | self.renewed | self.whole
