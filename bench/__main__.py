@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 
 from bench import folder_intake, footprint, growth, hq_ingest, one_receipt, till_to_hq
 from bench.code import Code, code_of, described, this_code
@@ -20,7 +21,7 @@ from bench.figures import Figure, Report, as_json
 from bench.machine import machine, versions
 from bench.peers import all_peers
 from bench.peers.installing import Tools
-from bench.tables import as_markdown, show
+from bench.tables import as_markdown, put_into, show
 
 Measure = Callable[[Sequence[Code], Path], list[Figure]]
 IDLE_SECONDS: Final = 33.0
@@ -58,7 +59,7 @@ def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure
 @click.option("--against", default="", metavar="REV", help="Measure this revision as well, turn by turn.")
 @click.option("--peers", is_flag=True, help="Install other roads in .venv-bench and measure them with sync.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here as well.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write the table here as Markdown.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the tables into this page.")
 def main(
     events: int,
     rounds: int,
@@ -83,7 +84,8 @@ def main(
         for name in only or parts:
             start = time.perf_counter()
             with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=temporary) as folder:
-                figures += parts[name](codes, Path(folder) / name)
+                found = parts[name](codes, Path(folder) / name)
+                figures += [msgspec.structs.replace(one, part=name) for one in found]
             click.echo(f"{name}: measured in {time.perf_counter() - start:.0f} s", err=True)
     show(figures)
     report = Report(
@@ -98,7 +100,8 @@ def main(
     if json_file is not None:
         json_file.write_text(as_json(report), "utf-8")
     if markdown is not None:
-        markdown.write_text(as_markdown(report), "utf-8")
+        page = markdown.read_text("utf-8") if markdown.exists() else ""
+        markdown.write_text(put_into(page, as_markdown(report)), "utf-8")
 
 
 if __name__ == "__main__":

@@ -29,9 +29,10 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One measured thing. `values`, `before` (another revision's) and `floor` are of equal unit.
 
-    Without values it was not measured, and `missing` says why.
+    Without values it was not measured, and `missing` says why. `part` is the part of the bench that it is of.
     """
 
+    part: str = ""
     what: str
     unit: str
     values: tuple[float, ...] = ()

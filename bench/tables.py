@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.figures import Figure, Report
+
+BEGIN: Final = "<!-- tables: written by bench --markdown -->"
+END: Final = "<!-- end of tables -->"
 
 
 def show(figures: Sequence[Figure]) -> None:
@@ -24,18 +28,22 @@ def show(figures: Sequence[Figure]) -> None:
 
 def as_markdown(report: Report) -> str:
     """Return a run as a page's part: the machine, the versions, the table."""
-    heading, rows = cells(report.figures)
     told = [f"{name} {value}" for name, value in {**report.machine, **report.versions}.items()]
     against = f", beside {report.against}" if report.against else ""
     sizes = ", ".join(f"{name} {size:,}" for name, size in report.sizes.items())
-    lines = [
-        f"Measured on {report.made_on} at {report.commit}{against}; {'; '.join(told)}. Sizes: {sizes}.",
-        "",
-        _line(heading),
-        _line(["---"] * len(heading)),
-        *(_line(row) for row in rows),
-    ]
+    lines = [f"Measured on {report.made_on} at {report.commit}{against}; {'; '.join(told)}. Sizes: {sizes}."]
+    for part in dict.fromkeys(one.part for one in report.figures):
+        heading, rows = cells([one for one in report.figures if one.part == part])
+        lines += ["", f"### {part}", "", _line(heading), _line(["---"] * len(heading))]
+        lines += [_line(row) for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def put_into(page: str, tables: str) -> str:
+    """Return a page with these tables where its marks are; a page without marks is the tables alone."""
+    before, mark, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}" if mark and end else tables
 
 
 def cells(figures: Sequence[Figure]) -> tuple[list[str], list[list[str]]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from bench.figures import Figure, Goal, Report, as_json, figure
-from bench.tables import as_markdown, cells
+from bench.tables import BEGIN, END, as_markdown, cells, put_into
 from bench.turns import in_turns
 
 TAKEN = {"now": [9.0, 3.0, 6.0], "before": [12.0, 11.0, 40.0], "floor": [2.0, 4.0, 3.0]}
@@ -99,14 +100,35 @@ def test_what_was_not_measured_says_why() -> None:
 
 
 def test_the_page_names_the_machine_the_code_and_the_sizes_before_a_table_of_even_rows() -> None:
-    page = as_markdown(report(figure("a|thing", "us", TAKEN, goal=Goal(limit=9))))
-    said, empty, *table = page.splitlines()
+    one = figure("a|thing", "us", TAKEN, goal=Goal(limit=9))
+    page = as_markdown(report(msgspec.structs.replace(one, part="http")))
+    said, empty, part, again, *table = page.splitlines()
     assert said == ("Measured on 2026-11-21 at abc1234; cores 2; Python 3.11. Sizes: events 20,000.")
-    assert empty == ""
+    assert (empty, part, again) == ("", "### http", "")
     assert table[0].startswith("| what | measured |")
     assert "| a/thing |" in table[2]
     assert table[2].endswith("| <= 9 us | met |")
     assert len({line.count("|") for line in table}) == 1
+
+
+def test_every_part_has_a_table_of_its_own_in_the_order_of_measuring() -> None:
+    ones = [Figure(part=part, what=what, unit="us") for part, what in (("b", "x"), ("a", "y"), ("b", "z"))]
+    page = as_markdown(report(*ones))
+    assert [line[:5] for line in page.splitlines() if line[:3] in ("###", "| x", "| y", "| z")] == [
+        "### b",
+        "| x |",
+        "| z |",
+        "### a",
+        "| y |",
+    ]
+
+
+def test_a_page_keeps_what_is_around_its_tables() -> None:
+    page = f"# Speed\n\n{BEGIN}\nold\n{END}\nMore.\n"
+    first = put_into(page, "new\n")
+    assert first == f"# Speed\n\n{BEGIN}\n\nnew\n\n{END}\nMore.\n"
+    assert put_into(first, "newer\n") == first.replace("new", "newer")
+    assert put_into("no marks", "new\n") == "new\n"
 
 
 def test_every_run_has_its_turn_in_every_round_and_each_round_begins_with_another() -> None:
