@@ -31,7 +31,7 @@ IDLE_SECONDS: Final = 33.0
 def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure]:
     """Return the parts by name, in the order in which they run."""
     return {
-        "http": lambda codes, folder: one_receipt.measure(codes, folder, many=events // 25, rounds=rounds),
+        "http": lambda codes, folder: one_receipt.measure(codes, folder, many=events // 10, rounds=rounds),
         "folder": lambda codes, folder: folder_intake.measure(codes, folder, count=events, rounds=rounds),
         "ingest": lambda codes, folder: hq_ingest.measure(codes, folder, count=events // 5, rounds=rounds),
         "sync": lambda codes, folder: till_to_hq.measure(
