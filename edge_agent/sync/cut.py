@@ -13,6 +13,8 @@ _OVERHEAD = 8
 def cut(records: Sequence[bytes], bytes_max: int = BATCH_BYTES_MAX) -> Sequence[bytes]:
     """Return the longest beginning of the run that fits a batch; at least one record, so none is stuck."""
     size = _OVERHEAD
+    if size + sum(map(len, records)) + _OVERHEAD * len(records) <= bytes_max:
+        return records
     for count, record in enumerate(records):
         size += len(record) + _OVERHEAD
         if size > bytes_max and count:
