@@ -36,7 +36,7 @@ class Replayed:
             self._hq, till = joined(code, folder, between)
             shutil.copytree(self._hq.parent, folder / "before")
             command(code, EDGE, till, "take", str(sales))
-            self._requests = send(code, self._hq, till, between)
+            self.requests = send(code, self._hq, till, between)
 
     @property
     def filled(self) -> Path:
@@ -49,7 +49,7 @@ class Replayed:
         shutil.copytree(self.folder / "before", own)
         with running(self.code, HQ, own / self._hq.name) as served:
             cpu = served.cpu_seconds()
-            load = Load(url=served.url + EXCHANGE, headers={}, clients=1, bodies=self._requests)
+            load = Load(url=served.url + EXCHANGE, headers={}, clients=1, bodies=self.requests)
             driven = drive(own, load)
             cpu = served.cpu_seconds() - cpu
         events, _ = received(own / "data")
@@ -65,7 +65,7 @@ def measure(codes: Sequence[Code], folder: Path, *, count: int, rounds: int) -> 
     sales = folder / "sales.jsonl"
     sales.write_bytes(b"\n".join(receipts(count)) + b"\n")
     replayed = {code.name: Replayed(code, folder / code.name, sales, count) for code in codes}
-    raw = Raw(replayed[NOW].filled)
+    raw = Raw(replayed[NOW].filled, replayed[NOW].requests)
     runs: dict[str, Callable[[int], Turn]] = {
         FLOOR: lambda turn: raw.write(folder / f"raw{turn}.db"),
         **{name: one.post for name, one in replayed.items()},
@@ -91,7 +91,7 @@ def measure(codes: Sequence[Code], folder: Path, *, count: int, rounds: int) -> 
 class Raw:
     """The rows of a filled database, and the schema that holds them."""
 
-    def __init__(self, filled: Path) -> None:
+    def __init__(self, filled: Path, requests: Sequence[bytes]) -> None:
         conn = connect(filled)
         objects = conn.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
         rows = [(kind, name, sql) for kind, name, sql in objects if not name.startswith("sqlite_")]
@@ -102,8 +102,7 @@ class Raw:
             if values:
                 marks = ", ".join("?" * len(values[0]))
                 self._parts.append((f"INSERT INTO {table} VALUES ({marks})", values))
-        # The same commits: one for every exchange of four batches.
-        self._commits = int(conn.execute("SELECT (count(*) + 3) / 4 FROM batches").fetchone()[0])
+        self._commits = len(requests)
         conn.close()
         self._events, _ = received(filled.parent)
 

@@ -22,7 +22,7 @@ from bench.turns import in_turns
 SIZES: Final = (10_000, 100_000, 1_000_000, 3_000_000)
 REAL_MAX: Final = 100_000
 MORE: Final = 5000
-"""As many as the till sends in one exchange there."""
+"""As many as the till sends in one exchange there, where the line is good."""
 FLAT: Final = Goal(limit=1.2, of="ratio")
 
 

@@ -18,6 +18,8 @@ from bench.recorded import EXCHANGE, joined, relay, send
 from bench.sales import days_of, receipts
 
 BATCH_RECORDS = 1000
+NEARLY = 0.9
+"""Requests differ a little in size."""
 
 
 class HqGrowth:
@@ -26,9 +28,10 @@ class HqGrowth:
     def __init__(
         self, code: Code, folder: Path, sizes: Sequence[int], real_max: int, more: int, rounds: int
     ) -> None:
-        self.code, self._folder, self._sizes, self._rounds = code, folder, sizes, rounds
+        self.code, self._folder, self._sizes = code, folder, sizes
+        self._more, self._rounds = more, rounds
         base = max(size for size in sizes if size <= real_max)
-        sales = receipts(base + more * rounds)
+        sales = receipts(base + more * (rounds + 1))
         self._served: dict[int, Running] = {}
         self._next: dict[int, list[list[bytes]]] = {}
         with relay() as between:
@@ -36,12 +39,12 @@ class HqGrowth:
             extra = f"sync = {{batches = {more // records}, batch_records = {records}}}\n"
             self._hq, till = joined(code, folder / "made", between, FOLDER + extra)
             done = 0
-            for size in [*(one for one in sizes if one <= base), base + more * rounds]:
+            for size in [*(one for one in sizes if one <= base), len(sales)]:
                 with running(code, EDGE, till) as agent:
                     Watching(till, agent).take(sales[done:size])
                 requests = send(code, self._hq, till, between)
                 if done:
-                    self._next[done] = self._groups(requests)
+                    self._next[done] = self._groups(requests, size - done)
                 if size <= base:
                     shutil.copytree(self._hq.parent, folder / str(size))
                 done = size
@@ -76,14 +79,14 @@ class HqGrowth:
 
         return run
 
-    def _groups(self, requests: Sequence[bytes]) -> list[list[bytes]]:
-        """Return the first requests in order, a group for each round; each group ends with a full one."""
-        full = max(map(len, requests)) / 2
+    def _groups(self, requests: Sequence[bytes], events: int) -> list[list[bytes]]:
+        """Return the first requests in order, a group for each round, each of about `more` of the events."""
+        enough = sum(map(len, requests)) * self._more / events * NEARLY
         groups: list[list[bytes]] = [[]]
         for body in requests:
-            groups[-1].append(body)
-            if len(body) >= full:
+            if sum(map(len, groups[-1])) >= enough:
                 groups.append([])
-        if len(groups) <= self._rounds:
-            raise RuntimeError(f"{len(groups) - 1} full requests do not do for {self._rounds} rounds")
+            groups[-1].append(body)
+        if len(groups) < self._rounds:
+            raise RuntimeError(f"{events} events came in too few requests for {self._rounds} rounds")
         return groups[: self._rounds]
