@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
@@ -23,6 +25,8 @@ from edge_agent.notify import Manager
 from edge_agent.status import lines, status
 from edge_agent.store.database import StoreError
 from loyalty_core.errors import BadInput
+
+GC_ALLOCATIONS: Final = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +70,7 @@ async def _serve(config: EdgeConfig, stop: asyncio.Event) -> None:
     await runner.setup()
     try:
         host, port = await _listen(runner, config)
+        _settle_memory()
         address = f"http://{host}:{port}"
         (config.data_dir / "address").write_text(address + "\n", "ascii")
         log.info("agent_ready", extra={"address": address})
@@ -74,6 +79,13 @@ async def _serve(config: EdgeConfig, stop: asyncio.Event) -> None:
             log.info("agent_stopping")
     finally:
         await runner.cleanup()
+
+
+def _settle_memory() -> None:
+    """Look no more for cycles in what stays as long as the agent lives: it would hold up a sale for 30 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS)
 
 
 async def _how_it_goes(app: web.Application) -> str:
