@@ -151,7 +151,7 @@ class Writer:
 
     def _count(self, group: list[_Waiting]) -> None:
         self.jobs += len(group)
-        if any(one.error is not None and isinstance(one.error.__cause__, AnyError) for one in group):
+        if any(_is_of_disk(one.error) for one in group):
             self.failures += 1
         else:
             self.commits += 1
@@ -160,10 +160,7 @@ class Writer:
         try:
             with transaction(self._conn):
                 waiting.result = waiting.job(self._conn)
-            self.commits += 1
-            self.jobs += 1
         except Exception as error:  # noqa: BLE001 - it is told to the caller, whose job it was
-            self.failures += isinstance(error, StoreError)
             waiting.error = error
 
     def _commit_all(self, group: list[_Waiting]) -> None:
@@ -182,6 +179,12 @@ class Writer:
         except LoyaltyError as error:
             for waiting in group:
                 waiting.error = error
+
+
+def _is_of_disk(error: BaseException | None) -> bool:
+    """Tell whether the disk has refused, and not a job been at fault."""
+    cause = None if error is None else error.__cause__
+    return isinstance(cause, AnyError) and not isinstance(cause, OWN_FAULTS)
 
 
 def _tell(answered: list[_Waiting]) -> None:

@@ -127,6 +127,24 @@ async def test_a_job_that_raises_undoes_itself_alone(writer: Writer, path: Path)
     assert numbers(path) == [1, 2]
 
 
+async def test_a_job_that_is_alone_and_raises_leaves_nothing(writer: Writer, path: Path) -> None:
+    def bad(conn: Connection) -> None:
+        put(conn, 99)
+        raise BadInput("no", code="no_such")
+
+    def broken(conn: Connection) -> None:
+        put(conn, 98)
+        conn.execute("INSERT INTO number (n) VALUES (NULL)")
+
+    with pytest.raises(BadInput, match="no"):
+        await writer.do(bad)
+    with pytest.raises(StoreError):
+        await writer.do(broken)
+    assert await writer.do(lambda conn: put(conn, 1)) == 1
+    assert numbers(path) == [1]
+    assert writer.failures == 0, "the disk is sound"
+
+
 async def test_sales_go_before_imports(writer: Writer) -> None:
     gate, first = await held(writer)
     order: list[str] = []
