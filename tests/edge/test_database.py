@@ -92,8 +92,10 @@ async def test_jobs_that_wait_together_are_committed_together(writer: Writer, pa
 
     tasks = [asyncio.create_task(writer.do(lambda conn, n=n: job(conn, n))) for n in range(5)]  # type: ignore[misc]
     await asyncio.sleep(0)
+    assert writer.waiting == (5, 0)
     gate.opened.set()
     await asyncio.gather(first, *tasks)
+    assert writer.waiting == (0, 0)
     assert seen == [[]] * 5, "none of the group was there before all of it was"
     assert numbers(path) == [0, 1, 2, 3, 4]
     assert (writer.jobs, writer.commits, writer.failures) == (6, 2, 0)
