@@ -159,7 +159,7 @@ def history(tx: Transaction, house: House, member_id: str) -> list[Movement]:
     group = groups_of(tx, house.bucket_count, [member_id]).members.get(member_id, ())
     rules = Rulebook(house)
     for day, facts in days_of_group(tx, house.bucket_count, group).items():
-        for entry in rules.entries(day, facts):
+        for entry in rules.fold(day, facts).entries:
             order[entry.event] = len(order)
             if entry.event not in moved:
                 idle.append(Movement(0, entry, None))

@@ -6,7 +6,7 @@ Writes the day items. Whatever is read is read under the locks of a posting.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -22,7 +22,6 @@ from loyalty_core.accrual import DayItem
 from loyalty_core.entries import PointEntry, diff
 from loyalty_core.events import EventId
 from loyalty_core.period_rules import Counted, given_firsts
-from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
 ITEMS: Final = msgspec.msgpack.Decoder(tuple[DayItem, ...])
@@ -37,9 +36,9 @@ class _Life(msgspec.Struct, frozen=True):
 
 
 def period_moves(
-    tx: Transaction, house: House, rules: Rulebook, days: Mapping[MemberDay, Sequence[Resolved]]
+    tx: Transaction, house: House, rules: Rulebook, days: Mapping[MemberDay, Items]
 ) -> Iterator[tuple[str, PointEntry]]:
-    """Yield what is to be posted for the rules that these member-days count towards, and keep their items.
+    """Yield what is to be posted for the rules that these items of member-days count towards, and keep them.
 
     It is what they give in the periods of these days, and in those where a first in life comes or goes.
     """
@@ -62,8 +61,7 @@ def period_moves(
     items: dict[str, dict[int, Items]] = defaultdict(dict)
     for member, day, blob in tx.all("accounts.day_items", periods=keys_json(wanted)):
         items[member][day] = ITEMS.decode(blob)
-    fresh = {key: rules.items(key[1], receipts) for key, receipts in days.items()}
-    changed = {key: one for key, one in fresh.items() if one != items[key[0]].get(key[1], ())}
+    changed = {key: one for key, one in days.items() if one != items[key[0]].get(key[1], ())}
     put_items(tx, house, changed)
     for (member, day), one in changed.items():
         items[member][day] = one

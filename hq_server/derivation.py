@@ -14,7 +14,7 @@ import msgspec
 
 from hq_server.house import House, tier_in_force
 from loyalty_core.account import account_entries, fold_account, spendings
-from loyalty_core.accrual import DayItem, DayRules, counted_items, derive_day, rules_of_day
+from loyalty_core.accrual import DayItem, DayRules, DerivedDay, fold_day, rules_of_day
 from loyalty_core.after_close import Closed, freeze
 from loyalty_core.calendar import Period, period_after, period_named, period_of
 from loyalty_core.entries import PointEntry
@@ -35,6 +35,7 @@ from loyalty_core.units import Day
 DAYS_KEPT: Final = 1000
 """For how many business days a rulebook keeps the rules that are in play."""
 Items = tuple[DayItem, ...]
+_NOTHING: Final = DerivedDay((), ())
 Days = Mapping[int, Sequence[Resolved]]
 """A member's facts by business day."""
 
@@ -118,15 +119,10 @@ class Rulebook:
             period = period_after(period, self.months)
         return found
 
-    def entries(self, day: int, receipts: Iterable[Resolved]) -> tuple[PointEntry, ...]:
+    def fold(self, day: int, receipts: Sequence[Resolved]) -> DerivedDay:
         """Return what the rules of a day make of a member's receipts and visits; nothing without rules."""
         rules = self.on(day)
-        return () if rules is None else derive_day(rules, list(receipts))
-
-    def items(self, day: int, receipts: Iterable[Resolved]) -> Items:
-        """Return what a member-day counts towards the rules over a period or a life."""
-        rules = self.on(day)
-        return () if rules is None else counted_items(rules, receipts)
+        return _NOTHING if rules is None else fold_day(rules, receipts)
 
     def first_matches(self, days: Iterable[tuple[int, Sequence[Resolved]]]) -> FirstMatches:
         """Return, for each rule about the first in life, what matches it first. `days` come in order."""
@@ -184,10 +180,10 @@ def whole_account(rules: Rulebook, account: Account) -> Whole:
     items: dict[int, Items] = {}
     facts = [one for day in sorted(account.days) for one in account.days[day]]
     for day in sorted(account.days):
-        entries += rules.entries(day, account.days[day])
-        counted = rules.items(day, account.days[day])
-        if counted:
-            items[day] = counted
+        derived = rules.fold(day, account.days[day])
+        entries += derived.entries
+        if derived.items:
+            items[day] = derived.items
     entries += account_entries(facts, rules.version_on, rules.months)
     member = counted_member(rules, account.birthday, sorted(account.days.items()))
     entries += rules.periods(items, member, sorted({rules.period_of(day).id for day in items}))

@@ -15,7 +15,7 @@ import msgspec
 
 from hq_server.counted import birthdays_of, drop_items, period_moves, put_items
 from hq_server.coverage import note_coverage
-from hq_server.derivation import Account, rulebook_of, whole_account
+from hq_server.derivation import Account, Items, rulebook_of, whole_account
 from hq_server.differences import Touched, note_differences
 from hq_server.exceptions import AccountException, close_accounts, open_accounts
 from hq_server.house import House
@@ -123,8 +123,10 @@ class _Posting:
             posted[row[0], row[1]].append(posted_entry(row))
         facts = account_facts(self._tx, self._house.bucket_count, self._groups)
         touched: Touched = {}
+        items: dict[MemberDay, Items] = {}
         for (member, day), receipts in days.items():
-            derived = self.rules.entries(day, receipts)
+            folded = self.rules.fold(day, receipts)
+            derived, items[member, day] = folded.entries, folded.items
             touched[member, day] = (receipts, derived)
             if member in facts:
                 of_account = account_entries(facts[member], self.rules.version_on, self.rules.months)
@@ -132,7 +134,7 @@ class _Posting:
             for entry in diff(derived, posted.get((member, day), ())):
                 self._moves.append((member, entry))
         if self.rules.counts():
-            self._moves.extend(period_moves(self._tx, self._house, self.rules, days))
+            self._moves.extend(period_moves(self._tx, self._house, self.rules, items))
         return touched
 
     def derive_whole(self, head: str) -> Touched:

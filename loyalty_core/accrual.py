@@ -114,40 +114,6 @@ def counted_rules(programme: Programme) -> tuple[Bonus | Cap, ...]:
     return (*caps, *[rule for rule in programme.bonuses if not rule.in_day])
 
 
-def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntry, ...]:
-    """Return an entry for every item and takeback of the member-day, in canonical order.
-
-    Entries of zero points are in the result: they carry the steps that say why nothing was given. What is
-    given twice counts once.
-    """
-    receipts = [receipt for receipt in receipts if receipt.item.earns]
-    if len(receipts) == 1 and not receipts[0].takebacks:
-        return (_earned(rules, receipts[0].item, *_Day(rules).take(receipts[0].item)),)
-    facts: list[tuple[Order, int, Item, Takeback | None]] = []
-    for receipt in {receipt.item.id: receipt for receipt in receipts}.values():
-        item = receipt.item
-        facts.append((item.order, 0, item, None))
-        facts.extend((max(back.order, item.order), 1, item, back) for back in receipt.takebacks)
-    facts.sort(key=_position)
-    present: dict[Order, Item] = {}
-    day = _Day(rules)
-    entries = []
-    for _, _, item, back in facts:
-        if back is None:
-            present[item.order] = item
-            entries.append(_earned(rules, item, *day.take(item)))
-            continue
-        if back.remains is None:
-            present.pop(item.order, None)
-        else:
-            present[item.order] = back.remains
-        before, day = day.total, _Day(rules)
-        for left in present.values():
-            day.take(left)
-        entries.append(_taken_back(rules, back, before, day.total))
-    return tuple(entries)
-
-
 class DayItem(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What stands of a visit or purchase at the end of its day, what it earns then, and what counts it.
 
@@ -161,17 +127,57 @@ class DayItem(msgspec.Struct, frozen=True, gc=False, array_like=True):
     rules: tuple[str, ...]
 
 
-def counted_items(rules: DayRules, receipts: Iterable[Resolved]) -> tuple[DayItem, ...]:
+class DerivedDay(msgspec.Struct, frozen=True, gc=False):
+    """A member-day's entries, and what the rules over a period or a life count of it, in canonical order."""
+
+    entries: tuple[PointEntry, ...]
+    items: tuple[DayItem, ...]
+
+
+def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntry, ...]:
+    """Return an entry for every item and takeback of the member-day, in canonical order.
+
+    Entries of zero points are in the result: they carry the steps that say why nothing was given. What is
+    given twice counts once.
+    """
+    return fold_day(rules, receipts).entries
+
+
+def counted_items(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[DayItem, ...]:
     """Return, in canonical order, what the rules over a period or a life count of a member-day."""
-    if not rules.counted:
-        return ()
-    day, found = _Day(rules), []
-    for item in _standing(receipts):
-        points, _ = day.take(item)
-        matched = tuple([rule.id for rule, counts in rules.plans[item.kind].counted if counts(item)])
-        if matched:
-            found.append(DayItem(item.id, item.occurred_at_ms, *points, matched))
-    return tuple(found)
+    return fold_day(rules, receipts).items if rules.counted else ()
+
+
+def fold_day(rules: DayRules, receipts: Sequence[Resolved]) -> DerivedDay:
+    """Return what `derive_day` and `counted_items` do, at once."""
+    receipts = [receipt for receipt in receipts if receipt.item.earns]
+    day = _Day(rules)
+    if len(receipts) == 1 and not receipts[0].takebacks:
+        item = receipts[0].item
+        points, steps = day.take(item)
+        return DerivedDay((_earned(rules, item, points, steps),), _counted(rules, [(item, points)]))
+    facts: list[tuple[Order, int, Item, Takeback | None]] = []
+    for receipt in {receipt.item.id: receipt for receipt in receipts}.values():
+        item = receipt.item
+        facts.append((item.order, 0, item, None))
+        facts.extend((max(back.order, item.order), 1, item, back) for back in receipt.takebacks)
+    facts.sort(key=_position)
+    present: dict[Order, tuple[Item, _Pair]] = {}
+    entries = []
+    for _, _, item, back in facts:
+        if back is None:
+            points, steps = day.take(item)
+            present[item.order] = (item, points)
+            entries.append(_earned(rules, item, points, steps))
+            continue
+        if back.remains is None:
+            present.pop(item.order, None)
+        else:
+            present[item.order] = (back.remains, (0, 0))
+        before, day = day.total, _Day(rules)
+        present = {order: (left, day.take(left)[0]) for order, (left, _) in present.items()}
+        entries.append(_taken_back(rules, back, before, day.total))
+    return DerivedDay(tuple(entries), _counted(rules, present.values()))
 
 
 class DaySoFar:
@@ -191,6 +197,18 @@ def _standing(receipts: Iterable[Resolved]) -> list[Item]:
     """Return what stands of a day at its end, in canonical order."""
     standing = {one.item.id: one.standing for one in receipts if one.item.earns}
     return sorted((item for item in standing.values() if item is not None), key=lambda item: item.order)
+
+
+def _counted(rules: DayRules, standing: Iterable[tuple[Item, _Pair]]) -> tuple[DayItem, ...]:
+    """Return what the rules over a period or a life count of what stands, with what it earns."""
+    if not rules.counted:
+        return ()
+    found = []
+    for item, points in standing:
+        matched = tuple([rule.id for rule, counts in rules.plans[item.kind].counted if counts(item)])
+        if matched:
+            found.append(DayItem(item.id, item.occurred_at_ms, *points, matched))
+    return tuple(found)
 
 
 def _asking(rules: Iterable[_AnyRule], kind: Kind) -> _Asking[_AnyRule]:
@@ -280,14 +298,14 @@ class _Day:
             if count > rule.limit_per_day:
                 steps += paired_steps(rule.id, "limit", str(rule.limit_per_day), before, before)
                 return before
+        money = 0 if rule.per is None else eligible_minor(rule.when, item)
         saw, base = str(item.kind), int(rule.points)
         if rule.per is not None:
-            eligible = eligible_minor(rule.when, item)
-            saw, base = str(int(eligible)), rule.points * (eligible // rule.per)
+            saw, base = str(int(money)), rule.points * (money // rule.per)
         points = _given(rule.affects, before, (base, base))
         steps += paired_steps(rule.id, "earn", saw, before, points)
         if weights and base:
-            for weight, weighed in self._rules.scale.weighed(rule, item, base, weights):
+            for weight, weighed in self._rules.scale.weighed(rule, item, money, base, weights):
                 given = _given(rule.affects, before, weighed)
                 steps += paired_steps(weight.id, "weight", weight.shown, points, given)
                 points = given
@@ -311,12 +329,10 @@ class _Day:
 
 def _cut(affects: Affects, points: _Pair, room: _Pair) -> _Pair:
     """Return what a cap leaves of points, of the kinds that it touches."""
-    redeemable, qualifying = points
-    if redeemable > room[0] and affects != "qualifying":
-        redeemable = room[0]
-    if qualifying > room[1] and affects != "redeemable":
-        qualifying = room[1]
-    return redeemable, qualifying
+    return (
+        points[0] if affects == "qualifying" else min(points[0], room[0]),
+        points[1] if affects == "redeemable" else min(points[1], room[1]),
+    )
 
 
 def _plus(one: _Pair, other: _Pair) -> _Pair:

@@ -71,10 +71,7 @@ def eligible_minor(when: When, item: Item) -> int | Fraction:
     for tender, amount in item.tenders:
         if tender in ALWAYS_EXCLUDED_TENDERS or tender in when.exclude_tenders:
             paid += amount
-    eligible = money_of(item, when)
-    if paid > 0:
-        eligible -= paid
-    return max(0, eligible)
+    return max(0, money_of(item, when) - max(0, paid))
 
 
 def money_of(item: Item, when: When | None = None) -> int | Fraction:

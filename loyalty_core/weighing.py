@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from loyalty_core.matching import eligible_minor, nets_of, selects, selects_lines
+from loyalty_core.matching import nets_of, selects, selects_lines
 from loyalty_core.programme import Affects, Combine, Earn, Weight, When
 from loyalty_core.resolved import Item
 
@@ -60,24 +60,24 @@ class Scale(msgspec.Struct, frozen=True):
         )
 
     def weighed(
-        self, rule: Earn, item: Item, base: int, weights: Sequence[Scaled]
+        self, rule: Earn, item: Item, money: int | Fraction, base: int, weights: Sequence[Scaled]
     ) -> Iterable[tuple[Scaled, tuple[int, int]]]:
-        """Yield each weight worth a step, and what all up to it make of the base.
+        """Yield each weight worth a step, and what all up to it make of the base that the money gives.
 
         That is (redeemable, qualifying) points, each floor(base x weight). Fixed points have no lines: a
         weight that looks at lines does nothing to them.
         """
         if rule.per is None:
             weights = [weight for weight in weights if weight.lines is None]
-        weights, goods = self._telling(weights), None
-        if rule.per is not None and any(weight.lines for weight in weights):
-            goods = _goods(rule, rule.per, item)
-        for count, last in enumerate(weights, start=1):
-            redeemable = [weight for weight in weights[:count] if weight.affects != "qualifying"]
-            qualifying = [weight for weight in weights[:count] if weight.affects != "redeemable"]
-            points = self._points(base, redeemable, goods)
-            alike = len(redeemable) == len(qualifying) == count
-            yield last, (points, points if alike else self._points(base, qualifying, goods))
+        told, goods = self._telling(weights), None
+        if rule.per is not None and any(weight.lines for weight in told):
+            goods = _Goods(rule.points, rule.per, money, _nets(rule, item, told))
+        for count, last in enumerate(told, start=1):
+            redeemable = [place for place in range(count) if told[place].affects != "qualifying"]
+            qualifying = [place for place in range(count) if told[place].affects != "redeemable"]
+            points = self._points(base, told, redeemable, goods)
+            alike = redeemable == qualifying
+            yield last, (points, points if alike else self._points(base, told, qualifying, goods))
 
     def _telling(self, weights: Sequence[Scaled]) -> Sequence[Scaled]:
         """Return the weights worth a step: of `best`, only the winner where one weight rules all lines."""
@@ -88,14 +88,15 @@ class Scale(msgspec.Struct, frozen=True):
             return weights
         return weights[-1:]
 
-    def _points(self, base: int, weights: Sequence[Scaled], goods: _Goods | None) -> int:
-        """Return floor(base x weight), in layers where lines of the receipt weigh differently."""
-        if goods is None or not any(weight.lines for weight in weights):
-            return base * self._factor([weight.times for weight in weights]) // self.one
+    def _points(
+        self, base: int, weights: Sequence[Scaled], places: Sequence[int], goods: _Goods | None
+    ) -> int:
+        """Return floor(base x the weights at these places), in layers where lines weigh differently."""
+        if goods is None:
+            return base * self._factor([weights[place].times for place in places]) // self.one
         by_factor: dict[int, int | Fraction] = {}
-        for category, net in goods.nets.items():
-            times = [one.times for one in weights if one.lines is None or selects(one.lines, category)]
-            factor = self._factor(times)
+        for looked_at_by, net in goods.nets.items():
+            factor = self._factor([weights[place].times for place in places if place in looked_at_by])
             by_factor[factor] = by_factor.get(factor, 0) + net
         points, below, rest = 0, 0, sum(by_factor.values())
         for factor in sorted(by_factor):
@@ -119,24 +120,32 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 class _Goods(msgspec.Struct, frozen=True):
-    """The money of a receipt that a rule counts, by category, and what of it was not paid in other ways."""
+    """The money of a receipt that a rule counts: all of it, and what of it was not paid in other ways.
+
+    `nets` is all of it by the places of the weights that look at it.
+    """
 
     rule_points: int
     per: int
     eligible: int | Fraction
-    nets: Mapping[str, int | Fraction]
+    nets: Mapping[tuple[int, ...], int | Fraction]
 
     def base_of(self, net: int | Fraction) -> int:
-        """Return what the rule gives for some of this money, full steps only."""
+        """Return what the rule gives for some of this money."""
         return self.rule_points * (max(0, min(net, self.eligible)) // self.per)
 
 
-def _goods(rule: Earn, per: int, item: Item) -> _Goods:
-    nets: dict[str, int | Fraction] = {}
+def _nets(rule: Earn, item: Item, weights: Sequence[Scaled]) -> Mapping[tuple[int, ...], int | Fraction]:
+    """Return the money that a rule counts by the places of the weights that look at it."""
+    by_category: dict[str, int | Fraction] = {}
     for category, net in nets_of(item):
+        by_category[category] = by_category.get(category, 0) + net
+    nets: dict[tuple[int, ...], int | Fraction] = {}
+    for category, net in by_category.items():
         if selects(rule.when, category):
-            nets[category] = nets.get(category, 0) + net
-    return _Goods(rule.points, per, eligible_minor(rule.when, item), nets)
+            places = [n for n, one in enumerate(weights) if one.lines is None or selects(one.lines, category)]
+            nets[tuple(places)] = nets.get(tuple(places), 0) + net
+    return nets
 
 
 def _decimal(times: Fraction) -> str:

@@ -68,7 +68,7 @@ def _explained(
     progress: Progress,
 ) -> None:
     for day in ledger_days(account):
-        derived = rules.entries(day.business_day, day.receipts)
+        derived = rules.fold(day.business_day, day.receipts).entries
         check_explained(house, day, derived, past_is_lost=account.member_id in kin)
         done.member_days += 1
         progress("member-days", 1)

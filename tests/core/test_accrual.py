@@ -181,5 +181,13 @@ def test_no_event_earns_more_than_the_ledger_can_add_up() -> None:
     rule = programme(earns=[earn("spend", 1_000_000_000, per=1)])
     (entry,) = derive_day(rules(rule), standing(bought(10**12)))
     assert (entry.redeemable, entry.qualifying) == (EVENT_POINTS_MAX, EVENT_POINTS_MAX)
-    assert entry.steps[-1] == Step("event-maximum", "cap", str(10**12), 10**21, 10**12)
-    assert given(programme(earns=[earn("spend", 1, per=1)]), bought(10**12)) == [10**12]
+    assert entry.steps == (
+        Step("spend", "earn", str(10**12), 0, 10**21),
+        Step("event-maximum", "cap", str(10**12), 10**21, 10**12),
+    )
+
+
+def test_an_event_may_earn_all_that_the_ledger_can_add_up() -> None:
+    (entry,) = derive_day(rules(programme(earns=[earn("spend", 1, per=1)])), standing(bought(10**12)))
+    assert entry.redeemable == EVENT_POINTS_MAX
+    assert [step.rule for step in entry.steps] == ["spend"]

@@ -54,7 +54,7 @@ def test_a_bonus_is_a_step_of_the_earn_entry() -> None:
         rules(programme(earns=[SPEND], bonuses=[bonus(5, per="day", nth=1)])), standing(bought(2_000))
     )
     assert (entry.kind, entry.redeemable) == ("earn", 7)
-    assert entry.steps[-1] == Step("bonus", "bonus", "1", 2, 7)
+    assert entry.steps == (Step("spend", "earn", "2000", 0, 2), Step("bonus", "bonus", "1", 2, 7))
 
 
 def test_a_bonus_without_a_number_to_wait_for_saw_none() -> None:

@@ -83,6 +83,12 @@ def test_every_step_of_category_weights_is_told_up_to_the_points_given() -> None
     )
 
 
+def test_lines_of_other_categories_that_weigh_alike_are_one_layer() -> None:
+    heavy = weight("2", when=When(categories=frozenset({"golf", "shoes"})))
+    of = programme(earns=[SPEND], weights=[heavy])
+    assert given(of, bought(lines=[("golf", 1_500), ("shoes", 1_500), ("food", 1_000)])) == [4 + 3]
+
+
 # The edges of a layer.
 
 

@@ -9,7 +9,7 @@ from loyalty_core.programme import Affects, Programme, When
 from loyalty_core.resolved import Item
 from tests.core.days import bought, rules, standing, taken_back, total, visited
 from tests.core.made import FRIDAY
-from tests.core.programmes import SPEND, bonus, cap, earn, programme, weight
+from tests.core.programmes import GOLF, SPEND, bonus, cap, earn, programme, weight
 
 QUALIFYING_DOUBLE = weight("2", "double", affects="qualifying")
 
@@ -28,6 +28,14 @@ def test_an_earning_rule_may_give_one_kind_of_points(affects: Affects, expected:
 def test_points_of_one_kind_that_an_earlier_rule_gave_stay_of_that_kind() -> None:
     status = earn("status", 1, per=1000, affects="qualifying")
     assert pair(programme(earns=[status, SPEND]), bought(12_990)) == [(12, 24)]
+
+
+@pytest.mark.parametrize(("affects", "expected"), [("qualifying", (3, 8)), ("redeemable", (6, 5))])
+def test_a_rule_of_one_kind_of_points_adds_to_what_stands_of_that_kind(
+    affects: Affects, expected: tuple[int, int]
+) -> None:
+    earlier = [earn("a", 3, affects="redeemable"), earn("b", 5, affects="qualifying")]
+    assert pair(programme(earns=[*earlier, earn("c", 3, affects=affects)]), bought(1)) == [expected]
 
 
 def test_a_rule_of_one_kind_of_points_is_weighed_in_that_kind_alone() -> None:
@@ -51,6 +59,17 @@ def test_best_is_chosen_for_each_kind_of_points() -> None:
     (entry,) = derive_day(rules(rule), standing(visited()))
     assert (entry.redeemable, entry.qualifying) == (30, 20)
     assert [(step.rule, step.after) for step in entry.steps[-2:]] == [("a", 30), ("a", 20)]
+
+
+def test_weights_on_one_kind_of_points_each_leave_the_other_alone() -> None:
+    weights = [weight("2", "a", affects="redeemable"), weight("3", "b", affects="qualifying")]
+    assert pair(programme(earns=[SPEND], weights=weights), bought(12_990)) == [(24, 36)]
+
+
+def test_a_weight_on_one_kind_of_points_may_look_at_some_lines() -> None:
+    golf = weight("2", "golf", when=When(categories=GOLF))
+    of = programme(earns=[SPEND], weights=[golf, QUALIFYING_DOUBLE], combine="product")
+    assert pair(of, bought(lines=[("golf", 5_000), ("food", 7_000)])) == [(17, 34)]
 
 
 @pytest.mark.parametrize(("affects", "expected"), [("redeemable", (17, 12)), ("qualifying", (12, 17))])
@@ -83,3 +102,17 @@ def test_a_takeback_takes_each_kind_of_points_by_what_it_was_and_under_the_same_
     entries = derive_day(rules(of), [taken_back(bought(12_990), f"{FRIDAY} 12:00", seq=2, remains=left)])
     assert [(entry.redeemable, entry.qualifying) for entry in entries] == [(12, 24), expected]
     assert [entry.programme_version for entry in entries] == [7, 7]
+
+
+def test_what_a_takeback_takes_of_a_day_counts_all_that_stands_of_each_kind() -> None:
+    of = programme(earns=[SPEND], weights=[QUALIFYING_DOUBLE])
+    other = bought(7_000, seq=1, when=f"{FRIDAY} 09:00")
+    item = taken_back(bought(12_990, seq=2), f"{FRIDAY} 12:00", seq=3)
+    entries = derive_day(rules(of), [item, *standing(other)])
+    assert [(entry.redeemable, entry.qualifying) for entry in entries] == [(7, 14), (12, 24), (-12, -24)]
+
+
+def test_a_cap_leaves_the_room_of_each_kind_of_points_to_later_receipts() -> None:
+    of = programme(earns=[SPEND], weights=[QUALIFYING_DOUBLE], caps=[cap(20)])
+    items = [bought(4_000, seq=seq, when=f"{FRIDAY} 1{seq}:00") for seq in (1, 2, 3, 4)]
+    assert pair(of, *items) == [(4, 8), (4, 8), (4, 4), (4, 0)]

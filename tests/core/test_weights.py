@@ -34,7 +34,7 @@ def test_a_single_weight_below_one_is_the_best_of_those_that_match() -> None:
 
 def test_the_sum_of_weights_is_never_below_zero() -> None:
     rule = programme(
-        earns=[earn(points=10, when=When())],
+        earns=[earn(points=1_000, when=When())],
         weights=[weight("0.2", "a"), weight("0.3", "b"), weight("0.1", "c")],
         combine="sum",
     )

@@ -17,10 +17,11 @@ from typing import Literal
 import msgspec
 from hypothesis import given, settings
 
-from loyalty_core.accrual import DaySoFar, derive_day, rules_of_day
+from loyalty_core.accrual import DaySoFar, counted_items, derive_day, rules_of_day
 from loyalty_core.programme import Programme, When
 from loyalty_core.resolved import Item, Resolved
 from loyalty_core.units import Day
+from tests.core import programmes as made
 from tests.properties.drawn_days import TODAY, items, member_days
 from tests.properties.drawn_programmes import programmes, tiers
 
@@ -173,6 +174,17 @@ def test_the_steps_of_an_entry_lead_from_nothing_to_its_points(
                 assert step.before == at_last
                 at_last = step.after
             assert at_last == points
+
+
+@given(programmes(), tiers, member_days())
+def test_what_a_day_counts_is_what_stands_of_it_and_earns_as_if_it_alone_had_been(
+    of: Programme, tier: str, resolved: list[Resolved]
+) -> None:
+    everything = made.cap(1, "period")
+    rules = msgspec.structs.replace(rules_of_day(of, TODAY, tier), counted=(everything,))
+    standing = [Resolved(TODAY, one.standing, ()) for one in resolved if one.standing is not None]
+    alone = [(entry.event, entry.redeemable, entry.qualifying) for entry in derive_day(rules, standing)]
+    assert [(item.id, item.redeemable, item.qualifying) for item in counted_items(rules, resolved)] == alone
 
 
 @settings(deadline=None)
