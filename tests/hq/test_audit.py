@@ -13,6 +13,8 @@ from tests.hq.events import back, purchase, visit, visit_void, void
 from tests.hq.till import NOW_MS
 
 SECOND_OF_THE_DAY = '[[bonus]]\nid = "second"\non = "purchase"\npoints = 3\nper = "day"\nnth = 2\n'
+BEING_THERE = '[[earn]]\nid = "there"\non = ["visit", "purchase"]\npoints = 7\nlimit_per_day = 1\n'
+FIVE_A_PURCHASE = '[[cap]]\nid = "five"\non = "purchase"\npoints = 5\nper = "event"\n'
 TWELVE_AT_MOST = '[[cap]]\nid = "receipt"\npoints = 12\nper = "event"\n'
 
 
@@ -208,6 +210,25 @@ async def test_where_much_of_a_day_moved_nothing_steps_need_only_lead_to_their_p
     hq.tamper("UPDATE entries SET steps = replace(steps, '30000', '30001')")
     run_audit(hq)
     hq.tamper("UPDATE entries SET steps = replace(steps, '0,30', '0,31')")
+    with pytest.raises(Difference, match="its steps do not lead to its points"):
+        run_audit(hq)
+
+
+async def test_a_void_may_give_points_since_a_limit_lets_through_another_then(hq: Hq, tills: Tills) -> None:
+    hq.members("member_id\nM1\n")
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + BEING_THERE + FIVE_A_PURCHASE)
+    one, other = await tills.join(), await tills.join()
+    one.record(purchase("1", 900))
+    one.record(visit(at=NOW_MS + 5))
+    one.record(void("1", at=NOW_MS + 20))
+    await tills.send(one)
+    assert ("clawback", 2) in hq.sql("SELECT kind, redeemable FROM entries")
+    other.record(back("r1", net=100, at=NOW_MS + 8))
+    other.record(purchase("2", 3_000, at=NOW_MS + 10))
+    await tills.send(other)
+    assert hq.sql("SELECT count(*) FROM entries WHERE kind = 'correction'") == [(0,)]
+    run_audit(hq)
+    hq.tamper("UPDATE entries SET steps = replace(steps, '5,7', '5,8') WHERE kind = 'clawback'")
     with pytest.raises(Difference, match="its steps do not lead to its points"):
         run_audit(hq)
 
