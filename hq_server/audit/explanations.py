@@ -124,10 +124,7 @@ def _leads_to(entry: PointEntry, text: str) -> bool:
         for affects in led if step.affects is None else (step.affects,):
             led[affects] = step.after if entry.kind in _BUILT_UP else step.after - step.before
     if entry.kind == "clawback":
-        # A closed period may have parted what it takes: points that count toward the tier go with either part.
-        parted = led["qualifying"] <= entry.qualifying <= 0
-        return (parted or led["qualifying"] == entry.qualifying) and entry.redeemable in (
-            led["redeemable"],
-            0,
-        )
+        # A closed period may have parted what is taken: what counts toward the tier goes with either part.
+        led_to = led["qualifying"] == entry.qualifying or led["qualifying"] <= entry.qualifying <= 0
+        return led_to and entry.redeemable in (led["redeemable"], 0)
     return (led["redeemable"], led["qualifying"]) == (entry.redeemable, entry.qualifying)

@@ -228,7 +228,7 @@ async def test_a_void_may_give_points_since_a_limit_lets_through_another_then(hq
     await tills.send(other)
     assert hq.sql("SELECT count(*) FROM entries WHERE kind = 'correction'") == [(0,)]
     run_audit(hq)
-    hq.tamper("UPDATE entries SET steps = replace(steps, '5,7', '5,8') WHERE kind = 'clawback'")
+    hq.tamper("UPDATE entries SET steps = replace(steps, '15,17', '15,18') WHERE kind = 'clawback'")
     with pytest.raises(Difference, match="its steps do not lead to its points"):
         run_audit(hq)
 
