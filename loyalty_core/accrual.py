@@ -145,7 +145,7 @@ def derive_day(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[PointEntr
 
 def counted_items(rules: DayRules, receipts: Sequence[Resolved]) -> tuple[DayItem, ...]:
     """Return, in canonical order, what the rules over a period or a life count of a member-day."""
-    return fold_day(rules, receipts).items if rules.counted else ()
+    return fold_day(rules, receipts).items
 
 
 def fold_day(rules: DayRules, receipts: Sequence[Resolved]) -> DerivedDay:
@@ -162,22 +162,24 @@ def fold_day(rules: DayRules, receipts: Sequence[Resolved]) -> DerivedDay:
         facts.append((item.order, 0, item, None))
         facts.extend((max(back.order, item.order), 1, item, back) for back in receipt.takebacks)
     facts.sort(key=_position)
-    present: dict[Order, tuple[Item, _Pair]] = {}
+    present: dict[Order, Item] = {}
+    earned: dict[Order, _Pair] = {}
     entries = []
     for _, _, item, back in facts:
         if back is None:
             points, steps = day.take(item)
-            present[item.order] = (item, points)
+            present[item.order], earned[item.order] = item, points
             entries.append(_earned(rules, item, points, steps))
             continue
         if back.remains is None:
             present.pop(item.order, None)
         else:
-            present[item.order] = (back.remains, (0, 0))
+            present[item.order] = back.remains
         before, day = day.total, _Day(rules)
-        present = {order: (left, day.take(left)[0]) for order, (left, _) in present.items()}
+        earned = {order: day.take(left)[0] for order, left in present.items()}
         entries.append(_taken_back(rules, back, before, day.total))
-    return DerivedDay(tuple(entries), _counted(rules, present.values()))
+    standing = [(left, earned[order]) for order, left in present.items()]
+    return DerivedDay(tuple(entries), _counted(rules, standing))
 
 
 class DaySoFar:
@@ -298,14 +300,14 @@ class _Day:
             if count > rule.limit_per_day:
                 steps += paired_steps(rule.id, "limit", str(rule.limit_per_day), before, before)
                 return before
-        money = 0 if rule.per is None else eligible_minor(rule.when, item)
         saw, base = str(item.kind), int(rule.points)
         if rule.per is not None:
-            saw, base = str(int(money)), rule.points * (money // rule.per)
+            eligible = eligible_minor(rule.when, item)
+            saw, base = str(int(eligible)), rule.points * (eligible // rule.per)
         points = _given(rule.affects, before, (base, base))
         steps += paired_steps(rule.id, "earn", saw, before, points)
         if weights and base:
-            for weight, weighed in self._rules.scale.weighed(rule, item, money, base, weights):
+            for weight, weighed in self._rules.scale.weighed(rule, item, base, weights):
                 given = _given(rule.affects, before, weighed)
                 steps += paired_steps(weight.id, "weight", weight.shown, points, given)
                 points = given

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from loyalty_core.matching import nets_of, selects, selects_lines
+from loyalty_core.matching import eligible_minor, nets_of, selects, selects_lines
 from loyalty_core.programme import Affects, Combine, Earn, Weight, When
 from loyalty_core.resolved import Item
 
@@ -60,24 +60,29 @@ class Scale(msgspec.Struct, frozen=True):
         )
 
     def weighed(
-        self, rule: Earn, item: Item, money: int | Fraction, base: int, weights: Sequence[Scaled]
+        self, rule: Earn, item: Item, base: int, weights: Sequence[Scaled]
     ) -> Iterable[tuple[Scaled, tuple[int, int]]]:
-        """Yield each weight worth a step, and what all up to it make of the base that the money gives.
+        """Yield each weight worth a step, and what all up to it make of the base.
 
         That is (redeemable, qualifying) points, each floor(base x weight). Fixed points have no lines: a
         weight that looks at lines does nothing to them.
         """
+        goods = None
         if rule.per is None:
-            weights = [weight for weight in weights if weight.lines is None]
-        told, goods = self._telling(weights), None
-        if rule.per is not None and any(weight.lines for weight in told):
-            goods = _Goods(rule.points, rule.per, money, _nets(rule, item, told))
+            told = self._telling([weight for weight in weights if weight.lines is None])
+        else:
+            told = self._telling(weights)
+            if any(weight.lines for weight in told):
+                eligible = eligible_minor(rule.when, item)
+                goods = _Goods(rule.points, rule.per, eligible, _nets(rule, item, told))
         for count, last in enumerate(told, start=1):
             redeemable = [place for place in range(count) if told[place].affects != "qualifying"]
             qualifying = [place for place in range(count) if told[place].affects != "redeemable"]
             points = self._points(base, told, redeemable, goods)
-            alike = redeemable == qualifying
-            yield last, (points, points if alike else self._points(base, told, qualifying, goods))
+            others = points
+            if qualifying != redeemable:
+                others = self._points(base, told, qualifying, goods)
+            yield last, (points, others)
 
     def _telling(self, weights: Sequence[Scaled]) -> Sequence[Scaled]:
         """Return the weights worth a step: of `best`, only the winner where one weight rules all lines."""

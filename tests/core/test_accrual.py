@@ -7,12 +7,12 @@ from itertools import permutations
 
 import pytest
 
-from loyalty_core.accrual import EVENT_POINTS_MAX, derive_day
+from loyalty_core.accrual import EVENT_POINTS_MAX, DaySoFar, derive_day
 from loyalty_core.entries import Step
 from loyalty_core.programme import Combine, When
 from tests.core.days import bought, given, rules, standing, taken_back, visited
 from tests.core.made import FRIDAY, TUESDAY, TUESDAY_IN_DECEMBER, day, event_id
-from tests.core.programmes import SPEND, earn, moonlight, programme, weight
+from tests.core.programmes import PURCHASE, SPEND, VISIT, cap, earn, moonlight, programme, weight
 
 # The worked examples.
 
@@ -191,3 +191,13 @@ def test_an_event_may_earn_all_that_the_ledger_can_add_up() -> None:
     (entry,) = derive_day(rules(programme(earns=[earn("spend", 1, per=1)])), standing(bought(10**12)))
     assert entry.redeemable == EVENT_POINTS_MAX
     assert [step.rule for step in entry.steps] == ["spend"]
+
+
+def test_what_one_item_more_would_earn_follows_from_the_day_in_canonical_order() -> None:
+    all_stores = cap(10, rule="all", when=When(on=PURCHASE))
+    second = cap(5, rule="second", when=When(stores=frozenset({"S2"})))
+    of = programme(earns=[SPEND, earn("visit", 4, when=When(on=VISIT))], caps=[all_stores, second])
+    first = bought(8_000, when=f"{FRIDAY} 10:00", seq=2)
+    other = bought(8_000, when=f"{FRIDAY} 11:00", seq=1, terminal="T2", store="S2")
+    for known in ([first, other], [other, first]):
+        assert DaySoFar(rules(of), standing(*known)).gain(visited(seq=9, store="S2")) == (3, 3)
