@@ -19,6 +19,8 @@ from tests.folds import watch
 WATCH: Final = pytest.StashKey[Coverage]()
 """Set in a run of all tests; a run of some of them cannot tell what is left out."""
 
+CORE: Final = "tests/core/"
+
 settings.register_profile(
     "local", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -32,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[WATCH] = watch()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of core come first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(CORE))
+
+
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Stop watching: not all tests run."""
     if items and WATCH in items[0].config.stash:
@@ -40,6 +47,6 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Stop watching when the tests of core, which come first, are done."""
-    if WATCH in item.config.stash and not item.nodeid.startswith("tests/core/"):
+    """Stop watching when the tests of core are done."""
+    if WATCH in item.config.stash and not item.nodeid.startswith(CORE):
         item.config.stash[WATCH].stop()

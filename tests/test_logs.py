@@ -56,8 +56,9 @@ def said(logs: ModuleType) -> Iterator[Callable[[], list[dict[str, object]]]]:
     handler, stream = logs.Sparing(), io.StringIO()
     handler.setStream(stream)
     handler.setFormatter(logs.JsonLines())
-    root, before = logging.getLogger(), logging.getLogger().level
-    root.addHandler(handler)
+    root = logging.getLogger()
+    level, others = root.level, root.handlers[:]
+    root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
 
     def lines() -> list[dict[str, object]]:
@@ -67,8 +68,8 @@ def said(logs: ModuleType) -> Iterator[Callable[[], list[dict[str, object]]]]:
         return [json.loads(line) for line in text.splitlines()]
 
     yield lines
-    root.removeHandler(handler)
-    root.setLevel(before)
+    root.handlers[:] = others
+    root.setLevel(level)
 
 
 def own(logs: ModuleType) -> logging.Logger:
