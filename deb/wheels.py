@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 import functools
+import hashlib
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 PROGRAM_PACKAGES: Final = ("edge_agent", "hq_server")
 LEFT_OUT: Final = {"pip"}
 """Required by sqlite-utils for a command of its own that nobody runs here."""
-_PINNED: Final = re.compile(r"(?m)^(?P<name>[\w.-]+)==(?P<version>\S+) \\\n(?:    --hash=\S+(?: \\)?\n?)+")
+_PINNED: Final = re.compile(r"(?m)^(?P<name>[\w.-]+)==\S+ \\\n(?:    --hash=\S+(?: \\)?\n?)+")
 _PIP: Final = [
     sys.executable,
     "-m",
@@ -50,16 +51,17 @@ def needed(root: Path, program: str) -> set[str]:
     return closure(required - elsewhere) - LEFT_OUT
 
 
-def imported(package: Path) -> set[str]:
+@functools.cache
+def imported(package: Path) -> frozenset[str]:
     """Return the names of the distributions that any file below a folder imports."""
-    providers = _providers()
-    return {
-        canonicalize_name(distribution)
+    modules = {
+        module.partition(".")[0]
         for file in package.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         for module in _modules(node)
-        for distribution in providers.get(module.partition(".")[0], ())
     }
+    providers = metadata.packages_distributions()
+    return frozenset(canonicalize_name(name) for module in modules for name in providers.get(module, ()))
 
 
 def closure(names: Iterable[str]) -> set[str]:
@@ -90,35 +92,41 @@ def own_wheel(root: Path, folder: Path, environment: Mapping[str, str]) -> Path:
 def pinned_wheels(root: Path, names: Set[str], folder: Path) -> dict[str, Path]:
     """Return a wheel of each of these distributions by its name, as pinned and with its hash checked.
 
-    They lie in `folder`; what is there already is not fetched again.
+    They are kept in `folder`: what is there already is not fetched again.
 
     Raises:
         CannotBuild: one is not pinned, or no package index has it for this machine.
     """
-    pins = {match["name"]: match for match in _PINNED.finditer((root / "constraints.txt").read_text("utf-8"))}
+    pins = {
+        match["name"]: match[0] for match in _PINNED.finditer((root / "constraints.txt").read_text("utf-8"))
+    }
     if strangers := names - pins.keys():
         raise CannotBuild(f"constraints.txt does not pin {', '.join(sorted(strangers))}: run ./dev lock")
+    wanted = {name: pins[name] for name in sorted(names)}
+    if missing := names - _kept(folder, wanted).keys():
+        _download(folder, [pin for name, pin in wanted.items() if name in missing])
+    return _kept(folder, wanted)
+
+
+def _kept(folder: Path, pins: Mapping[str, str]) -> dict[str, Path]:
+    """Return the wheels of a folder that are what is pinned, by name."""
+    found = {}
+    for file in folder.glob("*.whl"):
+        name, *_ = parse_wheel_filename(file.name)
+        if f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" in pins.get(name, ""):
+            found[str(name)] = file
+    return found
+
+
+def _download(folder: Path, pins: Iterable[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     wanted = folder / "wanted.txt"
-    wanted.write_text("".join(pins[name][0].rstrip("\\\n") + "\n" for name in sorted(names)), "utf-8")
+    wanted.write_text("".join(pin.rstrip("\\\n") + "\n" for pin in pins), "utf-8")
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--dest", str(folder)]
     download = [*_PIP, "download", *options, "--requirement", str(wanted)]
     done = subprocess.run(download, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotBuild(f"the pinned wheels cannot be had: {_last_line(done.stderr)}")
-    versions = {name: pins[name]["version"] for name in names}
-    return {name: file for name, version, file in _wheels(folder) if versions.get(name) == version}
-
-
-@functools.cache
-def _providers() -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()
-
-
-def _wheels(folder: Path) -> Iterator[tuple[str, str, Path]]:
-    for file in folder.glob("*.whl"):
-        name, version, *_ = parse_wheel_filename(file.name)
-        yield name, str(version), file
 
 
 def _modules(node: ast.AST) -> list[str]:
