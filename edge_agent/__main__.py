@@ -129,11 +129,11 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
     click.echo(f"fingerprint  {print_of_key}")
     click.echo(f"token file   {config.data_dir / keys.TOKEN_FILE}")
     if enrolled.approved:
-        click.echo("This till has joined. Start it with: edge-agent run")
+        click.echo("This till has joined. Start it with: systemctl start dangol-edge (or edge-agent run)")
     else:
         click.echo(
             "HQ must approve this till: compare the fingerprint, then hq-server terminal approve "
-            f"{enrolled.terminal_id}. It may sell meanwhile: edge-agent run"
+            f"{enrolled.terminal_id}. It may sell meanwhile: systemctl start dangol-edge (or edge-agent run)"
         )
 
 

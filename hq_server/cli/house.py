@@ -65,7 +65,7 @@ def init(shell: Shell, admin: str) -> None:
             f"Headquarters is set up in {data_dir}.",
             f"Key: {found['fingerprint']}",
             f"API token of {admin}, shown only now: {token}",
-            "Next: hq-server programme publish FILE, then hq-server serve.",
+            "Next: hq-server programme publish FILE, then systemctl start dangol-hq (or hq-server serve).",
         ],
     )
 
