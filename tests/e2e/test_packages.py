@@ -1,0 +1,371 @@
+"""The Debian packages on a Debian 12 with its own systemd and no network, by the commands of operations.md.
+
+A machine's disk is layers: Debian, both packages on it, a till that has joined headquarters on that, and what
+one test does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.store.migrations import VERSION
+from tests.debian_parts import part
+from tests.e2e.debian_machine import CommandFailed, Machine, booted, make_root
+from tests.e2e.documented import commands
+from tests.house_sources import ROOT
+
+OLD = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+NEW = "99.0.0"
+EPOCH = "1790000000"
+SOURCES = ("loyalty_core", "edge_agent", "hq_server", "deb", "systemd")
+SOURCE_FILES = ("pyproject.toml", "constraints.txt", "CHANGELOG.md", "README.md")
+STORE, CARD = "S012", "2000123456782"
+MEMBERS = f"member_id,lookups,home_store\nM1,{CARD},{STORE}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Both packages of this checkout, and of a later release."""
+
+    edge: Path
+    hq: Path
+    newer_edge: Path
+    newer_hq: Path
+
+
+def build(checkout: Path, out: Path, **changed: Any) -> tuple[Path, Path]:
+    """Build both packages of a checkout as `make deb` does; return the till's and headquarters'."""
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "PYTHONPATH": str(checkout)}
+    words = [sys.executable, "-m", "deb", "--out", str(out)]
+    done = subprocess.run(
+        words, cwd=checkout, env=environment, capture_output=True, text=True, check=False, **changed
+    )
+    assert done.returncode == 0, done.stderr
+    edge, hq = done.stdout.split()
+    return Path(edge), Path(hq)
+
+
+def copy_of_checkout(folder: Path) -> Path:
+    """Return a checkout with the same sources in another place."""
+    for name in SOURCES:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in SOURCE_FILES:
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "build/wheels", folder / "build/wheels")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    part("dpkg-deb")
+    out = tmp_path_factory.mktemp("packages")
+    edge, hq = build(ROOT, out)
+    later = copy_of_checkout(tmp_path_factory.mktemp("later"))
+    for name in ("pyproject.toml", "edge_agent/version.py", "hq_server/version.py"):
+        text = (later / name).read_text("utf-8")
+        assert text.count(f'"{OLD}"') == 1
+        (later / name).write_text(text.replace(f'"{OLD}"', f'"{NEW}"'), "utf-8")
+    return Packages(edge, hq, *build(later, out))
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Path]:
+    """A folder for disks, which are too large to be left."""
+    with tempfile.TemporaryDirectory(prefix="dangol-machines-") as folder:
+        yield Path(folder)
+
+
+def disk(machines: Path, name: str) -> Path:
+    """Return an empty layer for a machine's disk."""
+    (machines / name).mkdir()
+    return machines / name
+
+
+@pytest.fixture(scope="module")
+def debian(packages: Packages, machines: Path) -> list[Path]:
+    """A Debian 12 with what both packages depend on."""
+    depends = subprocess.run(
+        ["dpkg-deb", "--field", packages.edge, "Depends"], capture_output=True, text=True, check=True
+    ).stdout
+    names = {re.split(r"[ ,]", each.strip())[0] for each in depends.split(",")}
+    root = disk(machines, "debian")
+    make_root(root, sorted({*names, "apt"}))
+    return [root]
+
+
+@pytest.fixture(scope="module")
+def installed(packages: Packages, machines: Path, debian: list[Path]) -> list[Path]:
+    """The same with both packages."""
+    layers = [*debian, disk(machines, "installed")]
+    with booted(*layers) as machine:
+        machine.write("/etc/apt/apt.conf.d/90answers", b'APT::Get::Assume-Yes "true";\n')
+        for file in (packages.edge, packages.hq, packages.newer_edge, packages.newer_hq):
+            machine.write(f"/root/{file.name}", file.read_bytes())
+        for heading in ("Install headquarters", "Install a till"):
+            say(machine, commands(heading).splitlines()[0])
+        machine.run("sync")
+    return layers
+
+
+@pytest.fixture(scope="module")
+def joined(machines: Path, installed: list[Path]) -> list[Path]:
+    """Headquarters and a till that has sold once."""
+    layers = [*installed, disk(machines, "joined")]
+    with booted(*layers) as machine:
+        machine.write("/etc/dangol/moonlight.toml", (ROOT / "docs/examples/moonlight.toml").read_bytes())
+        machine.write("/tmp/members.csv", MEMBERS.encode())
+        say(machine, commands("Install headquarters"))
+        machine.run("hq-server member import /tmp/members.csv")
+        code = told(machine, f"hq-server terminal invite --store {STORE} --preapproved")["code"]
+        say(machine, commands("Install a till"), {"ABCD-...": code})
+        sell(machine, "1")
+        machine.run("systemctl stop dangol-edge dangol-hq && sync")
+    return layers
+
+
+def say(machine: Machine, text: str, also: dict[str, str] | None = None) -> str:
+    """Run commands of the documentation with the names of this test in the place of its examples."""
+    names = {
+        "_0.2.0_amd64": f"_{NEW}_{architecture()}",
+        "_0.1.0_amd64": f"_{OLD}_{architecture()}",
+        "https://hq.example": "http://127.0.0.1:8470",
+        "moonlight.toml": "moonlight.toml --retroactive --by kim --yes",
+        **(also or {}),
+    }
+    for example, name in names.items():
+        text = text.replace(example, name)
+    return machine.run(f"cd /root\nset -x\n{text}")
+
+
+def architecture() -> str:
+    return subprocess.run(
+        ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def told(machine: Machine, command: str) -> Any:
+    """Return what a command says with --json."""
+    return json.loads(machine.run(f"{command} --json"))
+
+
+def sell(machine: Machine, number: str) -> None:
+    """Sell something to the member, and return once headquarters has it."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    receipt = {
+        "kind": "purchase",
+        "receipt": {"store": STORE, "till": "T01", "number": number},
+        "member": CARD,
+        "currency": "KRW",
+        "occurred_at": now.isoformat(),
+        "net_minor": 10_000,
+    }
+    machine.write(f"/tmp/{number}.jsonl", json.dumps(receipt).encode() + b"\n")
+    machine.run(f"edge-agent take /tmp/{number}.jsonl")
+    machine.until("edge-agent status --json | grep -q '\"queue\": 0,'")
+
+
+def receipts_at_hq(machine: Machine) -> int:
+    """Return how many purchases of the member the ledger has, which headquarters checks."""
+    machine.run("hq-server audit")
+    return len(told(machine, "hq-server member show M1 --explain")["history"])
+
+
+def pid(machine: Machine, unit: str) -> str:
+    """Return the pid of a service, seen from inside; 0 where it does not run."""
+    return machine.run(f"systemctl show --property MainPID --value {unit}").strip()
+
+
+def running(machine: Machine) -> str:
+    """Return the release of the till's agent, and make sure that the service runs just that."""
+    command = f"tr '\\0' '\\n' </proc/{pid(machine, 'dangol-edge')}/cmdline | head -n 1"
+    environment = machine.run("readlink --canonicalize /usr/lib/dangol-edge/venv").strip()
+    assert machine.run(command).strip() == f"{environment}/bin/python"
+    return machine.run("edge-agent --version").split()[-1]
+
+
+def change(machine: Machine, database: str, statement: str) -> None:
+    """Change a database as its owner."""
+    code = f"import sqlite3\nwith sqlite3.connect({database!r}) as conn:\n    conn.execute({statement!r})\n"
+    machine.write("/tmp/change.py", code.encode())
+    owner = f"$(stat --format %U {database})"
+    machine.run(f"setpriv --reuid={owner} --regid={owner} --clear-groups python3 /tmp/change.py")
+
+
+def test_the_same_sources_give_the_same_bytes_wherever_and_by_whomever_they_are_built(
+    packages: Packages, tmp_path: Path
+) -> None:
+    elsewhere = copy_of_checkout(tmp_path / "elsewhere")
+    again = build(elsewhere, tmp_path / "out", umask=0o077)
+    assert [file.read_bytes() for file in again] == [packages.edge.read_bytes(), packages.hq.read_bytes()]
+
+
+def test_lintian_finds_nothing_in_the_packages(packages: Packages) -> None:
+    words = [part("lintian"), "--allow-root", "--fail-on", "error,warning"]
+    done = subprocess.run([*words, packages.edge, packages.hq], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_package_carries_no_wheel_that_only_the_other_program_imports(packages: Packages) -> None:
+    def wheels(file: Path) -> set[str]:
+        listed = subprocess.run(["dpkg-deb", "--contents", file], capture_output=True, text=True, check=True)
+        return set(re.findall(r"/wheels/(\w+)-\S+\.whl", listed.stdout))
+
+    edge, hq = wheels(packages.edge), wheels(packages.hq)
+    assert {"dangol", "aiohttp", "cryptography", "pysqlite3", "tzdata"} <= edge & hq
+    assert "watchdog" in edge - hq
+    assert "rich" in hq - edge
+    assert "pip" not in edge | hq
+
+
+def test_what_is_installed_waits_to_be_set_up(installed: list[Path], machines: Path) -> None:
+    with booted(*installed, disk(machines, "waits")) as machine:
+        units = "dangol-edge.service dangol-hq.service dangol-hq-backup.timer"
+        assert machine.run(f"systemctl is-enabled {units}").split() == ["enabled"] * 3
+        assert pid(machine, "dangol-edge") == pid(machine, "dangol-hq") == "0"
+        assert "0 loaded units" in machine.run("systemctl --failed --no-pager")
+        folders = "/var/lib/dangol-edge /var/lib/dangol-hq /var/backups/dangol-hq"
+        assert machine.run(f"stat --format '%U %G %a' {folders}").splitlines() == [
+            "dangol-edge dangol-edge 700",
+            "dangol-hq dangol-hq 700",
+            "dangol-hq dangol-hq 700",
+        ]
+        assert machine.run("stat --format '%U %a' /etc/dangol/edge.toml /etc/dangol/hq.toml").split() == [
+            *("root", "644"),
+            *("root", "644"),
+        ]
+        assert machine.run("dpkg --verify") == ""
+        assert machine.run("edge-agent --help").startswith("Usage: edge-agent")
+        status, said = machine.tried("edge-agent status")
+        assert (status, "enrol this till first" in said) == (1, True)
+        status, _ = machine.tried("getent hosts deb.debian.org || ls /sys/class/net | grep --invert-match lo")
+        assert status != 0, "the machine was to have no network"
+
+
+def test_a_till_sells_and_headquarters_posts_under_systemd(joined: list[Path], machines: Path) -> None:
+    with booted(*joined, disk(machines, "sells")) as machine:
+        machine.until("systemctl is-active dangol-hq dangol-edge dangol-hq-backup.timer")
+        sell(machine, "2")
+        assert receipts_at_hq(machine) == 2
+        machine.run("edge-agent verify")
+        owners = machine.run("stat --format %U /var/lib/dangol-edge/* /var/lib/dangol-hq/*")
+        assert set(owners.split()) == {"dangol-edge", "dangol-hq"}
+        say(machine, commands("Back up"))
+        assert ".db" in machine.run("ls /var/backups/dangol-hq")
+
+
+def test_an_upgrade_keeps_settings_and_data_and_so_does_the_way_back(
+    joined: list[Path], machines: Path
+) -> None:
+    with booted(*joined, disk(machines, "upgraded")) as machine:
+        machine.run("echo 'language = \"en\"' >>/etc/dangol/edge.toml")
+        before = pid(machine, "dangol-edge")
+        say(machine, commands("Upgrade"))
+        say(machine, commands("Upgrade", 1))
+        assert running(machine) == NEW
+        assert pid(machine, "dangol-edge") not in (before, "0")
+        assert machine.run("ls /usr/lib/dangol-edge").count("env.") == 1
+        assert "language" in machine.run("cat /etc/dangol/edge.toml")
+        sell(machine, "2")
+        assert receipts_at_hq(machine) == 2
+
+        say(machine, commands("Roll back"))
+        say(machine, commands("Roll back", 1))
+        assert running(machine) == OLD
+        sell(machine, "3")
+        assert receipts_at_hq(machine) == 3
+
+
+def test_an_older_program_refuses_a_newer_database_and_a_backup_leads_back(
+    joined: list[Path], machines: Path
+) -> None:
+    with booted(*joined, disk(machines, "newer")) as machine:
+        say(machine, commands("Back up"))
+        backup = machine.run("ls /var/backups/dangol-hq").split()[0]
+        sell(machine, "2")
+        machine.run("systemctl stop dangol-edge dangol-hq")
+        change(
+            machine, "/var/lib/dangol-hq/hq.db", "INSERT INTO migrations VALUES (9999, '9999_later.sql', '')"
+        )
+        change(machine, "/var/lib/dangol-edge/till.db", "PRAGMA user_version=9999")
+        for command, code in (("hq-server audit", "database_newer"), ("edge-agent status", "store_newer")):
+            status, said = machine.tried(command)
+            assert (status, f"error ({code})" in said) == (1, True), said
+        status, said = machine.tried("systemctl start dangol-hq")
+        assert status != 0
+        change(machine, "/var/lib/dangol-edge/till.db", f"PRAGMA user_version={VERSION}")
+        say(machine, commands("Roll back", 2), {"hq-20261122T033000Z.db": backup})
+        machine.run("systemctl start dangol-edge")
+        machine.until("hq-server member show M1 --json | grep '\"balance\":20'")
+        assert receipts_at_hq(machine) == 2
+
+
+def test_an_upgrade_that_fails_leaves_the_old_program_running_and_may_be_run_again(
+    joined: list[Path], machines: Path
+) -> None:
+    pip = "/usr/share/python-wheels"
+    with booted(*joined, disk(machines, "broken")) as machine:
+        machine.until("systemctl is-active dangol-edge")
+        before = pid(machine, "dangol-edge")
+        machine.run(f"mv {pip} {pip}.away")
+        with pytest.raises(CommandFailed, match="post-installation script"):
+            say(machine, commands("Upgrade", 1))
+        assert (pid(machine, "dangol-edge"), running(machine)) == (before, OLD)
+        assert machine.run("ls /usr/lib/dangol-edge").count("env.") == 1
+        sell(machine, "2")
+        machine.run(f"mv {pip}.away {pip}")
+        say(machine, commands("Upgrade", 1))
+        assert running(machine) == NEW
+
+
+def test_removing_keeps_settings_and_data_and_purging_takes_them(joined: list[Path], machines: Path) -> None:
+    remove, purge = commands("Remove").splitlines()
+    with booted(*joined, disk(machines, "removed")) as machine:
+        machine.until("systemctl is-active dangol-edge")
+        machine.run("echo 'language = \"en\"' >>/etc/dangol/edge.toml")
+        say(machine, remove)
+        assert machine.tried(
+            "pgrep --exact edge-agent || test -e /usr/bin/edge-agent || ls /usr/lib/dangol-edge"
+        )[0]
+        say(machine, commands("Install a till").splitlines()[0])
+        assert "language" in machine.run("cat /etc/dangol/edge.toml")
+        assert running(machine) == OLD
+        sell(machine, "2")
+
+        machine.run("mkdir --parents /media/usb")
+        say(machine, commands("Replace a till"))
+        say(machine, purge)
+        machine.run("! ls /var/lib/dangol-edge /etc/dangol/edge.toml /lib/systemd/system/dangol-edge.service")
+        assert machine.run("systemctl list-unit-files").count("dangol-edge") == 0
+        machine.run("getent passwd dangol-edge")
+        say(machine, commands("Install a till").splitlines()[0])
+        say(machine, commands("Replace a till", 1))
+        sell(machine, "3")
+        assert receipts_at_hq(machine) == 3
+
+        say(machine, commands("Replace a till", 2))
+        machine.run("systemctl restart dangol-edge")
+        machine.until("edge-agent status --json | grep terminal_revoked")
+
+
+def test_nothing_is_started_where_the_machine_s_policy_forbids_it(joined: list[Path], machines: Path) -> None:
+    with booted(*joined, disk(machines, "policy")) as machine:
+        machine.until("systemctl is-active dangol-edge")
+        machine.write("/usr/sbin/policy-rc.d", b"#!/bin/sh\nexit 101\n")
+        machine.run("chmod 755 /usr/sbin/policy-rc.d")
+        before = pid(machine, "dangol-edge")
+        say(machine, commands("Upgrade", 1))
+        assert pid(machine, "dangol-edge") == before
