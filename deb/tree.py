@@ -77,7 +77,8 @@ def stage(package: Package, release: Release, root: Path, tree: Path, wheels: It
 
     for wheel in wheels:
         _put(tree / "usr/share" / package.name / "wheels" / wheel.name, wheel.read_bytes())
-    _put(tree / "usr/bin" / package.program, filled("entry"), mode=0o755)
+    (tree / "usr/bin").mkdir(parents=True)
+    (tree / "usr/bin" / package.program).symlink_to(f"../lib/{package.name}/venv/bin/{package.program}")
     _put(tree / "etc/dangol" / package.settings, filled(package.settings))
     _put(tree / "usr/share/lintian/overrides" / package.name, filled("lintian-overrides"))
     for unit in sorted((root / "systemd").glob(f"{package.name}*.*")):
