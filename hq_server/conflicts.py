@@ -14,8 +14,8 @@ from hq_server.store.connection import Transaction
 from loyalty_core.receipts import Conflict, ConflictKind, Receipt, Spent
 from loyalty_core.units import EpochMs
 
-DISPUTES: Final = frozenset({"member_differs", "claim_lost", "coupon_unknown"})
-"""Conflicts between two names that may turn out to be one member's."""
+DISPUTES: Final = frozenset({"member_differs", "claim_lost", "claim_late", "coupon_unknown"})
+"""Conflicts between two names that may turn out to be one member's; without an owner there is but one name."""
 COUPON: Final = "coupon:"
 """Begins the name of whoever was given a coupon; nobody bears it where headquarters gave none."""
 _SENTENCES: Final[dict[ConflictKind, str]] = {
@@ -64,7 +64,7 @@ def report_conflicts(
         _exception(store_id, key, conflict)
         for key, receipt in folded.items()
         for conflict in receipt.conflicts
-        if conflict.kind not in DISPUTES
+        if receipt.owner is None or conflict.kind not in DISPUTES
     ]
     disputes = disputes_in(store_id, folded)
     stands = {(one.store_id, one.kind, one.subject) for one in opened}

@@ -180,20 +180,20 @@ class _Fold:
             elif named is not None:
                 self._conflict("member_differs", fact, named)
         until = self._day(first) + self._rules.claim_days(self._day(first))
-        late: list[Fact] = []
+        late: list[tuple[Fact, str]] = []
         for fact in self._facts:
             if not isinstance(fact.event, ReceiptClaimed) or fact.event.member is None:
                 continue
             if owner not in (None, fact.event.member):
                 self._conflict("claim_lost", fact, fact.event.member)
             elif owner is None and self._day(fact) > until:
-                late.append(fact)
+                late.append((fact, fact.event.member))
             else:
                 owner = fact.event.member
                 naming.append(fact)
-        for fact in late:
-            if fact.event.member != owner:
-                self._conflict("claim_late", fact)
+        for fact, named in late:
+            if named != owner:
+                self._conflict("claim_late", fact, named)
         return owner, naming
 
     def _takebacks(self, first: Fact, originals: list[Fact]) -> tuple[Takeback, ...]:

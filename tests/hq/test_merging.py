@@ -79,6 +79,24 @@ def test_two_names_of_one_receipt_are_no_dispute_while_they_are_one_member(hq: H
     assert open_kinds(hq) == []
 
 
+def test_a_late_claim_is_no_dispute_while_the_purchase_is_that_members_by_another_name(
+    hq: Hq, desk: Desk
+) -> None:
+    names = ["card:2000123456782", "id:M2", "id:M1"]
+    claims = [claim(member=name, at=NOW_MS + n, of_day=DAY - 20) for n, name in enumerate(names)]
+    _, card, other, slow = desk.send(desk.till(), purchase(member=None, day=DAY - 20), *claims)
+    late = [("claim_late", str(event)) for event in (card, other, slow)]
+    assert hq.exceptions() == late
+    desk.place(slow, DAY - 10)
+    assert hq.exceptions() == [late[1]]
+    desk.merge("M2", "M1")
+    assert hq.exceptions() == []
+    desk.unmerge("M2")
+    assert hq.exceptions() == [late[1]]
+    desk.place(slow, DAY)
+    assert hq.exceptions() == late
+
+
 def open_kinds(hq: Hq) -> list[str]:
     return [kind for kind, _ in hq.exceptions()]
 
