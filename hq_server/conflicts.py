@@ -15,7 +15,7 @@ from loyalty_core.receipts import Conflict, ConflictKind, Receipt, Spent
 from loyalty_core.units import EpochMs
 
 DISPUTES: Final = frozenset({"member_differs", "claim_lost", "claim_late", "coupon_unknown"})
-"""Conflicts between two names that may turn out to be one member's; without an owner there is but one name."""
+"""Conflicts of two names that may turn out to be one member's; without an owner there is but one name."""
 COUPON: Final = "coupon:"
 """Begins the name of whoever was given a coupon; nobody bears it where headquarters gave none."""
 _SENTENCES: Final[dict[ConflictKind, str]] = {
