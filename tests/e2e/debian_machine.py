@@ -177,13 +177,13 @@ def _first_process(process: subprocess.Popen[bytes]) -> int:
     end = time.monotonic() + BOOT_SECONDS
     while time.monotonic() < end and process.poll() is None:
         for pid in _children(process.pid):
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, ProcessLookupError):
                 if Path(f"/proc/{pid}/exe").readlink().name == "systemd":
                     return pid
     raise AssertionError("this machine cannot boot a Debian in namespaces")
 
 
 def _children(pid: int) -> list[int]:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, ProcessLookupError):
         return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []
