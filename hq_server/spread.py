@@ -207,6 +207,11 @@ def encoded(resolved: Resolved | None) -> bytes | None:
     return None if resolved is None else _ENCODE(resolved)
 
 
+def facts_in(version: int) -> int:
+    """Return how many facts a receipt had when it came to stand in this version."""
+    return version // _VERSIONS
+
+
 def _fold_all(
     tx: Transaction,
     house: House,

@@ -41,7 +41,7 @@ def audit_balances(
                     f"member {account.member_id}, {source_of(first)}",
                     f"{first.redeemable:+} redeemable and {first.qualifying:+} qualifying points are missing",
                 )
-            _explained(house, rules, account, done, kin, progress)
+            _explained(tx, house, rules, account, done, kin, progress)
             lost = account.member_id in kin
             check_dated(tx, rules, house.bucket_count, account, whole.entries, past_is_lost=lost)
             check_awards(rules, account, whole.entries, awards.pop(account.member_id, []))
@@ -60,6 +60,7 @@ def audit_balances(
 
 
 def _explained(
+    tx: Transaction,
     house: House,
     rules: Rulebook,
     account: LedgerAccount,
@@ -69,7 +70,7 @@ def _explained(
 ) -> None:
     for day in ledger_days(account):
         derived = rules.fold(day.business_day, day.receipts).entries
-        check_explained(house, day, derived, past_is_lost=account.member_id in kin)
+        check_explained(tx, house, day, derived, past_is_lost=account.member_id in kin)
         done.member_days += 1
         progress("member-days", 1)
     check_account_explained(account)

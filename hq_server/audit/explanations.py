@@ -3,8 +3,9 @@
 What is posted later leaves an entry alone that keeps its points, though its steps may read otherwise now: the
 day's total that a void saw, say. So an entry is right whose steps follow from the day as it stands, or from
 what of the day had been posted with it or before it. What moved nothing leaves no trace of when it came: any
-of it may have been there. On a day with much of that, with corrections, or with several returns of one
-purchase (what a return left depends on those that had come before it), the past cannot be told from what
+of it may have been there. On a day with much of that, with corrections, with several returns of one
+purchase (what a return left depends on those that had come before it), or of which more was told than stands
+on it (a placing, a copy, a claim, what went to another day or member), the past cannot be told from what
 stands; there the steps need only lead to the entry's points.
 """
 
@@ -21,6 +22,9 @@ from hq_server.derivation import rules_by
 from hq_server.house import House
 from hq_server.ledger import LedgerAccount, LedgerDay
 from hq_server.posted import steps_json
+from hq_server.references import bucket_of
+from hq_server.spread import facts_in
+from hq_server.store.connection import Transaction
 from loyalty_core.accrual import derive_day
 from loyalty_core.entries import NO_EVENT, PointEntry, Step
 from loyalty_core.events import EventId
@@ -49,7 +53,12 @@ def source_of(entry: PointEntry) -> str:
 
 
 def check_explained(
-    house: House, day: LedgerDay, derived: Sequence[PointEntry], *, past_is_lost: bool = False
+    tx: Transaction,
+    house: House,
+    day: LedgerDay,
+    derived: Sequence[PointEntry],
+    *,
+    past_is_lost: bool = False,
 ) -> None:
     """End the audit at the first entry of the day that its version or its steps do not explain.
 
@@ -70,11 +79,27 @@ def check_explained(
             now is not None and stands == (now.programme_version, steps_json(now))
         ):
             continue
-        if past_is_lost:
-            if not _leads_to(entry, steps):
-                differs(where, "its steps do not lead to its points")
-        elif not any(steps == each for each in _could_have_been(programme, day, place)):
+        if not past_is_lost and any(steps == each for each in _could_have_been(programme, day, place)):
+            continue
+        if not past_is_lost and not _stood_otherwise(tx, house, day):
             differs(where, "its steps are not what its day gives")
+        if not _leads_to(entry, steps):
+            differs(where, "its steps do not lead to its points")
+
+
+def _stood_otherwise(tx: Transaction, house: House, day: LedgerDay) -> bool:
+    """Tell whether more was told of what is, or once was, on a day than items that stand and their takebacks.
+
+    What changes an item, or moves it away, is a fact of its own, whether or not anything was posted for it.
+    """
+    rows = tx.all(
+        "accounts.versions_on",
+        bucket=bucket_of(day.member_id, house.bucket_count),
+        member_id=day.member_id,
+        business_day=day.business_day,
+    )
+    stands = sum(1 + len(receipt.takebacks) for receipt in day.receipts)
+    return sum(facts_in(version) for (version,) in rows) > stands
 
 
 def _version(house: House, number: int) -> Programme | None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from hq_server.audit import Audited, Difference, audit
 from hq_server.store.connection import reading
 from hq_server.store.database import opened
+from loyalty_core.events import EventId
 from loyalty_core.lookups import hashed
 from tests.hq.conftest import PROGRAMME, Hq, Tills
-from tests.hq.events import back, purchase, visit, visit_void, void
-from tests.hq.till import NOW_MS
+from tests.hq.desk import Desk
+from tests.hq.events import DAY, back, purchase, visit, visit_void, void
+from tests.hq.till import NOW_MS, Till
 
 SECOND_OF_THE_DAY = '[[bonus]]\nid = "second"\non = "purchase"\npoints = 3\nper = "day"\nnth = 2\n'
 BEING_THERE = '[[earn]]\nid = "there"\non = ["visit", "purchase"]\npoints = 7\nlimit_per_day = 1\n'
 FIVE_A_PURCHASE = '[[cap]]\nid = "five"\non = "purchase"\npoints = 5\nper = "event"\n'
 TWELVE_AT_MOST = '[[cap]]\nid = "receipt"\npoints = 12\nper = "event"\n'
+TWO_HOURS = 7_200_000
 
 
 def run_audit(hq: Hq) -> Audited:
@@ -195,6 +200,43 @@ async def test_an_entry_is_right_that_saw_a_purchase_worth_nothing_whose_return_
     run_audit(hq)
     hq.tamper("UPDATE entries SET steps = replace(steps, '30,33', '30,34')")
     with pytest.raises(Difference, match="its steps are not what its day gives"):
+        run_audit(hq)
+
+
+def counted(hq: Hq) -> Desk:
+    """Publish rules by which a purchase that is worth nothing gives the next one a step and no point."""
+    hq.members("member_id\nM1\nM2\n")
+    rules = PROGRAMME.replace("version = 1", "version = 2")
+    hq.publish(rules + SECOND_OF_THE_DAY + 'from = "10:00"\n' + TWELVE_AT_MOST)
+    return Desk(hq)
+
+
+CHANGES: dict[str, Callable[[Desk, Till, EventId], object]] = {
+    "it is placed on another day": lambda desk, _, event: desk.place(event, DAY - 20),
+    "it is placed at another time of its day": lambda desk, _, event: desk.place(
+        event, DAY, NOW_MS - TWO_HOURS
+    ),
+    "an earlier copy names another member": lambda desk, till, _: desk.send(
+        till, purchase("1", 900, "id:M2")
+    ),
+    "an earlier copy has another content": lambda desk, till, _: desk.send(
+        till, purchase("1", 800, at=NOW_MS - TWO_HOURS)
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_entry_is_right_that_saw_what_stands_otherwise_now_though_nothing_was_posted_for_it(
+    hq: Hq, change: str
+) -> None:
+    desk = counted(hq)
+    far, till = desk.till(), desk.till()
+    event, _ = desk.send(till, purchase("1", 900), purchase("2", 30_000, at=NOW_MS + 5))
+    CHANGES[change](desk, far, event)
+    assert hq.sql("SELECT kind, redeemable FROM entries") == [("earn", 12)]
+    run_audit(hq)
+    hq.tamper("UPDATE entries SET steps = replace(steps, '33,12', '33,13')")
+    with pytest.raises(Difference, match="its steps do not lead to its points"):
         run_audit(hq)
 
 

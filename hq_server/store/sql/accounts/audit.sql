@@ -26,6 +26,11 @@ SELECT (SELECT count(*) FROM member_receipts WHERE resolved IS NOT NULL)
 SELECT DISTINCT business_day FROM member_receipts
 WHERE bucket = :bucket AND member_id = :member_id AND account = 0;
 
+-- name: versions_on(bucket, member_id, business_day)
+-- The versions of all receipts and visits that a member has, or once had, on a business day.
+SELECT version FROM member_receipts
+WHERE bucket = :bucket AND member_id = :member_id AND business_day = :business_day AND account = 0;
+
 -- name: award_differences_in_order(bucket)
 SELECT member_id, business_day, terminal_id, epoch, branch, seq, claimed_redeemable, claimed_qualifying, redeemable,
   qualifying, cause
