@@ -26,7 +26,7 @@ _SENTENCES: Final[dict[ConflictKind, str]] = {
     "return_exceeds": "it brings back more than is left of the purchase: what exceeds takes nothing",
     "return_unmatched": "it brings back what the purchase does not have: those lines take nothing",
     "claim_waiting": "the purchase that it claims has not come",
-    "claim_late": "the purchase was longer ago than the programme lets claim: it stays anonymous",
+    "claim_late": "the purchase was longer ago than the programme lets claim: this claim does not count",
     "claim_lost": "the purchase that it claims is another member's, who keeps it",
     "redemption_twice": "the redemption was committed before: its points are taken once",
     "redemption_void": "nothing was left of the receipt when points were spent on it: they came back at once",
