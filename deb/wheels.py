@@ -47,7 +47,8 @@ def needed(root: Path, program: str) -> set[str]:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     required = {canonicalize_name(Requirement(each).name) for each in project["dependencies"]}
     (other,) = set(PROGRAM_PACKAGES) - {program}
-    elsewhere = imported(root / other) - imported(root / program) - imported(root / "loyalty_core")
+    own = {program, "loyalty_core", "loyalty_shell"}
+    elsewhere = imported(root / other).difference(*(imported(root / each) for each in own))
     return closure(required - elsewhere) - LEFT_OUT
 
 

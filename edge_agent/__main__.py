@@ -95,13 +95,13 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
     """Join: make this till's key, prove the invite, and learn who this till is."""
     import asyncio
 
-    from edge_agent.data_dir import check_user
     from edge_agent.store.migrations import open_database
     from edge_agent.sync import keys
     from edge_agent.sync.enrol import enrol as join
     from edge_agent.sync.exchange import open_session
     from loyalty_core.envelope import fingerprint, public_of
     from loyalty_core.messages import Enrolled
+    from loyalty_shell.data_dir import check_user
 
     config = _config(ctx)
     check_user(config.data_dir)

@@ -19,14 +19,12 @@ from edge_agent.app_keys import CLOCK, CONFIG, FOLDER, METERS, READER, RECORDER,
 from edge_agent.clock import Clock, StepWatch
 from edge_agent.closing import Closing
 from edge_agent.config import EdgeConfig
-from edge_agent.exposition import CONTENT_TYPE, Family, expose
 from edge_agent.guard import guard
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import Meters
 from edge_agent.pos_adapter.folder import WatchedFolder, path_of
 from edge_agent.pos_adapter.http import TillApi
 from edge_agent.pos_adapter.redemptions import RedemptionApi
-from edge_agent.process import of_process
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.status import status
@@ -42,6 +40,8 @@ from edge_agent.web_errors import problems
 from loyalty_core.calendar import business_day
 from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, Event
 from loyalty_core.units import Day, EpochMs
+from loyalty_shell.exposition import CONTENT_TYPE, Family, expose
+from loyalty_shell.process import of_process
 
 CLOCK_LOOK_SECONDS: Final = 5
 RESTART_SECONDS: Final = 30

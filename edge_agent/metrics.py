@@ -5,26 +5,19 @@ Counts only: nothing about persons, no label whose values somebody else chooses 
 
 from __future__ import annotations
 
-import asyncio
 import platform
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
-from aiohttp.web import StreamResponse
-
-from edge_agent.exposition import Counter, Family, Histogram, gauge, gauges, info, total
 from edge_agent.status import Status
 from edge_agent.store import journal, outbox
 from edge_agent.store.database import SQLITE_VERSION, Connection
 from edge_agent.store.writer import Writer
-from edge_agent.web_errors import Refusal
+from loyalty_shell.answers import measuring
+from loyalty_shell.exposition import Counter, Family, Histogram, gauge, gauges, info, total
 
 ANSWER_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0, 10.0)
 """Seconds: a sale takes a few thousandths, a redemption waits `redemptions.ask_ms` at most."""
-NOWHERE: Final = "none"
-"""The route of a request that has none."""
 
 
 class Meters:
@@ -44,25 +37,12 @@ class Meters:
             "dangol_edge_task_failures_total", "Parts that failed and began anew.", "task"
         )
 
+        self.measured = measuring(self.answers, self.refusals)
+
     def families(self) -> list[Family]:
         """Return what has been counted."""
         counted = (self.answers, self.refusals, self.clock_steps, self.task_failures)
         return [one.family() for one in counted]
-
-    @web.middleware
-    async def measured(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[StreamResponse]]
-    ) -> StreamResponse:
-        """Count an answer, and how long it took."""
-        now_s = asyncio.get_running_loop().time
-        began_s = now_s()
-        response = await handler(request)
-        resource = request.match_info.route.resource
-        route = NOWHERE if resource is None else resource.canonical
-        self.answers.observe(now_s() - began_s, route, str(response.status))
-        if isinstance(response, Refusal):
-            self.refusals.add(response.code)
-        return response
 
 
 def of_till(told: Status) -> list[Family]:

@@ -18,7 +18,6 @@ from edge_agent.believing import is_believed
 from edge_agent.books import Books, Shelf
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
-from edge_agent.exposition import Counter
 from edge_agent.member_days import MemberDays, Posted
 from edge_agent.own_facts import purchase_of
 from edge_agent.owners import Owner, Owners
@@ -47,6 +46,7 @@ from loyalty_core.events import (
 from loyalty_core.journal import Record, pack_record
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
+from loyalty_shell.exposition import Counter
 
 log = logging.getLogger(__name__)
 

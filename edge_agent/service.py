@@ -19,12 +19,12 @@ from edge_agent.app import build_app
 from edge_agent.app_keys import CLOCK, CONFIG, READER, WRITER
 from edge_agent.clock import MachineClock
 from edge_agent.config import EdgeConfig
-from edge_agent.data_dir import check_user
-from edge_agent.logs import connection_log, start_logging
-from edge_agent.notify import Manager
 from edge_agent.status import lines, status
 from edge_agent.store.database import StoreError
 from loyalty_core.errors import BadInput
+from loyalty_shell.data_dir import check_user
+from loyalty_shell.logs import connection_log, start_logging
+from loyalty_shell.notify import Manager
 
 GC_ALLOCATIONS: Final = 20_000
 

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from edge_agent.store.database import StoreError
 from loyalty_core.errors import BadInput, LoyaltyError
+from loyalty_shell.answers import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +59,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str
     status: int
     detail: str
-    code: str
-
-
-class Refusal(web.Response):
-    """An answer that is a problem document, and its code."""
-
     code: str
 
 

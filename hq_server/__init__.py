@@ -4,7 +4,7 @@ exchange, enrol      what tills ask, decided; `till_api` is their HTTP
 accept               bytes -> verified -> kept, head moved: what is acknowledged
 spread               kept runs -> events, receipt facts, resolved receipts
 posting              member-days derived, differences posted, totals, change numbers
-attach               receipts of unknown references find their member
+attaching            receipts of unknown references find their member
 snapshots            what each till gets
 fleet, members, programmes, periods, tokens      what staff do
 reconcile, audit     what does not fit; everything derived again

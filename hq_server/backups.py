@@ -18,13 +18,13 @@ import msgspec
 from hq_server.audit.programmes import audit_programmes
 from hq_server.audit.triggers import audit_triggers
 from hq_server.config import HqConfig
-from hq_server.data_dir import make_durable
 from hq_server.house import load_house
 from hq_server.keys import KEY_CREDENTIAL, BadKeyFile, credential, put_key, read_key
 from hq_server.store.copies import BadBackup, Note, copied_in, copy_out
 from hq_server.store.database import DatabaseMissing, alone
 from loyalty_core.envelope import public_of
 from loyalty_core.units import EpochMs
+from loyalty_shell.data_dir import make_durable
 
 NAME: Final = re.compile(r"hq-\d{8}T\d{6}Z\.db")
 """Backups that are kept by their number; with `.new`, what is left of one that was cut off."""

@@ -5,26 +5,22 @@ Counts only: nothing about persons, and no label for each till, of which there m
 
 from __future__ import annotations
 
-import asyncio
 import platform
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
-from aiohttp.web import StreamResponse
-
 from hq_server.exchange import Outcome
-from hq_server.exposition import Counter, Family, Histogram, Sample, gauge, gauges, info, total
 from hq_server.reconcile import by_kind
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
 from hq_server.store.sqlite import sqlite3
 from hq_server.version import VERSION
-from hq_server.web_errors import Refusal
 from loyalty_core.units import EpochMs
+from loyalty_shell.answers import measuring
+from loyalty_shell.exposition import Counter, Family, Histogram, Sample, gauge, gauges, info, total
 
 REQUEST_BOUNDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds: a till without news takes some thousandths, one with four thousand receipts half a second."""
@@ -34,8 +30,6 @@ COUNTED_MAX: Final = 100_000
 """What may be many is counted up to here: a look at the figures holds up no reader."""
 DAY_S: Final = 86_400
 STATES: Final = ("pending", "approved", "revoked")
-NOWHERE: Final = "none"
-"""The route of a request that has none."""
 
 
 class Meters:
@@ -55,6 +49,7 @@ class Meters:
         self.events = Counter("dangol_hq_events_total", "Events that were kept and posted.")
         self.exchanging = 0
         self.batches_refused = Counter("dangol_hq_batches_refused_total", "Batches refused.", "code")
+        self.measured = measuring(self.requests, self.refusals)
 
     def families(self) -> list[Family]:
         """Return what has been counted."""
@@ -87,21 +82,6 @@ class Meters:
         self.events.add(by=outcome.events)
         for refusal in outcome.refusals:
             self.batches_refused.add(refusal.code)
-
-    @web.middleware
-    async def measured(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[StreamResponse]]
-    ) -> StreamResponse:
-        """Count a request, and how long it took."""
-        now_s = asyncio.get_running_loop().time
-        began_s = now_s()
-        response = await handler(request)
-        resource = request.match_info.route.resource
-        route = NOWHERE if resource is None else resource.canonical
-        self.requests.observe(now_s() - began_s, route, str(response.status))
-        if isinstance(response, Refusal):
-            self.refusals.add(response.code)
-        return response
 
 
 def of_ledger(tx: Transaction, now_ms: EpochMs) -> list[Family]:

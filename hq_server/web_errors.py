@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.answers import Refusal
 
 log = logging.getLogger(__name__)
 _STATUS: Final = {
@@ -66,12 +67,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     status: int
     detail: str
-    code: str
-
-
-class Refusal(web.Response):
-    """An answer that is a problem document, and its code."""
-
     code: str
 
 

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from edge_agent import data_dir as edge_data_dir
-from hq_server import data_dir as hq_data_dir
 from loyalty_core.errors import BadInput
+from loyalty_shell.data_dir import check_user
 
 NOBODYS = 54_321
 """A user that no machine has."""
-
-
-@pytest.fixture(params=[edge_data_dir, hq_data_dir], ids=["till", "headquarters"])
-def program(request: pytest.FixtureRequest) -> ModuleType:
-    """Each program's own module."""
-    module: ModuleType = request.param
-    return module
 
 
 @pytest.fixture
@@ -33,16 +24,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_root_is_told_whose_the_data_is(program: ModuleType, folder: Path) -> None:
+def test_root_is_told_whose_the_data_is(folder: Path) -> None:
     with pytest.raises(BadInput, match=r"belongs to .*: run this as that user \(sudo -u ") as caught:
-        program.check_user(folder)
+        check_user(folder)
     assert caught.value.code == "wrong_user"
 
 
-def test_the_owner_may_work_there(program: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_owner_may_work_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid)
-    program.check_user(folder)
+    check_user(folder)
 
 
-def test_what_is_not_there_yet_belongs_to_nobody(program: ModuleType, folder: Path) -> None:
-    program.check_user(folder / "data")
+def test_what_is_not_there_yet_belongs_to_nobody(folder: Path) -> None:
+    check_user(folder / "data")

@@ -50,5 +50,5 @@ def test_what_is_not_pinned_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", ["edge_agent", "hq_server"])
 def test_a_package_has_whatever_its_program_imports(program: str) -> None:
-    asked = imported(ROOT / program) | imported(ROOT / "loyalty_core")
+    asked = imported(ROOT / program) | imported(ROOT / "loyalty_core") | imported(ROOT / "loyalty_shell")
     assert asked - needed(ROOT, program) <= {"dangol"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.exposition import OTHER, SERIES_MAX, Counter, Histogram, expose, gauge, gauges, info, total
+from loyalty_shell.exposition import OTHER, SERIES_MAX, Counter, Histogram, expose, gauge, gauges, info, total
 from tests.prometheus import parsed
 
 

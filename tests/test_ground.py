@@ -13,7 +13,7 @@ import pytest
 
 from tests.house_sources import ROOT
 
-PACKAGES = ("loyalty_core", "edge_agent", "hq_server")
+PACKAGES = ("loyalty_core", "loyalty_shell", "edge_agent", "hq_server")
 PINNED = re.compile(r"(?P<name>[a-z0-9-]+)==[\w.]+(?: \\\n    --hash=sha256:[0-9a-f]{64})+")
 
 

@@ -1,6 +1,6 @@
 """Laws of the house, read off the source: which way imports point, where SQL and status codes may stand.
 
-Each law is a function from source text to complaints. It is put to the three packages and, beside that, to
+Each law is a function from source text to complaints. It is put to the four packages and, beside that, to
 examples that break it, since a check that cannot fail is a defect.
 """
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.house_sources import Source, example, read, sql_strings
 
-PACKAGES = ("loyalty_core", "edge_agent", "hq_server")
+PACKAGES = ("loyalty_core", "loyalty_shell", "edge_agent", "hq_server")
 
 # Libraries that loyalty_core may import beside the standard library; phonenumbers has a law of its own.
 CORE_LIBRARIES = {"loyalty_core", "msgpack", "msgspec", "cryptography"}
@@ -255,6 +255,8 @@ def test_modules_say_what_they_hold() -> None:
         (programs_do_not_meet, "edge_agent/a.py", "import hq_server.accept"),
         (programs_do_not_meet, "edge_agent/sync/a.py", "if TYPE_CHECKING:\n    from hq_server import accept"),
         (programs_do_not_meet, "edge_agent/a.py", "from demo import receipts"),
+        (programs_do_not_meet, "loyalty_shell/a.py", "from edge_agent import app"),
+        (core_is_pure, "loyalty_core/a.py", "from loyalty_shell import logs"),
         (programs_do_not_meet, "hq_server/a.py", "def f():\n    from edge_agent import recorder"),
         (core_has_no_floats, "loyalty_core/a.py", "rate = 0.5"),
         (core_has_no_floats, "loyalty_core/a.py", "rate = float('0.5')"),

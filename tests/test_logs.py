@@ -12,18 +12,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from types import ModuleType
 
 import pytest
 from aiohttp.http_exceptions import BadStatusLine
 
-from edge_agent import logs as edge_logs
-from hq_server import logs as hq_logs
 from loyalty_core.errors import BadInput
+from loyalty_shell import logs
 from tests.house_sources import ROOT, Source, example, read
 
 PHONE = "010-9876-5432"
-PROGRAMS = {"till": "edge_agent", "headquarters": "hq_server"}
+SAID_BY = {"edge_agent": "till", "hq_server": "HQ", "loyalty_shell": "both"}
 FIELDS = {
     "address",
     "code",
@@ -43,15 +41,8 @@ LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "erro
 LEVELS |= {"critical": "critical"}
 
 
-@pytest.fixture(params=[edge_logs, hq_logs], ids=list(PROGRAMS))
-def logs(request: pytest.FixtureRequest) -> ModuleType:
-    """Each program's own module."""
-    module: ModuleType = request.param
-    return module
-
-
 @pytest.fixture
-def said(logs: ModuleType) -> Iterator[Callable[[], list[dict[str, object]]]]:
+def said() -> Iterator[Callable[[], list[dict[str, object]]]]:
     """Return what reads the lines that were said by now, once each."""
     handler, stream = logs.Sparing(), io.StringIO()
     handler.setStream(stream)
@@ -72,12 +63,12 @@ def said(logs: ModuleType) -> Iterator[Callable[[], list[dict[str, object]]]]:
     root.setLevel(level)
 
 
-def own(logs: ModuleType) -> logging.Logger:
-    return logging.getLogger(f"{logs.__name__.partition('.')[0]}.somewhere")
+def own() -> logging.Logger:
+    return logging.getLogger("edge_agent.somewhere")
 
 
-def record(logs: ModuleType, *, at: float = 1_780_000_000, **fields: object) -> logging.LogRecord:
-    made = logging.makeLogRecord({"name": own(logs).name, "msg": "told", "levelname": "INFO", **fields})
+def record(*, at: float = 1_780_000_000, **fields: object) -> logging.LogRecord:
+    made = logging.makeLogRecord({"name": own().name, "msg": "told", "levelname": "INFO", **fields})
     made.created = at
     return made
 
@@ -85,14 +76,14 @@ def record(logs: ModuleType, *, at: float = 1_780_000_000, **fields: object) -> 
 # The form
 
 
-def test_a_line_says_when_how_bad_where_and_what(logs: ModuleType, said: Callable[[], list[object]]) -> None:
-    own(logs).warning("told", extra={"count": 3, "code": "x" * 1000})
+def test_a_line_says_when_how_bad_where_and_what(said: Callable[[], list[object]]) -> None:
+    own().warning("told", extra={"count": 3, "code": "x" * 1000})
     (line,) = said()
     assert isinstance(line, dict)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", line.pop("time"))
     assert line == {
         "level": "warning",
-        "logger": own(logs).name,
+        "logger": own().name,
         "event": "told",
         "count": 3,
         "code": "x" * 200,
@@ -100,7 +91,7 @@ def test_a_line_says_when_how_bad_where_and_what(logs: ModuleType, said: Callabl
 
 
 def test_an_error_is_told_by_its_kind_its_code_and_its_way_but_not_in_its_words(
-    logs: ModuleType, said: Callable[[], list[dict[str, object]]]
+    said: Callable[[], list[dict[str, object]]],
 ) -> None:
     def refuse() -> None:
         try:
@@ -111,7 +102,7 @@ def test_an_error_is_told_by_its_kind_its_code_and_its_way_but_not_in_its_words(
     try:
         refuse()
     except BadInput:
-        own(logs).exception("told")
+        own().exception("told")
     (line,) = said()
     assert line["error"] == "BadInput number_wrong"
     trace = line["trace"]
@@ -131,25 +122,21 @@ def test_an_error_is_told_by_its_kind_its_code_and_its_way_but_not_in_its_words(
     ],
 )
 def test_an_error_of_the_system_is_told_by_its_number(
-    logs: ModuleType, said: Callable[[], list[dict[str, object]]], error: Exception, kind: str
+    said: Callable[[], list[dict[str, object]]], error: Exception, kind: str
 ) -> None:
-    own(logs).error("told", exc_info=error)
+    own().error("told", exc_info=error)
     (line,) = said()
     assert (line["error"], line["trace"]) == (kind, [kind])
 
 
-def test_an_error_of_the_database_is_told_by_its_name(
-    logs: ModuleType, said: Callable[[], list[dict[str, object]]]
-) -> None:
+def test_an_error_of_the_database_is_told_by_its_name(said: Callable[[], list[dict[str, object]]]) -> None:
     with pytest.raises(sqlite3.Error) as failed:
         sqlite3.connect(":memory:").execute(f'"{PHONE}"')
-    own(logs).error("told", exc_info=failed.value)
+    own().error("told", exc_info=failed.value)
     assert said()[0]["error"] == "OperationalError SQLITE_ERROR"
 
 
-def test_what_a_library_says_is_told_by_its_place_alone(
-    logs: ModuleType, said: Callable[[], list[dict[str, object]]]
-) -> None:
+def test_what_a_library_says_is_told_by_its_place_alone(said: Callable[[], list[dict[str, object]]]) -> None:
     logging.getLogger("asyncio").error("Task failed: %s", PHONE)
     (line,) = said()
     assert (line["event"], line["logger"], line["level"]) == ("library_spoke", "asyncio", "error")
@@ -157,9 +144,7 @@ def test_what_a_library_says_is_told_by_its_place_alone(
     assert PHONE not in json.dumps(line)
 
 
-def test_who_sends_what_is_not_http_is_no_fault_of_ours(
-    logs: ModuleType, said: Callable[[], list[dict[str, object]]]
-) -> None:
+def test_who_sends_what_is_not_http_is_no_fault_of_ours(said: Callable[[], list[dict[str, object]]]) -> None:
     connections = logs.connection_log()
     connections.error("Error handling request from %s", PHONE, exc_info=BadStatusLine(PHONE))
     connections.error("Error handling request from %s", PHONE, exc_info=ValueError(PHONE))
@@ -173,40 +158,36 @@ def test_who_sends_what_is_not_http_is_no_fault_of_ours(
     assert PHONE not in json.dumps([first, second])
 
 
-def test_journald_is_told_the_level(logs: ModuleType) -> None:
+def test_journald_is_told_the_level() -> None:
     form = logs.JsonLines(with_priority=True)
     for level, number in (("INFO", 6), ("WARNING", 4), ("ERROR", 3), ("CRITICAL", 2)):
-        assert form.format(record(logs, levelname=level)).startswith(f"<{number}>{{")
+        assert form.format(record(levelname=level)).startswith(f"<{number}>{{")
 
 
 # No floods
 
 
-def test_the_same_line_again_is_held_back_and_counted(
-    logs: ModuleType, said: Callable[[], list[dict[str, object]]]
-) -> None:
+def test_the_same_line_again_is_held_back_and_counted(said: Callable[[], list[dict[str, object]]]) -> None:
     (handler,) = [one for one in logging.getLogger().handlers if isinstance(one, logs.Sparing)]
     for seconds in (0, 1, logs.QUIET_SECONDS - 1, logs.QUIET_SECONDS, logs.QUIET_SECONDS + 1):
-        handler.handle(record(logs, at=1_780_000_000 + seconds))
+        handler.handle(record(at=1_780_000_000 + seconds))
     assert [line.get("held_back") for line in said()] == [None, 2]
-    handler.handle(record(logs, at=1_700_000_000))
+    handler.handle(record(at=1_700_000_000))
     assert [line.get("held_back") for line in said()] == [1], "a clock that was set back holds nothing back"
 
 
 def test_a_line_that_says_something_else_is_not_held_back(
-    logs: ModuleType, said: Callable[[], list[dict[str, object]]]
+    said: Callable[[], list[dict[str, object]]],
 ) -> None:
     for code in ("hq_timeout", "up", "hq_timeout"):
-        own(logs).info("told", extra={"code": code})
+        own().info("told", extra={"code": code})
     assert [line["code"] for line in said()] == ["hq_timeout", "up"]
 
 
-def test_what_is_remembered_of_lines_is_bounded(
-    logs: ModuleType, said: Callable[[], list[dict[str, object]]]
-) -> None:
+def test_what_is_remembered_of_lines_is_bounded(said: Callable[[], list[dict[str, object]]]) -> None:
     (handler,) = [one for one in logging.getLogger().handlers if isinstance(one, logs.Sparing)]
     for count in [*range(logs.LINES_MAX + 1), 1, 0]:
-        handler.handle(record(logs, count=count))
+        handler.handle(record(count=count))
     assert [line["count"] for line in said()][-2:] == [logs.LINES_MAX, 0], "the first was forgotten"
 
 
@@ -214,10 +195,10 @@ def test_what_is_remembered_of_lines_is_bounded(
 
 LAST_CATCH = """
 import os, sys, threading
-from {package} import logs
+from loyalty_shell import logs
 if sys.argv[2:]:
     about = os.fstat(2)
-    os.environ["JOURNAL_STREAM"] = f"{{about.st_dev}}:{{about.st_ino}}"
+    os.environ["JOURNAL_STREAM"] = f"{about.st_dev}:{about.st_ino}"
 logs.start_logging()
 class Broken:
     def __del__(self): raise ValueError(sys.argv[1])
@@ -234,9 +215,8 @@ int(sys.argv[1])
 
 
 @pytest.mark.parametrize("to_journal", [False, True])
-def test_what_nobody_catches_is_logged_in_the_same_form(logs: ModuleType, *, to_journal: bool) -> None:
-    package = logs.__name__.partition(".")[0]
-    words = [sys.executable, "-c", LAST_CATCH.format(package=package), PHONE, *["journal"][: int(to_journal)]]
+def test_what_nobody_catches_is_logged_in_the_same_form(*, to_journal: bool) -> None:
+    words = [sys.executable, "-c", LAST_CATCH, PHONE, *["journal"][: int(to_journal)]]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("JOURNAL_STREAM", None)
     done = subprocess.run(words, check=False, capture_output=True, text=True, env=environment, timeout=60)
@@ -286,7 +266,7 @@ def described(source: Source) -> tuple[dict[str, tuple[str, tuple[str, ...]]], l
 
 
 def test_every_event_is_a_constant_with_fields_of_the_closed_set() -> None:
-    sources = [source for package in PROGRAMS.values() for source in read(package, "*.py")]
+    sources = [source for package in SAID_BY for source in read(package, "*.py")]
     assert [each for source in sources for each in described(source)[1]] == []
 
 
@@ -298,13 +278,13 @@ def test_the_manual_lists_every_event_with_its_level_and_fields_and_no_other() -
         for event, who, level, fields in re.findall(form, manual, re.MULTILINE)
     }
     said: dict[str, tuple[str, str, tuple[str, ...]]] = {}
-    for who, package in (("till", "edge_agent"), ("HQ", "hq_server")):
+    for package, who in SAID_BY.items():
         for source in read(package, "*.py"):
             for event, (level, fields) in described(source)[0].items():
                 said[event] = ("both" if event in said and said[event][0] != who else who, level, fields)
     assert {event: row for event, row in told.items() if event not in UNCALLED} == said
     assert told.keys() - said.keys() == UNCALLED
-    form_of_lines = (ROOT / "edge_agent/logs.py").read_text("utf-8")
+    form_of_lines = (ROOT / "loyalty_shell/logs.py").read_text("utf-8")
     assert all(f'"{name}"' in form_of_lines for name in UNCALLED)
 
 

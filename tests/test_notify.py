@@ -6,23 +6,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from edge_agent import notify as edge_notify
-from hq_server import notify as hq_notify
+from loyalty_shell import notify
 from tests.e2e.manager import FakeManager
 
 OFTEN_MS = 3
 """A watchdog that wants a sign of life each millisecond."""
-
-
-@pytest.fixture(params=[edge_notify, hq_notify], ids=["till", "headquarters"])
-def notify(request: pytest.FixtureRequest) -> ModuleType:
-    """Each program's own module."""
-    module: ModuleType = request.param
-    return module
 
 
 @pytest.fixture(params=["file", "abstract"])
@@ -39,9 +30,7 @@ async def well() -> str:
     return "All is well.\nWATCHDOG=trigger"
 
 
-async def test_a_service_says_that_it_is_ready_then_alive_then_stopping(
-    notify: ModuleType, manager: FakeManager
-) -> None:
+async def test_a_service_says_that_it_is_ready_then_alive_then_stopping(manager: FakeManager) -> None:
     async with notify.Manager(manager.environment).informed(well):
         await manager.hear("WATCHDOG=1")
         await manager.hear("WATCHDOG=1")
@@ -55,7 +44,7 @@ async def test_a_service_says_that_it_is_ready_then_alive_then_stopping(
     assert {line.partition("=")[0] for line in heard} == {"READY", "WATCHDOG", "STATUS", "STOPPING"}
 
 
-async def test_without_an_answer_there_is_no_sign_of_life(notify: ModuleType, manager: FakeManager) -> None:
+async def test_without_an_answer_there_is_no_sign_of_life(manager: FakeManager) -> None:
     answer = asyncio.Event()
     asked = asyncio.Event()
 
@@ -73,9 +62,7 @@ async def test_without_an_answer_there_is_no_sign_of_life(notify: ModuleType, ma
         await manager.hear("WATCHDOG=1")
 
 
-async def test_what_fails_gives_no_sign_of_life_and_is_asked_again(
-    notify: ModuleType, manager: FakeManager
-) -> None:
+async def test_what_fails_gives_no_sign_of_life_and_is_asked_again(manager: FakeManager) -> None:
     times = 0
 
     async def failing() -> str:
@@ -91,7 +78,7 @@ async def test_what_fails_gives_no_sign_of_life_and_is_asked_again(
     assert manager.heard[:3] == ["READY=1", "WATCHDOG=1", "STATUS=Here again."]
 
 
-async def test_a_service_that_no_manager_runs_tells_nobody(notify: ModuleType) -> None:
+async def test_a_service_that_no_manager_runs_tells_nobody() -> None:
     async def never() -> str:
         raise AssertionError("nobody asked")
 
@@ -99,7 +86,7 @@ async def test_a_service_that_no_manager_runs_tells_nobody(notify: ModuleType) -
         await asyncio.sleep(0)
 
 
-async def test_a_manager_that_is_gone_stops_nothing(notify: ModuleType, manager: FakeManager) -> None:
+async def test_a_manager_that_is_gone_stops_nothing(manager: FakeManager) -> None:
     manager.close()
     asked = asyncio.Event()
 
@@ -111,7 +98,7 @@ async def test_a_manager_that_is_gone_stops_nothing(notify: ModuleType, manager:
         await asked.wait()
 
 
-def test_a_watchdog_for_another_process_sets_no_pace(notify: ModuleType) -> None:
+def test_a_watchdog_for_another_process_sets_no_pace() -> None:
     mine = notify.Manager({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())})
     others = notify.Manager({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"})
     assert mine._every_s == 1

@@ -67,7 +67,7 @@ def read(told: str) -> Counter[str]:
 
 def _package(module: str) -> str:
     top = module.partition(".")[0]
-    if top in {"edge_agent", "loyalty_core"}:
+    if top in {"edge_agent", "loyalty_core", "loyalty_shell"}:
         return OWN
     return STANDARD if top in sys.stdlib_module_names or top.startswith("_") else top
 

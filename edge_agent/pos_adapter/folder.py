@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig, Folder
-from edge_agent.exposition import Counter, Family
 from edge_agent.pos_adapter import intake
 from edge_agent.pos_adapter.rows import ADAPTERS, Row, adapter_of, is_unfinished, rows_of, shown
 from edge_agent.recorder import Recorder
@@ -26,6 +25,7 @@ from edge_agent.store.database import Connection
 from edge_agent.store.files import Taken
 from edge_agent.store.writer import Writer
 from loyalty_core.errors import BadInput, LoyaltyError
+from loyalty_shell.exposition import Counter, Family
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver

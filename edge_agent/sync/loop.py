@@ -17,7 +17,6 @@ import msgspec
 
 from edge_agent.clock import Clock as MachineClock
 from edge_agent.config import EdgeConfig
-from edge_agent.exposition import Counter
 from edge_agent.store import outbox, quarantine, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.outbox import Link
@@ -32,6 +31,7 @@ from edge_agent.sync.questions import REFUSALS, Questions, Told, settle, told_by
 from edge_agent.version import VERSION
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import Ask, Clock, Health, Reply
+from loyalty_shell.exposition import Counter
 
 if TYPE_CHECKING:
     import aiohttp

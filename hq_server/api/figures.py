@@ -8,9 +8,9 @@ from aiohttp import web
 
 from hq_server import metrics
 from hq_server.api.answers import watch_for
-from hq_server.exposition import CONTENT_TYPE, expose
-from hq_server.process import of_process
 from hq_server.web_context import BODIES, CONFIG, DATABASE, METERS, NOW_MS
+from loyalty_shell.exposition import CONTENT_TYPE, expose
+from loyalty_shell.process import of_process
 
 routes: Final = web.RouteTableDef()
 

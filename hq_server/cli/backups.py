@@ -9,8 +9,8 @@ from typing import Final
 import click
 
 from hq_server.cli.shell import Shell, command, now_ms
-from hq_server.data_dir import check_user
 from hq_server.fleet_view import at_text
+from loyalty_shell.data_dir import check_user
 
 LOST: Final = (
     "What headquarters did after that is lost: decisions, programmes, imports, coupons, terminals, tokens.",

@@ -13,7 +13,6 @@ import click
 from hq_server.cli.lines import table
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.config import TEMPLATE, HqConfig
-from hq_server.data_dir import check_user
 from hq_server.fleet_view import at_text
 from hq_server.keys import make_key
 from hq_server.setup import found_house
@@ -22,6 +21,7 @@ from hq_server.store.database import create
 from hq_server.tokens import add_token, revoke_token
 from loyalty_core.envelope import fingerprint, public_of
 from loyalty_core.errors import BadInput
+from loyalty_shell.data_dir import check_user
 
 DATA_BESIDE_DEFAULT: Final = "/var/lib/dangol-hq"
 TOKEN_BYTES: Final = 32
@@ -74,7 +74,7 @@ def init(shell: Shell, admin: str) -> None:
 def serve(shell: Shell) -> None:
     """Answer tills, staff and other systems until told to stop."""
     from hq_server.app import serve as serve_app
-    from hq_server.logs import start_logging
+    from loyalty_shell.logs import start_logging
 
     check_user(Path(shell.config.data_dir))
     start_logging()

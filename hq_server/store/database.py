@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from hq_server.exposition import Histogram
 from hq_server.store.connection import (
     Busy,
     Connection,
@@ -28,6 +27,7 @@ from hq_server.store.connection import (
 )
 from hq_server.store.migrate import migrate
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.exposition import Histogram
 
 READERS: Final = 2
 WRITE_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)

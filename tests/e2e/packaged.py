@@ -20,7 +20,7 @@ OLD = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["ve
 NEW = "99.0.0"
 STORE, CARD = "S012", "2000123456782"
 EPOCH = "1790000000"
-SOURCES = ("loyalty_core", "edge_agent", "hq_server", "deb", "systemd")
+SOURCES = ("loyalty_core", "loyalty_shell", "edge_agent", "hq_server", "deb", "systemd")
 SOURCE_FILES = ("pyproject.toml", "constraints.txt", "CHANGELOG.md", "README.md")
 
 
@@ -67,7 +67,7 @@ def say(machine: Machine, text: str, also: dict[str, str] | None = None) -> str:
     }
     for example, name in names.items():
         text = text.replace(example, name)
-    return machine.run(f"cd /root\nset -x\n{text}")
+    return machine.run(f"cd /srv\nset -x\n{text}")
 
 
 def architecture() -> str:

@@ -85,7 +85,7 @@ def installed(packages: Packages, machines: Path, debian: list[Path]) -> list[Pa
         machine.write("/etc/apt/apt.conf.d/90answers", b'APT::Get::Assume-Yes "true";\n')
         machine.write("/etc/dpkg/dpkg.cfg.d/90speed", b"force-unsafe-io\n")
         for file in (packages.edge, packages.hq, packages.newer_edge, packages.newer_hq):
-            machine.write(f"/root/{file.name}", file.read_bytes())
+            machine.write(f"/srv/{file.name}", file.read_bytes())
         for heading in ("Install headquarters", "Install a till"):
             say(machine, commands(heading).splitlines()[0])
     return layers
@@ -96,7 +96,7 @@ def joined(machines: Path, installed: list[Path]) -> list[Path]:
     """Headquarters and a till that has sold once."""
     layers = [*installed, disk(machines, "joined")]
     with booted(*layers) as machine:
-        machine.write("/root/moonlight.toml", (ROOT / "docs/examples/moonlight.toml").read_bytes())
+        machine.write("/srv/moonlight.toml", (ROOT / "docs/examples/moonlight.toml").read_bytes())
         machine.write("/tmp/members.csv", MEMBERS.encode())
         machine.run("printf '[limits]\\nnext_in_ms = 500\\n' >>/etc/dangol/hq.toml")
         say(machine, commands("Install headquarters"))

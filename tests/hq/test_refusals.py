@@ -30,7 +30,7 @@ __all__ = ["fresh", "shell"]
 ROOT = Path(__file__).parents[2]
 WAIT_S = 60
 _AS_NOBODY = """
-import os, hq_server.app, hq_server.logs, encodings.idna
+import os, hq_server.app, loyalty_shell.logs, encodings.idna
 from hq_server.cli import main
 os.setgid(65534)
 os.setuid(65534)

@@ -9,7 +9,6 @@ import pytest
 
 from edge_agent.app_keys import READER, RECORDER, REDEEMING, WRITER
 from edge_agent.config import EdgeConfig
-from edge_agent.exposition import expose
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import of_till
 from edge_agent.status import lines, status
@@ -19,6 +18,7 @@ from edge_agent.store.migrations import open_database
 from loyalty_core.calendar import date_of
 from loyalty_core.events import RedemptionAuthorised, RedemptionCancelled, RedemptionCommitted
 from loyalty_core.units import Day
+from loyalty_shell.exposition import expose
 from tests.edge.made import CARD, MOONLIGHT, HeldClock, programme, purchase, until
 from tests.edge.redemptions.redeeming_counter import PATH, RedeemingCounter, running
 from tests.edge.redemptions.redeeming_till import HOLD, code, coupon_of, rich

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.exposition import expose
 from edge_agent.metrics import of_store, of_till
 from edge_agent.status import status
 from edge_agent.store import programmes
 from edge_agent.sync.exchange import LinkError
 from loyalty_core.messages import Page, Refusal
+from loyalty_shell.exposition import expose
 from tests.edge.fake_hq import FakeHq, Spoil
 from tests.edge.made import config_of, enrol_till, member, programme
 from tests.edge.sync.linked_till import LinkedTill

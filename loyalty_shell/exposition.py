@@ -1,8 +1,8 @@
 """Figures as Prometheus' text form 0.0.4, and what counts them: counters and histograms of bounded size.
 
-Source: https://prometheus.io/docs/instrumenting/exposition_formats/. Names and units follow its conventions:
-base units, `_total` for what only rises. Each is counted by one thread, so none of them locks. Both programs
-have the same module: durations are floats, which `loyalty_core` does not know.
+Source: Prometheus' "Exposition formats". Names and units follow its conventions: base units, `_total` for
+what only rises. Each is counted by one thread, so none of them locks. Durations are floats, which
+`loyalty_core` does not know.
 """
 
 from __future__ import annotations

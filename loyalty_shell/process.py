@@ -1,7 +1,4 @@
-"""What the machine says of this process, under the names that Prometheus' own clients use.
-
-Both programs have the same module.
-"""
+"""What the machine says of this process, under the names that Prometheus' own clients use."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import os
 import resource
 from pathlib import Path
 
-from hq_server.exposition import Family, gauge, total
+from loyalty_shell.exposition import Family, gauge, total
 
 _SELF = Path("/proc/self")
 

@@ -1,4 +1,4 @@
-"""Whose the till's data is: root may look and hand in beside the service, but leaves no file of its own."""
+"""Whose a program's data is, and files in it that are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,3 +27,12 @@ def check_user(data_dir: Path) -> None:
         f"{data_dir} belongs to {name}, not to root: run this as that user (sudo -u {name} ...)",
         code="wrong_user",
     )
+
+
+def make_durable(path: Path) -> None:
+    """Return once a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

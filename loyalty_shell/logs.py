@@ -1,8 +1,7 @@
 """Logs as JSON lines on standard error, for journald: an event, and fields that say nothing of persons.
 
 What an exception or a library says may quote what somebody sent, so only its kind and its place are told. The
-same line again is held back for a while, so that a fault that lasts a month fills no disk. Both programs have
-the same module.
+same line again is held back for a while, so that a fault that lasts a month fills no disk.
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ LINES_MAX: Final = 500
 TEXT_MAX: Final = 200
 FRAMES_MAX: Final = 30
 
-_PROGRAM: Final = __name__.partition(".")[0]
+_OURS: Final = frozenset({"edge_agent", "hq_server", "loyalty_shell"})
+"""Whose lines are events; what others say are libraries' words."""
 _PLAIN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 """The numbers of syslog, by which journald sorts."""
@@ -53,7 +53,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
-        if record.name.partition(".")[0] == _PROGRAM:
+        if record.name.partition(".")[0] in _OURS:
             line |= {"event": record.msg, **_fields(record)}
         else:
             line |= {"event": "library_spoke", "place": f"{record.module}:{record.lineno}"}
@@ -99,7 +99,7 @@ class Strangers(logging.Filter):
 
 def connection_log() -> logging.Logger:
     """Return where aiohttp says what went wrong on a connection."""
-    connections = logging.getLogger(f"{_PROGRAM}.connections")
+    connections = logging.getLogger("loyalty_shell.connections")
     if not connections.filters:
         connections.addFilter(Strangers())
     return connections

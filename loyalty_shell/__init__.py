@@ -1,0 +1,9 @@
+"""What both programs need around them as processes of a machine. No rules, no SQL, and neither program.
+
+logs         JSON lines for journald, of a closed list of events
+exposition   figures in Prometheus' text form, and what counts them
+process      what the machine says of this process, as figures
+answers      an answer that refuses, and how answers are counted and timed
+notify       what systemd is told: ready, alive, stopping
+data_dir     whose the data is, and files that are there whole or not at all
+"""
