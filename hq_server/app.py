@@ -30,7 +30,7 @@ from hq_server.api.answers import strangers
 from hq_server.background import run_chores
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
-from hq_server.keys import credential, read_key
+from hq_server.keys import read_key
 from hq_server.metrics import Meters
 from hq_server.store.connection import Busy
 from hq_server.store.database import Database
@@ -38,6 +38,7 @@ from hq_server.web_body import Bodies
 from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, METERS, NOW_MS, PLACES, WallClock
 from hq_server.web_errors import problems
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.credentials import credential
 from loyalty_shell.logs import connection_log
 from loyalty_shell.notify import Manager
 

@@ -19,11 +19,12 @@ from hq_server.audit.programmes import audit_programmes
 from hq_server.audit.triggers import audit_triggers
 from hq_server.config import HqConfig
 from hq_server.house import load_house
-from hq_server.keys import KEY_CREDENTIAL, BadKeyFile, credential, put_key, read_key
+from hq_server.keys import KEY_CREDENTIAL, BadKeyFile, read_key
 from hq_server.store.copies import BadBackup, Note, copied_in, copy_out
 from hq_server.store.database import DatabaseMissing, alone
 from loyalty_core.envelope import public_of
 from loyalty_core.units import EpochMs
+from loyalty_shell.credentials import credential, write_secret
 from loyalty_shell.data_dir import make_durable
 
 NAME: Final = re.compile(r"hq-\d{8}T\d{6}Z\.db")
@@ -119,7 +120,7 @@ def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now
             make_durable(fresh)
             aside = _set_aside(config, now_ms, key=own is not None and key != own)
             if own != key:
-                put_key(config.key_path, key)
+                write_secret(config.key_path, key)
             fresh.rename(database)
         make_durable(database.parent)
     return Restored(

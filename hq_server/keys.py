@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.credentials import credential, write_secret
 
 KEY_BYTES: Final = 32
 KEY_CREDENTIAL: Final = "dangol-hq.key"
@@ -27,24 +27,8 @@ def make_key(path: Path) -> bytes:
         FileExistsError: there is one.
     """
     key = Ed25519PrivateKey.generate().private_bytes_raw()
-    put_key(path, key)
+    write_secret(path, key)
     return key
-
-
-def put_key(path: Path, key: bytes) -> None:
-    """Write a private key, whole and durable or not at all, mode 0600. An existing file is never overwritten.
-
-    Raises:
-        FileExistsError: there is one.
-    """
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    os.link(fresh, path)
-    fresh.unlink()
 
 
 def read_key(path: Path) -> bytes:
@@ -65,9 +49,3 @@ def read_key(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise BadKeyFile(f"HQ's key {path} is not {KEY_BYTES} bytes long: restore it from the backup")
     return key
-
-
-def credential(name: str) -> Path | None:
-    """Return the file that systemd hands over under a name, None where it does not."""
-    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name)
-    return path if os.access(path, os.R_OK) else None

@@ -5,5 +5,6 @@ exposition   figures in Prometheus' text form, and what counts them
 process      what the machine says of this process, as figures
 answers      an answer that refuses, and how answers are counted and timed
 notify       what systemd is told: ready, alive, stopping
-data_dir     whose the data is, and files that are there whole or not at all
+data_dir     whose the data is, and when a file is on the disk
+credentials  secrets: files that only their owner reads, or what systemd hands over
 """

@@ -1,4 +1,4 @@
-"""Whose a program's data is, and files in it that are there whole or not at all."""
+"""Whose a program's data is, and when a file of it is on the disk."""
 
 from __future__ import annotations
 

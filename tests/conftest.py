@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -50,3 +51,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Stop watching when the tests of core are done."""
     if WATCH in item.config.stash and not item.nodeid.startswith(CORE):
         item.config.stash[WATCH].stop()
+
+
+@pytest.fixture
+def handed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which systemd hands over credentials; empty."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    return folder

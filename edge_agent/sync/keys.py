@@ -5,7 +5,6 @@ Files of mode 0600 in `data_dir`; where systemd hands over a credential of that 
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from loyalty_core.errors import BadInput
+from loyalty_shell.credentials import credential, write_secret
 
 KEY_FILE: Final = "terminal.key"
 TOKEN_FILE: Final = "http.token"
@@ -26,7 +26,7 @@ def private_key(data_dir: Path) -> bytes:
     Raises:
         BadInput: `key_missing`.
     """
-    path = _credential(KEY_CREDENTIAL) or data_dir / KEY_FILE
+    path = credential(KEY_CREDENTIAL) or data_dir / KEY_FILE
     try:
         key = path.read_bytes()
     except OSError:
@@ -41,7 +41,7 @@ def make_private_key(data_dir: Path) -> bytes:
     if (data_dir / KEY_FILE).exists():
         return private_key(data_dir)
     key = Ed25519PrivateKey.generate().private_bytes_raw()
-    _write_secret(data_dir / KEY_FILE, key)
+    write_secret(data_dir / KEY_FILE, key)
     return key
 
 
@@ -49,7 +49,7 @@ def make_token(data_dir: Path) -> Path:
     """Make the bearer token of the local HTTP face unless there is one; return its file."""
     path = data_dir / TOKEN_FILE
     if not path.exists():
-        _write_secret(path, secrets.token_urlsafe(32).encode() + b"\n")
+        write_secret(path, secrets.token_urlsafe(32).encode() + b"\n")
     return path
 
 
@@ -59,30 +59,8 @@ def token(data_dir: Path) -> str:
     Raises:
         BadInput: `token_missing`.
     """
-    path = _credential(TOKEN_CREDENTIAL) or data_dir / TOKEN_FILE
+    path = credential(TOKEN_CREDENTIAL) or data_dir / TOKEN_FILE
     try:
         return path.read_text("ascii").strip()
     except OSError:
         raise BadInput(f"the token {path} cannot be read: enrol this till", code="token_missing") from None
-
-
-def _credential(name: str) -> Path | None:
-    """Return the file that systemd hands over under a name, None where it does not."""
-    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name)
-    return path if os.access(path, os.R_OK) else None
-
-
-def _write_secret(path: Path, data: bytes) -> None:
-    """Write whole or not at all: temporary file, fsync, rename."""
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -15,20 +15,12 @@ from cryptography.x509.oid import NameOID
 from hq_server import app
 from hq_server.app import CannotListen
 from hq_server.config import load_config
-from hq_server.keys import BadKeyFile, make_key, put_key, read_key
+from hq_server.keys import BadKeyFile, make_key, read_key
+from loyalty_shell.credentials import write_secret
 from tests.hq.conftest import Hq
 
 KEY = bytes(range(32))
 TODAY = datetime(2026, 11, 21, tzinfo=UTC)
-
-
-@pytest.fixture
-def handed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which systemd hands over credentials; empty."""
-    folder = tmp_path / "credentials"
-    folder.mkdir()
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
-    return folder
 
 
 def test_a_key_that_others_may_read_is_not_used(tmp_path: Path) -> None:
@@ -50,7 +42,7 @@ def test_a_credential_is_read_in_place_of_the_key(tmp_path: Path, handed: Path) 
 def test_a_key_is_never_written_over(tmp_path: Path) -> None:
     made = make_key(tmp_path / "hq.key")
     with pytest.raises(FileExistsError):
-        put_key(tmp_path / "hq.key", KEY)
+        write_secret(tmp_path / "hq.key", KEY)
     assert read_key(tmp_path / "hq.key") == made
 
 

@@ -13,15 +13,6 @@ from loyalty_core.errors import BadInput
 KEY = bytes(range(32))
 
 
-@pytest.fixture
-def handed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which systemd hands over credentials; empty."""
-    folder = tmp_path / "credentials"
-    folder.mkdir()
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
-    return folder
-
-
 def test_secrets_are_files_that_only_their_owner_reads(tmp_path: Path) -> None:
     key = keys.make_private_key(tmp_path)
     token = keys.make_token(tmp_path)
