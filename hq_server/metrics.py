@@ -29,6 +29,8 @@ SILENT_MS: Final = 3_600_000
 COUNTED_MAX: Final = 100_000
 """What may be many is counted up to here: a look at the figures holds up no reader."""
 DAY_S: Final = 86_400
+WATCHED: Final = ("server_failed", "server_busy")
+"""Refusals that alerts are about are counted from 0, or the first one of a run would be no increase."""
 STATES: Final = ("pending", "approved", "revoked")
 
 
@@ -50,6 +52,8 @@ class Meters:
         self.exchanging = 0
         self.batches_refused = Counter("dangol_hq_batches_refused_total", "Batches refused.", "code")
         self.measured = measuring(self.requests, self.refusals)
+        for code in WATCHED:
+            self.refusals.add(code, by=0)
 
     def families(self) -> list[Family]:
         """Return what has been counted."""
@@ -144,7 +148,11 @@ def _work(tx: Transaction, now_ms: EpochMs) -> list[Family]:
             max((one.oldest_ms for one in kinds), default=0) / 1000,
         ),
         gauge("dangol_hq_receipts_held", "Receipts whose member is not known, up to 100,000.", held),
-        gauge("dangol_hq_days_dirty", "Member-days that wait to be derived again, up to 100,000.", dirty),
+        gauge(
+            "dangol_hq_derivations_waiting",
+            "Member-days that wait to be derived again, up to 100,000.",
+            dirty,
+        ),
     ]
 
 
