@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from demo.processes import Program
-from edge_agent.store.database import connect
-from hq_server.store.connection import connect as connect_hq
+from demo.processes import Hq, Program, Till
 from tests.e2e.manager import FakeManager, manager
 from tests.e2e.processes import STORE, Founded, House, found, house
 from tests.e2e.test_two_processes import PROGRAMME
@@ -62,54 +62,46 @@ async def goodbye(program: Program) -> int:
     return await process.wait()
 
 
-async def test_a_till_is_ready_when_it_answers_and_says_how_it_goes(
-    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@contextmanager
+def held(database: Path) -> Iterator[None]:
+    """Write in a database, so that nobody else can."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as conn:
+        conn.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("side", "word", "status"),
+    [
+        ("till", "run", "Online since "),
+        ("hq", "serve", "Answering at {address}. 1 of 1 tills were heard in the last hour."),
+    ],
+)
+async def test_a_program_is_ready_when_it_answers_and_says_how_it_goes(
+    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str, word: str, status: str
 ) -> None:
+    program: Hq | Till = getattr(at, side)
+    await program.stop()
     async with manager(tmp_path, monkeypatch, OFTEN_MS) as told:
-        await ready(at.till, told, "run")
-        await told.hear("STATUS=Online since ")
+        await ready(program, told, word)
+        await told.hear("STATUS=" + status.format(address=program.address))
         assert told.heard[told.heard.index("READY=1") + 1] == "WATCHDOG=1"
-        stopping = asyncio.create_task(goodbye(at.till))
+        stopping = asyncio.create_task(goodbye(program))
         await told.hear("STOPPING=1")
         assert await stopping == 0
 
 
-async def test_headquarters_is_ready_when_it_answers_and_says_how_it_goes(
-    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("side", "word"), [("till", "run"), ("hq", "serve")])
+async def test_a_program_whose_writer_is_stuck_gives_no_sign_of_life_although_it_answers(
+    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str, word: str
 ) -> None:
-    await at.hq.stop()
+    program: Hq | Till = getattr(at, side)
+    await program.stop()
     async with manager(tmp_path, monkeypatch, OFTEN_MS) as told:
-        await ready(at.hq, told, "serve")
-        await told.hear(f"STATUS=Answering at {at.hq.address}. 1 of 1 tills were heard in the last hour.")
-        stopping = asyncio.create_task(goodbye(at.hq))
-        await told.hear("STOPPING=1")
-        assert await stopping == 0
-
-
-async def test_a_till_whose_writer_is_stuck_gives_no_sign_of_life_although_it_answers(
-    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with manager(tmp_path, monkeypatch, OFTEN_MS) as told:
-        conn = connect(at.till.database)
-        await ready(at.till, told, "run")
+        await ready(program, told, word)
         await told.hear("WATCHDOG=1")
-        conn.execute("BEGIN IMMEDIATE")
-        assert (await signs_of_life(at.till, told)) <= 1
-        conn.close()
-        await told.hear("WATCHDOG=1")
-
-
-async def test_headquarters_whose_writer_is_stuck_gives_no_sign_of_life_although_it_answers(
-    at: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await at.hq.stop()
-    async with manager(tmp_path, monkeypatch, OFTEN_MS) as told:
-        conn = connect_hq(at.hq.database)
-        await ready(at.hq, told, "serve")
-        await told.hear("WATCHDOG=1")
-        conn.execute("BEGIN IMMEDIATE")
-        assert (await signs_of_life(at.hq, told)) <= 1
-        conn.close()
+        with held(program.database):
+            assert (await signs_of_life(program, told)) <= 1
         await told.hear("WATCHDOG=1")
 
 
@@ -136,14 +128,12 @@ async def test_a_sale_that_was_begun_is_answered_when_the_till_is_told_to_stop(
     }
     async with manager(tmp_path, monkeypatch, OFTEN_MS) as told, aiohttp.ClientSession() as session:
         await ready(at.till, told, "run")
-        conn = connect(at.till.database)
-        conn.execute("BEGIN IMMEDIATE")
-        asking = asyncio.create_task(at.ask(session, "1", "/v1/receipts", sale))
-        await asyncio.sleep(0)
-        assert await answers(at.till)  # and the sale, which came before, waits for the store
-        stopping = asyncio.create_task(goodbye(at.till))
-        await told.hear("STOPPING=1")
-        conn.close()
+        with held(at.till.database):
+            asking = asyncio.create_task(at.ask(session, "1", "/v1/receipts", sale))
+            await asyncio.sleep(0)
+            assert await answers(at.till)  # and the sale, which came before, waits for the store
+            stopping = asyncio.create_task(goodbye(at.till))
+            await told.hear("STOPPING=1")
         await asking
         assert await stopping == 0
     assert at.answers["1"]["points"]["redeemable"] == 5

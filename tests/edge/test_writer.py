@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.store import database, migrations, terminal
+from edge_agent.store import database
 from edge_agent.store import writer as store_writer
 from edge_agent.store.database import (
     Connection,
@@ -19,11 +19,9 @@ from edge_agent.store.database import (
     savepoint,
     transaction,
 )
-from edge_agent.store.migrations import VERSION, migrate, open_database, open_to_read
 from edge_agent.store.writer import Reader, Writer
 from loyalty_core.errors import BadInput
-from tests.edge.made import config_of, enrol_till, enrolled, purchase, until, void
-from tests.edge.till import Till
+from tests.edge.made import until
 
 
 @pytest.fixture
@@ -46,6 +44,16 @@ async def writer(path: Path) -> AsyncIterator[Writer]:
 def put(conn: Connection, n: int) -> int:
     conn.execute("INSERT INTO number (n) VALUES (?)", (n,))
     return n
+
+
+def bad(conn: Connection) -> None:
+    put(conn, 99)
+    raise BadInput("no", code="no_such")
+
+
+def broken(conn: Connection) -> None:
+    put(conn, 98)
+    conn.execute("INSERT INTO number (n) VALUES (NULL)")
 
 
 def numbers(path: Path) -> list[int]:
@@ -104,14 +112,6 @@ async def test_jobs_that_wait_together_are_committed_together(writer: Writer, pa
 async def test_a_job_that_raises_undoes_itself_alone(writer: Writer, path: Path) -> None:
     gate, first = await held(writer)
 
-    def bad(conn: Connection) -> None:
-        put(conn, 99)
-        raise BadInput("no", code="no_such")
-
-    def broken(conn: Connection) -> None:
-        put(conn, 98)
-        conn.execute("INSERT INTO number (n) VALUES (NULL)")
-
     tasks = [
         asyncio.create_task(writer.do(lambda conn: put(conn, 1))),
         asyncio.create_task(writer.do(bad)),
@@ -130,14 +130,6 @@ async def test_a_job_that_raises_undoes_itself_alone(writer: Writer, path: Path)
 
 
 async def test_a_job_that_is_alone_and_raises_leaves_nothing(writer: Writer, path: Path) -> None:
-    def bad(conn: Connection) -> None:
-        put(conn, 99)
-        raise BadInput("no", code="no_such")
-
-    def broken(conn: Connection) -> None:
-        put(conn, 98)
-        conn.execute("INSERT INTO number (n) VALUES (NULL)")
-
     with pytest.raises(BadInput, match="no"):
         await writer.do(bad)
     with pytest.raises(StoreError):
@@ -321,82 +313,3 @@ def test_a_file_that_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> Non
     with pytest.raises(StoreError) as refused:
         connect(path)
     assert refused.value.code == "store_damaged"
-
-
-# The schema
-
-
-@pytest.mark.parametrize("statement", ["UPDATE journal SET record = x'00'", "DELETE FROM journal"])
-def test_nobody_changes_or_cuts_the_journal(till: Till, statement: str) -> None:
-    till.record(purchase())
-    with pytest.raises(DatabaseError, match="append-only"):
-        till.conn.execute(statement)
-    assert len(till.records()) == 1
-
-
-def test_a_database_of_a_later_release_is_refused_and_left_alone(tmp_path: Path) -> None:
-    config = config_of(tmp_path)
-    enrol_till(config)
-    conn = connect(config.database)
-    conn.execute(f"PRAGMA user_version={VERSION + 1}")
-    with pytest.raises(StoreError) as refused:
-        open_database(config.database)
-    assert refused.value.code == "store_newer"
-    assert conn.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
-    conn.close()
-    with pytest.raises(StoreError) as refused:
-        open_to_read(config.database)
-    assert refused.value.code == "store_newer"
-
-
-def test_a_database_of_an_earlier_release_is_not_read_before_it_is_brought_up_to_date(tmp_path: Path) -> None:
-    config = config_of(tmp_path)
-    enrol_till(config)
-    conn = connect(config.database)
-    conn.execute(f"PRAGMA user_version={VERSION - 1}")
-    with pytest.raises(StoreError) as refused:
-        open_to_read(config.database)
-    assert refused.value.code == "store_older"
-    conn.execute(f"PRAGMA user_version={VERSION}")
-    conn.close()
-    open_to_read(config.database).close()
-
-
-def test_migrating_twice_or_after_a_cut_before_the_last_step_changes_nothing(tmp_path: Path) -> None:
-    config = config_of(tmp_path)
-    enrol_till(config)
-    conn = connect(config.database)
-    schema = conn.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
-    conn.execute("PRAGMA user_version=0")
-    migrate(conn)
-    assert conn.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall() == schema
-    assert terminal.read(conn).terminal_id == enrolled().terminal_id
-    conn.close()
-
-
-def test_a_void_of_the_first_schema_still_waits_for_its_purchase(till: Till) -> None:
-    till.record(void("404", original=purchase()["receipt"]))
-    steps = [one for one in migrations._statements(migrations._TWO) if "voided/" in one]
-    till.conn.execute("DELETE FROM receipt_fact")
-    till.conn.execute(
-        "INSERT INTO source SELECT 'voided/purchase/S012/T03/20777/1', content, account, epoch, branch, seq,"
-        " raw_sha256 FROM source"
-    )
-    for step in steps:
-        till.conn.execute(step)
-    assert till.record(purchase()).redeemable == 0
-    assert till.conn.execute("SELECT count(*) FROM source WHERE natural_key LIKE 'voided%'").fetchone() == (
-        0,
-    )
-
-
-def test_a_disk_that_fills_up_during_a_migration_is_told_and_leaves_no_half_schema(tmp_path: Path) -> None:
-    conn = connect(tmp_path / "till.db")
-    conn.execute("PRAGMA max_page_count=10")
-    with pytest.raises(StoreError) as refused:
-        migrate(conn)
-    assert refused.value.code == "disk_full"
-    conn.execute("PRAGMA max_page_count=100000")
-    migrate(conn)
-    assert not terminal.is_enrolled(conn)
-    conn.close()

@@ -1,0 +1,89 @@
+"""The till's schema: append-only where it must be, and brought up to date whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.store import migrations, terminal
+from edge_agent.store.database import DatabaseError, StoreError, connect
+from edge_agent.store.migrations import VERSION, migrate, open_database, open_to_read
+from tests.edge.made import config_of, enrol_till, enrolled, purchase, void
+from tests.edge.till import Till
+
+
+@pytest.mark.parametrize("statement", ["UPDATE journal SET record = x'00'", "DELETE FROM journal"])
+def test_nobody_changes_or_cuts_the_journal(till: Till, statement: str) -> None:
+    till.record(purchase())
+    with pytest.raises(DatabaseError, match="append-only"):
+        till.conn.execute(statement)
+    assert len(till.records()) == 1
+
+
+def test_a_database_of_a_later_release_is_refused_and_left_alone(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    enrol_till(config)
+    conn = connect(config.database)
+    conn.execute(f"PRAGMA user_version={VERSION + 1}")
+    with pytest.raises(StoreError) as refused:
+        open_database(config.database)
+    assert refused.value.code == "store_newer"
+    assert conn.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
+    conn.close()
+    with pytest.raises(StoreError) as refused:
+        open_to_read(config.database)
+    assert refused.value.code == "store_newer"
+
+
+def test_a_database_of_an_earlier_release_is_not_read_before_it_is_brought_up_to_date(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    enrol_till(config)
+    conn = connect(config.database)
+    conn.execute(f"PRAGMA user_version={VERSION - 1}")
+    with pytest.raises(StoreError) as refused:
+        open_to_read(config.database)
+    assert refused.value.code == "store_older"
+    conn.execute(f"PRAGMA user_version={VERSION}")
+    conn.close()
+    open_to_read(config.database).close()
+
+
+def test_migrating_twice_or_after_a_cut_before_the_last_step_changes_nothing(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    enrol_till(config)
+    conn = connect(config.database)
+    schema = conn.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+    conn.execute("PRAGMA user_version=0")
+    migrate(conn)
+    assert conn.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall() == schema
+    assert terminal.read(conn).terminal_id == enrolled().terminal_id
+    conn.close()
+
+
+def test_a_void_of_the_first_schema_still_waits_for_its_purchase(till: Till) -> None:
+    till.record(void("404", original=purchase()["receipt"]))
+    steps = [one for one in migrations._statements(migrations._TWO) if "voided/" in one]
+    till.conn.execute("DELETE FROM receipt_fact")
+    till.conn.execute(
+        "INSERT INTO source SELECT 'voided/purchase/S012/T03/20777/1', content, account, epoch, branch, seq,"
+        " raw_sha256 FROM source"
+    )
+    for step in steps:
+        till.conn.execute(step)
+    assert till.record(purchase()).redeemable == 0
+    assert till.conn.execute("SELECT count(*) FROM source WHERE natural_key LIKE 'voided%'").fetchone() == (
+        0,
+    )
+
+
+def test_a_disk_that_fills_up_during_a_migration_is_told_and_leaves_no_half_schema(tmp_path: Path) -> None:
+    conn = connect(tmp_path / "till.db")
+    conn.execute("PRAGMA max_page_count=10")
+    with pytest.raises(StoreError) as refused:
+        migrate(conn)
+    assert refused.value.code == "disk_full"
+    conn.execute("PRAGMA max_page_count=100000")
+    migrate(conn)
+    assert not terminal.is_enrolled(conn)
+    conn.close()
