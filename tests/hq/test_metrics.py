@@ -152,5 +152,5 @@ def test_an_alert_that_compares_figures_takes_no_notice_of_labels_that_one_of_th
     labels = named("hq")
     for alert, expression in alerts().items():
         compared = [labels[name] for name in re.findall(r"dangol_hq_\w+", expression) if name in labels]
-        differing = set[str]().union(*compared) - set.intersection(*compared) if compared else set()
+        differing = set[str]().union(*compared) - set[str].intersection(*compared) if compared else set()
         assert not differing or f"ignoring({', '.join(sorted(differing))})" in expression, alert
