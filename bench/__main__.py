@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +29,8 @@ from bench.tables import as_markdown, put_into, show
 Measure = Callable[[Sequence[Code], Path], list[Figure]]
 IDLE_SECONDS: Final = 33.0
 """Longer than a till that has nothing to say waits before it asks HQ again."""
+EVENTS_MIN: Final = 100
+"""With fewer a part of them would be none."""
 
 
 def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure]:
@@ -52,14 +57,36 @@ def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure
     }
 
 
+def _writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse now what could not be written once everything has been measured."""
+    if path is not None and not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.BadParameter(f"{path} cannot be written")
+    return path
+
+
+FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+
 @click.command()
-@click.option("--events", default=100_000, show_default=True, help="Receipts in the large measurements.")
-@click.option("--rounds", default=3, show_default=True, help="How often everything takes its turn.")
+@click.option(
+    "--events",
+    default=100_000,
+    type=click.IntRange(min=EVENTS_MIN),
+    show_default=True,
+    help="Receipts in the large measurements.",
+)
+@click.option(
+    "--rounds",
+    default=3,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="How often everything takes its turn.",
+)
 @click.option("--only", multiple=True, type=click.Choice(list(measures(0, 0))))
 @click.option("--against", default="", metavar="REV", help="Measure this revision as well, turn by turn.")
 @click.option("--peers", is_flag=True, help="Install other roads in .venv-bench and measure them with sync.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here as well.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write the tables into this page.")
+@click.option("--json", "json_file", type=FILE, callback=_writable, help="Write the figures here as well.")
+@click.option("--markdown", type=FILE, callback=_writable, help="Write the tables into this page.")
 def main(
     events: int,
     rounds: int,
@@ -70,6 +97,9 @@ def main(
     markdown: Path | None,
 ) -> None:
     """Measure the till and headquarters on this machine."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Or the programs and the folder of this run would stay behind.
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="dangol-bench-") as temporary:
         codes = [this_code()]
@@ -81,7 +111,7 @@ def main(
         about = machine(Path(temporary))
         click.echo(f"{about['cores']} cores; the machine's speed drifts: only ratios of one run compare")
         parts = measures(events, rounds, peers)
-        for name in only or parts:
+        for name in dict.fromkeys(only) or parts:
             start = time.perf_counter()
             with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=temporary) as folder:
                 found = parts[name](codes, Path(folder) / name)

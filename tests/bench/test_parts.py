@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from bench.client import Load, drive
 from bench.code import ROOT, Code, code_of, this_code
 from bench.figures import Figure
 from bench.programs import process
+from tests.edge.made import wait_until
 
 CODES = [this_code()]
 
@@ -55,6 +59,44 @@ def test_another_revision_is_measured_in_turn_and_shown_beside_this_one(tmp_path
     assert told["against"] != ""
     assert [len(one["before"]) for one in told["figures"]] == [1, 1]
     assert "| before | change |" in (tmp_path / "told.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--events", "99"],
+        ["--rounds", "0"],
+        ["--json", "nowhere/told.json"],
+        ["--markdown", "."],
+        ["--only", "nothing"],
+        ["--against", "no-such-revision"],
+    ],
+)
+def test_what_cannot_be_measured_or_kept_is_refused_before_anything_is_measured(words: list[str]) -> None:
+    line = [sys.executable, "-m", "bench", "--only", "http", *words]
+    done = subprocess.run(line, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode in {1, 2}
+    assert done.stdout == ""
+    assert words[1] in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "bench", "--only", "http", "--events", "1000000"]
+    run = subprocess.Popen(
+        line,
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: bool(list(tmp_path.rglob("address"))))
+    address = next(tmp_path.rglob("address")).read_text()
+    run.terminate()
+    assert run.wait(60) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(address)
 
 
 def test_another_revision_runs_its_own_code(tmp_path: Path) -> None:
