@@ -86,16 +86,24 @@ class Outlook:
             number = self._group_on[day] = numbers.setdefault(_key(group), len(self._groups))
             if number == len(self._groups):
                 self._groups.append(group)
-        self._rules = [rule for group in self._groups for rules in group for rule in rules_in(rules)]
-        self._cells = _cells(asked.starts, (rule.when.slot for rule in self._rules))
-        self._stores = _stores(asked, self._rules)
+        self._rules: dict[tuple[int, str], Rule] = {
+            (rules.version, rule.id): rule
+            for group in self._groups
+            for rules in group
+            for rule in rules_in(rules)
+        }
+        self._cells = _cells(asked.starts, (rule.when.slot for rule in self._rules.values()))
+        self._stores = _stores(asked, self._rules.values())
         scenes = len(self._groups) * len(self._cells) * len(self._stores) * len(asked.tiers)
         self.is_bounded = scenes <= SCENES_MAX
         self._today: dict[tuple[Kind, tuple[Minute, ...]], list[Scene]] = {}
         self._caps: dict[Kind, list[Cap]] = {}
 
     def frames(self, kind: Kind, days: Sequence[Day]) -> list[Frame]:
-        """Return the times that rules speak of, "any time" first, each within the days of one version."""
+        """Return the times that rules in play speak of within the days of one version, "any time" first.
+
+        What another rule speaks of is not made of whole cells: some minute of it may give nothing.
+        """
         spans: dict[int, tuple[Day, Day]] = {}
         for day in days:
             for rules in self._groups[self._group_on[day]]:
@@ -104,7 +112,8 @@ class Outlook:
         for programme in self.asked.programmes:
             if programme.version not in spans:
                 continue
-            of: tuple[Rule, ...] = (*programme.earns, *programme.weights, *programme.bonuses)
+            every: tuple[Rule, ...] = (*programme.earns, *programme.weights, *programme.bonuses)
+            of = [rule for rule in every if (programme.version, rule.id) in self._rules]
             for when in (When(), *[rule.when for rule in of if kind in rule.when.on]):
                 frame = _frame(when, spans[programme.version], (days[0], days[-1]), self.asked.starts)
                 if frame is not None:
@@ -113,7 +122,7 @@ class Outlook:
 
     def names_stores(self, kind: Kind) -> bool:
         """Tell whether some rule on this kind looks at certain stores only."""
-        return any(kind in rule.when.on and rule.when.stores is not None for rule in self._rules)
+        return any(kind in rule.when.on and rule.when.stores is not None for rule in self._rules.values())
 
     def period_caps(self, kind: Kind) -> list[Cap]:
         """Return what limits the qualifying points of this kind over a period."""

@@ -100,6 +100,20 @@ def test_what_can_be_done_now_goes_before_what_has_to_wait_for_a_date() -> None:
     assert said(ways(only_december, missing=30)) == ["three visits from 10 December on (one a day)"]
 
 
+def test_no_time_is_promised_that_only_rules_speak_of_which_do_not_count() -> None:
+    """Such a time may begin before the rule that counts: its first hour would give nothing."""
+    noonday = earn("noonday", 10, when=When(on=VISIT, slot=Slot(NOON, Minute(20 * 60))))
+    early = When(on=VISIT, slot=Slot(Minute(11 * 60), Minute(14 * 60)))
+    of_gold = earn("gold", 100, when=msgspec.structs.replace(early, tiers=frozenset({"GOLD"})))
+    assert said(ways(programme(earns=[of_gold, noonday]), missing=20)) == ["two visits from 12:00 to 19:59"]
+
+    double = weight("2", "double", when=When(on=VISIT, slot=Slot(NOON, Minute(16 * 60))))
+    more = weight("1.5", "more", when=When(on=VISIT, slot=Slot(Minute(9 * 60), Minute(14 * 60))))
+    fifth = Bonus(id="fifth", when=early, points=Points(500), per="period", nth=5)
+    happy = programme(earns=[noonday], weights=[double, more], bonuses=[fifth], combine="product")
+    assert said(ways(happy, missing=30)) == ["two visits from 12:00 to 15:59"]
+
+
 def test_more_visits_than_days_are_left_are_no_way() -> None:
     assert [way.kind for way in ways(moonlight(), missing=60, on="2026-12-28")] == ["visits", "purchase"]
     assert [way.kind for way in ways(moonlight(), missing=61, on="2026-12-28")] == ["purchase"]

@@ -42,6 +42,7 @@ _ANY_CONDITIONS: Final[list[dict[str, object]]] = [
     {"until_day": TODAY},
     {"until_day": Day(TODAY - 1)},
     {"tiers": frozenset({"GOLD"})},
+    {"tiers": frozenset({"GOLD"}), "slot": Slot(Minute(7 * 60), Minute(11 * 60))},
 ]
 _LINE_CONDITIONS: Final[list[dict[str, object]]] = [
     {"categories": frozenset({"golf"})},
