@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,19 +23,18 @@ from edge_agent.store.database import (
     wal_bytes,
 )
 from edge_agent.store.migrations import migrate, open_database
+from edge_agent.store.turn import give_way
 from loyalty_core.errors import BadInput
 
 CHUNK: Final = 50
 """Receipts a transaction, fewer than the agent itself takes: its sales wait meanwhile."""
-PAUSE_SECONDS: Final = 0.03
-"""Longer than the pauses in which SQLite asks again for a lock, so that a waiting sale gets it."""
 
 
 def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) -> Iterator[dict[str, Any]]:
     """Yield what each receipt of the file became, in order; with `dry_run`, what it would become.
 
-    Works beside a running agent: the database's lock keeps them apart, and is left to it between chunks. A
-    dry run takes no lock: it is done to a copy.
+    Works beside a running agent: the database's lock keeps them apart, and what of the agent waits for it
+    goes before the next chunk. A dry run takes no lock: it is done to a copy.
 
     Raises:
         BadInput: when nothing of the file can be read.
@@ -55,6 +53,8 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
         csv = config.folder.csv if config.folder else Csv()
         for chunk in intake.chunks(rows_of(adapter, data, csv), expected, adapter, CHUNK):
             while chunk:
+                if not dry_run:
+                    give_way(config.database)
                 with transaction(conn):
                     taken = intake.take(
                         conn,
@@ -69,10 +69,8 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
                 for became in taken:
                     yield _told(file, became)
                 chunk = chunk[len(taken) :]
-                if not dry_run:
-                    if wal_bytes(config.database) > CHECKPOINT_BYTES:
-                        checkpoint(conn)
-                    time.sleep(PAUSE_SECONDS)
+                if not dry_run and wal_bytes(config.database) > CHECKPOINT_BYTES:
+                    checkpoint(conn)
 
 
 @contextmanager

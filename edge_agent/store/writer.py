@@ -28,6 +28,7 @@ from edge_agent.store.database import (
     transaction,
     wal_bytes,
 )
+from edge_agent.store.turn import Turn
 from loyalty_core.errors import LoyaltyError
 
 T = TypeVar("T")
@@ -76,6 +77,7 @@ class Writer:
         self.jobs = self.commits = self.failures = 0
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._conn = connect(path)
+        self._turn = Turn(path)
         self._thread.start()
 
     async def do(self, job: Job[T], *, urgent: bool = True) -> T:
@@ -123,6 +125,7 @@ class Writer:
                 checkpoint(self._conn)
         checkpoint(self._conn)
         self._conn.close()
+        self._turn.close()
 
     def _next_group(self, wait: float | None) -> list[_Waiting] | None:
         """Return the jobs to do together: [] after an idle wait, None when closed and all is done."""
@@ -139,10 +142,11 @@ class Writer:
         return [job]
 
     def _commit(self, group: list[_Waiting]) -> None:
-        if len(group) == 1:
-            self._commit_one(group[0])
-        else:
-            self._commit_all(group)
+        with self._turn.taken():
+            if len(group) == 1:
+                self._commit_one(group[0])
+            else:
+                self._commit_all(group)
         self._count(group)
         for loop in {waiting.loop for waiting in group}:
             answered = [waiting for waiting in group if waiting.loop is loop]

@@ -23,6 +23,7 @@ from edge_agent.config import read_config
 from edge_agent.store import outbox
 from edge_agent.store.database import Connection, StoreError, connect, transaction, wal_bytes
 from edge_agent.store.migrations import open_database
+from edge_agent.store.turn import give_way
 from edge_agent.sync import keys
 from edge_agent.take import take_file
 from edge_agent.version import VERSION
@@ -236,7 +237,6 @@ def test_a_pipe_is_no_receipt_file_and_is_not_waited_for(desk: Desk, words: tupl
 def test_a_long_file_that_is_handed_in_does_not_grow_the_log_of_writes_without_end(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(take, "PAUSE_SECONDS", 0)
     monkeypatch.setattr(take, "CHECKPOINT_BYTES", 500_000)
     file = Path(desk.write("a.jsonl", *[purchase(str(n), member=f"8801{n:012}") for n in range(600)]))
     longest = max(
@@ -417,11 +417,16 @@ def test_a_dry_run_does_not_fill_the_disk(desk: Desk) -> None:
     assert refused.value.code == "disk_low"
 
 
-def test_taking_by_hand_leaves_the_lock_to_the_agent_between_its_chunks(
+def test_taking_by_hand_gives_way_to_the_agent_before_each_chunk(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr("edge_agent.take.time.sleep", pauses.append)
+    given: list[int] = []
+    monkeypatch.setattr("edge_agent.take.give_way", lambda database: given.append(desk.count()))
     file = Path(desk.write("a.jsonl", *[purchase(str(n), member=f"M{n}") for n in range(120)]))
     assert len(list(take_file(desk.config, HeldClock(), file, dry_run=False))) == 120
-    assert pauses == [take.PAUSE_SECONDS] * 3
+    assert given == [0, 50, 100]
+
+
+def test_taking_by_hand_waits_for_no_agent_where_none_has_run(desk: Desk) -> None:
+    give_way(desk.config.database)
+    assert not [path for path in desk.config.data_dir.iterdir() if path.name.endswith("-turn")]

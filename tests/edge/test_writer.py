@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from edge_agent.store.database import (
     savepoint,
     transaction,
 )
+from edge_agent.store.turn import give_way
 from edge_agent.store.writer import Reader, Writer
 from loyalty_core.errors import BadInput
 from tests.edge.made import until
@@ -82,6 +84,25 @@ async def held(writer: Writer) -> tuple[Gate, asyncio.Task[None]]:
     task = asyncio.create_task(writer.do(gate))
     await asyncio.to_thread(gate.entered.wait, 20)
     return gate, task
+
+
+async def test_who_gives_way_waits_as_long_as_the_writer_works(writer: Writer, path: Path) -> None:
+    give_way(path)
+    gate, task = await held(writer)
+    passed = asyncio.create_task(asyncio.to_thread(give_way, path))
+    file = path.with_name("till.db-turn").open("rb")
+    with file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert not passed.done()
+    gate.opened.set()
+    await task
+    await passed
+
+
+async def test_the_writer_waits_for_nobody_who_gives_way(writer: Writer, path: Path) -> None:
+    with path.with_name("till.db-turn").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert await writer.do(lambda conn: put(conn, 1)) == 1
 
 
 async def test_an_answer_comes_only_after_the_commit(writer: Writer, path: Path) -> None:
