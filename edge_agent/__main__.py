@@ -166,7 +166,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         _echo_json(told)
         return
     for line in screen.lines(told):
-        click.echo(line)
+        click.echo(_inert(line))
 
 
 @main.command()

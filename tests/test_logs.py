@@ -24,6 +24,7 @@ PHONE = "010-9876-5432"
 SAID_BY = {"edge_agent": "till", "hq_server": "HQ", "loyalty_shell": "both"}
 FIELDS = {
     "address",
+    "after_ms",
     "code",
     "count",
     "error",

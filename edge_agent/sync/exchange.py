@@ -40,7 +40,7 @@ class LinkError(LoyaltyError):
 
 
 class _Problem(msgspec.Struct):
-    code: Annotated[str, Meta(pattern=r"\A[a-z0-9_]{1,64}\Z")] = ""
+    code: Annotated[str, Meta(pattern=r"\A[a-z_]{1,64}\Z")] = ""
     detail: str = ""
 
 

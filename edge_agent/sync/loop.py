@@ -19,7 +19,6 @@ from edge_agent.clock import Clock as MachineClock
 from edge_agent.config import EdgeConfig
 from edge_agent.store import outbox, quarantine, terminal
 from edge_agent.store.database import Connection
-from edge_agent.store.outbox import Link
 from edge_agent.store.terminal import Terminal
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import exchange
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 PENDING_RETRY_MS_MAX: Final = 10_000
 FIRST_BATCHES: Final = 4
 """Carried by the first exchange, before it is known how soon HQ answers."""
+TELL_MS: Final = 10_000
+"""A link that comes and goes is told of once in so long."""
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class SyncLoop:
         self.exchanges = Counter(
             "dangol_edge_exchanges_total", "Exchanges with HQ, by how they ended.", "outcome"
         )
+        self._told, self._told_at_ms = "", clock.monotonic_ms()
         self._resend_from: tuple[int, int] | None = None
         self._batches = min(FIRST_BATCHES, config.sync.batches)
         self._ready: Load | None = None
@@ -221,7 +223,7 @@ class SyncLoop:
         now_ms = self._clock.wall_ms()
         refused_code = error.code if error and not reply and error.code in REFUSALS else None
 
-        def note(conn: Connection) -> Link:
+        def note(conn: Connection) -> None:
             before = outbox.link(conn)
             same = (before.error_code is None) == (error is None) and before.since_ms is not None
             after = msgspec.structs.replace(
@@ -236,15 +238,24 @@ class SyncLoop:
                 refused_code=refused_code if reply or refused_code else before.refused_code,
             )
             outbox.set_link(conn, after)
-            return before
 
+        self._tell(error.code if error else "up")
         try:
-            before = await self._writer.do(note, urgent=False)
+            await self._writer.do(note, urgent=False)
         except LoyaltyError as failed:
             log.error("link_not_noted", extra={"code": failed.code})
+
+    def _tell(self, code: str) -> None:
+        """Log how talking with HQ goes where that is not what was last told; the last word is the true one.
+
+        `after_ms`, since when the other was true, also keeps this from being taken for the same line again.
+        """
+        now_ms = self._clock.monotonic_ms()
+        after_ms = now_ms - self._told_at_ms
+        if code == self._told or (self._told and after_ms < TELL_MS):
             return
-        if (before.error_code or None) != (error.code if error else None):
-            log.info("link_changed", extra={"code": error.code if error else "up"})
+        log.info("link_changed", extra={"code": code, "after_ms": after_ms})
+        self._told, self._told_at_ms = code, now_ms
 
 
 async def _within(wait_ms: int, event: asyncio.Event) -> bool:

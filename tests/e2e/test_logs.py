@@ -121,7 +121,7 @@ async def test_no_log_and_no_figure_says_who_anybody_is(tmp_path: Path) -> None:
                     figures.append(await answer.text())
                     parsed(figures[-1])
         at.line.cut()
-        await until(lambda: "link_changed" in at.till.log.read_text(), "the line was not missed", 30)
+        await until(lambda: '"code":"hq_' in at.till.log.read_text(), "the line was not missed", 30)
         at.line.mend()
         await at.till.kill()
         await at.till.open()

@@ -11,6 +11,7 @@ from edge_agent.metrics import of_store, of_till
 from edge_agent.status import status
 from edge_agent.store import programmes
 from edge_agent.sync.exchange import LinkError
+from edge_agent.sync.loop import TELL_MS
 from loyalty_core.messages import Page, Refusal
 from loyalty_shell.exposition import expose
 from tests.edge.fake_hq import FakeHq, Spoil
@@ -86,11 +87,35 @@ async def test_what_headquarters_says_of_its_trouble_is_shown_and_its_wait_obeye
     assert link.next_try_ms == till.clock.wall + 7000
 
 
-@pytest.mark.parametrize("code", ["Kim 010-9876-5432", "", "x" * 65, "busy\n"])
+@pytest.mark.parametrize("code", ["Kim 010-9876-5432", "01098765432", "", "x" * 65, "busy\n"])
 async def test_what_is_no_code_is_not_taken_for_one(till: LinkedTill, hq: FakeHq, code: str) -> None:
     hq.problem = (503, {"code": code, "detail": "too many tills"}, {})
     await till.turn()
     assert (await till.link()).error_code == "hq_nonsense", "codes go into logs and figures"
+
+
+async def test_the_log_ends_with_how_the_link_is_however_often_it_came_and_went(
+    till: LinkedTill, hq: FakeHq, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for problem, waited_ms in [
+        (None, 0),
+        (None, TELL_MS),
+        ("hq_busy", TELL_MS),
+        (None, TELL_MS - 1),
+        ("hq_busy", 0),
+        (None, 1),
+        (None, TELL_MS),
+    ]:
+        till.clock.go_on(waited_ms)
+        hq.problem = (503, {"code": problem}, {}) if problem else None
+        await till.turn()
+    told = [record.__dict__ for record in caplog.records if record.msg == "link_changed"]
+    assert [(one["code"], one["after_ms"]) for one in told] == [
+        ("up", 0),
+        ("hq_busy", 2 * TELL_MS),
+        ("up", TELL_MS),
+    ]
 
 
 @pytest.mark.parametrize(("code", "most"), [("terminal_pending", 10_000), ("terminal_revoked", 300_000)])
