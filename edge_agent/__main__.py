@@ -18,6 +18,7 @@ from edge_agent.clock import MachineClock
 from edge_agent.config import DEFAULT_PATH, EdgeConfig, read_config
 from edge_agent.version import VERSION
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.refusals import of_system, was_logged
 
 REFUSED: Final = 1
 TAKE_SHOWN_MAX: Final = 10_000
@@ -29,7 +30,8 @@ def _inert(text: str) -> str:
 
 
 def _say_error(code: str, sentence: str) -> None:
-    click.echo(_inert(f"error ({code}): {sentence}"), err=True)
+    if not was_logged(code, sentence):
+        click.echo(_inert(f"error ({code}): {sentence}"), err=True)
 
 
 class _Commands(click.Group):
@@ -41,15 +43,16 @@ class _Commands(click.Group):
         except LoyaltyError as error:
             _say_error(error.code, str(error))
             ctx.exit(REFUSED)
-        except PermissionError as error:
-            _say_error("not_permitted", f"{error.filename} may not be used by this user")
-            ctx.exit(REFUSED)
         except Exception as error:
             from edge_agent.store.database import DatabaseError, store_error
 
-            if not isinstance(error, DatabaseError):
+            told: LoyaltyError | None = None
+            if isinstance(error, OSError):
+                told = of_system(error)
+            elif isinstance(error, DatabaseError):
+                told = store_error(error)
+            if told is None:
                 raise
-            told = store_error(error)
             _say_error(told.code, str(told))
             ctx.exit(REFUSED)
 
@@ -145,7 +148,9 @@ def run(ctx: click.Context) -> None:
     import asyncio
 
     from edge_agent.service import serve
+    from loyalty_shell.logs import start_logging
 
+    start_logging()
     asyncio.run(serve(_config(ctx)))
 
 

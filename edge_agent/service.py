@@ -23,7 +23,7 @@ from edge_agent.status import lines, status
 from edge_agent.store.database import StoreError
 from loyalty_core.errors import BadInput
 from loyalty_shell.data_dir import check_user
-from loyalty_shell.logs import connection_log, start_logging
+from loyalty_shell.logs import connection_log
 from loyalty_shell.notify import Manager
 
 GC_ALLOCATIONS: Final = 20_000
@@ -38,7 +38,6 @@ async def serve(config: EdgeConfig) -> None:
         LoyaltyError: what must be there before it can start, in one sentence.
     """
     check_user(config.data_dir)
-    start_logging()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

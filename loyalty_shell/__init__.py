@@ -6,5 +6,6 @@ process      what the machine says of this process, as figures
 answers      an answer that refuses, and how answers are counted and timed
 notify       what systemd is told: ready, alive, stopping
 data_dir     whose the data is, and when a file is on the disk
+refusals     what a command says when the machine fails it, and how the journal is told
 credentials  secrets: files that only their owner reads, or what systemd hands over
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import sys
 import threading
 import traceback
@@ -18,19 +17,22 @@ from typing import Final, TextIO
 
 import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.refusals import is_journal
 
 QUIET_SECONDS: Final = 600
 """For how long the same line is said once only; the next one says how many were held back."""
 LINES_MAX: Final = 500
 """How many lines are remembered for that; the one that was first said longest ago is forgotten first."""
-TEXT_MAX: Final = 200
+TEXT_MAX: Final = 500
 FRAMES_MAX: Final = 30
 
 _OURS: Final = frozenset({"edge_agent", "hq_server", "loyalty_shell"})
 """Whose lines are events; what others say are libraries' words."""
 _PLAIN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_NOT_HTTP: Final = (HttpProcessingError, RequestPayloadError)
 _PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 """The numbers of syslog, by which journald sorts."""
 
@@ -91,7 +93,7 @@ class Strangers(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = "connection_failed", ()
-        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        if record.exc_info and isinstance(record.exc_info[1], _NOT_HTTP):
             record.msg, record.exc_info = "request_not_http", None
             record.levelno, record.levelname = logging.INFO, "INFO"
         return True
@@ -108,7 +110,7 @@ def connection_log() -> logging.Logger:
 def start_logging() -> None:
     """Send every record to standard error, and what nobody catches too."""
     handler = Sparing()
-    handler.setFormatter(JsonLines(with_priority=_is_journald(os.environ.get("JOURNAL_STREAM", ""))))
+    handler.setFormatter(JsonLines(with_priority=is_journal()))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False
@@ -117,10 +119,10 @@ def start_logging() -> None:
     sys.unraisablehook = lambda failed: log.error("clean_up_failed", exc_info=failed.exc_value)
 
 
-def _is_journald(stream: str) -> bool:
-    """Tell whether standard error is the stream of which systemd says that it goes to the journal."""
-    about = os.fstat(sys.stderr.fileno()) if stream else None
-    return about is not None and stream == f"{about.st_dev}:{about.st_ino}"
+def log_refusal(code: str, sentence: str) -> None:
+    """Log why a command was refused, in the words that people get on a terminal."""
+    start_logging()
+    log.error("command_refused", extra={"code": code, "sentence": sentence})
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from aiohttp.http_exceptions import BadStatusLine
+from aiohttp.web import RequestPayloadError
 
 from loyalty_core.errors import BadInput
 from loyalty_shell import logs
@@ -31,11 +32,13 @@ FIELDS = {
     "recorded",
     "refused",
     "repeated",
+    "sentence",
     "step_ms",
     "task",
     "version",
 }
-"""What a line may say besides its event: numbers of things, names from closed lists, our own address."""
+"""What a line may say besides its event: numbers of things, names from closed lists, our own address; and
+of a refused command its sentence."""
 UNCALLED = {"connection_failed", "library_spoke", "request_not_http"}
 """Events that stand for what libraries say."""
 LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "exception": "error"}
@@ -87,7 +90,7 @@ def test_a_line_says_when_how_bad_where_and_what(said: Callable[[], list[object]
         "logger": own().name,
         "event": "told",
         "count": 3,
-        "code": "x" * 200,
+        "code": "x" * logs.TEXT_MAX,
     }
 
 
@@ -148,8 +151,10 @@ def test_what_a_library_says_is_told_by_its_place_alone(said: Callable[[], list[
 def test_who_sends_what_is_not_http_is_no_fault_of_ours(said: Callable[[], list[dict[str, object]]]) -> None:
     connections = logs.connection_log()
     connections.error("Error handling request from %s", PHONE, exc_info=BadStatusLine(PHONE))
+    connections.error("Error handling request from %s", PHONE, exc_info=RequestPayloadError(PHONE))
     connections.error("Error handling request from %s", PHONE, exc_info=ValueError(PHONE))
-    first, second = said()
+    first, broken, second = said()
+    assert broken["event"] == first["event"], "it was not packed as it said"
     assert (first["event"], first["level"], "trace" in first) == ("request_not_http", "info", False)
     assert (second["event"], second["level"], second["error"]) == (
         "connection_failed",

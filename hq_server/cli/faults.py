@@ -5,21 +5,14 @@ Only faults of the surroundings are here; an error that is ours keeps its trace.
 
 from __future__ import annotations
 
-import errno
 from typing import Final
 
 import click
 
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.refusals import Fault, of_system
 
-_OF_SYSTEM: Final = {
-    errno.EACCES: ("permission_denied", "this user may not use it: run this as the user who owns it"),
-    errno.EPERM: ("permission_denied", "this user may not use it: run this as the user who owns it"),
-    errno.EROFS: ("read_only", "it cannot be written: make its disk and folder writable"),
-    errno.ENOSPC: ("disk_full", "the disk is full: free space and try again"),
-    errno.EDQUOT: ("disk_full", "the disk is full: free space and try again"),
-}
 _OF_DATABASE: Final = {
     "SQLITE_PERM": ("permission_denied", "this user may not use it: run this as the user who owns it"),
     "SQLITE_AUTH": ("permission_denied", "this user may not use it: run this as the user who owns it"),
@@ -42,12 +35,6 @@ _OF_DATABASE: Final = {
 }
 
 
-class Fault(LoyaltyError):
-    """The surroundings failed a command."""
-
-    code = "io_failed"
-
-
 def refusal_of(error: Exception) -> LoyaltyError | None:
     """Return what to tell of an error, or None where it is a fault of ours."""
     if isinstance(error, LoyaltyError):
@@ -56,15 +43,7 @@ def refusal_of(error: Exception) -> LoyaltyError | None:
         return Fault("nothing was done", code="aborted")
     if isinstance(error, sqlite3.Error):
         return _of_database(error)
-    if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EPIPE:
-        return _of_system(error, error.errno)
-    return None
-
-
-def _of_system(error: OSError, number: int) -> Fault:
-    what = error.filename if isinstance(error.filename, str) else "a file of this command"
-    code, sentence = _OF_SYSTEM.get(number, ("io_failed", f"it cannot be used ({error.strerror})"))
-    return Fault(f"{what}: {sentence}", code=code)
+    return of_system(error) if isinstance(error, OSError) else None
 
 
 def _of_database(error: sqlite3.Error) -> Fault | None:

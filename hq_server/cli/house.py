@@ -76,8 +76,8 @@ def serve(shell: Shell) -> None:
     from hq_server.app import serve as serve_app
     from loyalty_shell.logs import start_logging
 
-    check_user(Path(shell.config.data_dir))
     start_logging()
+    check_user(Path(shell.config.data_dir))
     # Batches are many small values that live briefly: looking for cycles in them costs a tenth of the work.
     gc.set_threshold(GC_ALLOCATIONS)
     asyncio.run(serve_app(shell.config))

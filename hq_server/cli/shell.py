@@ -24,6 +24,7 @@ from hq_server.store.connection import Connection, Transaction, reading, writing
 from hq_server.store.database import opened
 from loyalty_core.errors import LoyaltyError, ProgrammeErrors
 from loyalty_core.units import EpochMs
+from loyalty_shell.refusals import was_logged
 
 _META: Final = "hq_server.config_path"
 
@@ -68,6 +69,8 @@ class Shell:
 
     def refuse(self, error: LoyaltyError) -> NoReturn:
         """Say why nothing, or not all, was done, and end with status 1."""
+        if was_logged(error.code, str(error)):
+            sys.exit(1)
         if self.as_json:
             told: dict[str, object] = {"code": error.code, "sentence": str(error)}
             if isinstance(error, ProgrammeErrors):
