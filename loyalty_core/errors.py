@@ -5,6 +5,11 @@ A message is one sentence: what is wrong, where, what to do. It never holds a se
 
 from __future__ import annotations
 
+from typing import Final
+
+SAID_MAX: Final = 200
+"""Letters of what a decoder says that become part of a sentence."""
+
 
 class LoyaltyError(Exception):
     """A broken law or a refused input. `code` is stable; `str(error)` is for people."""
@@ -61,3 +66,13 @@ class ProgrammeErrors(LoyaltyError):
     def __init__(self, mistakes: tuple[str, ...]) -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = mistakes
+
+
+def said(error: Exception) -> str:
+    """Return what a decoder says is wrong, for a sentence: on one line, its beginning and its end.
+
+    What it quotes of the input in between may be as long as that.
+    """
+    text = "".join([letter if letter.isprintable() else "?" for letter in str(error)])
+    half = SAID_MAX // 2
+    return text if len(text) <= SAID_MAX else f"{text[:half]}...{text[-half:]}"

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from loyalty_core.errors import BadInput, BadWire, UnknownRecord
+from loyalty_core.errors import BadInput, BadWire, UnknownRecord, said
 from loyalty_core.events import EVENT_CODES, EVENT_TYPES, Claim, Count, Event
 from loyalty_core.units import Seq
 from loyalty_core.wire import Shape, pack, unpack_plain
@@ -90,7 +90,7 @@ def unpack_record(data: bytes) -> Record:
         plain = unpack_plain(data, bytes_max=RECORD_BYTES_MAX)
         if isinstance(plain, list) and plain and isinstance(plain[0], int) and plain[0] > RECORD_VERSION:
             raise UnknownRecord(f"record version {plain[0]} is not known to this release") from None
-        raise BadWire(f"the record is malformed: {error}") from None
+        raise BadWire(f"the record is malformed: {said(error)}") from None
     if _packed(shape.code, record) != data:
         raise BadWire("the record is not in canonical form")
     return record

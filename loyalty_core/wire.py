@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import msgpack
 import msgspec
 
-from loyalty_core.errors import BadWire
+from loyalty_core.errors import BadWire, said
 
 MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
 """The largest message that is unpacked, in bytes after decompression."""
@@ -99,7 +99,7 @@ def shaped(value: object, shape: type[S]) -> S:
     try:
         return msgspec.convert(value, shape, strict=True, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
-        raise BadWire(f"{shape.__name__}: {error}") from None
+        raise BadWire(f"{shape.__name__}: {said(error)}") from None
 
 
 def compress(data: bytes) -> bytes:

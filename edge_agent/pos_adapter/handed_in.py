@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from edge_agent.pos_adapter import receipt, understanding
-from edge_agent.pos_adapter.receipt import Receipt, decoded, known, shown
+from edge_agent.pos_adapter.receipt import Receipt, decoded, known, plain, shown
 from edge_agent.pos_adapter.understanding import (
     Expectations,
     Understood,
@@ -22,7 +22,7 @@ from edge_agent.pos_adapter.understanding import (
     instant,
 )
 from loyalty_core.calendar import date_of, end_of_day
-from loyalty_core.errors import BadInput
+from loyalty_core.errors import BadInput, said
 from loyalty_core.events import ID_FORM, DayTotal
 from loyalty_core.units import EpochMs
 
@@ -84,7 +84,7 @@ def without_unknown(raw: bytes) -> HandedIn:
     """
     if not _is_total(raw):
         return receipt.without_unknown(raw)
-    value = known(msgspec.json.decode(raw), DayTotalIn)
+    value = known(plain(raw), DayTotalIn)
     if isinstance(value.get("receipt"), dict):
         value["receipt"] = known(value["receipt"], TillDay)
     return decoded(msgspec.json.encode(value), _TOTAL)
@@ -127,3 +127,5 @@ def _is_total(raw: bytes) -> bool:
         return _KIND.decode(raw).kind == "day_total"
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
+    except RecursionError as error:
+        raise BadInput(f"this is not JSON: {said(error)}", code="json_invalid") from None

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from loyalty_core.errors import BadInput
+from loyalty_core.errors import BadInput, said
 
 T = TypeVar("T")
 ReceiptKind = Literal["purchase", "return", "void", "visit"]
@@ -85,12 +85,12 @@ def decoded(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise BadInput(
-            f"the receipt does not have the expected form: {error}", code="receipt_invalid"
+            f"the receipt does not have the expected form: {said(error)}", code="receipt_invalid"
         ) from None
     except UnicodeDecodeError:
         raise BadInput("the text is not UTF-8: send it as UTF-8", code="encoding_wrong") from None
     except msgspec.DecodeError as error:
-        raise BadInput(f"this is not JSON: {error}", code="json_invalid") from None
+        raise BadInput(f"this is not JSON: {said(error)}", code="json_invalid") from None
 
 
 def without_unknown(raw: bytes) -> Receipt:
@@ -99,10 +99,7 @@ def without_unknown(raw: bytes) -> Receipt:
     Raises:
         BadInput: as `decode`.
     """
-    try:
-        value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"this is not JSON: {error}", code="json_invalid") from None
+    value = plain(raw)
     if isinstance(value, dict):
         value = known(value, Receipt)
         for name, part in _PARTS.items():
@@ -112,6 +109,18 @@ def without_unknown(raw: bytes) -> Receipt:
             elif isinstance(inner, list):
                 value[name] = [known(v, part) if isinstance(v, dict) else v for v in inner]
     return decode(msgspec.json.encode(value))
+
+
+def plain(raw: bytes) -> Any:
+    """Return what JSON bytes say, whatever its shape.
+
+    Raises:
+        BadInput: `json_invalid`.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"this is not JSON: {said(error)}", code="json_invalid") from None
 
 
 def known(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:

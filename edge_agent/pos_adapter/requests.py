@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 from aiohttp import web
 
-from loyalty_core.errors import BadInput
+from loyalty_core.errors import BadInput, said
 
 T = TypeVar("T")
 _KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,64}")
@@ -55,10 +55,10 @@ def json_of(raw: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         raise BadInput(
-            f"the request does not have the expected form: {error}", code="request_invalid"
+            f"the request does not have the expected form: {said(error)}", code="request_invalid"
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"this is not JSON: {error}", code="json_invalid") from None
+        raise BadInput(f"this is not JSON: {said(error)}", code="json_invalid") from None
 
 
 def answered(answer: msgspec.Struct) -> web.Response:

@@ -169,7 +169,7 @@ async def _bounded(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
 def _refused(response: aiohttp.ClientResponse, body: bytes) -> LinkError:
     try:
         problem = msgspec.json.decode(body, type=_Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = _Problem()
     seconds = response.headers.get("Retry-After", "")
     asked_ms = int(seconds) * 1000 if seconds.isdecimal() and len(seconds) < 6 else 0

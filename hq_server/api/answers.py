@@ -13,6 +13,7 @@ from hq_server.store.connection import Transaction
 from hq_server.tokens import may_watch, name_of
 from hq_server.web_context import BODIES, DATABASE
 from hq_server.web_errors import WebError
+from loyalty_core.errors import said
 
 T = TypeVar("T")
 _SCHEME = "Bearer "
@@ -84,7 +85,7 @@ async def body_of(request: web.Request, shape: type[T]) -> T:
         try:
             return msgspec.json.decode(body, type=shape)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise WebError(f"the body is not as /openapi.json says: {error}") from None
+            raise WebError(f"the body is not as /openapi.json says: {said(error)}") from None
 
 
 def key_of(request: web.Request) -> str:

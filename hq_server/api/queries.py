@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from hq_server.reconcile import HOURS_MAX, PAGE_MAX
-from loyalty_core.errors import BadInput
+from loyalty_core.errors import BadInput, said
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -46,7 +46,7 @@ def read_query(request: web.Request, shape: type[T]) -> T:
     try:
         return msgspec.convert(dict(request.query), shape, strict=False)
     except msgspec.ValidationError as error:
-        raise BadInput(f"the query is wrong: {error}") from None
+        raise BadInput(f"the query is wrong: {said(error)}") from None
 
 
 def described(shape: type[msgspec.Struct]) -> list[dict[str, Any]]:

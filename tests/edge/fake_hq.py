@@ -45,6 +45,7 @@ Spoil = Literal[
     "lose request",  # the connection breaks before anything is kept
     "nonsense",
     "html",
+    "deep",
     "half",
     "other key",
     "other key on receipts",
@@ -155,6 +156,8 @@ class FakeHq:
                 return web.Response(body=b"\x93nonsense")
             case "half":
                 return web.Response(body=data[: len(data) // 2])
+            case "deep":
+                return web.Response(status=503, body=b'{"x": ' + b"[" * 5000 + b"]" * 5000 + b"}")
             case "html":
                 return web.Response(text="<html>Please log in to the network", content_type="text/html")
             case "huge":

@@ -96,12 +96,21 @@ async def test_a_bad_receipt_is_one_sentence_with_a_code_and_is_set_aside(
         (b"\xff\xfe{}", "json_invalid"),
         (b'{"kind": "\xb0\xa1"}', "json_invalid"),
         (b"[" * 50_000, "receipt_invalid"),
+        (b'{"kind": "day_total", "receipt": ' + b"[" * 5000 + b"]" * 5000 + b"}", "json_invalid"),
         (b"null", "receipt_invalid"),
     ],
 )
 async def test_what_is_no_receipt_at_all_is_refused(counter: Counter, body: bytes, code: str) -> None:
     status, said = await problem(await counter.post("/v1/receipts", body))
     assert (status, said) in {(400, code), (422, code), (400, "encoding_wrong")}
+
+
+async def test_a_refusal_quotes_little_of_what_it_refuses(counter: Counter) -> None:
+    await counter.post("/v1/receipts", purchase(kind="x" * 50_000 + "\n"))
+    (refused,) = await counter.refused()
+    assert len(refused.sentence) < 300
+    assert refused.sentence.endswith("at `$.kind`")
+    assert "\n" not in refused.sentence
 
 
 async def test_other_content_under_a_receipts_key_is_a_conflict(counter: Counter) -> None:

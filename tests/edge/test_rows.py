@@ -101,6 +101,8 @@ def test_fields_that_nobody_knows_are_passed_over_wherever_they_stand() -> None:
         (b"not json", "json_invalid"),
         (b'{"bogus": 1, "kind":', "json_invalid"),
         (b'{"bogus": ' + b"[" * 100_000, "json_invalid"),
+        (b'{"kind": "day_total", "receipt": ' + b"[" * 5000 + b"]" * 5000 + b"}", "json_invalid"),
+        (b'{"kind": "day_total", "bogus": ' + b"[" * 5000 + b"]" * 5000 + b"}", "json_invalid"),
         (b'{"kind": "purchase"}', "receipt_invalid"),
         (b"7", "receipt_invalid"),
         (b'{"kind": "\xb0\xa1"}', "encoding_wrong"),

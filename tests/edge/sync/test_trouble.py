@@ -22,6 +22,7 @@ LIES: list[tuple[Spoil, str]] = [
     ("nonsense", "hq_nonsense"),
     ("half", "hq_nonsense"),
     ("html", "hq_nonsense"),
+    ("deep", "hq_nonsense"),
     ("huge", "hq_nonsense"),
     ("redirect", "hq_nonsense"),
     ("not found", "hq_nonsense"),
