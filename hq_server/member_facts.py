@@ -17,9 +17,10 @@ from loyalty_core.resolved import Resolved
 def days_of(tx: Transaction, bucket_count: int, member_id: str) -> Iterator[tuple[int, list[Resolved]]]:
     """Return what stands on each of a member's business days, in order, read as far as it is asked for."""
     bucket = bucket_of(member_id, bucket_count)
-    rows = tx.each("accounts.receipts_of", bucket=bucket, member_id=member_id)
-    for day, of_day in groupby(rows, key=itemgetter(0)):
-        yield day, [RESOLVED.decode(row[2]) for row in of_day]
+    for (span,) in tx.all("accounts.spans", bucket=bucket):
+        rows = tx.all("accounts.receipts_of", bucket=bucket, span=span, member_id=member_id)
+        for day, of_day in groupby(rows, key=itemgetter(0)):
+            yield day, [RESOLVED.decode(row[2]) for row in of_day]
 
 
 def days_of_group(tx: Transaction, bucket_count: int, group: tuple[str, ...]) -> dict[int, list[Resolved]]:

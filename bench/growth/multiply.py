@@ -53,11 +53,16 @@ HQ_RULES: Final[Mapping[str, Mapping[str, str]]] = {
     "batches": _TERMINAL,
     "events": {**_TERMINAL, **_DAY, "receipt_key": "replace(receipt_key, :till, '/C' || copy.n || '/')"},
     "day_counts": {**_TERMINAL, **_DAY},
-    "member_receipts": {**_DAY, "receipt_id": "replace(receipt_id, :till, '/C' || copy.n || '/')"},
+    "member_receipts": {
+        **_DAY,
+        "span": "(business_day - copy.n * :days) / 32",
+        "receipt_id": "replace(receipt_id, :till, '/C' || copy.n || '/')",
+    },
     "entries": {
         **_TERMINAL,
         **_DAY,
         **_EARNED,
+        "span": "(earned_day - copy.n * :days) / 32",
         "period_id": f"strftime('%Y', {_DATE}) || iif(strftime('%m', {_DATE}) > '06', '-H2', '-H1')",
     },
 }

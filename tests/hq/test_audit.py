@@ -65,9 +65,9 @@ async def test_the_audit_finds_no_difference_in_what_the_server_made(hq: Hq, til
 DAMAGE = {
     "a changed entry": "UPDATE entries SET redeemable = redeemable + 1 WHERE kind = 'earn'",
     "a missing entry": "DELETE FROM entries WHERE kind = 'clawback'",
-    "an entry too many": "INSERT INTO entries SELECT bucket, member_id, earned_day, 99, terminal_id, epoch, "
-    "branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, steps, "
-    "posted_at_ms, rule FROM entries LIMIT 1",
+    "an entry too many": "INSERT INTO entries SELECT bucket, span, member_id, earned_day, 99, terminal_id, "
+    "epoch, branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, "
+    "steps, posted_at_ms, rule FROM entries LIMIT 1",
     "a changed count of a day": "UPDATE day_counts SET events = events + 1",
     "a changed balance": "UPDATE totals SET redeemable = redeemable + 1",
     "a changed total": "UPDATE totals SET qualifying = qualifying - 1",

@@ -110,7 +110,7 @@ def test_a_database_that_takes_no_writes_is_named(hq: Hq, pragma: str, code: str
     connection = connect(hq.config.database_path)
     connection.execute(f"PRAGMA {pragma}")
     with pytest.raises(sqlite3.Error) as caught:
-        connection.execute("CREATE TABLE more (x TEXT)")
+        connection.execute("CREATE TABLE more AS SELECT zeroblob(1000000)")
     connection.close()
     refusal = refusal_of(caught.value)
     assert refusal is not None

@@ -9,14 +9,14 @@ import pytest
 
 from hq_server.store import connection as store_connection
 from hq_server.store import migrate
-from hq_server.store.connection import WAL_BYTES_MAX, Busy, checkpoint, connect, reading, writing
+from hq_server.store.connection import WAL_BYTES_MAX, Busy, Values, checkpoint, connect, reading, writing
 from hq_server.store.database import DatabaseMissing, create, opened
 from hq_server.store.migrate import WrongDatabase
 from hq_server.store.sqlite import sqlite3
 from hq_server.tokens import add_token
 from loyalty_core.units import EpochMs
 from tests.hq.conftest import Hq, Tills
-from tests.hq.events import purchase, void
+from tests.hq.events import DAY, purchase, void
 from tests.hq.till import NOW_MS
 
 FOREVER = (
@@ -176,3 +176,21 @@ def test_a_reader_can_not_write(hq: Hq) -> None:
     with reading(connection) as tx, pytest.raises(sqlite3.OperationalError, match="readonly"):
         tx.run("house.revoke_token", name="admin", revoked_at_ms=1)
     connection.close()
+
+
+def test_what_a_till_brings_is_written_into_few_pages_beside_many_years(hq: Hq) -> None:
+    def of_day(day: int, first_no: int) -> list[Values]:
+        of_all = ("T", 1, 0, 1, "earn", None, day, "2026-H2", 1, 1, 1, "[]" * 40, 1, "")
+        return [(0, f"M{each:03}", day, first_no + each, *of_all) for each in range(200)]
+
+    path = hq.config.database_path
+    with writing(connection := connect(path)) as tx:
+        for month in range(40):
+            tx.many("accounts.add_entry", of_day(DAY - 32 * month - 32, 1 + 200 * month))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with writing(connection) as tx:
+        tx.many("accounts.add_entry", of_day(DAY, 9000))
+    log = path.with_name(path.name + "-wal").stat().st_size
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    assert log < 40 * page

@@ -46,14 +46,22 @@ SELECT entries.member_id, entries.earned_day, entries.terminal_id, entries.epoch
   entries.qualifying, entries.programme_version, entries.rule
 FROM json_each(:members) AS wanted
 CROSS JOIN entries ON entries.bucket = wanted.value AND entries.member_id = wanted.key
-  AND entries.earned_day = 0
+  AND entries.span = 0 AND entries.earned_day = 0
 ORDER BY entries.bucket, entries.member_id, entries.entry_no;
 
 -- name: all_entries_of(bucket, member_id)
 -- Everything that is posted for a member, without the steps.
+WITH RECURSIVE spans (span) AS (
+  SELECT min(span) FROM entries WHERE bucket = :bucket
+  UNION ALL
+  SELECT (SELECT min(entries.span) FROM entries WHERE entries.bucket = :bucket AND entries.span > spans.span)
+  FROM spans WHERE spans.span IS NOT NULL
+)
 SELECT member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id,
   redeemable, qualifying, programme_version, rule, entry_no
-FROM entries WHERE bucket = :bucket AND member_id = :member_id ORDER BY earned_day, entry_no;
+FROM spans CROSS JOIN entries
+  ON entries.bucket = :bucket AND entries.span = spans.span AND entries.member_id = :member_id
+ORDER BY earned_day, entry_no;
 
 -- name: day_items(periods)
 -- periods is a JSON array of [bucket, member_id, first day, last day].

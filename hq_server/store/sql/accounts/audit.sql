@@ -3,7 +3,7 @@
 SELECT member_receipts.receipt_id, member_receipts.resolved
 FROM json_each(:keys) AS wanted
 CROSS JOIN member_receipts ON member_receipts.bucket = wanted.value ->> 0
-  AND member_receipts.member_id = wanted.value ->> 1
+  AND member_receipts.span = (wanted.value ->> 2) / 32 AND member_receipts.member_id = wanted.value ->> 1
   AND member_receipts.business_day = wanted.value ->> 2
   AND member_receipts.receipt_id = wanted.value ->> 3;
 
@@ -23,13 +23,22 @@ SELECT (SELECT count(*) FROM member_receipts WHERE resolved IS NOT NULL)
 
 -- name: days_ever(bucket, member_id)
 -- Every business day on which a member has, or once had, a receipt or visit.
-SELECT DISTINCT business_day FROM member_receipts
-WHERE bucket = :bucket AND member_id = :member_id AND account = 0;
+WITH RECURSIVE spans (span) AS (
+  SELECT min(span) FROM member_receipts WHERE bucket = :bucket
+  UNION ALL
+  SELECT (SELECT min(member_receipts.span) FROM member_receipts WHERE member_receipts.bucket = :bucket AND member_receipts.span > spans.span)
+  FROM spans WHERE spans.span IS NOT NULL
+)
+SELECT DISTINCT member_receipts.business_day
+FROM spans CROSS JOIN member_receipts
+  ON member_receipts.bucket = :bucket AND member_receipts.span = spans.span
+  AND member_receipts.member_id = :member_id AND member_receipts.account = 0;
 
 -- name: versions_on(bucket, member_id, business_day)
 -- The versions of all receipts and visits that a member has, or once had, on a business day.
 SELECT version FROM member_receipts
-WHERE bucket = :bucket AND member_id = :member_id AND business_day = :business_day AND account = 0;
+WHERE bucket = :bucket AND span = :business_day / 32 AND member_id = :member_id
+  AND business_day = :business_day AND account = 0;
 
 -- name: award_differences_in_order(bucket)
 SELECT member_id, business_day, terminal_id, epoch, branch, seq, claimed_redeemable, claimed_qualifying, redeemable,

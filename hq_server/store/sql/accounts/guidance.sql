@@ -1,9 +1,15 @@
 -- name: receipts_between(bucket, member_id, first_day, last_day)
 -- A member's receipts and visits as they stand on these business days, both included.
-SELECT resolved FROM member_receipts
-WHERE bucket = :bucket AND member_id = :member_id AND business_day BETWEEN :first_day AND :last_day
-  AND resolved IS NOT NULL
-ORDER BY business_day;
+WITH RECURSIVE spans (span) AS (
+  SELECT :first_day / 32 UNION ALL SELECT span + 1 FROM spans WHERE span < :last_day / 32
+)
+SELECT member_receipts.resolved
+FROM spans CROSS JOIN member_receipts
+  ON member_receipts.bucket = :bucket AND member_receipts.span = spans.span
+  AND member_receipts.member_id = :member_id
+  AND member_receipts.business_day BETWEEN :first_day AND :last_day
+WHERE member_receipts.resolved IS NOT NULL
+ORDER BY member_receipts.business_day;
 
 -- name: standings(bucket, period_id)
 -- Every member of a bucket who counts alone or for others, and was not erased, with the qualifying points of a period,

@@ -46,14 +46,33 @@ SELECT period_id, redeemable, qualifying, credited FROM totals
 WHERE bucket = :bucket AND member_id = :member_id ORDER BY period_id;
 
 -- name: entries_of(bucket, member_id)
+WITH RECURSIVE spans (span) AS (
+  SELECT min(span) FROM entries WHERE bucket = :bucket
+  UNION ALL
+  SELECT (SELECT min(entries.span) FROM entries WHERE entries.bucket = :bucket AND entries.span > spans.span)
+  FROM spans WHERE spans.span IS NOT NULL
+)
 SELECT member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id,
   redeemable, qualifying, programme_version, rule, steps, entry_no, posted_at_ms
-FROM entries WHERE bucket = :bucket AND member_id = :member_id ORDER BY entry_no;
+FROM spans CROSS JOIN entries
+  ON entries.bucket = :bucket AND entries.span = spans.span AND entries.member_id = :member_id
+ORDER BY entry_no;
 
--- name: receipts_of(bucket, member_id)
--- The member's receipts and visits as they stand.
+-- name: spans(bucket)
+-- Of which spans of 32 days there are facts in a bucket, in order.
+WITH RECURSIVE spans (span) AS (
+  SELECT min(span) FROM member_receipts WHERE bucket = :bucket
+  UNION ALL
+  SELECT (SELECT min(member_receipts.span) FROM member_receipts WHERE member_receipts.bucket = :bucket AND member_receipts.span > spans.span)
+  FROM spans WHERE spans.span IS NOT NULL
+)
+SELECT span FROM spans WHERE span IS NOT NULL ORDER BY span;
+
+-- name: receipts_of(bucket, span, member_id)
+-- The member's receipts and visits of a span as they stand.
 SELECT business_day, receipt_id, resolved FROM member_receipts
-WHERE bucket = :bucket AND member_id = :member_id AND resolved IS NOT NULL ORDER BY business_day;
+WHERE bucket = :bucket AND span = :span AND member_id = :member_id AND resolved IS NOT NULL
+ORDER BY business_day;
 
 -- name: put_member(bucket, member_id, name, phone, joined_on, home_store, birthday)!
 INSERT INTO members (bucket, member_id, name, phone, joined_on, home_store, birthday)

@@ -19,7 +19,7 @@ CROSS JOIN look_ups ON look_ups.bucket = wanted.value AND look_ups.look_up = wan
 SELECT member_receipts.member_id, member_receipts.business_day, member_receipts.receipt_id, member_receipts.version, member_receipts.resolved
 FROM json_each(:days) AS wanted
 CROSS JOIN member_receipts ON member_receipts.bucket = wanted.value ->> 0 AND member_receipts.member_id = wanted.value ->> 1
-  AND member_receipts.business_day = wanted.value ->> 2;
+  AND member_receipts.span = (wanted.value ->> 2) / 32 AND member_receipts.business_day = wanted.value ->> 2;
 
 -- name: entries_of_days(days)
 -- What is posted for these member-days, without the steps.
@@ -28,24 +28,24 @@ SELECT entries.member_id, entries.earned_day, entries.terminal_id, entries.epoch
   entries.programme_version, entries.rule
 FROM json_each(:days) AS wanted
 CROSS JOIN entries ON entries.bucket = wanted.value ->> 0 AND entries.member_id = wanted.value ->> 1
-  AND entries.earned_day = wanted.value ->> 2
+  AND entries.span = (wanted.value ->> 2) / 32 AND entries.earned_day = wanted.value ->> 2
 ORDER BY entries.bucket, entries.member_id, entries.earned_day, entries.entry_no;
 
 -- name: put_resolved(bucket, member_id, business_day, receipt_id, version, resolved, account)*!
 -- Of one version the receipt that stands wins over the one that has moved away: both may come to one place.
-INSERT INTO member_receipts (bucket, member_id, business_day, receipt_id, version, resolved, account)
-VALUES (:bucket, :member_id, :business_day, :receipt_id, :version, :resolved, :account)
-ON CONFLICT (bucket, member_id, business_day, receipt_id) DO UPDATE
+INSERT INTO member_receipts (bucket, span, member_id, business_day, receipt_id, version, resolved, account)
+VALUES (:bucket, :business_day / 32, :member_id, :business_day, :receipt_id, :version, :resolved, :account)
+ON CONFLICT (bucket, span, member_id, business_day, receipt_id) DO UPDATE
 SET version = excluded.version, resolved = excluded.resolved
 WHERE (excluded.version, excluded.resolved IS NOT NULL)
   > (member_receipts.version, member_receipts.resolved IS NOT NULL);
 
 -- name: add_entry(bucket, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects, business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms, rule)*!
-INSERT INTO entries (bucket, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects,
+INSERT INTO entries (bucket, span, member_id, earned_day, entry_no, terminal_id, epoch, branch, seq, kind, corrects,
   business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms, rule)
-VALUES (:bucket, :member_id, :earned_day, :entry_no, :terminal_id, :epoch, :branch, :seq, :kind, :corrects,
-  :business_day, :period_id, :redeemable, :qualifying, :programme_version, :steps, :posted_at_ms,
-  :rule);
+VALUES (:bucket, :earned_day / 32, :member_id, :earned_day, :entry_no, :terminal_id, :epoch, :branch, :seq,
+  :kind, :corrects, :business_day, :period_id, :redeemable, :qualifying, :programme_version, :steps,
+  :posted_at_ms, :rule);
 
 -- name: add_to_total(bucket, member_id, period_id, redeemable, qualifying, credited)*!
 INSERT INTO totals (bucket, member_id, period_id, redeemable, qualifying, credited)
@@ -76,7 +76,10 @@ ON CONFLICT (bucket, member_id, audience) DO UPDATE SET change_no = excluded.cha
 -- name: mark_days_from(business_day)!
 -- Every member-day from this date on is to be derived again.
 INSERT INTO dirty_days (bucket, member_id, business_day)
-SELECT DISTINCT bucket, member_id, business_day FROM member_receipts WHERE business_day >= :business_day
+SELECT member_receipts.bucket, member_receipts.member_id, member_receipts.business_day
+FROM buckets CROSS JOIN member_receipts
+  ON member_receipts.bucket = buckets.bucket AND member_receipts.span >= :business_day / 32
+WHERE member_receipts.business_day >= :business_day
 ON CONFLICT (bucket, member_id, business_day) DO NOTHING;
 
 -- name: dirty_days(count)
@@ -87,8 +90,10 @@ DELETE FROM dirty_days WHERE bucket = :bucket AND member_id = :member_id AND bus
 
 -- name: members_with_facts(bucket, business_day)
 -- Every member of a bucket who has facts, or entries derived from days, from this date on.
-SELECT DISTINCT member_id FROM member_receipts WHERE bucket = :bucket AND business_day >= :business_day
-UNION SELECT DISTINCT member_id FROM entries WHERE bucket = :bucket AND earned_day >= :business_day
+SELECT member_id FROM member_receipts
+WHERE bucket = :bucket AND span >= :business_day / 32 AND business_day >= :business_day
+UNION SELECT member_id FROM entries
+WHERE bucket = :bucket AND span >= :business_day / 32 AND earned_day >= :business_day
 ORDER BY 1;
 
 -- name: bucket(bucket)^
