@@ -70,7 +70,7 @@ def take_totals(
             case ReturnRecorded(receipt=key) if key.store == terminal.store_id:
                 touched.add(_place(key))
                 returns.append((*_place(key), key.number, event.net_minor, *order))
-            case DayTotal() if event.store == terminal.store_id and _ID.match(event.till):
+            case DayTotal() if event.store == terminal.store_id and _ID.fullmatch(event.till):
                 place = (event.store, event.business_day, event.till)
                 totals.append((*place, event.count, event.net_minor, *order, now_ms))
             case DayTotal():

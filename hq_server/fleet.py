@@ -198,7 +198,7 @@ def revoke(tx: Transaction, terminal_id: str, reason: str) -> Terminal:
 
 def check_id(text: str, what: str) -> None:
     """Raise BadInput (`<what>_malformed`) unless the text is an id as the whole system spells them."""
-    if not re.match(ID_FORM, text):
+    if not re.fullmatch(ID_FORM, text):
         raise BadInput(
             f'{what} "{text}" is not an id: 1 to 32 letters, digits, "-" or "_"', code=f"{what}_malformed"
         )

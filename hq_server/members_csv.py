@@ -105,7 +105,7 @@ def _read_row(line: int, row: Mapping[str | None, object], region: str) -> NewMe
 
 
 def _member_id(text: str) -> str:
-    if not re.match(MEMBER_ID_FORM, text):
+    if not re.fullmatch(MEMBER_ID_FORM, text):
         raise BadInput(
             "member_id must be 1 to 40 letters, digits, dots, underscores or hyphens",
             code="member_id_malformed",
@@ -151,7 +151,7 @@ def _name(text: str) -> str:
 
 
 def _store(text: str) -> str:
-    if text and not re.match(ID_FORM, text):
+    if text and not re.fullmatch(ID_FORM, text):
         raise BadInput(
             'home_store must be a store\'s id: 1 to 32 letters, digits, "-" or "_"', code="store_malformed"
         )

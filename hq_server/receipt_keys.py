@@ -136,7 +136,7 @@ def _check_form(receipt: ReceiptKey) -> None:
 
 @lru_cache(maxsize=65_536)
 def _are_ids(store: str, till: str) -> bool:
-    return _ID.match(store) is not None and _ID.match(till) is not None
+    return _ID.fullmatch(store) is not None and _ID.fullmatch(till) is not None
 
 
 def _text(kind: str, receipt: ReceiptKey) -> str:
