@@ -131,11 +131,13 @@ class Shelf:
             StoreError: `not_enrolled`.
         """
         opening = openings.read(conn)
-        if opening.programme != self._published[0]:
-            self._published = (opening.programme, Published(_read_programmes(conn, opening.terminal)))
+        known = self._published  # once: the reader opens books too, and may see the versions of before
+        if opening.programme != known[0]:
+            known = (opening.programme, Published(_read_programmes(conn, opening.terminal)))
+            self._published = known
         return Books(
             terminal=opening.terminal,
-            published=self._published[1],
+            published=known[1],
             head=opening.head,
             cards_wait=opening.cards_wait,
             known_day=known_day(opening.counted, opening.hq_time_ms, opening.terminal.place),

@@ -146,7 +146,7 @@ class Till:
                 self.config.sync,
                 key=self.key,
                 nonce=nonce,
-                clock=Clock(self.clock.wall_ms(), self.clock.monotonic_ms(), self.clock.boot_id()),
+                clock=lambda: Clock(self.clock.wall_ms(), self.clock.monotonic_ms(), self.clock.boot_id()),
                 health=Health("year", 0, 0, 10**9),
                 resend_from=None,
             )

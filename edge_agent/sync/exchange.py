@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
@@ -51,7 +52,7 @@ def request(
     *,
     key: bytes,
     nonce: bytes,
-    clock: Clock,
+    clock: Callable[[], Clock],
     health: Health,
     resend_from: tuple[int, int] | None,
     asks: tuple[Ask, ...] = (),

@@ -6,6 +6,7 @@ follows; a batch tells the till's clocks as they were when it was made, so no lo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -52,15 +53,25 @@ def lacking(conn: Connection, resend_from: tuple[int, int] | None) -> dict[int, 
 
 
 def with_next(
-    conn: Connection, identity: Terminal, settings: Sync, load: Load, *, key: bytes, clock: Clock
+    conn: Connection,
+    identity: Terminal,
+    settings: Sync,
+    load: Load,
+    *,
+    key: bytes,
+    clock: Callable[[], Clock],
 ) -> Load:
-    """Return the load with one batch more; as it is where nothing more waits, or no more fits."""
+    """Return the load with one batch more; as it is where nothing more waits, or no more fits.
+
+    The clocks are read after the records, so that none is from later than its batch.
+    """
     if sum(len(batch) for batch in load.batches) > LOAD_BYTES_MAX:
         return load
     for epoch, first in load.ends.items():
         records = cut(journal.run_from(conn, epoch, first, settings.batch_records))
         if not records:
             continue
+        now = clock()
         batch = Batch(
             programme_id=identity.programme_id,
             terminal_id=identity.terminal_id,
@@ -68,8 +79,8 @@ def with_next(
             first_seq=first,
             before=journal.hash_before(conn, identity, epoch, first),
             packed=pack_records(records),
-            clock=clock,
-            made_at_ms=clock.wall_ms,
+            clock=now,
+            made_at_ms=now.wall_ms,
         )
         return Load(
             begins=load.begins,

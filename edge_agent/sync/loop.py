@@ -139,7 +139,7 @@ class SyncLoop:
         ready = load_from(sent.ends)
         for _ in range(batches):
             job = partial(
-                with_next, identity=identity, settings=sync, load=ready, key=self._key, clock=self._clocks()
+                with_next, identity=identity, settings=sync, load=ready, key=self._key, clock=self._clocks
             )
             ready = await self._reader.do(job)
         return ready
@@ -202,7 +202,7 @@ class SyncLoop:
             self._config.sync,
             key=self._key,
             nonce=nonce,
-            clock=self._clocks(),
+            clock=self._clocks,
             health=Health(
                 VERSION,
                 waiting,

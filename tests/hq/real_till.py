@@ -73,7 +73,7 @@ class RealTill(Till):
             self.config.sync,
             key=self.key,
             nonce=nonce,
-            clock=Clock(self.clock.wall, 1, "boot-1"),
+            clock=lambda: Clock(self.clock.wall, 1, "boot-1"),
             health=Health("test", 0, 0, 10**9),
             resend_from=None,
             asks=asks,

@@ -10,11 +10,12 @@ from aiohttp import ClientSession
 
 from edge_agent.store import journal, terminal
 from edge_agent.store.database import Connection
+from edge_agent.store.writer import Job, T
 from edge_agent.sync.exchange import post
 from edge_agent.sync.load import LATE_MS, SOON_MS, batches_next, lacking, load_from, with_next
 from loyalty_core.envelope import peek
-from loyalty_core.journal import RECORD_BYTES_MAX
-from loyalty_core.messages import BATCHES_MAX, Batch, Clock
+from loyalty_core.journal import RECORD_BYTES_MAX, unpack_record
+from loyalty_core.messages import BATCHES_MAX, Batch, Clock, unpack_records
 from loyalty_core.wire import MESSAGE_BYTES_MAX, unpack
 from tests.edge.fake_hq import FakeHq
 from tests.edge.sync.linked_till import LinkedTill
@@ -65,6 +66,30 @@ async def test_what_is_ready_is_not_sent_before_what_it_follows_is_acknowledged(
     assert till.loop._ready is not None
     await till.turn()
     assert first_seqs(hq) == [1, 2]
+
+
+async def test_nothing_in_a_batch_is_from_later_than_the_clocks_that_it_tells(
+    till: LinkedTill, hq: FakeHq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Headquarters counts back from them when something was recorded."""
+    await till.sell(1, 2)
+    do, asked = till.reader.do, 0
+
+    async def late(job: Job[T]) -> T:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            till.clock.go_on(5000)
+            await till.sell(3)
+        return await do(job)
+
+    monkeypatch.setattr(till.reader, "do", late)
+    await till.turn()
+    await till.turn()
+    assert first_seqs(hq) == [3]
+    batch = unpack(peek(hq.asked[-1].batches[0], "dangol/batch/1")[1], Batch)
+    (record,) = unpack_records(batch.packed)
+    assert batch.clock.monotonic_ms >= unpack_record(record).monotonic_ms
 
 
 async def test_what_headquarters_lacks_goes_before_what_is_ready(till: LinkedTill, hq: FakeHq) -> None:
@@ -154,7 +179,7 @@ async def test_records_that_cannot_be_made_smaller_do_not_outgrow_a_request(till
     def sizes(conn: Connection) -> list[int]:
         identity, load = terminal.read(conn), load_from(lacking(conn, None))
         for _ in range(BATCHES_MAX):
-            load = with_next(conn, identity, sync, load, key=bytes(32), clock=Clock(1, 1, ""))
+            load = with_next(conn, identity, sync, load, key=bytes(32), clock=lambda: Clock(1, 1, ""))
         return [len(batch) for batch in load.batches]
 
     made = await till.reader.do(sizes)
