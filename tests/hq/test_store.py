@@ -99,7 +99,7 @@ def test_the_log_is_written_back_once_it_has_grown(hq: Hq, monkeypatch: pytest.M
     connection.close()
     assert True in checkpoints
     assert not all(checkpoints)
-    assert WAL_BYTES_MAX == 8 * 1024 * 1024
+    assert WAL_BYTES_MAX == 32 * 1024 * 1024
 
 
 def test_a_database_of_a_newer_release_is_not_touched(hq: Hq) -> None:
