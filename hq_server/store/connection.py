@@ -14,7 +14,7 @@ from loyalty_core.errors import LoyaltyError
 BUSY_MS: Final = 5_000
 """How long a write waits for another process."""
 WAL_BYTES_MAX: Final = 32 * 1024 * 1024
-"""Above this, the write-ahead log is written back after a commit: what many commits changed is written once."""
+"""Above this, the write-ahead log is written back after a commit: what many changed is written once."""
 CACHE_KIB: Final = 64 * 1024
 
 Row = tuple[Any, ...]
