@@ -74,10 +74,13 @@ def back_up(config: HqConfig, file: Path, now_ms: EpochMs) -> Made:
 
 
 def back_up_into(config: HqConfig, folder: Path, keep: int, now_ms: EpochMs) -> Made:
-    """Write a backup that is named by its time, then remove all but the newest `keep` that are named so."""
+    """Write a backup that is named by its time, then remove all but the newest `keep` that are named so.
+
+    A name that is later than the new one's is of a clock that went back since, so it counts as older.
+    """
     at = datetime.fromtimestamp(now_ms // 1000, UTC)
     made = back_up(config, folder / f"hq-{at:%Y%m%dT%H%M%SZ}.db", now_ms)
-    files = sorted(folder.iterdir())
+    files = sorted(folder.iterdir(), key=lambda file: (str(file) <= made.file, file))
     removed = [file for file in files if NAME.fullmatch(file.name)][:-keep]
     removed += [file for file in files if file.suffix == ".new" and NAME.fullmatch(file.stem)]
     for file in removed:

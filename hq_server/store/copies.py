@@ -30,6 +30,9 @@ _READ_NOTE: Final = "SELECT made_at_ms, key FROM backup"
 _FORGET_NOTE: Final = "DROP TABLE backup"
 _HAS_TABLE: Final = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = :name"
 
+_FULL: Final = "database or disk is full"
+"""SQLite's words: what fails in a copy has no code."""
+
 
 class BadBackup(LoyaltyError):
     """A file that headquarters cannot be restored from."""
@@ -68,7 +71,7 @@ def copied_in(backup: Path, database: Path) -> Iterator[tuple[Transaction, Note]
     It is in one file again when the block has ended; the backup stays as it is.
 
     Raises:
-        BadBackup: not a backup of headquarters, or a damaged one.
+        BadBackup: not a backup of headquarters, or a damaged one; `disk_full`.
         WrongDatabase: a newer release made it.
     """
     with closing(connect(database)) as connection:
@@ -77,6 +80,11 @@ def copied_in(backup: Path, database: Path) -> Iterator[tuple[Transaction, Note]
                 source.backup(connection)
             note, fault = _note(connection), _fault(connection)
         except sqlite3.DatabaseError as error:
+            if str(error) == _FULL:
+                raise BadBackup(
+                    f"the disk of {database} has no room for {backup}: free space and try again",
+                    code="disk_full",
+                ) from None
             raise BadBackup(f"{backup} cannot be read as a backup ({error})") from None
         if note is None:
             raise BadBackup(f"{backup} is no backup of headquarters")

@@ -15,7 +15,7 @@ from hq_server.backups import Restored, back_up, back_up_into, restore
 from hq_server.config import HqConfig, load_config
 from hq_server.house import load_house
 from hq_server.keys import BadKeyFile, make_key
-from hq_server.store.connection import connect, reading
+from hq_server.store.connection import Connection, connect, reading
 from hq_server.store.copies import BadBackup
 from hq_server.store.database import Database, DatabaseMissing, InUse, opened
 from hq_server.store.migrate import WrongDatabase
@@ -184,6 +184,13 @@ def test_the_newest_are_kept_and_nothing_else_is_removed(hq: Hq, tmp_path: Path)
     assert [one.removed for one in made[1:]] == [(), (), (made[0].file,), (made[1].file,)]
 
 
+def test_a_clock_that_went_back_does_not_cost_the_backup_that_was_just_made(hq: Hq, tmp_path: Path) -> None:
+    ahead = [back_up_into(hq.config, tmp_path, 2, EpochMs(NOW_MS + day * DAY_MS)) for day in (8, 9)]
+    right = [back_up_into(hq.config, tmp_path, 2, EpochMs(NOW_MS + day * DAY_MS)) for day in (0, 1)]
+    assert [one.removed for one in right] == [(one.file,) for one in ahead]
+    assert {Path(one.file).name for one in right} <= files(tmp_path)
+
+
 def test_a_credential_stays_out_of_backups_and_is_needed_to_come_back(
     hq: Hq, elsewhere: HqConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,6 +276,20 @@ def test_what_is_no_database_is_refused(elsewhere: HqConfig, tmp_path: Path, con
     (tmp_path / "x").write_bytes(content)
     with refused("backup_unusable"):
         brought_back(elsewhere, tmp_path / "x")
+    assert files(Path(elsewhere.data_dir)) == set()
+
+
+def test_a_full_disk_is_not_taken_for_a_bad_backup(
+    elsewhere: HqConfig, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_a_small_disk(path: Path) -> Connection:
+        connection = connect(path)
+        connection.execute("PRAGMA max_page_count = 20")
+        return connection
+
+    monkeypatch.setattr("hq_server.store.copies.connect", on_a_small_disk)
+    with refused("disk_full"):
+        brought_back(elsewhere, backup)
     assert files(Path(elsewhere.data_dir)) == set()
 
 
