@@ -48,7 +48,8 @@ async def enrol(
         hq = {key_id(enrolled.hq_public_key): enrolled.hq_public_key}
         for data in enrolled.programmes:
             keep_programme(conn, identity, data, hq)
-    keys.make_token(data_dir)
+        # Before the identity is kept: a till joins once, and its service waits for this file.
+        keys.make_token(data_dir)
     return enrolled
 
 

@@ -135,6 +135,21 @@ async def test_a_till_joins_once(till: Joining) -> None:
     assert refused.value.code == "already_enrolled"
 
 
+async def test_a_till_whose_token_cannot_be_written_has_not_joined_and_may_try_again(
+    till: Joining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(keys, "make_token", full)
+        with pytest.raises(OSError, match="No space"):
+            await till.join()
+    assert not terminal.is_enrolled(till.conn)
+    await till.join()
+    assert (till.config.data_dir / keys.TOKEN_FILE).exists()
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"timezone": "Mars/Phobos"}, {"programmes": (programme(key=OTHER_KEY),)}, {"programmes": (b"junk",)}],
