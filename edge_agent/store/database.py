@@ -45,14 +45,19 @@ class StoreError(LoyaltyError):
 def connect(path: Path, *, read_only: bool = False) -> Connection:
     """Return a connection in autocommit mode: transactions are opened by name, never by the driver.
 
+    Only its owner reads a new database.
+
     Raises:
         StoreError: `store_missing` for a read-only connection to nothing, `store_failed` otherwise.
     """
     if read_only and not path.exists():
         raise StoreError(f"there is no till database at {path}: enrol this till first", code="store_missing")
+    if not read_only:
+        with suppress(OSError):  # it is there, or SQLite says why it cannot be
+            path.touch(mode=0o600, exist_ok=False)
     try:
         conn = sqlite3.connect(
-            f"file:{path}?mode={'ro' if read_only else 'rwc'}",
+            f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
             uri=True,
             isolation_level=None,
             check_same_thread=False,

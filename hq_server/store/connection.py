@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -67,8 +67,11 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     """Return a connection to an existing or new database file.
 
     A commit is durable when it returns: WAL with synchronous=FULL. Checkpoints are explicit, because SQLite's
-    automatic one swallows an fsync error.
+    automatic one swallows an fsync error. Only its owner reads a new one.
     """
+    if not read_only:
+        with suppress(OSError):  # it is there, or SQLite says why it cannot be
+            path.touch(mode=0o600, exist_ok=False)
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
         uri=True,
