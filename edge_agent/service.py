@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import gc
 import logging
@@ -11,6 +12,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import gaierror
 from typing import Final
 
 from aiohttp import web
@@ -105,10 +107,15 @@ async def _listen(runner: web.AppRunner, config: EdgeConfig) -> tuple[str, int]:
     try:
         await site.start()
     except OSError as error:
+        where = f"{config.http.host}:{config.http.port}"
+        if error.errno == errno.EADDRINUSE:
+            raise BadInput(
+                f"{where} is in use: stop what answers there, another agent perhaps, or set http.port",
+                code="address_in_use",
+            ) from None
+        why = "no such host" if isinstance(error, gaierror) else os.strerror(error.errno or 0)
         raise BadInput(
-            f"{config.http.host}:{config.http.port} cannot be used ({error.strerror}): is another agent "
-            "running? Otherwise set http.port",
-            code="address_in_use",
+            f"{where} cannot be used ({why}): change http.host or http.port", code="address_unusable"
         ) from None
     host, port = runner.addresses[0][:2]
     return str(host), int(port)

@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -386,7 +388,20 @@ def _post(address: str, desk: Desk, receipt: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def test_an_address_in_use_and_a_missing_folder_are_one_sentence(tmp_path: Path) -> None:
+def test_an_address_where_the_agent_cannot_listen_is_one_sentence(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        for host, code in (("127.0.0.1", "address_in_use"), ("host.invalid", "address_unusable")):
+            (tmp_path / host).mkdir()
+            desk = Desk(tmp_path / host, f'[http]\nhost = "{host}"\nport = {port}\n')
+            enrol_till(desk.config)
+            said = desk.call("run")
+            assert said.exit_code == 1
+            # Its parts have begun by then, and may have logged.
+            assert said.stderr.splitlines()[-1].startswith(f"error ({code}): {host}:{port} ")
+
+
+def test_what_the_service_lacks_is_one_sentence(tmp_path: Path) -> None:
     desk = Desk(tmp_path, '[folder]\npath = "gone"\n')
     enrol_till(desk.config)
     assert "(folder_missing)" in desk.refused("run")
