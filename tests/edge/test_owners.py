@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loyalty_core.lookups import hashed
-from tests.edge.made import CARD, PHONE, STORE_KEY, member, purchase, visit, void
+from tests.edge.made import CARD, OTHER_CARD, PHONE, STORE_KEY, member, purchase, visit, void
 from tests.edge.till import Till
 
 
@@ -19,6 +19,13 @@ def test_a_known_card_is_recorded_as_its_member(till: Till) -> None:
     till.record(purchase())
     till.record(purchase("2", member="M1"))
     assert [record.event.member for record in till.records()] == ["id:M1", "id:M1"]
+
+
+def test_what_is_one_members_id_and_anothers_card_is_the_id(till: Till) -> None:
+    till.know(member("M1", card="777"))
+    till.know(member("777", card=OTHER_CARD))
+    till.record(purchase(member="777"))
+    assert till.records()[0].event.member == "id:777"
 
 
 def test_a_phone_number_stands_nowhere_in_the_files_of_the_till(till: Till) -> None:
