@@ -16,6 +16,7 @@ import msgspec
 from edge_agent import own_facts
 from edge_agent.books import Books
 from edge_agent.counting import Counting, DayView, Moves, total
+from edge_agent.growing import GrowingDays
 from edge_agent.own_facts import Keep, OfDay, OwnFacts
 from edge_agent.store import entries, members
 from edge_agent.store.database import Connection
@@ -59,10 +60,11 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MemberDays:
-    """Derives member-days; holds nothing but rules that it has worked out."""
+    """Derives member-days; holds nothing but rules, and folds of long days, that it has worked out."""
 
     def __init__(self) -> None:
         self._rules: dict[tuple[int, Day, str], DayRules] = {}
+        self._growing = GrowingDays()
 
     def stands(self, conn: Connection, books: Books, account: str, day: Day, event: EventId) -> Posted:
         """Return what an event gives as the till's own events of the member-day stand now."""
@@ -93,18 +95,41 @@ class MemberDays:
         """Book what a new fact gives and changes of the day's others; return what it gives."""
         row = books.row(conn, account)
         rules, stamp = self._rules_on(books, row, day), _stamp(row)
-        if _is_alone(conn, books, account, day, new):
-            posted = _only(rules, fold_receipt([new], own_facts.rules_of(books)))
-            entries.add(conn, account, new.id, day, Award(new.id, posted.redeemable, posted.qualifying))
-            return posted
+        added = self._added(conn, books, account, day, new, rules, stamp)
+        if added is not None:
+            entries.add(conn, account, new.id, day, Award(new.id, added.redeemable, added.qualifying))
+            return added
         own = _read(conn, books, account, day, row, new)
         posted = _post_beside(conn, books, account, day, new, own, rules, stamp)
+        if rules is not None and posted.earning is not None and not books.published.counts:
+            self._growing.keep(conn, books, account, new, rules, stamp, posted.earning)
         counting = self._counting(books, row, own, day)
         if counting is None:
             return posted
         moved = Award(NO_EVENT, *total(counting.moves))
         _book_change(conn, account, day, new.id, _of_no_event(own, stamp, counting.period), moved)
         return _with(posted, counting.because_of(new.id, day))
+
+    def _added(
+        self,
+        conn: Connection,
+        books: Books,
+        account: str,
+        day: Day,
+        new: Fact,
+        rules: DayRules | None,
+        stamp: Stamp,
+    ) -> Posted | None:
+        """Return what a new visit or purchase gives that changes nothing of its day; None where it may."""
+        if books.published.counts or not isinstance(new.event, PurchaseRecorded | VisitRecorded):
+            return None
+        day_known, receipt_known = entries.any_known(conn, account, day, own_facts.receipt_of(new))
+        if receipt_known:
+            return None
+        if not day_known:
+            return _only(rules, fold_receipt([new], own_facts.rules_of(books)))
+        grown = None if rules is None else self._growing.grow(conn, books, account, new, rules, stamp)
+        return None if rules is None or grown is None else _earned(rules, *grown)
 
     def _counting(self, books: Books, row: MemberRow | None, own: OwnFacts, day: Day) -> Counting | None:
         """Return the rules over the period of a day; None where there are none."""
@@ -147,19 +172,17 @@ def tier_held(row: MemberRow | None, programme: Programme) -> str:
     return row.tier if row is not None and row.tier in codes else codes[0]
 
 
-def _is_alone(conn: Connection, books: Books, account: str, day: Day, new: Fact) -> bool:
-    """Tell whether a new visit or purchase is all that its day's points can come from."""
-    if books.published.counts or not isinstance(new.event, PurchaseRecorded | VisitRecorded):
-        return False
-    return not entries.any_known(conn, account, day, own_facts.receipt_of(new))
-
-
 def _only(rules: DayRules | None, receipt: Receipt) -> Posted:
     """Return what the one receipt or visit of a day gives."""
     earning = [] if receipt.resolved is None else [receipt.resolved]
     if rules is None:
         return Posted(earning=earning)
     (entry,) = derive_day(rules, earning)
+    return _earned(rules, entry, earning)
+
+
+def _earned(rules: DayRules, entry: PointEntry, earning: Sequence[Resolved]) -> Posted:
+    """Return what an entry gives of which all is told."""
     return Posted(
         redeemable=entry.redeemable,
         qualifying=entry.qualifying,

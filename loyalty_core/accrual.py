@@ -186,13 +186,17 @@ class DaySoFar:
     """What stands of a member-day, and what one item more would earn after it."""
 
     def __init__(self, rules: DayRules, receipts: Iterable[Resolved]) -> None:
-        self._day = _Day(rules)
+        self._rules, self._day = rules, _Day(rules)
         for item in _standing(receipts):
             self._day.take(item)
 
     def gain(self, item: Item) -> tuple[int, int]:
         """Return the (redeemable, qualifying) points that an item would add, being the last of its day."""
         return self._day.copy().take(item)[0]
+
+    def take(self, item: Item) -> PointEntry:
+        """Return the entry of an item that comes after all facts of the day, and stands in it from now on."""
+        return _earned(self._rules, item, *self._day.take(item))
 
 
 def _standing(receipts: Iterable[Resolved]) -> list[Item]:

@@ -82,15 +82,41 @@ def of_days(conn: Connection, account: str, day: int, above: Stamp, terminal_id:
     return [_movement(row, terminal_id) for row in rows]
 
 
-def any_known(conn: Connection, account: str, day: int, natural_key: str) -> bool:
-    """Tell whether anything is booked of a member-day, or known under the natural key of a receipt."""
-    found = conn.execute(
-        "SELECT EXISTS (SELECT 1 FROM entry WHERE account = ? AND earned_day = ?)"
-        " OR EXISTS (SELECT 1 FROM receipt_fact WHERE natural_key = ?)"
+def any_known(conn: Connection, account: str, day: int, natural_key: str) -> tuple[bool, bool]:
+    """Tell whether anything is booked of a member-day, and known under the natural key of a receipt."""
+    of_day, of_receipt = conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM entry WHERE account = ? AND earned_day = ?),"
+        " EXISTS (SELECT 1 FROM receipt_fact WHERE natural_key = ?)"
         " OR EXISTS (SELECT 1 FROM source WHERE natural_key = ?)",
         (account, day, natural_key, natural_key),
     ).fetchone()
-    return bool(found[0])
+    return bool(of_day), bool(of_receipt)
+
+
+class Sums(NamedTuple):
+    """How much is booked of a member-day: movements, their points, and the newest of their causes."""
+
+    moves: int
+    redeemable: int
+    qualifying: int
+    last: EventId
+
+    def plus(self, event: EventId, redeemable: int, qualifying: int) -> Sums:
+        """Return it with a newer event's own award."""
+        return Sums(self.moves + 1, self.redeemable + redeemable, self.qualifying + qualifying, event)
+
+
+def sums_of_day(conn: Connection, account: str, day: int, terminal_id: str) -> Sums | None:
+    """Return how much is booked of a member-day, None for nothing."""
+    row = conn.execute(
+        "SELECT epoch, branch, seq, count(*) OVER (), sum(redeemable) OVER (), sum(qualifying) OVER ()"
+        " FROM entry WHERE account = ? AND earned_day = ? ORDER BY epoch DESC, branch DESC, seq DESC LIMIT 1",
+        (account, day),
+    ).fetchone()
+    if row is None:
+        return None
+    epoch, branch, seq, moves, redeemable, qualifying = row
+    return Sums(moves, redeemable, qualifying, EventId(terminal_id, epoch, branch, seq))
 
 
 def _movement(row: tuple[Any, ...], terminal_id: str) -> Movement:

@@ -201,3 +201,17 @@ def test_what_an_item_would_add_last_is_what_the_day_gives_more_with_it(
     ]
     so_far = DaySoFar(rules, day)
     assert [list(so_far.gain(item)), list(so_far.gain(item))] == [more, more]
+
+
+@settings(deadline=None)
+@given(programmes(), tiers, member_days(), items(98), items(99))
+def test_items_taken_last_have_the_entries_that_the_whole_day_gives_them(
+    programme: Programme, tier: str, day: list[Resolved], one: Item, other: Item
+) -> None:
+    backs = [back.occurred_at_ms for resolved in day for back in resolved.takebacks]
+    end = max(backs + [resolved.item.occurred_at_ms for resolved in day])
+    rules, so_far = rules_of_day(programme, TODAY, tier), DaySoFar(rules_of_day(programme, TODAY, tier), day)
+    for late, item in enumerate((one, other), start=1):
+        last = msgspec.structs.replace(item, occurred_at_ms=end + late)
+        before, day = derive_day(rules, day), [*day, Resolved(TODAY, last, ())]
+        assert derive_day(rules, day) == (*before, so_far.take(last))
