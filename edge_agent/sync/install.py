@@ -142,8 +142,11 @@ def _members(conn: Connection, rows: Sequence[MemberRow]) -> None:
     """Take over what HQ says of members, and give each what was recorded under their cards and numbers."""
     before = members.also(conn, rows)
     members.put(conn, rows)
+    heads = {member_id: row for row in rows for member_id in row.also}
     for row in rows:
-        if set(before.get(row.member_id, ())) - set(row.also):
+        # Whom another stands for now, with all who were merged into that one, has parted from nobody.
+        stands = heads.get(row.member_id, row)
+        if set(before.get(row.member_id, ())) - set(stands.also):
             part(conn, f"id:{row.member_id}")
     unattached = entries.accounts_among(conn, [look_up for row in rows for look_up in row.look_ups])
     for row in rows if unattached else ():

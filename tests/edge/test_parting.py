@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import msgspec
 import pytest
 
 from edge_agent.store import entries, members, redemptions, sources
@@ -69,6 +70,20 @@ def test_each_gets_back_what_was_theirs(till: Till, rows: tuple[MemberRow, Membe
     unmerge(till, *rows)
     assert balances(till) == (12 + 7, 50), "what was sold meanwhile was recorded as the first one's"
     assert verify(till.conn) is None
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_who_go_on_together_to_a_third_have_not_parted(till: Till, order: tuple[int, ...]) -> None:
+    """What an event of the one moved of the other's stands: of two visits of a day one counts."""
+    till.record(visit("late", "2026-11-20 10:00", member=OTHER_CARD))
+    merge(till)
+    till.record(visit("early", "2026-11-20 09:00"))
+    assert till.balance() == 10
+    third = member("M3", balance=0, qualifying=0, look_ups=(hashed("id:M3", STORE_KEY), *BOTH.look_ups))
+    third = msgspec.structs.replace(third, also=("M1", "M2"))
+    rows = (member("M1", gone=True), member("M2", gone=True), third)
+    till.appear(*[rows[place] for place in order])
+    assert (till.balance(), till.balance("M3")) == (10, 10)
 
 
 def test_what_is_said_again_of_one_tells_of_that_one(till: Till) -> None:
