@@ -69,7 +69,7 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
     if now_ms >= invite.expires_at_ms:
         raise InviteRefused("this invite code has expired: ask for a new one", code="invite_expired")
     if tx.one("arrivals.terminal_by_key", key_id=key_id(enrol.public_key)) is not None:
-        raise InviteRefused("this key belongs to a terminal already: make a new one", code="key_in_use")
+        raise InviteRefused("this key belongs to a terminal already: replace the till", code="key_in_use")
     store_id = invite.store_id
     terminal_id = invite.terminal_id or next_terminal_id(tx, store_id)
     stands = tx.one("arrivals.terminal", store_id=store_id, terminal_id=terminal_id)

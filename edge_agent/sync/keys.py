@@ -32,7 +32,9 @@ def private_key(data_dir: Path) -> bytes:
     except OSError:
         key = b""
     if len(key) != 32:
-        raise BadInput(f"the till's key {path} cannot be read: enrol this till again", code="key_missing")
+        raise BadInput(
+            f"the till's key {path} cannot be read: put it back, or replace the till", code="key_missing"
+        )
     return key
 
 
