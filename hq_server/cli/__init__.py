@@ -20,8 +20,10 @@ from hq_server.cli import (
     receipts,
 )
 from hq_server.cli.shell import group
+from hq_server.version import VERSION
 
 
+@click.version_option(VERSION, prog_name="hq-server")
 @group()
 def hq_server() -> None:
     """Headquarters of Dangol: programmes, terminals, members, and the one true ledger."""

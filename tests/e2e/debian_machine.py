@@ -1,12 +1,13 @@
-"""A Debian 12 in a folder: made by mmdebstrap, booted with its own systemd, and without any network.
+"""A Debian 12 in a folder, made by mmdebstrap from where this machine's apt has it from.
 
-The machine has namespaces of its own for everything, so that nothing in it reaches what is outside. Debian
-comes from where this machine's apt has it from.
+Booted with its own systemd it has namespaces of its own for everything, so that nothing in it reaches what is
+outside, and no network. Where that is not allowed, root may still go into the folder.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -15,7 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
+
+import pytest
 
 from tests.debian_parts import need_root, part
 
@@ -24,6 +27,8 @@ BOOT_SECONDS: Final = 60
 COMMAND_SECONDS: Final = 240
 OF_ROOT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 TARGETS: Final = ["apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) $(COMPONENT)"]
+_REFUSAL: Final = re.compile("(?i)not permitted|denied|read-only|wrong fs type|unknown filesystem type")
+"""The kernel's words, of a container mostly."""
 
 # Its cgroups hang below one of its own, so that its systemd sees and ends nobody else's processes.
 _OUTER: Final = """
@@ -66,6 +71,12 @@ rmdir "$cgroups"
 """
 
 
+def disk(machines: Path, name: str) -> Path:
+    """Return an empty folder for a machine's disk, or a layer of it."""
+    (machines / name).mkdir()
+    return machines / name
+
+
 def make_root(folder: Path, packages: list[str]) -> None:
     """Make the smallest Debian 12 that has these packages in an empty folder."""
     need_root()
@@ -88,9 +99,9 @@ class CommandFailed(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A running Debian."""
+    """A Debian, and the words that lead a command into it."""
 
-    pid: int
+    into: tuple[str, ...]
 
     def run(self, commands: str) -> str:
         """Run a script as root and return what it said on both outputs. Raises: CommandFailed."""
@@ -101,9 +112,8 @@ class Machine:
 
     def tried(self, commands: str) -> tuple[int, str]:
         """Run a script as root; return how it ended and what it said on both outputs."""
-        inside = ["nsenter", "--target", str(self.pid), "--all", "sh", "-euc", commands]
         done = subprocess.run(
-            inside,
+            [*self.into, "sh", "-euc", commands],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -116,8 +126,8 @@ class Machine:
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file that everyone may read."""
-        inside = ["nsenter", "--target", str(self.pid), "--all", "dd", "status=none", f"of={path}"]
-        subprocess.run(inside, input=content, check=True)
+        words = [*self.into, "dd", "status=none", f"of={path}"]
+        subprocess.run(words, input=content, env=OF_ROOT, check=True)
 
     def until(self, commands: str) -> str:
         """Run a script again and again until it ends well; return what it said."""
@@ -130,11 +140,20 @@ class Machine:
                 raise CommandFailed(f"{commands}\nnever ended well:\n{told}")
 
 
+def entered(root: Path) -> Machine:
+    """Go into a Debian in which nothing runs and nothing is mounted, so that it has no /proc either.
+
+    A container without rights allows no more. Here they are given up, lest one of them be needed.
+    """
+    return Machine(("setpriv", "--bounding-set=-sys_admin", "chroot", str(root)))
+
+
 @contextmanager
 def booted(*layers: Path) -> Iterator[Machine]:
     """Run a Debian whose disk is these folders over each other; the last one alone is written to.
 
-    Whatever runs in it ends with it, and it ends with this process.
+    Whatever runs in it ends with it, and it ends with this process. The test is skipped where the
+    kernel does not allow it.
     """
     *lower, own = layers
     for folder in ("upper", "work", "root"):
@@ -160,29 +179,41 @@ def booted(*layers: Path) -> Iterator[Machine]:
             _INNER,
         ]
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=OF_ROOT)
+        pid = None
         try:
-            machine = Machine(_first_process(process))
+            pid = _first_process(process)
+            if pid is None:
+                log.seek(0)
+                _cannot_boot(log.read().decode())
+            machine = Machine(("nsenter", "--target", str(pid), "--all"))
             machine.until("systemctl is-system-running | grep -E 'running|degraded'")
             yield machine
         finally:
             # With the first process of its pid namespace all others are gone before that one is.
-            for pid in _children(process.pid) or [process.pid]:
+            for each in _children(process.pid) or [process.pid]:
                 with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(each, signal.SIGKILL)
             process.wait()
             words = ["unshare", "--mount", "sh", "-euc", _REMOVE_CGROUPS, "sh", name]
-            subprocess.run(words, env=OF_ROOT, check=True)
+            subprocess.run(words, stderr=log, env=OF_ROOT, check=pid is not None)
 
 
-def _first_process(process: subprocess.Popen[bytes]) -> int:
-    """Return the pid, seen from outside, of a machine's systemd once it is that."""
+def _cannot_boot(told: str) -> NoReturn:
+    """Skip the test where the kernel refused; what else goes wrong before systemd runs is a fault of ours."""
+    if _REFUSAL.search(told):
+        pytest.skip(f"this machine may not boot a Debian in namespaces: {told.strip().splitlines()[-1]}")
+    raise AssertionError(f"a Debian does not boot: {told}")
+
+
+def _first_process(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the pid, seen from outside, of a machine's systemd once it is that; None where it never is."""
     end = time.monotonic() + BOOT_SECONDS
     while time.monotonic() < end and process.poll() is None:
         for pid in _children(process.pid):
             with suppress(FileNotFoundError, ProcessLookupError):
                 if Path(f"/proc/{pid}/exe").readlink().name == "systemd":
                     return pid
-    raise AssertionError("this machine cannot boot a Debian in namespaces")
+    return None
 
 
 def _children(pid: int) -> list[int]:
