@@ -162,6 +162,32 @@ def test_a_receipt_that_is_the_last_of_a_long_day_reads_nothing_else_of_the_day(
         till.record(purchase("before", occurred_at="2026-11-20T10:30:00+09:00"))
 
 
+def test_a_receipt_from_before_a_return_has_no_room_that_the_return_left(till: Till) -> None:
+    for minute in range(growing.LONG_FROM):
+        till.record(after_ten(minute, 1000 if minute else 600_000))
+    till.record(returned(original=after_ten(0)["receipt"], net_minor=600_000))
+    assert till.points(purchase("late", occurred_at="2026-11-20T11:00:00+09:00")) == 0
+
+
+def test_a_receipt_that_was_undone_stands_for_no_other_of_its_number_and_points(till: Till) -> None:
+    for minute in range(growing.LONG_FROM):
+        till.record(after_ten(minute, 1000))
+    with suppress(Undone), transaction(till.conn):
+        recorded(till.recorder, till.conn, after_ten(20, 1000))
+        raise Undone
+    elsewhere = Recorder(till.config, till.clock)
+    with transaction(till.conn):
+        recorded(elsewhere, till.conn, after_ten(30, 1000))
+    outcome = till.record(after_ten(40, 1000))
+    minutes = {one.item.occurred_at_ms // 60_000 % 60 for one in outcome.earning or ()}
+    assert minutes == {*range(growing.LONG_FROM), 30, 40}
+
+
+def after_ten(minute: int, net_minor: int = 1000) -> dict[str, Any]:
+    """Return a purchase of that minute after ten."""
+    return purchase(f"n{minute}", occurred_at=f"2026-11-20T10:{minute:02}:00+09:00", net_minor=net_minor)
+
+
 def test_no_more_than_a_few_long_days_are_kept(till: Till) -> None:
     for day in range(10, 10 + growing.DAYS_KEPT + 1):
         for minute in range(growing.LONG_FROM):
