@@ -23,6 +23,8 @@ SIZES: Final = (10_000, 100_000, 1_000_000, 3_000_000)
 REAL_MAX: Final = 100_000
 MORE: Final = 5000
 """As many as the till sends in one exchange there, where the line is good."""
+TILL: Final = "till: one more receipt"
+HQ: Final = "HQ: one more event"
 FLAT: Final = Goal(limit=1.2, of="ratio")
 
 
@@ -38,24 +40,22 @@ class Growth(NamedTuple):
 def measure(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
     """Return the cost of one of the next events at each size, on the till and at HQ."""
     folder.mkdir()
-    return [*_of_tills(codes, folder, growth), *_of_headquarters(codes, folder, growth)]
+    figures: list[Figure] = []
+    for what, of in ((TILL, _of_tills), (HQ, _of_headquarters)):
+        try:
+            figures += of(codes, folder, growth)
+        except UnknownSchemaError as error:
+            figures.append(Figure(what=what, unit="us", missing=str(error)))
+    return figures
 
 
 def _of_tills(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
-    what = "till: one more receipt"
-    try:
-        tills = {code.name: TillGrowth(code, folder / f"till-{code.name}", *growth) for code in codes}
-    except UnknownSchemaError as error:
-        return [Figure(what=what, unit="us", missing=str(error))]
-    runs = {_name(code, size): till.next(size) for code, till in tills.items() for size in growth.sizes}
-    with ExitStack() as stack:
-        for till in tills.values():
-            stack.enter_context(till.running())
-        taken = in_turns(growth.rounds, runs)
+    tills = {code.name: TillGrowth(code, folder / f"till-{code.name}", *growth) for code in codes}
+    costs = _next_ones(TILL, tills, growth)
     asked = {_name(code, size): till.status(size) for code, till in tills.items() for size in growth.sizes}
     told = in_turns(growth.rounds, asked)
     return [
-        *_costs(what, growth, taken),
+        *costs,
         *(
             _figure(f"edge-agent status beside {size:,}, its own time", "ms", size, growth, told)
             for size in growth.sizes
@@ -64,15 +64,16 @@ def _of_tills(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figur
 
 
 def _of_headquarters(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
-    what = "HQ: one more event"
-    try:
-        grown = {code.name: HqGrowth(code, folder / f"hq-{code.name}", *growth) for code in codes}
-    except UnknownSchemaError as error:
-        return [Figure(what=what, unit="us", missing=str(error))]
-    runs = {_name(code, size): hq.next(size) for code, hq in grown.items() for size in growth.sizes}
+    houses = {code.name: HqGrowth(code, folder / f"hq-{code.name}", *growth) for code in codes}
+    return _next_ones(HQ, houses, growth)
+
+
+def _next_ones(what: str, grown: Mapping[str, TillGrowth | HqGrowth], growth: Growth) -> list[Figure]:
+    """Return what the next events cost beside each size, by the clock and in processor time."""
+    runs = {_name(code, size): one.next(size) for code, one in grown.items() for size in growth.sizes}
     with ExitStack() as stack:
-        for hq in grown.values():
-            stack.enter_context(hq.running())
+        for one in grown.values():
+            stack.enter_context(one.running())
         taken = in_turns(growth.rounds, runs)
     return _costs(what, growth, taken)
 
