@@ -2,7 +2,7 @@
 
 To derive a long day anew for each receipt costs more with each. So the fold of such a day is kept, and goes
 on for a receipt that comes after all of the day. It is used only while all is as it was: the rules, HQ's
-stamp, and what the store holds of the day. What was kept and then rolled back is known by the journal.
+stamp, and every movement of the day. What was kept and then rolled back is known by the journal.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from typing import Final
 
 import msgspec
 
-from edge_agent import own_facts
-from edge_agent.books import Books, Published
+from edge_agent.books import Books
 from edge_agent.store import entries, journal
 from edge_agent.store.database import Connection
-from edge_agent.store.entries import Sums
+from edge_agent.store.entries import Award
 from loyalty_core.accrual import DayRules, DaySoFar
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import Fact, Order
 from loyalty_core.journal import unpack_record
 from loyalty_core.messages import Stamp
-from loyalty_core.receipts import fold_receipt
+from loyalty_core.receipts import item_of
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
 
@@ -34,14 +33,13 @@ DAYS_KEPT: Final = 4
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     """The fold of a day, and all that it is of.
 
-    `last` is the newest event that moved something of the day, `before` the chain's hash below it, `end` the
-    place of the day's last fact in the canonical order.
+    `booked` is the text of its movements, `last` the newest event that moved something, `before` the chain's
+    hash below that, `end` the place of the day's last fact in the canonical order.
     """
 
     rules: DayRules
-    published: Published
     stamp: Stamp
-    sums: Sums
+    booked: str
     last: Fact
     before: bytes
     end: Order
@@ -69,23 +67,22 @@ class GrowingDays:
         None where the day has to be derived. Nothing but its record may be known of the receipt.
         """
         kept = self._days.pop((account, rules.day), None)
+        item = item_of(new, books.terminal.store_id, books.terminal.place.zone)
         if (
             kept is None
             or (kept.rules, kept.stamp) != (rules, stamp)
-            or kept.published is not books.published
+            or item.order < kept.end
+            or not _holds(conn, account, kept)
         ):
             return None
-        resolved = fold_receipt([new], own_facts.rules_of(books)).resolved
-        if resolved is None or resolved.item.order < kept.end or not _holds(conn, books, account, kept):
-            return None
-        entry = kept.so_far.take(resolved.item)
+        entry = kept.so_far.take(item)
         grown = msgspec.structs.replace(
             kept,
-            sums=kept.sums.plus(new.id, entry.redeemable, entry.qualifying),
+            booked=entries.text_with(kept.booked, Award(new.id, entry.redeemable, entry.qualifying)),
             last=new,
             before=books.head.hash,
-            end=resolved.item.order,
-            earning=[*kept.earning, resolved],
+            end=item.order,
+            earning=[*kept.earning, Resolved(rules.day, item, ())],
         )
         self._days[account, rules.day] = grown
         return entry, grown.earning
@@ -100,20 +97,19 @@ class GrowingDays:
         stamp: Stamp,
         earning: Sequence[Resolved],
     ) -> None:
-        """Keep the fold of a long day that was just derived and booked; its `new` fact is appended next."""
+        """Keep the fold of a long day that was just derived and booked with a `new` fact.
+
+        It is used only if that fact is appended next.
+        """
+        if len(earning) < LONG_FROM:
+            return
         self._days.pop((account, rules.day), None)
-        if len(earning) < LONG_FROM or new.id != books.next_id():
-            return
-        sums = entries.sums_of_day(conn, account, rules.day, books.terminal.terminal_id)
-        if sums is None:
-            return
         if len(self._days) >= DAYS_KEPT:
             del self._days[next(iter(self._days))]
         self._days[account, rules.day] = _Kept(
             rules=rules,
-            published=books.published,
             stamp=stamp,
-            sums=sums,
+            booked=entries.text_of_day(conn, account, rules.day),
             last=new,
             before=books.head.hash,
             end=max([place for one in earning for place in _places(one)]),
@@ -126,10 +122,10 @@ def _places(one: Resolved) -> list[Order]:
     return [one.item.order, *[back.order for back in one.takebacks]]
 
 
-def _holds(conn: Connection, books: Books, account: str, kept: _Kept) -> bool:
+def _holds(conn: Connection, account: str, kept: _Kept) -> bool:
     """Tell whether the store says of the day what it said when its fold was kept."""
     last = kept.last.id
-    if entries.sums_of_day(conn, account, kept.rules.day, books.terminal.terminal_id) != kept.sums:
+    if entries.text_of_day(conn, account, kept.rules.day) != kept.booked:
         return False
     record = journal.record_at(conn, last)
     if record is None or unpack_record(record).event != kept.last.event:

@@ -93,30 +93,21 @@ def any_known(conn: Connection, account: str, day: int, natural_key: str) -> tup
     return bool(of_day), bool(of_receipt)
 
 
-class Sums(NamedTuple):
-    """How much is booked of a member-day: movements, their points, and the newest of their causes."""
-
-    moves: int
-    redeemable: int
-    qualifying: int
-    last: EventId
-
-    def plus(self, event: EventId, redeemable: int, qualifying: int) -> Sums:
-        """Return it with a newer event's own award."""
-        return Sums(self.moves + 1, self.redeemable + redeemable, self.qualifying + qualifying, event)
-
-
-def sums_of_day(conn: Connection, account: str, day: int, terminal_id: str) -> Sums | None:
-    """Return how much is booked of a member-day, None for nothing."""
-    row = conn.execute(
-        "SELECT epoch, branch, seq, count(*) OVER (), sum(redeemable) OVER (), sum(qualifying) OVER ()"
-        " FROM entry WHERE account = ? AND earned_day = ? ORDER BY epoch DESC, branch DESC, seq DESC LIMIT 1",
+def text_of_day(conn: Connection, account: str, day: int) -> str:
+    """Return all movements of a member-day as one text, the same for the same and for no others."""
+    (text,) = conn.execute(
+        "SELECT json_group_array(json_array(epoch, branch, seq, of_epoch, of_branch, of_seq, redeemable,"
+        " qualifying)) FROM entry WHERE account = ? AND earned_day = ?",
         (account, day),
     ).fetchone()
-    if row is None:
-        return None
-    epoch, branch, seq, moves, redeemable, qualifying = row
-    return Sums(moves, redeemable, qualifying, EventId(terminal_id, epoch, branch, seq))
+    return str(text)
+
+
+def text_with(text: str, award: Award) -> str:
+    """Return the text of a member-day after a newer event's own award."""
+    place = (award.event.epoch, award.event.branch, award.event.seq)
+    own = msgspec.json.encode((*place, *place, award.redeemable, award.qualifying)).decode()
+    return f"{text[:-1]},{own}]"
 
 
 def _movement(row: tuple[Any, ...], terminal_id: str) -> Movement:

@@ -1,7 +1,8 @@
 """Whose turn it is where two processes write: a sale goes before a file that is handed in by hand.
 
 SQLite does not tell that somebody waits for its lock. So the service holds a lock on a file beside the
-database as long as it waits for that one or has it.
+database as long as it waits for that one or has it. Where that cannot be had, nobody gives way: no sale and
+no file stops for it.
 """
 
 from __future__ import annotations
@@ -21,30 +22,42 @@ class Turn:
     """The service's turn, and the file that it is a lock on. It ends with the process, however that ends."""
 
     def __init__(self, database: Path) -> None:
-        self._file = os.open(_beside(database), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._file: int | None = None
+        with suppress(OSError):
+            self._file = os.open(_beside(database), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Let who gives way wait meanwhile. Waits for nobody longer than it takes to pass."""
-        for _ in range(TRIES):
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                os.sched_yield()
+        with suppress(OSError):
+            self._take()
         try:
             yield
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            with suppress(OSError):
+                self._lock(fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Leave it to others."""
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
+
+    def _take(self) -> None:
+        for _ in range(TRIES):
+            try:
+                self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                os.sched_yield()
+
+    def _lock(self, how: int) -> None:
+        if self._file is not None:
+            fcntl.flock(self._file, how)
 
 
 def give_way(database: Path) -> None:
     """Return once no service waits for the database or has it; at once where none has ever run."""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         file = os.open(_beside(database), os.O_RDONLY | os.O_CLOEXEC)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)

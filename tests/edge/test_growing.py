@@ -17,7 +17,23 @@ from edge_agent.recorder import Outcome, Recorder
 from edge_agent.store import programmes
 from edge_agent.store.database import transaction
 from loyalty_core.errors import BadInput
-from tests.edge.made import MOONLIGHT, member, programme, purchase, recorded, returned, stamp, visit, void
+from loyalty_core.lookups import hashed
+from loyalty_core.messages import MemberRow
+from tests.edge.made import (
+    CARD,
+    MOONLIGHT,
+    OTHER_CARD,
+    STORE_KEY,
+    day,
+    member,
+    programme,
+    purchase,
+    recorded,
+    returned,
+    stamp,
+    visit,
+    void,
+)
 from tests.edge.till import Till
 
 LIMITED: Final = """
@@ -36,6 +52,7 @@ id = "of-the-day"
 points = 90
 per = "day"
 """
+THIRD_CARD: Final = "2000123456805"
 NUMBERS: Final = st.integers(1, 12)
 MINUTES: Final = st.integers(0, 59)
 STEPS: Final = st.lists(
@@ -157,7 +174,8 @@ def test_a_receipt_that_is_the_last_of_a_long_day_reads_nothing_else_of_the_day(
     for minute in range(growing.LONG_FROM):
         till.record(purchase(str(minute), occurred_at=f"2026-11-20T10:{minute:02}:00+09:00"))
     monkeypatch.delattr(own_facts, "read")
-    assert till.points(purchase("last", occurred_at="2026-11-20T11:00:00+09:00")) == 12
+    assert till.points(purchase("late", occurred_at="2026-11-20T11:00:00+09:00")) == 12
+    assert till.points(purchase("last", occurred_at="2026-11-20T11:01:00+09:00")) == 12
     with pytest.raises(AttributeError):
         till.record(purchase("before", occurred_at="2026-11-20T10:30:00+09:00"))
 
@@ -169,28 +187,63 @@ def test_a_receipt_from_before_a_return_has_no_room_that_the_return_left(till: T
     assert till.points(purchase("late", occurred_at="2026-11-20T11:00:00+09:00")) == 0
 
 
-def test_a_receipt_that_was_undone_stands_for_no_other_of_its_number_and_points(till: Till) -> None:
+@pytest.mark.parametrize(("undone", "done"), [((20,), (30,)), ((20, 40), (30, 40))])
+def test_what_was_undone_stands_for_no_other_of_its_number_and_points(
+    till: Till, undone: tuple[int, ...], done: tuple[int, ...]
+) -> None:
     for minute in range(growing.LONG_FROM):
-        till.record(after_ten(minute, 1000))
+        till.record(after_ten(minute))
     with suppress(Undone), transaction(till.conn):
-        recorded(till.recorder, till.conn, after_ten(20, 1000))
+        for minute in undone:
+            recorded(till.recorder, till.conn, after_ten(minute))
         raise Undone
     elsewhere = Recorder(till.config, till.clock)
     with transaction(till.conn):
-        recorded(elsewhere, till.conn, after_ten(30, 1000))
-    outcome = till.record(after_ten(40, 1000))
-    minutes = {one.item.occurred_at_ms // 60_000 % 60 for one in outcome.earning or ()}
-    assert minutes == {*range(growing.LONG_FROM), 30, 40}
+        for minute in done:
+            recorded(elsewhere, till.conn, after_ten(minute))
+    assert minutes(till.record(after_ten(50))) == {*range(growing.LONG_FROM), *done, 50}
 
 
-def after_ten(minute: int, net_minor: int = 1000) -> dict[str, Any]:
+def test_what_came_to_a_member_stands_for_nothing_that_went_at_the_same_time(till: Till) -> None:
+    till.appear(holder("M1", CARD))
+    for minute in range(growing.LONG_FROM):
+        till.record(after_ten(minute, member={1: OTHER_CARD, 2: THIRD_CARD}.get(minute, CARD)))
+    till.appear(holder("M1", CARD, OTHER_CARD), holder("M2", THIRD_CARD))
+    for minute in (20, 21):
+        till.record(after_ten(minute))
+    both = holder("M1", CARD, OTHER_CARD, THIRD_CARD)
+    till.appear(holder("M2", gone=True), msgspec.structs.replace(both, also=("M2",)))
+    till.appear(holder("M1", CARD, THIRD_CARD), holder("M2", OTHER_CARD))
+    assert minutes(till.record(after_ten(30))) == {*range(growing.LONG_FROM), 20, 21, 30} - {1}
+
+
+def holder(member_id: str, *cards: str, **changed: Any) -> MemberRow:
+    """Return what HQ says of a member who holds these cards."""
+    look_ups = [hashed(form, STORE_KEY) for form in (f"id:{member_id}", *[f"card:{card}" for card in cards])]
+    return member(member_id, look_ups=tuple(look_ups), **changed)
+
+
+def after_ten(minute: int, net_minor: int = 1000, member: str = CARD) -> dict[str, Any]:
     """Return a purchase of that minute after ten."""
-    return purchase(f"n{minute}", occurred_at=f"2026-11-20T10:{minute:02}:00+09:00", net_minor=net_minor)
+    at = f"2026-11-20T10:{minute:02}:00+09:00"
+    return purchase(f"n{minute}", occurred_at=at, net_minor=net_minor, member=member)
 
 
-def test_no_more_than_a_few_long_days_are_kept(till: Till) -> None:
-    for day in range(10, 10 + growing.DAYS_KEPT + 1):
+def minutes(outcome: Outcome) -> set[int]:
+    """Return the minutes after ten of what earns on an outcome's day."""
+    return {one.item.occurred_at_ms // 60_000 % 60 for one in outcome.earning or ()}
+
+
+def test_no_more_than_the_few_long_days_that_were_used_last_are_kept(till: Till) -> None:
+    for date in range(10, 10 + growing.DAYS_KEPT + 1):
         for minute in range(growing.LONG_FROM):
-            at = f"2026-11-{day}T10:{minute:02}:00+09:00"
-            till.record(purchase(str(minute), on=f"2026-11-{day}", occurred_at=at))
-    assert len(till.recorder._days._growing._days) == growing.DAYS_KEPT
+            at = f"2026-11-{date}T10:{minute:02}:00+09:00"
+            till.record(purchase(str(minute), on=f"2026-11-{date}", occurred_at=at))
+    kept = till.recorder._days._growing._days
+    assert len(kept) == growing.DAYS_KEPT
+    till.record(void("0", receipt=purchase("0", on="2026-11-14")["receipt"]))
+    assert len(kept) == growing.DAYS_KEPT
+    till.record(purchase("last", on="2026-11-11", occurred_at="2026-11-11T11:00:00+09:00"))
+    for number in "12":
+        till.record(purchase(number, on="2026-11-17", occurred_at=f"2026-11-17T10:0{number}:00+09:00"))
+    assert [of for _, of in kept] == [day(f"2026-11-{date}") for date in (12, 13, 14, 11)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import threading
 from collections.abc import AsyncIterator
@@ -103,6 +104,25 @@ async def test_the_writer_waits_for_nobody_who_gives_way(writer: Writer, path: P
     with path.with_name("till.db-turn").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert await writer.do(lambda conn: put(conn, 1)) == 1
+
+
+async def test_sales_go_on_where_the_file_of_turns_cannot_be_had(path: Path) -> None:
+    path.with_name("till.db-turn").mkdir()
+    alone = Writer(path)
+    assert await alone.do(lambda conn: put(conn, 1)) == 1
+    give_way(path)
+    await asyncio.to_thread(alone.close)
+
+
+async def test_sales_and_files_go_on_where_the_disk_knows_no_locks(
+    writer: Writer, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_file: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    assert await writer.do(lambda conn: put(conn, 1)) == 1
+    give_way(path)
 
 
 async def test_an_answer_comes_only_after_the_commit(writer: Writer, path: Path) -> None:
