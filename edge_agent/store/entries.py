@@ -72,7 +72,7 @@ def of_days(conn: Connection, account: str, day: int, above: Stamp, terminal_id:
     """
     rows = conn.execute(
         "SELECT e.earned_day, e.epoch, e.branch, e.seq, e.of_epoch, e.of_branch, e.of_seq, e.redeemable,"
-        " e.qualifying, j.record FROM entry AS e LEFT JOIN journal AS j"
+        " e.qualifying, j.record FROM entry AS e INDEXED BY entry_by_day LEFT JOIN journal AS j"
         " ON j.epoch = e.of_epoch AND j.branch = e.of_branch AND j.seq = e.of_seq"
         " WHERE e.account = ? AND e.earned_day IN (SELECT ?"
         " UNION SELECT earned_day FROM entry WHERE account = ? AND (epoch, branch, seq) > (?, ?, ?))"
@@ -97,7 +97,7 @@ def text_of_day(conn: Connection, account: str, day: int) -> str:
     """Return all movements of a member-day as one text, the same for the same and for no others."""
     (text,) = conn.execute(
         "SELECT json_group_array(json_array(epoch, branch, seq, of_epoch, of_branch, of_seq, redeemable,"
-        " qualifying)) FROM entry WHERE account = ? AND earned_day = ?",
+        " qualifying)) FROM entry INDEXED BY entry_by_day WHERE account = ? AND earned_day = ?",
         (account, day),
     ).fetchone()
     return str(text)

@@ -201,3 +201,13 @@ def test_what_one_item_more_would_earn_follows_from_the_day_in_canonical_order()
     other = bought(8_000, when=f"{FRIDAY} 11:00", seq=1, terminal="T2", store="S2")
     for known in ([first, other], [other, first]):
         assert DaySoFar(rules(of), standing(*known)).gain(visited(seq=9, store="S2")) == (3, 3)
+
+
+def test_an_item_taken_last_has_its_entry_and_leaves_less_to_what_comes_after_it() -> None:
+    day_rules = rules(programme(earns=[SPEND], caps=[cap(10)]))
+    so_far = DaySoFar(day_rules, standing(bought(8_000, seq=1)))
+    second = bought(8_000, when=f"{FRIDAY} 11:00", seq=2)
+    third = bought(8_000, when=f"{FRIDAY} 12:00", seq=3)
+    whole = derive_day(day_rules, standing(bought(8_000, seq=1), second, third))
+    assert [so_far.take(second), so_far.take(third)] == list(whole[1:])
+    assert [entry.redeemable for entry in whole] == [8, 2, 0]
