@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime
 from typing import Final
 
@@ -28,6 +27,7 @@ from loyalty_core.calendar import date_of
 from loyalty_core.events import EventId
 from loyalty_core.journal import unpack_record
 from loyalty_core.units import Day, Seq
+from loyalty_shell.data_dir import free_bytes
 
 DISK_FULL_BYTES: Final = 2 * 1024 * 1024
 """With less than this free, a commit may fail at any moment."""
@@ -74,7 +74,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
     waiting, epoch, seq = outbox.waiting(conn)
     link = outbox.link(conn)
     oldest_ms = _occurred_at(conn, identity.terminal_id, epoch, seq)
-    free = shutil.disk_usage(config.data_dir).free
+    free = free_bytes(config.data_dir)
     return Status(
         terminal=identity.terminal_id,
         store=identity.store_id,

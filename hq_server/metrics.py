@@ -6,7 +6,6 @@ Counts only: nothing about persons, and no label for each till, of which there m
 from __future__ import annotations
 
 import platform
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from hq_server.store.sqlite import sqlite3
 from hq_server.version import VERSION
 from loyalty_core.units import EpochMs
 from loyalty_shell.answers import measuring
+from loyalty_shell.data_dir import free_bytes
 from loyalty_shell.exposition import Counter, Family, Histogram, Sample, gauge, gauges, info, total
 
 REQUEST_BOUNDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -180,7 +180,7 @@ def of_server(database: Database, path: Path, held_bytes: int) -> list[Family]:
         gauge(
             "dangol_hq_disk_free_bytes",
             "Free space where the database lives.",
-            shutil.disk_usage(path.parent).free,
+            free_bytes(path.parent),
         ),
         gauge("dangol_hq_bodies_bytes", "Bodies that are arriving or worked on.", held_bytes),
     ]

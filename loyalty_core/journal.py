@@ -9,7 +9,8 @@ Record bytes are stored as they were written and hashed as stored; nothing is re
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Final, Literal
 
 import msgspec
@@ -45,7 +46,12 @@ class _RecordShape(Shape, frozen=True):
 
 
 _DECODE: Final = msgspec.msgpack.Decoder(_RecordShape).decode
-_DECODE_EVENT: Final = {code: msgspec.msgpack.Decoder(of).decode for code, of in EVENT_TYPES.items()}
+
+
+@cache
+def _reading(of: type[Event]) -> Callable[[msgspec.Raw], Event]:
+    """Return what reads events of a type; made when the first one comes."""
+    return msgspec.msgpack.Decoder(of).decode
 
 
 def pack_record(record: Record) -> bytes:
@@ -74,13 +80,13 @@ def unpack_record(data: bytes) -> Record:
         raise BadWire(f"{len(data)} bytes are more than the {RECORD_BYTES_MAX} that a journal takes")
     try:
         shape = _DECODE(data)
-        decode_event = _DECODE_EVENT.get(shape.code)
-        if shape.version != RECORD_VERSION or decode_event is None:
+        of = EVENT_TYPES.get(shape.code)
+        if shape.version != RECORD_VERSION or of is None:
             raise UnknownRecord(
                 f"record version {shape.version}, type {shape.code} is not known to this release"
             )
         record = Record(
-            event=decode_event(shape.event),
+            event=_reading(of)(shape.event),
             adapter=shape.adapter,
             natural_key=shape.natural_key,
             monotonic_ms=shape.monotonic_ms,

@@ -5,13 +5,13 @@ Every command needs this and nothing of the threads, which are in `writer.py`.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.data_dir import free_bytes
 
 if TYPE_CHECKING:
     import sqlite3
@@ -102,7 +102,7 @@ def scratch(path: Path, free_bytes_min: int) -> Iterator[Connection]:
     source = connect(path, read_only=True)
     try:
         with tempfile.TemporaryDirectory(prefix="scratch-", dir=path.parent) as folder:
-            if shutil.disk_usage(folder).free < 3 * path.stat().st_size + free_bytes_min:
+            if free_bytes(folder) < 3 * path.stat().st_size + free_bytes_min:
                 raise StoreError("the disk has no room for a dry run's copy", code="disk_low")
             copy = connect(Path(folder) / path.name)
             try:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import random
 import secrets
-import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +29,7 @@ from edge_agent.sync.questions import REFUSALS, Questions, Told, settle, told_by
 from edge_agent.version import VERSION
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import Ask, Clock, Health, Reply
+from loyalty_shell.data_dir import free_bytes
 from loyalty_shell.exposition import Counter
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class SyncLoop:
                 VERSION,
                 waiting,
                 quarantine.count_open(conn),
-                shutil.disk_usage(self._config.data_dir).free,
+                free_bytes(self._config.data_dir),
             ),
             resend_from=self._resend_from,
             asks=asks,

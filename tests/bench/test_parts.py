@@ -101,6 +101,7 @@ def test_a_run_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) -> Non
 
 def test_another_revision_runs_its_own_code(tmp_path: Path) -> None:
     other = code_of("HEAD", tmp_path)
+    assert list(tmp_path.glob("edge_agent/__pycache__/app.*.pyc")), "no start of it is to compile"
     where = "import edge_agent; print(edge_agent.__file__)"
     told = [
         subprocess.run(
