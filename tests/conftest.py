@@ -6,6 +6,7 @@ that a red run means a change.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +52,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Stop watching when the tests of core are done."""
     if WATCH in item.config.stash and not item.nodeid.startswith(CORE):
         item.config.stash[WATCH].stop()
+
+
+def pytest_unconfigure() -> None:
+    """Thaw what programs froze that tests ran in this process, or libraries report leaks at its end."""
+    gc.unfreeze()
 
 
 @pytest.fixture
