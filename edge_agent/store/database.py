@@ -31,6 +31,8 @@ CHECKPOINT_BYTES: Final = 8 * 1024 * 1024
 
 It is cut no shorter, since to write over what is there is quicker to make durable than to grow a file.
 """
+SWITCHES_MAX: Final = 100
+"""How often a new database is asked to keep a log while others ask it the same."""
 
 OWN_FAULTS: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
 """What a statement may do wrong while the disk is sound: it undoes its own job, not those beside it."""
@@ -67,13 +69,29 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
         if read_only:
             conn.execute("PRAGMA query_only=1")
         else:
-            conn.execute("PRAGMA journal_mode=WAL")
+            _write_ahead(conn)
             conn.execute("PRAGMA synchronous=FULL")
             conn.execute("PRAGMA wal_autocheckpoint=0")
             conn.execute(f"PRAGMA journal_size_limit={CHECKPOINT_BYTES}")
     except sqlite3.Error as error:
         raise store_error(error) from None
     return conn
+
+
+def _write_ahead(conn: Connection) -> None:
+    """Let the database keep a log, which is lasting: only the first connections to a new one change anything.
+
+    Of two that change it at once SQLite refuses one without waiting; that one waits here for the other.
+    """
+    for left in reversed(range(SWITCHES_MAX)):
+        try:
+            conn.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if left == 0 or not error.sqlite_errorname.startswith("SQLITE_BUSY"):
+                raise
+            conn.execute("BEGIN IMMEDIATE")
+            conn.execute("ROLLBACK")
 
 
 def wal_bytes(path: Path) -> int:

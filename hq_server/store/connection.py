@@ -13,6 +13,8 @@ from loyalty_core.errors import LoyaltyError
 
 BUSY_MS: Final = 5_000
 """How long a write waits for another process."""
+SWITCHES_MAX: Final = 100
+"""How often a new database is asked to keep a log while others ask it the same."""
 WAL_BYTES_MAX: Final = 32 * 1024 * 1024
 """Above this, the write-ahead log is written back after a commit: what many changed is written once."""
 CACHE_KIB: Final = 64 * 1024
@@ -84,7 +86,7 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA temp_store = MEMORY")
         if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = FULL")
             # Or INSERT OR REPLACE would delete without the triggers that forbid it.
             connection.execute("PRAGMA recursive_triggers = ON")
@@ -95,6 +97,22 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: Connection) -> None:
+    """Let the database keep a log, which is lasting: only the first connections to a new one change anything.
+
+    Of two that change it at once SQLite refuses one without waiting; that one waits here for the other.
+    """
+    for left in reversed(range(SWITCHES_MAX)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if left == 0 or not error.sqlite_errorname.startswith("SQLITE_BUSY"):
+                raise
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_agent.store import migrations, terminal
-from edge_agent.store.database import DatabaseError, StoreError, connect
+from edge_agent.store.database import Connection, DatabaseError, StoreError, connect
 from edge_agent.store.migrations import VERSION, migrate, open_database, open_to_read
 from tests.edge.made import config_of, enrol_till, enrolled, purchase, void
 from tests.edge.till import Till
@@ -19,6 +20,25 @@ def test_nobody_changes_or_cuts_the_journal(till: Till, statement: str) -> None:
     with pytest.raises(DatabaseError, match="append-only"):
         till.conn.execute(statement)
     assert len(till.records()) == 1
+
+
+def test_one_who_comes_while_another_makes_the_database_waits_for_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Connection(tmp_path / "edge.db", isolation_level=None)
+    first.execute("BEGIN IMMEDIATE")
+
+    class Waiting(Connection):
+        def execute(self, statement: str, *values: Any) -> Any:
+            if statement == "BEGIN IMMEDIATE" and first.in_transaction:
+                first.execute("COMMIT")
+            return super().execute(statement, *values)
+
+    monkeypatch.setattr("edge_agent.store.database.sqlite3.connect", Waiting)
+    second = connect(tmp_path / "edge.db")
+    assert second.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    second.close()
+    first.close()
 
 
 def test_a_database_of_a_later_release_is_refused_and_left_alone(tmp_path: Path) -> None:

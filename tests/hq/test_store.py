@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,6 +138,25 @@ def test_two_that_set_a_database_up_at_once_agree(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(create, tmp_path / "x.db") for _ in range(4)]:
             done.result().close()
+
+
+def test_one_who_comes_while_another_sets_it_up_waits_for_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    first.execute("BEGIN IMMEDIATE")
+
+    class Waiting(sqlite3.Connection):
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            if statement == "BEGIN IMMEDIATE" and first.in_transaction:
+                first.execute("COMMIT")
+            return super().execute(statement, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", Waiting)
+    second = connect(tmp_path / "x.db")
+    assert second.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    second.close()
+    first.close()
 
 
 def test_there_is_no_database_before_init(tmp_path: Path) -> None:
