@@ -125,6 +125,7 @@ def _enrolled(
         buckets=house.bucket_count,
         programmes=tuple([envelope for (envelope,) in tx.all("house.programme_envelopes", after=0)]),
         incarnation=house.incarnation,
+        programme_public_key=public_of(key),
     )
 
 

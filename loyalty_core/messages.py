@@ -22,12 +22,22 @@ BATCHES_MAX: Final = 8
 """The most batches in one exchange."""
 ASKS_MAX: Final = 32
 """The most questions in one exchange."""
+PROGRAMMES_MAX: Final = 8
+"""The most programme versions that a till hands back in one exchange."""
+PROGRAMME_BYTES_MAX: Final = 320 * 1024
+"""Above the largest programme's text with its envelope around it."""
+KEYS_MAX: Final = 8
+"""The most statements about HQ's keys in one reply."""
 
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
 PERIOD_ID_FORM: Final = r"\A(|[12][0-9]{3}(-(H[12]|Q[1-4]|0[1-9]|1[0-2]))?)\Z"
 """The id of a period of any length; empty where HQ has no programme yet."""
 Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
+KeyId = Annotated[bytes, Meta(min_length=8, max_length=8)]
+"""The bytes by which a key is named; see `envelope.key_id`."""
+NO_KEY: Final = bytes(8)
+"""Names no key: a till that does not say which one it believes."""
 
 
 class Clock(Shape, frozen=True):
@@ -98,8 +108,21 @@ class Ask(Shape, frozen=True):
     points: Count
 
 
+class Wanted(Shape, frozen=True):
+    """Records of its own journal that a till can no longer read and asks HQ to give back."""
+
+    epoch: Annotated[int, Meta(ge=1)]
+    first_seq: Annotated[int, Meta(ge=1)]
+    last_seq: Annotated[int, Meta(ge=1)]
+
+
 class Exchange(Shape, frozen=True):
-    """A till's request. `head` and `head_hash` are of its own journal."""
+    """A till's request. `head` and `head_hash` are of its own journal.
+
+    `lacks` is the hash of a record of its own, acknowledged by HQ, that it does not have: it was set back and
+    asks for a new epoch. `programmes` are envelopes of published versions that HQ lost. `hq_key` names the
+    key of HQ's that it believes. `wants` is what it asks back of its own batches.
+    """
 
     nonce: Nonce
     terminal_id: Identifier
@@ -110,6 +133,12 @@ class Exchange(Shape, frozen=True):
     batches: tuple[bytes, ...]
     asks: Annotated[tuple[Ask, ...], Meta(max_length=ASKS_MAX)]
     health: Health
+    lacks: Hash | None = None
+    programmes: Annotated[
+        tuple[Annotated[bytes, Meta(max_length=PROGRAMME_BYTES_MAX)], ...], Meta(max_length=PROGRAMMES_MAX)
+    ] = ()
+    hq_key: KeyId = NO_KEY
+    wants: Wanted | None = None
 
 
 class Incarnation(Shape, frozen=True, order=True):
@@ -238,7 +267,10 @@ class CouponIssued(Shape, frozen=True):
 
 
 class Reply(Shape, frozen=True):
-    """HQ's answer to an exchange. `next_in_ms` is 0 when there is more to fetch or send at once."""
+    """HQ's answer to an exchange. `next_in_ms` is 0 when there is more to fetch or send at once.
+
+    `keys` are signed statements about HQ's keys. `returned` are the till's own batches that it asked back.
+    """
 
     nonce: Nonce
     incarnation: Incarnation
@@ -250,6 +282,8 @@ class Reply(Shape, frozen=True):
     answers: tuple[Answer, ...]
     directives: tuple[Directive, ...]
     next_in_ms: Count
+    keys: Annotated[tuple[bytes, ...], Meta(max_length=KEYS_MAX)] = ()
+    returned: Annotated[tuple[bytes, ...], Meta(max_length=BATCHES_MAX)] = ()
 
 
 class ProgrammeText(Shape, frozen=True):
@@ -270,7 +304,10 @@ class Enrol(Shape, frozen=True):
 
 
 class Enrolled(Shape, frozen=True):
-    """HQ's answer to Enrol: who the till is. `store_key` keys the look-up hashes of its store."""
+    """HQ's answer to Enrol: who the till is. `store_key` keys the look-up hashes of its store.
+
+    `hq_public_key` signs what HQ says, `programme_public_key` the programmes and nothing else.
+    """
 
     nonce: Nonce
     terminal_id: Identifier
@@ -285,3 +322,4 @@ class Enrolled(Shape, frozen=True):
     buckets: Count
     programmes: tuple[bytes, ...]
     incarnation: Incarnation
+    programme_public_key: Key

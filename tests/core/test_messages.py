@@ -11,6 +11,10 @@ from loyalty_core.journal import RECORD_BYTES_MAX
 from loyalty_core.messages import (
     BATCH_BYTES_MAX,
     BATCH_RECORDS_MAX,
+    BATCHES_MAX,
+    KEYS_MAX,
+    PROGRAMME_BYTES_MAX,
+    PROGRAMMES_MAX,
     Acknowledgement,
     Answer,
     Ask,
@@ -29,6 +33,7 @@ from loyalty_core.messages import (
     Refusal,
     Reply,
     Stamp,
+    Wanted,
     pack_records,
     unpack_records,
 )
@@ -50,6 +55,10 @@ MESSAGES: list[Shape] = [
         (b"x",),
         (Ask("r1", "id:m1", 500),),
         Health("0.1", 0, 0, 0),
+        HASH,
+        (b"programme",),
+        KEY[:8],
+        Wanted(1, 7, 9),
     ),
     Acknowledgement("S1-T1", 1, 0, 42, HASH, INCARNATION),
     Reply(
@@ -63,10 +72,14 @@ MESSAGES: list[Shape] = [
         (Answer("r1", 500, 0, ""),),
         (Directive("new_epoch", 2),),
         30_000,
+        (b"keys",),
+        (b"batch",),
     ),
     ProgrammeText("moonlight", 7, "schema = 1\n"),
     Enrol(NONCE, b"secret", KEY, "0.1"),
-    Enrolled(NONCE, "S1-T1", "S1", True, 1, KEY, b"k", "moonlight", "Asia/Seoul", 300, 64, (), INCARNATION),
+    Enrolled(
+        NONCE, "S1-T1", "S1", True, 1, KEY, b"k", "moonlight", "Asia/Seoul", 300, 64, (), INCARNATION, HASH
+    ),
 ]
 
 
@@ -95,6 +108,14 @@ def test_a_message_with_one_field_more_or_less_is_refused(message: Shape) -> Non
         (BATCH, "terminal_id", ""),
         (BATCH, "terminal_id", "x" * 33),
         (MESSAGES[1], "nonce", NONCE[:15]),
+        (MESSAGES[1], "lacks", HASH[:31]),
+        (MESSAGES[1], "programmes", (b"x",) * (PROGRAMMES_MAX + 1)),
+        (MESSAGES[1], "programmes", (bytes(PROGRAMME_BYTES_MAX + 1),)),
+        (MESSAGES[1], "hq_key", KEY[:7]),
+        (MESSAGES[1], "wants", Wanted(0, 1, 1)),
+        (MESSAGES[1], "wants", Wanted(1, 0, 1)),
+        (MESSAGES[3], "keys", (b"x",) * (KEYS_MAX + 1)),
+        (MESSAGES[3], "returned", (b"x",) * (BATCHES_MAX + 1)),
         (MESSAGES[3], "hq_time_ms", 0),
         (MESSAGES[5], "public_key", KEY[:31]),
         (MESSAGES[6], "business_day_starts", 1_440),

@@ -95,6 +95,7 @@ def enrolled(**changed: object) -> Enrolled:
         buckets=64,
         programmes=(),
         incarnation=LIFE,
+        programme_public_key=public_of(HQ_KEY),
     )
     return msgspec.structs.replace(plain, **changed)
 
