@@ -63,14 +63,27 @@ def request(
 
     It carries as many `batches` as the settings let it if not told otherwise, those that are `ready` first.
     """
-    head = journal.head(conn, identity)
     most = settings.batches if batches is None else batches
     load = load_from(lacking(conn, resend_from))
     if ready is not None and ready.begins == load.begins and len(ready.batches) <= most:
         load = ready
     for _ in range(len(load.batches), most):
         load = with_next(conn, identity, settings, load, key=key, clock=clock)
-    known = members.cursors(conn)
+    return signed(conn, identity, load, key=key, nonce=nonce, health=health, asks=asks), load
+
+
+def signed(
+    conn: Connection,
+    identity: Terminal,
+    load: Load,
+    *,
+    key: bytes,
+    nonce: bytes,
+    health: Health,
+    asks: tuple[Ask, ...] = (),
+) -> bytes:
+    """Return the signed exchange that carries a load, whatever the road."""
+    head, known = journal.head(conn, identity), members.cursors(conn)
     said = Exchange(
         nonce=nonce,
         terminal_id=identity.terminal_id,
@@ -82,7 +95,7 @@ def request(
         asks=asks,
         health=health,
     )
-    return seal("dangol/exchange/1", pack(said), key), load
+    return seal("dangol/exchange/1", pack(said), key)
 
 
 def check_url(url: str) -> str:
