@@ -6,7 +6,7 @@ terminal's lock (on SQLite: inside the one write transaction) and looks at the h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from hq_server.store.connection import Transaction, Value
 from loyalty_core.envelope import open_sealed, peek
 from loyalty_core.errors import BadWire, LoyaltyError
 from loyalty_core.journal import Record, chain, first_hash, place_run, unpack_record
-from loyalty_core.messages import BATCHES_MAX, Batch, Exchange, Refusal, unpack_records
+from loyalty_core.messages import BATCHES_MAX, EXCHANGE_BYTES_MAX, Batch, Exchange, Refusal, unpack_records
 from loyalty_core.units import EpochMs, Seq
 from loyalty_core.wire import unpack
 
@@ -86,14 +86,14 @@ def open_exchange(tx: Transaction, body: bytes, programme_id: str) -> Opened:
         raise TerminalRefused("this terminal is not known here: enrol it with a new invite code")
     keys = keys_of(tx, terminal)
     current = {terminal.key_id: keys[terminal.key_id]}
-    exchange = unpack(open_sealed(body, "dangol/exchange/1", current), Exchange)
+    payload = open_sealed(body, "dangol/exchange/1", current)
+    check_approved(terminal)
+    exchange = unpack(payload, Exchange)
     if exchange.terminal_id != terminal.terminal_id:
         raise TerminalRefused("the request names another terminal than the key that signed it")
-    check_approved(terminal)
     if len(exchange.batches) > BATCHES_MAX:
         raise BadWire(f"an exchange carries at most {BATCHES_MAX} batches, this one {len(exchange.batches)}")
-    runs = [open_batch(envelope, terminal, keys, programme_id) for envelope in exchange.batches]
-    return Opened(terminal, exchange, tuple(runs))
+    return Opened(terminal, exchange, tuple(_runs(exchange.batches, terminal, keys, programme_id)))
 
 
 def check_approved(terminal: Terminal) -> None:
@@ -187,6 +187,19 @@ def keep(tx: Transaction, terminal: Terminal, run: Run, now_ms: EpochMs) -> Kept
     )
     tx.run("arrivals.move_head", **journal, seq=run.last_seq, hash=run.hashes[-1])
     return Kept(run.epoch, verdict.seq, run.records[new:], run.says[new:])
+
+
+def _runs(
+    envelopes: Sequence[bytes], terminal: Terminal, keys: Mapping[bytes, bytes], programme_id: str
+) -> Iterator[Run | Refusal]:
+    """Yield what is in each batch; a few bytes may stand for many, so all together are bounded."""
+    left = EXCHANGE_BYTES_MAX
+    for envelope in envelopes:
+        run = open_batch(envelope, terminal, keys, programme_id)
+        left -= sum(map(len, run.records)) if isinstance(run, Run) else 0
+        if left < 0:
+            raise BadWire(f"the batches of an exchange hold at most {EXCHANGE_BYTES_MAX} bytes, these more")
+        yield run
 
 
 def _said(record: bytes) -> Record | LoyaltyError:

@@ -20,7 +20,7 @@ from loyalty_core.messages import Enrol, Enrolled
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack, unpack
 
-ENROL_BYTES_MAX: Final = 64 * 1024
+ENROL_BYTES_MAX: Final = 4096
 """A request to join is a few hundred bytes, and comes from anybody."""
 
 

@@ -12,7 +12,6 @@ from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, METERS, N
 from hq_server.web_errors import WebError
 
 OCTETS: Final = "application/octet-stream"
-ENROL_BYTES_MAX: Final = 4096
 routes: Final = web.RouteTableDef()
 
 
@@ -34,7 +33,7 @@ async def take_exchange(request: web.Request) -> web.Response:
 @routes.post("/v1/enrol")
 async def take_enrol(request: web.Request) -> web.Response:
     """Let a till join."""
-    async with request.app[BODIES].whole(request, ENROL_BYTES_MAX) as body:
+    async with request.app[BODIES].whole(request, enrol.ENROL_BYTES_MAX) as body:
         asked = enrol.open_enrol(body)
     database, now_ms, key = request.app[DATABASE], request.app[NOW_MS](), request.app[ANSWERING].key
     terminal = await database.write(lambda tx: enrol.apply(tx, asked, now_ms))

@@ -12,10 +12,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Meta
 
 from loyalty_core.errors import BadEnvelope, UnknownKey
 from loyalty_core.wire import MESSAGE_BYTES_MAX, Shape, pack, unpack
@@ -38,13 +39,13 @@ _ITEMS_MAX: Final = 64
 
 
 class _Signature(Shape, frozen=True):
-    key_id: bytes
-    signature: bytes
+    key_id: Annotated[bytes, Meta(min_length=8, max_length=8)]
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
 
 
 class _Envelope(Shape, frozen=True):
     version: Literal[1]
-    type: str
+    type: Annotated[str, Meta(max_length=32)]
     payload: bytes
     signatures: tuple[_Signature, ...]
 
@@ -127,6 +128,8 @@ def _opened(data: bytes, payload_type: PayloadType, bytes_max: int) -> _Envelope
         raise BadEnvelope(f'an envelope of type "{payload_type}" was expected')
     if not 1 <= len(envelope.signatures) <= SIGNATURES_MAX:
         raise BadEnvelope(f"an envelope carries 1 to {SIGNATURES_MAX} signatures")
+    if len({signed.key_id for signed in envelope.signatures}) < len(envelope.signatures):
+        raise BadEnvelope("a key signs an envelope once")
     return envelope
 
 

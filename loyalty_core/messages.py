@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from loyalty_core.errors import BadWire
-from loyalty_core.events import AtMs, Count, DayNumber, Identifier, Total
+from loyalty_core.events import AtMs, Count, DayNumber, Identifier, Text, Total
 from loyalty_core.journal import RECORD_BYTES_MAX
 from loyalty_core.wire import Shape, compress, decompress, pack, unpack
 
@@ -20,8 +20,12 @@ BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 """The most that one batch holds, in bytes before compression."""
 BATCHES_MAX: Final = 8
 """The most batches in one exchange."""
+EXCHANGE_BYTES_MAX: Final = 2 * BATCH_BYTES_MAX
+"""The most that all batches of one exchange hold together, in bytes before compression."""
 ASKS_MAX: Final = 32
 """The most questions in one exchange."""
+BUCKETS_MAX: Final = 1024
+"""The most buckets that a till tells of."""
 PROGRAMMES_MAX: Final = 8
 """The most programme versions that a till hands back in one exchange."""
 PROGRAMME_BYTES_MAX: Final = 320 * 1024
@@ -45,13 +49,13 @@ class Clock(Shape, frozen=True):
 
     wall_ms: Count
     monotonic_ms: Count
-    boot_id: str
+    boot_id: Text
 
 
 class Batch(Shape, frozen=True):
     """A contiguous run of one terminal's journal; `packed` is zlib of the array of record bytes."""
 
-    programme_id: str
+    programme_id: Text
     terminal_id: Identifier
     epoch: Count
     first_seq: Annotated[int, Meta(ge=1)]
@@ -87,7 +91,7 @@ def unpack_records(packed: bytes) -> tuple[bytes, ...]:
 class Health(Shape, frozen=True):
     """How the till is doing, for HQ's fleet page."""
 
-    software: str
+    software: Text
     waiting: Count
     quarantined: Count
     disk_free_bytes: Count
@@ -97,14 +101,14 @@ class Cursors(Shape, frozen=True):
     """What the till already has: the highest programme version, and one change number a bucket."""
 
     programme_version: Count
-    buckets: tuple[Count, ...]
+    buckets: Annotated[tuple[Count, ...], Meta(max_length=BUCKETS_MAX)]
 
 
 class Ask(Shape, frozen=True):
     """A question that wants HQ now: may these points be spent? `member` is a look-up form of the store."""
 
     redemption_id: Annotated[str, Meta(min_length=1, max_length=64)]
-    member: str
+    member: Annotated[str, Meta(min_length=3, max_length=80)]
     points: Count
 
 
@@ -298,9 +302,9 @@ class Enrol(Shape, frozen=True):
     """A till asks to join: the invite's secret, and its public key, which signs this envelope."""
 
     nonce: Nonce
-    secret: bytes
+    secret: Annotated[bytes, Meta(min_length=8, max_length=8)]
     public_key: Key
-    software: str
+    software: Text
 
 
 class Enrolled(Shape, frozen=True):

@@ -17,23 +17,27 @@ from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync.cut import cut
 from loyalty_core.envelope import seal
-from loyalty_core.messages import BATCH_BYTES_MAX, Batch, Clock, pack_records
-from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
+from loyalty_core.messages import BATCH_BYTES_MAX, EXCHANGE_BYTES_MAX, Batch, Clock, pack_records
+from loyalty_core.wire import pack
 
-LOAD_BYTES_MAX: Final = MESSAGE_BYTES_MAX - 2 * BATCH_BYTES_MAX
-"""With so many bytes a load takes no more batches: another of the largest must fit into the request."""
+LOAD_BYTES_MAX: Final = EXCHANGE_BYTES_MAX - BATCH_BYTES_MAX
+"""With more bytes of records a load takes no more batches: another of the largest would be too much."""
 SOON_MS: Final = 500
 LATE_MS: Final = 1000
 """An exchange that takes longer keeps a question about points waiting: it carries less the next time."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """Batches from `begins` up to before `ends`: by epoch the seq of the first record that is lacking."""
+    """Batches from `begins` up to before `ends`: by epoch the seq of the first record that is lacking.
+
+    They hold `sent` records of `sent_bytes`.
+    """
 
     begins: dict[int, int]
     ends: dict[int, int]
     batches: tuple[bytes, ...] = ()
     sent: int = 0
+    sent_bytes: int = 0
 
 
 def load_from(begins: dict[int, int]) -> Load:
@@ -65,7 +69,7 @@ def with_next(
 
     The clocks are read after the records, so that none is from later than its batch.
     """
-    if sum(len(batch) for batch in load.batches) > LOAD_BYTES_MAX:
+    if load.sent_bytes > LOAD_BYTES_MAX:
         return load
     for epoch, first in load.ends.items():
         records = cut(journal.run_from(conn, epoch, first, settings.batch_records))
@@ -87,6 +91,7 @@ def with_next(
             ends=load.ends | {epoch: first + len(records)},
             batches=(*load.batches, seal("dangol/batch/1", pack(batch), key)),
             sent=load.sent + len(records),
+            sent_bytes=load.sent_bytes + sum(map(len, records)),
         )
     return load
 

@@ -138,7 +138,8 @@ def test_of_two_known_signatures_both_must_hold(order: tuple[int, int]) -> None:
     ("count", "good"), [(0, False), (1, True), (SIGNATURES_MAX, True), (SIGNATURES_MAX + 1, False)]
 )
 def test_an_envelope_carries_one_to_four_signatures(count: int, good: bool) -> None:
-    data = envelope(*[signed(TILL, pae(BATCH, PAYLOAD))] * count)
+    signatures = [signed(bytes([200 + number]) * 32, pae(BATCH, PAYLOAD)) for number in range(count - 1)]
+    data = envelope(*[signed(TILL, pae(BATCH, PAYLOAD)), *signatures][:count])
     if good:
         assert open_sealed(data, BATCH, known(TILL)) == PAYLOAD
     else:
@@ -146,10 +147,22 @@ def test_an_envelope_carries_one_to_four_signatures(count: int, good: bool) -> N
             open_sealed(data, BATCH, known(TILL))
 
 
-@pytest.mark.parametrize("signature", [b"", b"x", bytes(63), bytes(64), bytes(65)], ids=len)
+@pytest.mark.parametrize("signature", [b"", b"x", bytes(63), bytes(64), bytes(65), bytes(10**6)], ids=len)
 def test_a_signature_of_nothing_or_of_another_length_is_refused(signature: bytes) -> None:
-    with pytest.raises(BadEnvelope):
+    with pytest.raises(BadEnvelope if len(signature) == 64 else BadWire):
         open_sealed(envelope([key_id(public_of(TILL)), signature]), BATCH, known(TILL))
+
+
+@pytest.mark.parametrize("name", [b"", bytes(7), bytes(9), bytes(10**6)], ids=len)
+def test_a_key_is_named_by_eight_bytes(name: bytes) -> None:
+    with pytest.raises(BadWire):
+        peek(envelope([name, bytes(64)]), BATCH)
+
+
+def test_a_key_signs_an_envelope_once() -> None:
+    twice = envelope(*[signed(TILL, pae(BATCH, PAYLOAD))] * 2)
+    with pytest.raises(BadEnvelope, match="once"):
+        open_sealed(twice, BATCH, known(TILL))
 
 
 @pytest.mark.parametrize("version", [0, 2, True, "1", None])
@@ -202,8 +215,8 @@ def test_a_payload_may_hold_any_bytes_and_many_of_them() -> None:
 
 def test_peeking_names_keys_and_payload_without_believing_them() -> None:
     assert peek(seal(BATCH, PAYLOAD, STRANGER), BATCH) == ((key_id(public_of(STRANGER)),), PAYLOAD)
-    unsigned = envelope([b"anything", b""], [b"else", b"x"])
-    assert peek(unsigned, BATCH) == ((b"anything", b"else"), PAYLOAD)
+    unsigned = envelope([b"anything", bytes(64)], [b"some/key", bytes(64)])
+    assert peek(unsigned, BATCH) == ((b"anything", b"some/key"), PAYLOAD)
 
 
 def test_peeking_refuses_what_is_no_envelope_of_the_type() -> None:

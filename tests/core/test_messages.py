@@ -76,7 +76,7 @@ MESSAGES: list[Shape] = [
         (b"batch",),
     ),
     ProgrammeText("moonlight", 7, "schema = 1\n"),
-    Enrol(NONCE, b"secret", KEY, "0.1"),
+    Enrol(NONCE, b"a secret", KEY, "0.1"),
     Enrolled(
         NONCE, "S1-T1", "S1", True, 1, KEY, b"k", "moonlight", "Asia/Seoul", 300, 64, (), INCARNATION, HASH
     ),

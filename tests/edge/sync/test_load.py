@@ -12,11 +12,18 @@ from edge_agent.store import journal, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.writer import Job, T
 from edge_agent.sync.exchange import post
-from edge_agent.sync.load import LATE_MS, SOON_MS, batches_next, lacking, load_from, with_next
+from edge_agent.sync.load import LATE_MS, SOON_MS, Load, batches_next, lacking, load_from, with_next
 from loyalty_core.envelope import peek
 from loyalty_core.journal import RECORD_BYTES_MAX, unpack_record
-from loyalty_core.messages import BATCHES_MAX, Batch, Clock, unpack_records
-from loyalty_core.wire import MESSAGE_BYTES_MAX, unpack
+from loyalty_core.messages import (
+    BATCH_BYTES_MAX,
+    BATCHES_MAX,
+    EXCHANGE_BYTES_MAX,
+    Batch,
+    Clock,
+    unpack_records,
+)
+from loyalty_core.wire import unpack
 from tests.edge.fake_hq import FakeHq
 from tests.edge.sync.linked_till import LinkedTill
 
@@ -176,12 +183,12 @@ async def test_records_that_cannot_be_made_smaller_do_not_outgrow_a_request(till
     await till.writer.do(large)
     sync = msgspec.structs.replace(till.config.sync, batch_records=1000)
 
-    def sizes(conn: Connection) -> list[int]:
+    def full(conn: Connection) -> Load:
         identity, load = terminal.read(conn), load_from(lacking(conn, None))
         for _ in range(BATCHES_MAX):
             load = with_next(conn, identity, sync, load, key=bytes(32), clock=lambda: Clock(1, 1, ""))
-        return [len(batch) for batch in load.batches]
+        return load
 
-    made = await till.reader.do(sizes)
-    assert len(made) > 1
-    assert sum(made) + 64 * 1024 < MESSAGE_BYTES_MAX
+    load = await till.reader.do(full)
+    assert len(load.batches) > 1
+    assert EXCHANGE_BYTES_MAX - BATCH_BYTES_MAX < load.sent_bytes <= EXCHANGE_BYTES_MAX
