@@ -30,6 +30,8 @@ PROGRAMMES_MAX: Final = 8
 """The most programme versions that a till hands back in one exchange."""
 PROGRAMME_BYTES_MAX: Final = 320 * 1024
 """Above the largest programme's text with its envelope around it."""
+OLDER_MAX: Final = 64
+"""The most earlier epochs of which a till says how they ended: the newest."""
 KEYS_MAX: Final = 8
 """The most statements about HQ's keys in one reply."""
 
@@ -120,8 +122,16 @@ class Wanted(Shape, frozen=True):
     last_seq: Annotated[int, Meta(ge=1)]
 
 
+class Ended(Shape, frozen=True):
+    """The last record of an earlier epoch of the till's own journal."""
+
+    epoch: Annotated[int, Meta(ge=1)]
+    head: Annotated[int, Meta(ge=1)]
+    head_hash: Hash
+
+
 class Exchange(Shape, frozen=True):
-    """A till's request. `head` and `head_hash` are of its own journal.
+    """A till's request. `head` and `head_hash` are of its own journal; `older` its earlier epochs, in order.
 
     `lacks` is the hash of a record of its own, acknowledged by HQ, that it does not have: it was set back and
     asks for a new epoch. `programmes` are envelopes of published versions that HQ lost. `hq_key` names the
@@ -143,6 +153,7 @@ class Exchange(Shape, frozen=True):
     ] = ()
     hq_key: KeyId = NO_KEY
     wants: Wanted | None = None
+    older: Annotated[tuple[Ended, ...], Meta(max_length=OLDER_MAX)] = ()
 
 
 class Incarnation(Shape, frozen=True, order=True):

@@ -20,7 +20,7 @@ from edge_agent.store.terminal import Terminal
 from edge_agent.sync.load import Load, lacking, load_from, with_next
 from loyalty_core.envelope import seal
 from loyalty_core.errors import BadInput, LoyaltyError
-from loyalty_core.messages import Ask, Clock, Cursors, Exchange, Health
+from loyalty_core.messages import OLDER_MAX, Ask, Clock, Cursors, Ended, Exchange, Health
 from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
 
 PATH_EXCHANGE: Final = "/v1/exchange"
@@ -94,8 +94,16 @@ def signed(
         batches=load.batches,
         asks=asks,
         health=health,
+        older=ended(conn, identity),
     )
     return seal("dangol/exchange/1", pack(said), key)
+
+
+def ended(conn: Connection, identity: Terminal) -> tuple[Ended, ...]:
+    """Return how the earlier epochs of this till's journal ended, in order: by it HQ knows whose they are."""
+    older = [epoch for epoch, branch in journal.epochs(conn) if branch == 0 and epoch < identity.epoch]
+    heads = {epoch: journal.head(conn, identity, epoch) for epoch in older[-OLDER_MAX:]}
+    return tuple([Ended(epoch, head.seq, head.hash) for epoch, head in heads.items()])
 
 
 def check_url(url: str) -> str:
