@@ -22,7 +22,7 @@ from edge_agent.store.database import (
     transaction,
     wal_bytes,
 )
-from edge_agent.store.migrations import migrate, open_database
+from edge_agent.store.migrations import migrate, open_database, refuse_newer
 from edge_agent.store.turn import give_way
 from loyalty_core.errors import BadInput
 
@@ -76,6 +76,7 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
 @contextmanager
 def _opened(config: EdgeConfig, dry_run: bool) -> Iterator[Connection]:
     if dry_run:
+        refuse_newer(config.database)
         with scratch(config.database, config.disk_free_bytes_min) as conn:
             migrate(conn)
             yield conn

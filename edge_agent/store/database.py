@@ -78,6 +78,15 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     return conn
 
 
+def peek(path: Path) -> Connection:
+    """Return a connection that only reads, and leaves no log beside a database that had none.
+
+    Where there is a log its writer lives or was killed, and what it says counts.
+    """
+    alone = "" if path.with_name(path.name + "-wal").exists() else "&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True, isolation_level=None)
+
+
 def _write_ahead(conn: Connection) -> None:
     """Let the database keep a log, which is lasting: only the first connections to a new one change anything.
 

@@ -1,21 +1,23 @@
 """The till's schema, one migration after another; a published one is never changed.
 
-`sqlite-utils` applies them and remembers which; it is imported only when one is pending, because it costs
-more to load than the rest of the agent. `PRAGMA user_version` tells without it how many are applied.
+`PRAGMA user_version` tells how many are applied. All that are missing are one transaction.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from edge_agent.store.database import Connection, DatabaseError, StoreError, connect, store_error
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
-VERSION: Final = 2
+from edge_agent.store.database import (
+    Connection,
+    DatabaseError,
+    StoreError,
+    connect,
+    peek,
+    store_error,
+    transaction,
+)
 
 _ONE: Final = """
 CREATE TABLE terminal (
@@ -224,6 +226,8 @@ CREATE UNIQUE INDEX redemption_coupon ON redemption (coupon)
     WHERE coupon <> '' AND state IN ('authorised', 'committed');
 ALTER TABLE link ADD COLUMN refused_code TEXT;
 """
+SCRIPTS: Final = (_ONE, _TWO)
+VERSION: Final = len(SCRIPTS)
 
 
 def open_database(path: Path) -> Connection:
@@ -233,8 +237,13 @@ def open_database(path: Path) -> Connection:
         StoreError: the disk refuses, or a later release has written this database.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    refuse_newer(path)
     conn = connect(path)
-    migrate(conn)
+    try:
+        migrate(conn)
+    except BaseException:
+        conn.close()
+        raise
     return conn
 
 
@@ -244,9 +253,11 @@ def open_to_read(path: Path) -> Connection:
     Raises:
         StoreError: `store_missing`, `store_older`, `store_newer`.
     """
+    refuse_newer(path)
     conn = connect(path, read_only=True)
     with suppress(DatabaseError):
-        if _is_older(conn):
+        if _version(conn) < VERSION:
+            conn.close()
             raise StoreError(
                 "the till database is of an earlier release: edge-agent run brings it up to date, start it",
                 code="store_older",
@@ -254,8 +265,36 @@ def open_to_read(path: Path) -> Connection:
     return conn
 
 
-def _is_older(conn: Connection) -> bool:
-    """Tell whether migrations are pending.
+def refuse_newer(path: Path) -> None:
+    """Refuse a database of a later release before anything is opened that would leave a trace beside it.
+
+    Raises:
+        StoreError: `store_newer`.
+    """
+    with suppress(DatabaseError), closing(peek(path)) as conn:
+        _version(conn)
+
+
+def migrate(conn: Connection) -> None:
+    """Bring the schema up to date, all at once or not at all; of two who begin at once one waits.
+
+    Raises:
+        StoreError: `store_newer`, when a later release has written this database; the disk refuses.
+    """
+    try:
+        if _version(conn) == VERSION:
+            return
+    except DatabaseError as error:
+        raise store_error(error) from error
+    with transaction(conn):
+        for script in SCRIPTS[_version(conn) :]:
+            for statement in statements(script):
+                conn.execute(statement)
+        conn.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _version(conn: Connection) -> int:
+    """Return how many migrations are applied.
 
     Raises:
         StoreError: `store_newer`, when a later release has written this database.
@@ -267,40 +306,10 @@ def _is_older(conn: Connection) -> bool:
             "install that release again",
             code="store_newer",
         )
-    return bool(found < VERSION)
+    return int(found)
 
 
-def migrate(conn: Connection) -> None:
-    """Bring the schema up to date.
-
-    Raises:
-        StoreError: `store_newer`, when a later release has written this database; the disk refuses.
-    """
-    if not _is_older(conn):
-        return
-    from sqlite_utils import Database
-    from sqlite_utils.migrations import Migrations
-
-    migrations = Migrations("dangol-edge")
-
-    @migrations(name="0001")
-    def first(db: Database) -> None:
-        for statement in _statements(_ONE):
-            db.conn.execute(statement)
-
-    @migrations(name="0002")
-    def second(db: Database) -> None:
-        for statement in _statements(_TWO):
-            db.conn.execute(statement)
-
-    try:
-        migrations.apply(Database(conn, execute_plugins=False))
-        conn.execute(f"PRAGMA user_version={VERSION}")
-    except DatabaseError as error:
-        raise store_error(error) from error
-
-
-def _statements(script: str) -> list[str]:
+def statements(script: str) -> list[str]:
     """Return the statements of a script; a trigger's own semicolon does not end it."""
     statements, current = [], ""
     for line in script.strip().splitlines():

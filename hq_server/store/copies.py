@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from hq_server.store.connection import Connection, Transaction, connect, writing
-from hq_server.store.migrate import migrate
+from hq_server.store.migrate import migrate, refuse_other
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.errors import LoyaltyError
 
@@ -54,7 +54,9 @@ def copy_out(database: Path, copy: Path, note: Note) -> None:
 
     Raises:
         BadBackup: `database_damaged`: the copy is not whole, so the database is not.
+        WrongDatabase: a newer release made the database.
     """
+    refuse_other(database)
     with closing(connect(database, read_only=True)) as connection:
         connection.execute("VACUUM INTO :copy", {"copy": str(copy)})
     with closing(_plain(copy)) as connection:

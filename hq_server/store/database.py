@@ -25,7 +25,7 @@ from hq_server.store.connection import (
     reading,
     writing,
 )
-from hq_server.store.migrate import migrate
+from hq_server.store.migrate import migrate, refuse_other
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.exposition import Histogram
 
@@ -177,6 +177,7 @@ def _open(path: Path) -> tuple[Connection, int]:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        refuse_other(path)
         return create(path), folder
     except BaseException as error:
         os.close(folder)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from hq_server.store.connection import Connection, Row, reading, writing
+from hq_server.store.connection import Connection, Row, peek, reading, writing
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.errors import LoyaltyError
 
@@ -59,6 +61,16 @@ def migrate(connection: Connection) -> None:
             with writing(connection):
                 if migration in _missing(connection, known):
                     _apply(connection, migration)
+
+
+def refuse_other(path: Path) -> None:
+    """Refuse a database that `migrate` would, before anything is opened that leaves a trace beside it.
+
+    Raises:
+        WrongDatabase: as `migrate`.
+    """
+    with suppress(sqlite3.DatabaseError), closing(peek(path)) as connection:
+        _missing(connection, list(migrations()))
 
 
 def migrations() -> Iterator[Migration]:

@@ -1,0 +1,108 @@
+"""Upgrades of headquarters, killed or without power in the middle; and databases of later releases."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hq_server.cli import hq_server
+from hq_server.store import migrate
+from hq_server.store.connection import connect
+from hq_server.store.database import create
+from tests.hq.conftest import PROGRAMME, Hq, Tills
+from tests.hq.test_audit import fill, run_audit
+from tests.upgrading import (
+    carry_over,
+    copied,
+    killed_at_each_statement,
+    killed_when_done,
+    parts_of,
+    rows_of,
+    torn_logs,
+    typed_of,
+)
+
+FILES = list(migrate.migrations())
+RELEASES = range(1, len(FILES) + 1)
+
+
+def of_release(number: int, present: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Return the database of an earlier release with what it could hold of the present one's trade."""
+    path = present.with_name(f"of-{number}.db")
+    patch.setattr(migrate, "migrations", lambda: iter(FILES[:number]))
+    with closing(create(path)) as connection:
+        carry_over(connection, present)
+    patch.setattr(migrate, "migrations", lambda: iter(FILES))
+    return path
+
+
+@pytest.mark.parametrize("number", RELEASES)
+async def test_an_upgrade_that_is_killed_at_any_statement_is_done_at_the_next_start(
+    hq: Hq, tills: Tills, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    await fill(hq, tills)
+    old = of_release(number - 1, hq.config.database_path, monkeypatch)
+    # A release at a time: how the files after it are cut is seen from the releases after it.
+    monkeypatch.setattr(migrate, "migrations", lambda: iter(FILES[:number]))
+    with closing(create(copied(old, old.with_name("whole.db")))) as whole:
+        wanted = rows_of(whole)
+    for killed in killed_at_each_statement(old, create):
+        with closing(create(killed)) as connection:
+            assert rows_of(connection) == wanted
+
+
+@pytest.mark.parametrize("number", [0, len(FILES) - 1])
+async def test_an_upgrade_that_loses_power_while_it_is_committed_is_whole_or_never_was(
+    hq: Hq, tills: Tills, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    await fill(hq, tills)
+    old = of_release(number, hq.config.database_path, monkeypatch)
+    killed = killed_when_done(old, create)
+    with closing(create(copied(killed, old.with_name("whole.db")))) as whole:
+        wanted = rows_of(whole)
+    for torn in torn_logs(killed, every=32):
+        with closing(create(torn)) as connection:
+            assert rows_of(connection) == wanted
+
+
+async def test_the_books_of_the_release_before_this_stand_after_the_upgrade(
+    hq: Hq, tills: Tills, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(hq, tills)
+    before, balances = rows_of(hq.connect()), hq.balances()
+    old = of_release(len(FILES) - 1, hq.config.database_path, monkeypatch)
+    hq.config.database_path.unlink()
+    copied(old, hq.config.database_path)
+    run_audit(hq)
+    assert hq.balances() == balances
+    after = rows_of(hq.connect())
+    assert {table: len(rows) for table, rows in after.items()} == {
+        table: len(rows) for table, rows in before.items()
+    }
+
+
+FILED = {"member": "member_id\nM1\n", "programme": PROGRAMME.replace("version = 1", "version = 2")}
+"""What a file holds that is read before the database is."""
+CLOSE = ("period", "close", "2026-H1")
+WITHOUT = {("init",), ("restore", "1.jsonl"), ("programme", "check", "1.jsonl"), CLOSE}
+"""Commands that refuse any database, or look at none."""
+
+
+@pytest.mark.parametrize("words", [*typed_of(hq_server), (*CLOSE, "--dry-run")], ids=" ".join)
+def test_no_command_leaves_a_trace_on_the_database_of_a_later_release(
+    hq: Hq, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if words[0] in FILED:
+        (tmp_path / "1.jsonl").write_text(FILED[words[0]], "utf-8")
+    path = hq.config.database_path
+    with closing(connect(path)) as connection:
+        connection.execute("INSERT INTO migrations VALUES (9000, '9000_later.sql', 'x')")
+    before = parts_of(path)
+    assert list(before) == [path.name]
+    refused = CliRunner().invoke(hq_server, ["--config", str(hq.config_path), *words])
+    assert ("database_newer" in refused.output) == (words not in WITHOUT), refused.output
+    assert parts_of(path) == before
