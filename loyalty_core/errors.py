@@ -73,6 +73,11 @@ def said(error: Exception) -> str:
 
     What it quotes of the input in between may be as long as that.
     """
-    text = "".join([letter if letter.isprintable() else "?" for letter in str(error)])
+    text = printable(str(error))
     half = SAID_MAX // 2
     return text if len(text) <= SAID_MAX else f"{text[:half]}...{text[-half:]}"
+
+
+def printable(text: str) -> str:
+    """Return a stranger's text on one line: what would steer a terminal is a question mark."""
+    return "".join([letter if letter.isprintable() else "?" for letter in text])

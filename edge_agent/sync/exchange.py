@@ -19,24 +19,29 @@ from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync.load import Load, lacking, load_from, with_next
 from loyalty_core.envelope import seal
-from loyalty_core.errors import BadInput, LoyaltyError
+from loyalty_core.errors import BadInput, LoyaltyError, printable
 from loyalty_core.messages import OLDER_MAX, Ask, Clock, Cursors, Ended, Exchange, Health
 from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
 
 PATH_EXCHANGE: Final = "/v1/exchange"
 PATH_ENROL: Final = "/v1/enrol"
 PROBLEM_BYTES_MAX: Final = 64 * 1024
+SENTENCE_MAX: Final = 400
+"""Letters of what is told of an answer."""
 RETRY_AFTER_MS_MAX: Final = 3_600_000
 """The longest that HQ may send a till away for: an hour."""
 
 
 class LinkError(LoyaltyError):
-    """HQ did not answer as it should; the till goes on alone. `retry_after_ms` is what HQ asked for."""
+    """HQ did not answer as it should; the till goes on alone. `retry_after_ms` is what HQ asked for.
+
+    The sentence may be that of whoever answers at HQ's address: it is bounded, and steers no terminal.
+    """
 
     code = "hq_unreachable"
 
     def __init__(self, sentence: str, *, code: str, retry_after_ms: int = 0) -> None:
-        super().__init__(sentence, code=code)
+        super().__init__(printable(sentence)[:SENTENCE_MAX], code=code)
         self.retry_after_ms = retry_after_ms
 
 
@@ -141,6 +146,8 @@ def open_session(settings: Sync) -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(ssl=trusted, limit=2),
         timeout=aiohttp.ClientTimeout(total=settings.timeout_ms / 1000),
         auto_decompress=False,
+        # Whoever answers could have the till keep and send back as many as it likes.
+        cookie_jar=aiohttp.DummyCookieJar(),
     )
 
 
@@ -202,4 +209,4 @@ def _refused(response: aiohttp.ClientResponse, body: bytes) -> LinkError:
             code="hq_nonsense",
             retry_after_ms=retry_after_ms,
         )
-    return LinkError(f"HQ says: {problem.detail[:300]}", code=problem.code, retry_after_ms=retry_after_ms)
+    return LinkError(f"HQ says: {problem.detail}", code=problem.code, retry_after_ms=retry_after_ms)

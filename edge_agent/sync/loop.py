@@ -165,9 +165,9 @@ class SyncLoop:
             if error.code == "terminal_pending":
                 # Somebody stands at the till and waits for HQ to approve it.
                 max_ms = min(max_ms, PENDING_RETRY_MS_MAX)
-            wait_ms = delay_ms(self._failures, sync.retry_first_ms, max_ms, random.random())
-            wait_ms = max(wait_ms, error.retry_after_ms)
-            self._away_until_ms = self._clock.monotonic_ms() + error.retry_after_ms
+            after_ms = error.retry_after_ms
+            wait_ms = delay_ms(self._failures, sync.retry_first_ms, max_ms, random.random(), after_ms)
+            self._away_until_ms = self._clock.monotonic_ms() + after_ms
             await self._note(tried_at_ms, wait_ms, error, None)
             return wait_ms
         except LoyaltyError as error:

@@ -23,3 +23,11 @@ def test_tills_that_lost_headquarters_together_spread_over_the_whole_wait(
     failures: int, chance: float
 ) -> None:
     assert 0 <= delay_ms(failures, 1000, 300_000, chance) < 300_000
+
+
+@given(st.integers(1, 10**6), st.integers(0, 3_600_000), st.floats(0, 1, exclude_max=True))
+def test_those_that_headquarters_sent_away_together_come_back_after_that_and_apart(
+    failures: int, after_ms: int, chance: float
+) -> None:
+    waits = delay_ms(failures, 1000, 300_000, chance, after_ms)
+    assert waits == after_ms + delay_ms(failures, 1000, 300_000, chance)

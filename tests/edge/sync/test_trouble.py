@@ -10,7 +10,7 @@ import pytest
 from edge_agent.metrics import of_store, of_till
 from edge_agent.status import status
 from edge_agent.store import programmes
-from edge_agent.sync.exchange import LinkError
+from edge_agent.sync.exchange import SENTENCE_MAX, LinkError
 from edge_agent.sync.loop import TELL_MS
 from loyalty_core.messages import Page, Refusal
 from loyalty_shell.exposition import expose
@@ -78,14 +78,27 @@ async def test_a_headquarters_that_does_not_answer_is_given_up_after_a_while(
     await till.close()
 
 
+@pytest.mark.parametrize("chance", [0.0, 0.5])
 async def test_what_headquarters_says_of_its_trouble_is_shown_and_its_wait_obeyed(
-    till: LinkedTill, hq: FakeHq
+    till: LinkedTill, hq: FakeHq, monkeypatch: pytest.MonkeyPatch, chance: float
 ) -> None:
+    """Those that were sent away at one instant for as long would else be back at one instant."""
+    monkeypatch.setattr("edge_agent.sync.loop.random.random", lambda: chance)
     hq.problem = (503, {"code": "hq_busy", "detail": "too many tills"}, {"Retry-After": "7"})
-    assert await till.turn() == 7000
+    wait_ms = 7000 + int(chance * till.config.sync.retry_first_ms)
+    assert await till.turn() == wait_ms
     link = await till.link()
     assert (link.error_code, link.error) == ("hq_busy", "HQ says: too many tills")
-    assert link.next_try_ms == till.clock.wall + 7000
+    assert link.next_try_ms == till.clock.wall + wait_ms
+
+
+async def test_no_word_of_whoever_answers_steers_a_terminal_or_fills_it(till: LinkedTill, hq: FakeHq) -> None:
+    hq.problem = (503, {"code": "hq_busy", "detail": "\x1b]0;you are mine\x07\r\n" + "x" * 50_000}, {})
+    await till.turn()
+    told = (await till.link()).error or ""
+    assert told.startswith("HQ says: ?]0;you are mine???xxx")
+    assert told.isprintable()
+    assert len(told) == SENTENCE_MAX
 
 
 @pytest.mark.parametrize("code", ["Kim 010-9876-5432", "01098765432", "", "x" * 65, "busy\n"])
@@ -135,7 +148,8 @@ async def test_headquarters_cannot_send_a_till_away_for_more_than_an_hour(
     till: LinkedTill, hq: FakeHq
 ) -> None:
     hq.problem = (503, {"code": "hq_busy", "detail": "too many tills"}, {"Retry-After": "99999"})
-    assert await till.turn() == 3_600_000
+    wait_ms = await till.turn()
+    assert 3_600_000 <= wait_ms <= 3_600_000 + till.config.sync.retry_first_ms
 
 
 async def test_a_refusal_of_the_key_is_told_and_nothing_is_lost(till: LinkedTill, hq: FakeHq) -> None:
