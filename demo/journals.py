@@ -108,3 +108,10 @@ def _shown_balances(conn: Connection, member_ids: Iterable[str]) -> Iterator[tup
         if row is not None:
             own = entries.above(conn, f"id:{member_id}", row.stamp or members.NEVER)
             yield member_id, row.balance + sum(moved.redeemable for moved in own)
+
+
+def allowance(till: Till, member_id: str) -> int:
+    """Return how many points of a member a till may let go without headquarters, as it was told."""
+    with closing(connect(till.database, read_only=True)) as conn:
+        row = members.read(conn, member_id)
+    return 0 if row is None else row.allowance

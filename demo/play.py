@@ -16,6 +16,7 @@ import msgspec
 from demo import members
 from demo.agreement import have_settled, unrecorded
 from demo.forms import totals_of
+from demo.journals import allowance
 from demo.ledger import held_cards
 from demo.line import Line
 from demo.opening import begin
@@ -23,7 +24,7 @@ from demo.processes import DemoFailed, Hq, Till, until
 from demo.receipts import STORES, Basket, Played, newest_closed, read_baskets
 from demo.result import tell, tell_addresses
 from demo.screen import Screen
-from demo.shopping import STAGES, Deed, plan, stages
+from demo.shopping import STAGES, Deed, Sold, plan, stages
 from demo.shops import CUT, PROGRAMME, Shops, is_offline
 from edge_agent.store import programmes
 from edge_agent.store.database import connect
@@ -119,6 +120,7 @@ async def _sell(shops: Shops) -> None:
     deeds = plan(shops.played.baskets, late)
     shops.screen.say(f"all three sell online, {_days(first)}")
     await _stage(shops, deeds[0])
+    await _wait(lambda: _not_allowed(shops, deeds[1]))
 
     for line in shops.lines[:CUT]:
         line.cut()
@@ -155,6 +157,17 @@ async def _sell(shops: Shops) -> None:
         for software in shops.software:
             own = [deed for deed in everything if deed.store_id == software.till.store_id]
             closing_up.create_task(software.close(totals_of(own)))
+
+
+def _not_allowed(shops: Shops, deeds: Sequence[Deed]) -> str:
+    """Tell of one who will pay with points while the line is down, and whose till may not take them yet."""
+    desk = shops.desk.till
+    for deed in deeds:
+        if isinstance(deed, Sold) and deed.points:
+            member_id = members.member_id(deed.basket.household)
+            if allowance(desk, member_id) < deed.points:
+                return f"{desk.name} was not allowed to let {member_id} spend {deed.points} points"
+    return ""
 
 
 async def _settle(shops: Shops) -> None:

@@ -126,6 +126,7 @@ class OverHttp:
         """Return the till's answer. Where it was killed meanwhile, the same again is the same."""
         headers = {"Authorization": f"Bearer {self.till.token}"} | ({"Idempotency-Key": key} if key else {})
         end = time.monotonic() + GIVE_UP_SECONDS
+        heard = "nothing"
         while time.monotonic() < end:
             address = self.till.address
             if address is not None:
@@ -134,12 +135,13 @@ class OverHttp:
                         said: dict[str, Any] = await response.json(content_type=None)
                         if response.status == 200:
                             return said
+                        heard = f"to {path} only {said}"
                         if said.get("code") not in _LATER:
                             raise DemoFailed(f"{self.till.name} refused {path}: {said}")
                 except (aiohttp.ClientError, OSError):
                     pass
             await asyncio.sleep(RETRY_SECONDS)
-        raise DemoFailed(f"{self.till.name} answered nothing for {GIVE_UP_SECONDS} seconds")
+        raise DemoFailed(f"{self.till.name} answered {heard} for {GIVE_UP_SECONDS} seconds")
 
 
 class JsonLines:
