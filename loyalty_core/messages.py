@@ -13,7 +13,7 @@ from msgspec import Meta
 from loyalty_core.errors import BadWire
 from loyalty_core.events import AtMs, Count, DayNumber, Identifier, Text, Total
 from loyalty_core.journal import RECORD_BYTES_MAX
-from loyalty_core.wire import Shape, compress, decompress, pack, unpack
+from loyalty_core.wire import Message, Shape, compress, decompress, pack, unpack
 
 BATCH_RECORDS_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -46,7 +46,7 @@ NO_KEY: Final = bytes(8)
 """Names no key: a till that does not say which one it believes."""
 
 
-class Clock(Shape, frozen=True):
+class Clock(Message, frozen=True):
     """Both clocks of a till, read together, and which boot the monotonic one counts from."""
 
     wall_ms: Count
@@ -54,7 +54,7 @@ class Clock(Shape, frozen=True):
     boot_id: Text
 
 
-class Batch(Shape, frozen=True):
+class Batch(Message, frozen=True):
     """A contiguous run of one terminal's journal; `packed` is zlib of the array of record bytes."""
 
     programme_id: Text
@@ -90,7 +90,7 @@ def unpack_records(packed: bytes) -> tuple[bytes, ...]:
     return records
 
 
-class Health(Shape, frozen=True):
+class Health(Message, frozen=True):
     """How the till is doing, for HQ's fleet page."""
 
     software: Text
@@ -99,14 +99,14 @@ class Health(Shape, frozen=True):
     disk_free_bytes: Count
 
 
-class Cursors(Shape, frozen=True):
+class Cursors(Message, frozen=True):
     """What the till already has: the highest programme version, and one change number a bucket."""
 
     programme_version: Count
     buckets: Annotated[tuple[Count, ...], Meta(max_length=BUCKETS_MAX)]
 
 
-class Ask(Shape, frozen=True):
+class Ask(Message, frozen=True):
     """A question that wants HQ now: may these points be spent? `member` is a look-up form of the store."""
 
     redemption_id: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -114,7 +114,7 @@ class Ask(Shape, frozen=True):
     points: Count
 
 
-class Wanted(Shape, frozen=True):
+class Wanted(Message, frozen=True):
     """Records of its own journal that a till can no longer read and asks HQ to give back."""
 
     epoch: Annotated[int, Meta(ge=1)]
@@ -122,7 +122,7 @@ class Wanted(Shape, frozen=True):
     last_seq: Annotated[int, Meta(ge=1)]
 
 
-class Ended(Shape, frozen=True):
+class Ended(Message, frozen=True):
     """The last record of an earlier epoch of the till's own journal."""
 
     epoch: Annotated[int, Meta(ge=1)]
@@ -130,7 +130,7 @@ class Ended(Shape, frozen=True):
     head_hash: Hash
 
 
-class Exchange(Shape, frozen=True):
+class Exchange(Message, frozen=True):
     """A till's request. `head` and `head_hash` are of its own journal; `older` its earlier epochs, in order.
 
     `lacks` is the hash of a record of its own, acknowledged by HQ, that it does not have: it was set back and
@@ -156,14 +156,14 @@ class Exchange(Shape, frozen=True):
     older: Annotated[tuple[Ended, ...], Meta(max_length=OLDER_MAX)] = ()
 
 
-class Incarnation(Shape, frozen=True, order=True):
+class Incarnation(Message, frozen=True, order=True):
     """Which life of HQ's database speaks; a restore raises the counter."""
 
     counter: Count
     random: bytes
 
 
-class Acknowledgement(Shape, frozen=True):
+class Acknowledgement(Message, frozen=True):
     """HQ holds this terminal's journal up to and including `seq`, whose hash is `hash`."""
 
     terminal_id: Identifier
@@ -174,7 +174,7 @@ class Acknowledgement(Shape, frozen=True):
     incarnation: Incarnation
 
 
-class Refusal(Shape, frozen=True):
+class Refusal(Message, frozen=True):
     """Why a batch was not taken. `need_seq` is where HQ wants the till to go on, 0 if that is no help."""
 
     epoch: Count
@@ -184,7 +184,7 @@ class Refusal(Shape, frozen=True):
     need_seq: Count
 
 
-class Stamp(Shape, frozen=True, order=True):
+class Stamp(Message, frozen=True, order=True):
     """The last event of the asking terminal that HQ has posted for a member."""
 
     epoch: Count
@@ -192,7 +192,7 @@ class Stamp(Shape, frozen=True, order=True):
     seq: Count
 
 
-class Tally(Shape, frozen=True):
+class Tally(Message, frozen=True):
     """How far a member has come by a rule that counts over a period, or over a life (`period_id` is "").
 
     `matches` counts events, the points are those that a period cap has let through.
@@ -209,14 +209,14 @@ EXPIRING_MAX: Final = 3
 """The most lots that a row tells of: those that are lost first."""
 
 
-class Expiring(Shape, frozen=True):
+class Expiring(Message, frozen=True):
     """Points that are lost after the business day `last_day` unless they are spent."""
 
     points: Annotated[int, Meta(ge=1)]
     last_day: DayNumber
 
 
-class MemberRow(Shape, frozen=True):
+class MemberRow(Message, frozen=True):
     """What a till knows of a member. `look_ups` are keyed hashes under the store's key.
 
     `qualifying` is the total of `period_id`, the period open at HQ's date. `stamp` is None when HQ has posted
@@ -244,7 +244,7 @@ class MemberRow(Shape, frozen=True):
     also: tuple[str, ...] = ()
 
 
-class Page(Shape, frozen=True):
+class Page(Message, frozen=True):
     """Members of one bucket that changed after `from_cursor` up to `to_cursor`, for one transaction."""
 
     bucket: Count
@@ -253,14 +253,14 @@ class Page(Shape, frozen=True):
     rows: tuple[MemberRow, ...]
 
 
-class Directive(Shape, frozen=True):
+class Directive(Message, frozen=True):
     """Something HQ tells a terminal to do, once."""
 
     code: str
     argument: int
 
 
-class Answer(Shape, frozen=True):
+class Answer(Message, frozen=True):
     """The reply to an Ask: the points that HQ holds until `until_ms`, 0 of both with the reason in `code`."""
 
     redemption_id: str
@@ -269,7 +269,7 @@ class Answer(Shape, frozen=True):
     code: str
 
 
-class CouponIssued(Shape, frozen=True):
+class CouponIssued(Message, frozen=True):
     """A coupon, signed by HQ: whose it is, which reward it gives, and the days on which it is taken."""
 
     coupon_id: Annotated[str, Meta(min_length=1, max_length=32)]
@@ -281,7 +281,7 @@ class CouponIssued(Shape, frozen=True):
     until_day: DayNumber
 
 
-class Reply(Shape, frozen=True):
+class Reply(Message, frozen=True):
     """HQ's answer to an exchange. `next_in_ms` is 0 when there is more to fetch or send at once.
 
     `keys` are signed statements about HQ's keys. `returned` are the till's own batches that it asked back.
@@ -301,7 +301,7 @@ class Reply(Shape, frozen=True):
     returned: Annotated[tuple[bytes, ...], Meta(max_length=BATCHES_MAX)] = ()
 
 
-class ProgrammeText(Shape, frozen=True):
+class ProgrammeText(Message, frozen=True):
     """A published programme version: its text exactly as its owner wrote it."""
 
     programme_id: str
@@ -309,7 +309,7 @@ class ProgrammeText(Shape, frozen=True):
     text: str
 
 
-class Enrol(Shape, frozen=True):
+class Enrol(Message, frozen=True):
     """A till asks to join: the invite's secret, and its public key, which signs this envelope."""
 
     nonce: Nonce
@@ -318,7 +318,7 @@ class Enrol(Shape, frozen=True):
     software: Text
 
 
-class Enrolled(Shape, frozen=True):
+class Enrolled(Message, frozen=True):
     """HQ's answer to Enrol: who the till is. `store_key` keys the look-up hashes of its store.
 
     `hq_public_key` signs what HQ says, `programme_public_key` the programmes and nothing else.

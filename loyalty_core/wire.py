@@ -1,7 +1,8 @@
 """Values <-> the one canonical msgpack form: arrays, integers, texts, bytes, nil and booleans only.
 
-A message is a `Shape`: positional, every field checked. `pack(unpack(x)) == x` holds for all that is
-accepted, which also refuses non-minimal forms, trailing bytes, floats, maps and extensions.
+What is sent is a `Shape`: positional, every field checked. `pack(unpack(x)) == x` holds for all that is
+accepted, which also refuses non-minimal forms, trailing bytes, floats, maps and extensions; of a `Message` of
+another release it holds but for the fields at the end that only one of the two knows.
 
 msgspec packs, and reads what is small and of a known shape; messages are unpacked by msgpack, which can be
 told how many items to accept. Both write the same bytes.
@@ -28,6 +29,14 @@ class Shape(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """A positional value of the wire. Subclasses name the positions."""
 
 
+class Message(Shape, frozen=True, forbid_unknown_fields=False):
+    """A Shape that grows: later releases add fields at the end, each with a default.
+
+    What a later release has added is not looked at, what an earlier one does not send has its default. So a
+    new field may say only what the other side can be without; all else is an envelope of another type.
+    """
+
+
 S = TypeVar("S", bound=msgspec.Struct)
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 
@@ -45,8 +54,9 @@ def unpack(
     Raises:
         BadWire: for anything else.
     """
-    value = shaped(unpack_plain(data, bytes_max=bytes_max, items_max=items_max), shape)
-    if pack(value) != data:
+    plain = unpack_plain(data, bytes_max=bytes_max, items_max=items_max)
+    value = shaped(plain, shape)
+    if pack(value) != data and not (issubclass(shape, Message) and _is_canonical(plain, data)):
         raise BadWire(f"{shape.__name__}: the bytes are not in canonical form")
     return value
 
@@ -75,6 +85,21 @@ def unpack_plain(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX, items_max: 
         )
     except (ValueError, RecursionError) as error:
         raise BadWire(f"not the msgpack that is accepted here ({type(error).__name__})") from None
+
+
+def _is_canonical(plain: object, data: bytes) -> bool:
+    """Tell whether these bytes are the canonical form of a value of the allowed kinds alone."""
+    waiting = [plain]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        elif not isinstance(one, int | str | bytes | None):
+            return False
+    try:
+        return pack(plain) == data
+    except RecursionError:
+        return False
 
 
 def _counted(items_max: int) -> Callable[[list[object]], list[object]]:

@@ -11,10 +11,10 @@ import msgspec
 from edge_agent.store.database import Connection
 from loyalty_core.events import Count, DayNumber
 from loyalty_core.messages import Expiring, MemberRow, Stamp, Tally
-from loyalty_core.wire import Shape, pack, unpack
+from loyalty_core.wire import Message, pack, unpack
 
 
-class _More(Shape, frozen=True):
+class _More(Message, frozen=True):
     """What is told of a member beside the figures that statements look at."""
 
     allowance: Count = 0

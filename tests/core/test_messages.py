@@ -94,11 +94,36 @@ def test_a_message_comes_back_as_it_went(message: Shape) -> None:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_a_message_with_one_field_more_or_less_is_refused(message: Shape) -> None:
-    fields = list(msgspec.structs.astuple(message))
-    for other in (fields[:-1], [*fields, None]):
+def test_what_a_later_release_adds_at_the_end_is_not_looked_at(message: Shape) -> None:
+    fields = msgspec.structs.astuple(message)
+    assert unpack(pack([*fields, 7, ["new", None]]), type(message)) == message
+    for other in (7.5, {"map": 1}, msgspec.msgpack.Ext(1, b"")):
         with pytest.raises(BadWire):
-            unpack(pack(other), type(message))
+            unpack(pack([*fields, other]), type(message))
+    with pytest.raises(BadWire, match="canonical"):
+        unpack(bytes([pack(fields)[0] + 1]) + pack(fields)[1:] + b"\xcc\x07", type(message))
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_what_an_earlier_release_does_not_send_has_its_default(message: Shape) -> None:
+    names = type(message).__struct_fields__
+    optional = len(type(message).__struct_defaults__)
+    fields = msgspec.structs.astuple(message)
+    for sent in range(len(names) + 1):
+        if sent < len(names) - optional:
+            with pytest.raises(BadWire):
+                unpack(pack(fields[:sent]), type(message))
+        else:
+            defaults = type(message).__struct_defaults__[sent - len(names) + optional :]
+            whole = type(message)(*fields[:sent], *defaults)
+            assert unpack(pack(fields[:sent]), type(message)) == whole
+
+
+def test_what_grows_inside_a_message_may_be_longer_or_shorter() -> None:
+    page = Page(3, 0, 9, (ROW,))
+    row = msgspec.structs.astuple(ROW)
+    for told in (row[:9], [*row, "new"]):
+        assert unpack(pack([3, 0, 9, [told]]), Page) == page
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from loyalty_core.errors import BadWire
 from loyalty_core.wire import (
     ITEMS_MAX,
     MESSAGE_BYTES_MAX,
+    Message,
     Shape,
     compress,
     decompress,
@@ -330,3 +331,19 @@ def test_a_flipped_bit_in_the_compressed_part_never_gives_other_bytes() -> None:
 def test_what_is_no_zlib_is_refused(data: bytes) -> None:
     with pytest.raises(BadWire):
         decompress(data, bytes_max=100)
+
+
+class Growing(Message, frozen=True):
+    number: int
+    text: str = ""
+
+
+@pytest.mark.parametrize("value", [[1.0], [1.0, ""], [True], [1, "", 0.0], [1, "", [{}]], [1, 2]], ids=str)
+def test_what_a_message_says_is_of_the_allowed_kinds_in_whatever_place(value: object) -> None:
+    with pytest.raises(BadWire):
+        unpack(pack(value), Growing)
+
+
+def test_what_is_nested_beyond_reason_at_the_end_of_a_message_is_refused() -> None:
+    with pytest.raises(BadWire):
+        unpack(b"\x93\x07\xa0" + b"\x91" * 1000 + b"\xc0", Growing)
