@@ -33,6 +33,18 @@ DISK_FULL_BYTES: Final = 2 * 1024 * 1024
 """With less than this free, a commit may fail at any moment."""
 
 
+_WHAT_TO_DO: Final = {
+    "journal_behind": "This till's disk was set back to an older copy: leave it on until HQ has given it a "
+    "new epoch, and hand in again what was sold since that copy",
+    "fork": "HQ holds other records of this till, whose disk was set back or copied: leave it on until HQ "
+    "has found where they part, and let one machine only run as {terminal}",
+    "hq_older": "What answers is an older copy of HQ's database, of which nothing is believed: tell HQ to "
+    "bring it back with hq-server restore",
+    "hq_other": "Two HQ databases answer in turn, of which one is not believed: tell HQ to run one only",
+}
+"""What keeps a till from its HQ that is neither the line nor a refusal, and what to do about it."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What `status` tells. Ages are in ms; `link` is "up", "down" or "never"."""
 
@@ -53,6 +65,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     clock: str
     clock_believed: bool
     epoch: int
+    epochs_before: int
     head: int
     day_closed: str | None
     members: int
@@ -95,6 +108,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
             now_ms, known_day(counted, link.hq_time_ms, identity.place), identity.place
         ),
         epoch=identity.epoch,
+        epochs_before=len([one for one, _ in journal.epochs(conn) if one < identity.epoch]),
         head=journal.head(conn, identity).seq,
         day_closed=_date(counted.last_day),
         members=members.count(conn),
@@ -123,7 +137,8 @@ def lines(told: Status) -> list[str]:
     disk = f"{told.disk_free_bytes // 2**20} MiB free" + (" - LOW" if told.disk_low else "")
     clock = told.clock + ("" if told.clock_believed else " - NOT BELIEVED: set the clock")
     rows = [
-        ("terminal", f"{told.terminal} of store {told.store}, epoch {told.epoch}, {told.head} records"),
+        ("terminal", f"{told.terminal} of store {told.store}"),
+        ("journal", _journal(told)),
         ("last answer", told.last_answer or "never"),
         ("last error", f"{told.link_error} ({told.link_error_code})" if told.link_error else "none"),
         ("oldest unsent", told.oldest_unsent or "none"),
@@ -139,8 +154,17 @@ def lines(told: Status) -> list[str]:
     return [state, *(f"  {name:<14}{value}" for name, value in rows)]
 
 
+def _journal(told: Status) -> str:
+    stands = f"epoch {told.epoch}, {told.head} records"
+    if not told.epochs_before:
+        return stands
+    return f"{stands}; the disk was set back or copied: let one machine only run as {told.terminal}"
+
+
 def _trouble(told: Status) -> str:
-    """Say whether HQ is not reached, or does not take what this till sends."""
+    """Say whether HQ is not reached, or does not take what this till sends, and what to do."""
+    if told.link_error_code in _WHAT_TO_DO:
+        return _WHAT_TO_DO[told.link_error_code].format(terminal=told.terminal)
     if (told.link_error_code or "").startswith("hq_"):
         return f"Offline since {told.link_since}"
     return f"HQ has taken nothing from this till since {told.link_since} ({told.link_error_code})"

@@ -148,7 +148,6 @@ class Till:
                 nonce=nonce,
                 clock=lambda: Clock(self.clock.wall_ms(), self.clock.monotonic_ms(), self.clock.boot_id()),
                 health=Health("year", 0, 0, 10**9),
-                resend_from=None,
             )
         answered = self.hq.exchange(body, rows_max)
         with self.watch.counting():

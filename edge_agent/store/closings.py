@@ -1,6 +1,7 @@
 """What the journal holds of each business day, counted once a record, and how far days have been closed.
 
-Written by `closing` only. `day_changed` are the days with events that no `day_closed` has told yet.
+Written by `closing`; `begin` by the installer. `day_changed` are the days with events that no `day_closed`
+has told yet.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ def state(conn: Connection, epoch: int) -> State:
         "SELECT counted, first_day, last_day FROM closing WHERE epoch = ?", (epoch,)
     ).fetchone()
     return State() if row is None else State(*row)
+
+
+def begin(conn: Connection, epoch: int, after: int) -> None:
+    """Let a new epoch declare days from where the one before it stopped.
+
+    The last day that was closed there is closed here too, so that no day is missing between the two.
+    """
+    before = state(conn, after)
+    last_day = None if before.last_day is None else before.last_day - 1
+    put_state(conn, epoch, State(0, before.first_day, last_day))
 
 
 def put_state(conn: Connection, epoch: int, stands: State) -> None:

@@ -226,7 +226,11 @@ CREATE UNIQUE INDEX redemption_coupon ON redemption (coupon)
     WHERE coupon <> '' AND state IN ('authorised', 'committed');
 ALTER TABLE link ADD COLUMN refused_code TEXT;
 """
-SCRIPTS: Final = (_ONE, _TWO)
+_THREE: Final = """
+ALTER TABLE link ADD COLUMN lacks BLOB;
+ALTER TABLE link ADD COLUMN programmes_above INTEGER;
+"""
+SCRIPTS: Final = (_ONE, _TWO, _THREE)
 VERSION: Final = len(SCRIPTS)
 
 

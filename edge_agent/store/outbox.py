@@ -12,7 +12,9 @@ from loyalty_core.messages import Acknowledgement
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """How talking to HQ went. `since_ms` is when the present state, up or down, began.
 
-    `refused_code` is how HQ refused this till altogether, until it takes something from it again.
+    `refused_code` is how HQ refused this till altogether, until it takes something from it again. `lacks` is
+    the hash of a record that HQ holds and this till has lost; `programmes_above` the last programme version
+    that HQ has, where it has lost later ones.
     """
 
     tried_at_ms: int | None = None
@@ -23,6 +25,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     next_try_ms: int | None = None
     refused_code: str | None = None
+    lacks: bytes | None = None
+    programmes_above: int | None = None
 
 
 def acknowledged(conn: Connection, epoch: int) -> int:
@@ -32,14 +36,27 @@ def acknowledged(conn: Connection, epoch: int) -> int:
 
 
 def acknowledge(conn: Connection, said: Acknowledgement) -> bool:
-    """Keep an acknowledgement and tell whether it is news; within one life of HQ heads only rise."""
+    """Note up to where HQ holds this till's journal, and tell whether that is news; it only rises by this."""
     done = conn.execute(
-        "INSERT INTO acknowledged (epoch, branch, seq, hash) VALUES (?, ?, ?, ?)"
+        "INSERT INTO acknowledged (epoch, branch, seq, hash) VALUES (?, 0, ?, ?)"
         " ON CONFLICT (epoch, branch) DO UPDATE SET seq = excluded.seq, hash = excluded.hash"
         " WHERE excluded.seq > acknowledged.seq",
-        (said.epoch, said.branch, said.seq, said.hash),
+        (said.epoch, said.seq, said.hash),
     )
     return done.rowcount == 1
+
+
+def resend(conn: Connection, epoch: int, seq: int) -> bool:
+    """Take an epoch's records from `seq` on for unsent; tell whether HQ was thought to hold any of them."""
+    if acknowledged(conn, epoch) < seq:
+        return False
+    conn.execute("DELETE FROM acknowledged WHERE epoch = ? AND branch = 0", (epoch,))
+    conn.execute(
+        "INSERT INTO acknowledged (epoch, branch, seq, hash) SELECT epoch, branch, seq, hash FROM journal"
+        " WHERE epoch = ? AND branch = 0 AND seq = ?",
+        (epoch, seq - 1),
+    )
+    return True
 
 
 def waiting(conn: Connection) -> tuple[int, int | None, int | None]:
@@ -58,35 +75,17 @@ def link(conn: Connection) -> Link:
     """Return how the link has been."""
     row = conn.execute(
         "SELECT tried_at_ms, answered_at_ms, hq_time_ms, since_ms, error_code, error, next_try_ms,"
-        " refused_code FROM link"
+        " refused_code, lacks, programmes_above FROM link"
     ).fetchone()
-    return Link(
-        tried_at_ms=row[0],
-        answered_at_ms=row[1],
-        hq_time_ms=row[2],
-        since_ms=row[3],
-        error_code=row[4],
-        error=row[5],
-        next_try_ms=row[6],
-        refused_code=row[7],
-    )
+    return Link(**dict(zip(Link.__struct_fields__, row, strict=True)))
 
 
 def set_link(conn: Connection, state: Link) -> None:
     """Note how the last try went."""
     conn.execute(
         "UPDATE link SET tried_at_ms = ?, answered_at_ms = ?, hq_time_ms = ?, since_ms = ?, error_code = ?,"
-        " error = ?, next_try_ms = ?, refused_code = ?",
-        (
-            state.tried_at_ms,
-            state.answered_at_ms,
-            state.hq_time_ms,
-            state.since_ms,
-            state.error_code,
-            state.error,
-            state.next_try_ms,
-            state.refused_code,
-        ),
+        " error = ?, next_try_ms = ?, refused_code = ?, lacks = ?, programmes_above = ?",
+        msgspec.structs.astuple(state),
     )
 
 

@@ -10,6 +10,14 @@ def envelopes(conn: Connection) -> list[tuple[int, bytes]]:
     return list(conn.execute("SELECT version, envelope FROM programme ORDER BY version"))
 
 
+def above(conn: Connection, version: int, count: int) -> list[bytes]:
+    """Return the envelopes of up to `count` versions above one, in order of version."""
+    rows = conn.execute(
+        "SELECT envelope FROM programme WHERE version > ? ORDER BY version LIMIT ?", (version, count)
+    )
+    return [envelope for (envelope,) in rows]
+
+
 def highest(conn: Connection) -> int:
     """Return the highest version known here, 0 for none."""
     (version,) = conn.execute("SELECT coalesce(max(version), 0) FROM programme").fetchone()

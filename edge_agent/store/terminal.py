@@ -103,6 +103,11 @@ def set_programme_id(conn: Connection, programme_id: str) -> None:
     conn.execute("UPDATE terminal SET programme_id = ?", (programme_id,))
 
 
+def set_epoch(conn: Connection, epoch: int) -> None:
+    """Go on in another journal, which begins here."""
+    conn.execute("UPDATE terminal SET epoch = ?", (epoch,))
+
+
 def set_incarnation(conn: Connection, incarnation: Incarnation) -> None:
     """Note which life of HQ's database this till talks with."""
     conn.execute(

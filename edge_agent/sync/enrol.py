@@ -28,8 +28,8 @@ async def enrol(
     Raises:
         BadInput: `code_malformed`, `hq_url_invalid`.
         StoreError: `already_enrolled`.
-        LinkError: HQ is absent or refuses (`code_unknown`, `code_expired`, `code_used`), or is not the HQ
-            that made the code (`hq_wrong_key`).
+        LinkError: HQ is absent or refuses (`invite_unknown`, `invite_expired`, `invite_used`), or is not
+            the HQ that made the code (`hq_wrong_key`).
     """
     if terminal.is_enrolled(conn):
         raise StoreError(

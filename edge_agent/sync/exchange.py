@@ -14,13 +14,15 @@ import msgspec
 from msgspec import Meta
 
 from edge_agent.config import Sync
-from edge_agent.store import journal, members, programmes
+from edge_agent.store import journal, members, outbox, programmes
 from edge_agent.store.database import Connection
+from edge_agent.store.outbox import Link
 from edge_agent.store.terminal import Terminal
+from edge_agent.sync.codes import known as known_code
 from edge_agent.sync.load import Load, lacking, load_from, with_next
-from loyalty_core.envelope import seal
+from loyalty_core.envelope import key_id, seal
 from loyalty_core.errors import BadInput, LoyaltyError, printable
-from loyalty_core.messages import OLDER_MAX, Ask, Clock, Cursors, Ended, Exchange, Health
+from loyalty_core.messages import OLDER_MAX, PROGRAMMES_MAX, Ask, Clock, Cursors, Ended, Exchange, Health
 from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
 
 PATH_EXCHANGE: Final = "/v1/exchange"
@@ -59,7 +61,6 @@ def request(
     nonce: bytes,
     clock: Callable[[], Clock],
     health: Health,
-    resend_from: tuple[int, int] | None,
     asks: tuple[Ask, ...] = (),
     batches: int | None = None,
     ready: Load | None = None,
@@ -69,7 +70,7 @@ def request(
     It carries as many `batches` as the settings let it if not told otherwise, those that are `ready` first.
     """
     most = settings.batches if batches is None else batches
-    load = load_from(lacking(conn, resend_from))
+    load = load_from(lacking(conn))
     if ready is not None and ready.begins == load.begins and len(ready.batches) <= most:
         load = ready
     for _ in range(len(load.batches), most):
@@ -88,7 +89,7 @@ def signed(
     asks: tuple[Ask, ...] = (),
 ) -> bytes:
     """Return the signed exchange that carries a load, whatever the road."""
-    head, known = journal.head(conn, identity), members.cursors(conn)
+    head, known, link = journal.head(conn, identity), members.cursors(conn), outbox.link(conn)
     said = Exchange(
         nonce=nonce,
         terminal_id=identity.terminal_id,
@@ -99,6 +100,9 @@ def signed(
         batches=load.batches,
         asks=asks,
         health=health,
+        lacks=link.lacks,
+        programmes=_handed_back(conn, link),
+        hq_key=key_id(identity.hq_public_key),
         older=ended(conn, identity),
     )
     return seal("dangol/exchange/1", pack(said), key)
@@ -109,6 +113,13 @@ def ended(conn: Connection, identity: Terminal) -> tuple[Ended, ...]:
     older = [epoch for epoch, branch in journal.epochs(conn) if branch == 0 and epoch < identity.epoch]
     heads = {epoch: journal.head(conn, identity, epoch) for epoch in older[-OLDER_MAX:]}
     return tuple([Ended(epoch, head.seq, head.hash) for epoch, head in heads.items()])
+
+
+def _handed_back(conn: Connection, link: Link) -> tuple[bytes, ...]:
+    """Return the oldest programme versions that HQ has lost, as many as a request takes."""
+    if link.programmes_above is None:
+        return ()
+    return tuple(programmes.above(conn, link.programmes_above, PROGRAMMES_MAX))
 
 
 def check_url(url: str) -> str:
@@ -209,4 +220,6 @@ def _refused(response: aiohttp.ClientResponse, body: bytes) -> LinkError:
             code="hq_nonsense",
             retry_after_ms=retry_after_ms,
         )
-    return LinkError(f"HQ says: {problem.detail}", code=problem.code, retry_after_ms=retry_after_ms)
+    return LinkError(
+        f"HQ says: {problem.detail}", code=known_code(problem.code), retry_after_ms=retry_after_ms
+    )

@@ -11,6 +11,7 @@ from edge_agent.parting import part
 from edge_agent.store import entries, journal, members, outbox, programmes, redemptions, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
+from edge_agent.sync.epochs import follow, untrusted
 from edge_agent.sync.exchange import LinkError
 from loyalty_core.envelope import key_id, open_sealed
 from loyalty_core.errors import BadEnvelope, BadWire, ProgrammeErrors
@@ -22,10 +23,16 @@ log = logging.getLogger(__name__)
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a reply: what HQ refused, and whether anything moved, here or there."""
+    """What came of a reply: what HQ refused, and whether anything moved, here or there.
+
+    `asked` tells that HQ wants something of this till that it had not wanted before. `untrusted` is the code
+    by which it refuses this till's present journal as set back or copied.
+    """
 
     refusals: tuple[Refusal, ...]
     moved: bool
+    asked: bool
+    untrusted: str | None
 
 
 def open_reply(data: bytes, identity: Terminal, nonce: bytes) -> Reply:
@@ -49,30 +56,26 @@ def install(conn: Connection, reply: Reply) -> Installed:
     """Apply a reply that was opened. Idempotent; durable with the caller's transaction.
 
     Raises:
-        LinkError: `hq_older`, `hq_other`, `hq_nonsense`, `journal_behind`, `fork`: nothing of the reply is
-            kept.
+        LinkError: `hq_older`, `hq_other`, `hq_wrong_key`: nothing of the reply is kept.
     """
     identity = terminal.read(conn)
     keys = _keys(identity)
-    _check_journal(identity, reply)
     moved = [_check_incarnation(conn, identity, reply)]
-    moved += [_acknowledge(conn, identity, data, keys) for data in reply.receipts]
+    held = [said for data in reply.receipts if (said := _acknowledgement(data, identity, keys)) is not None]
+    moved += [_acknowledge(conn, said) for said in held]
     moved += [keep_programme(conn, identity, data, keys) for data in reply.programmes]
     moved.append(_pages(conn, reply.pages))
-    for directive in reply.directives:
-        log.warning("directive_unknown", extra={"code": directive.code})
-    return Installed(refusals=reply.refusals, moved=any(moved))
+    asked = follow(conn, identity, reply, held)
+    return Installed(
+        refusals=reply.refusals,
+        moved=asked or any(moved),
+        asked=asked,
+        untrusted=untrusted(reply.refusals, identity.epoch),
+    )
 
 
 def _keys(identity: Terminal) -> dict[bytes, bytes]:
     return {key_id(identity.hq_public_key): identity.hq_public_key}
-
-
-def _check_journal(identity: Terminal, reply: Reply) -> None:
-    """Raise what HQ says of a journal that it does not take: what it acknowledges then is another's."""
-    for refusal in reply.refusals:
-        if refusal.epoch == identity.epoch and refusal.code in {"journal_behind", "fork"}:
-            raise LinkError(f"HQ does not take this till's journal: {refusal.sentence}", code=refusal.code)
 
 
 def _check_incarnation(conn: Connection, identity: Terminal, reply: Reply) -> bool:
@@ -89,18 +92,22 @@ def _check_incarnation(conn: Connection, identity: Terminal, reply: Reply) -> bo
     return True
 
 
-def _acknowledge(conn: Connection, identity: Terminal, data: bytes, keys: dict[bytes, bytes]) -> bool:
+def _acknowledgement(data: bytes, identity: Terminal, keys: dict[bytes, bytes]) -> Acknowledgement | None:
+    """Return what HQ says that it holds of this terminal, None where it speaks of another."""
     try:
         said = unpack(open_sealed(data, "dangol/receipt/1", keys), Acknowledgement)
     except (BadEnvelope, BadWire):
         raise LinkError("an acknowledgement is not signed by HQ's key", code="hq_wrong_key") from None
-    if said.terminal_id != identity.terminal_id or said.branch != 0 or said.seq == 0:
-        return False
+    return said if said.terminal_id == identity.terminal_id else None
+
+
+def _acknowledge(conn: Connection, said: Acknowledgement) -> bool:
+    """Note what HQ holds of this till's own journal; HQ numbers its branches, and the hash tells which it is.
+
+    What a copy of this till's disk has written, or what this disk has lost, is not in this journal.
+    """
     if journal.hash_at(conn, said.epoch, said.seq) != said.hash:
-        raise LinkError(
-            f"HQ acknowledges a record {said.seq} that is not this till's: run edge-agent verify",
-            code="acknowledgement_wrong",
-        )
+        return False
     return outbox.acknowledge(conn, said)
 
 

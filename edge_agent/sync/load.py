@@ -45,15 +45,11 @@ def load_from(begins: dict[int, int]) -> Load:
     return Load(begins=begins, ends=begins)
 
 
-def lacking(conn: Connection, resend_from: tuple[int, int] | None) -> dict[int, int]:
-    """Return by epoch, in order, the seq of the first record that HQ lacks: `resend_from` if it says so."""
-    begins = {
+def lacking(conn: Connection) -> dict[int, int]:
+    """Return by epoch, in order, the seq of the first record that HQ is not known to hold."""
+    return {
         epoch: outbox.acknowledged(conn, epoch) + 1 for epoch, branch in journal.epochs(conn) if branch == 0
     }
-    if resend_from is not None and resend_from[0] in begins:
-        epoch, seq = resend_from
-        begins[epoch] = min(begins[epoch], seq)
-    return begins
 
 
 def with_next(

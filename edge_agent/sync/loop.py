@@ -22,10 +22,11 @@ from edge_agent.store.terminal import Terminal
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import exchange
 from edge_agent.sync.backoff import delay_ms
+from edge_agent.sync.codes import known
 from edge_agent.sync.exchange import PATH_EXCHANGE, LinkError
 from edge_agent.sync.install import Installed, install, open_reply
 from edge_agent.sync.load import Load, batches_next, load_from, with_next
-from edge_agent.sync.questions import REFUSALS, Questions, Told, settle, told_by
+from edge_agent.sync.questions import REFUSALS, Questions, Told, refused_all, settle, told_by
 from edge_agent.version import VERSION
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import Ask, Clock, Health, Reply
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 PENDING_RETRY_MS_MAX: Final = 10_000
 FIRST_BATCHES: Final = 4
 """Carried by the first exchange, before it is known how soon HQ answers."""
+STEPS_AT_ONCE: Final = 40
+"""Steps without a pause towards what HQ wants, each at least twice as far back: enough for any journal."""
 TELL_MS: Final = 10_000
 """A link that comes and goes is told of once in so long."""
 
@@ -70,7 +73,6 @@ class SyncLoop:
             "dangol_edge_exchanges_total", "Exchanges with HQ, by how they ended.", "outcome"
         )
         self._told, self._told_at_ms = "", clock.monotonic_ms()
-        self._resend_from: tuple[int, int] | None = None
         self._batches = min(FIRST_BATCHES, config.sync.batches)
         self._ready: Load | None = None
 
@@ -100,7 +102,7 @@ class SyncLoop:
             LinkError: what went wrong, in one sentence with a code.
         """
         nonce = secrets.token_bytes(16)
-        questions, told = self._questions.take(), {}
+        questions, told = self._questions.take(), dict[str, Told]()
         asked_ms = self._clock.monotonic_ms()
         try:
             identity, body, load = await self._reader.do(
@@ -111,10 +113,11 @@ class SyncLoop:
             reply = await asyncio.to_thread(open_reply, data, identity, nonce)
             self._reply = reply
             installed = await self._writer.do(lambda conn: install(conn, reply), urgent=False)
-            told = told_by(reply, asked_ms)
+            refused = installed.untrusted
+            told = told_by(reply, asked_ms) if refused is None else refused_all(questions, refused)
         except LinkError as error:
             if error.code in REFUSALS:
-                told = {one.ask.redemption_id: Told(code=error.code) for one in questions}
+                told = refused_all(questions, error.code)
             raise
         finally:
             settle(questions, told)
@@ -176,18 +179,20 @@ class SyncLoop:
             return sync.retry_max_ms
         refusal = next(iter(installed.refusals), None)
         if refusal is None:
-            self._failures, self._resend_from = 0, None
+            self._failures = 0
             more = self._reply.next_in_ms == 0 or await self._reader.do(_waits)
             # An HQ that says "at once" and moves nothing would be asked without pause.
             wait_ms = min(self._reply.next_in_ms or sync.interval_ms, sync.interval_ms)
-            wait_ms = 0 if more and installed.moved else wait_ms
+            wait_ms = 0 if installed.asked or (more and installed.moved) else wait_ms
             await self._note(tried_at_ms, wait_ms, None, self._reply)
             return wait_ms
-        self._resend_from = (refusal.epoch, refusal.need_seq) if refusal.need_seq else None
         self._failures += 1
         wait_ms = delay_ms(self._failures, sync.retry_first_ms, sync.retry_max_ms, random.random())
-        refused = LinkError(f"HQ refuses a batch: {refusal.sentence}", code=refusal.code)
-        await self._note(tried_at_ms, wait_ms, refused, self._reply)
+        if installed.asked and self._failures <= STEPS_AT_ONCE:
+            wait_ms = 0
+        what = "a batch" if installed.untrusted is None else "this till's journal"
+        refused = LinkError(f"HQ refuses {what}: {refusal.sentence}", code=known(refusal.code))
+        await self._note(tried_at_ms, wait_ms, refused, self._reply, installed.untrusted)
         return wait_ms
 
     def _clocks(self) -> Clock:
@@ -209,7 +214,6 @@ class SyncLoop:
                 quarantine.count_open(conn),
                 free_bytes(self._config.data_dir),
             ),
-            resend_from=self._resend_from,
             asks=asks,
             batches=self._batches,
             ready=self._ready,
@@ -217,11 +221,17 @@ class SyncLoop:
         return identity, body, load
 
     async def _note(
-        self, tried_at_ms: int, wait_ms: int, error: LinkError | None, reply: Reply | None
+        self,
+        tried_at_ms: int,
+        wait_ms: int,
+        error: LinkError | None,
+        reply: Reply | None,
+        refused_code: str | None = None,
     ) -> None:
         self.exchanges.add(error.code if error else "ok")
         now_ms = self._clock.wall_ms()
-        refused_code = error.code if error and not reply and error.code in REFUSALS else None
+        if error and not reply and error.code in REFUSALS:
+            refused_code = error.code
 
         def note(conn: Connection) -> None:
             before = outbox.link(conn)

@@ -13,7 +13,7 @@ import msgspec
 
 from loyalty_core.messages import ASKS_MAX, Answer, Ask, Reply
 
-REFUSALS: Final = frozenset({"terminal_revoked", "journal_behind", "fork"})
+REFUSALS: Final = frozenset({"terminal_revoked"})
 """Errors by which HQ answers every question of this till: no. They stand until it takes something again."""
 
 
@@ -71,6 +71,11 @@ def settle(taken: tuple[Question, ...], told: Mapping[str, Told]) -> None:
     for question in taken:
         if not question.answer.done():
             question.answer.set_result(told.get(question.ask.redemption_id))
+
+
+def refused_all(taken: tuple[Question, ...], code: str) -> dict[str, Told]:
+    """Return one answer to all of these questions: no, for this reason."""
+    return {one.ask.redemption_id: Told(code=code) for one in taken}
 
 
 def told_by(reply: Reply, asked_monotonic_ms: int) -> dict[str, Told]:

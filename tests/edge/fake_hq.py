@@ -202,7 +202,7 @@ class FakeHq:
         said = unpack(_payload(body), Enrol)
         open_sealed(body, "dangol/enrol/1", {key_id(said.public_key): said.public_key})
         if said.secret != SECRET or self.used_by not in {None, said.public_key}:
-            code = "code_unknown" if said.secret != SECRET else "code_used"
+            code = "invite_unknown" if said.secret != SECRET else "invite_used"
             document = {"code": code, "detail": f"this invite cannot be used: {code}"}
             return web.json_response(document, status=409, content_type="application/problem+json")
         self.used_by = said.public_key

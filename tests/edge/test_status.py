@@ -41,3 +41,16 @@ def test_what_was_set_aside_is_in_the_first_sentence(told: Status) -> None:
 )
 def test_a_refusal_is_not_called_offline(told: Status, code: str, begins: str) -> None:
     assert first(told, link="down", link_error_code=code).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("journal_behind", "hand in again what was sold since that copy. Sales are safe."),
+        ("fork", "let one machine only run as S012-T03. Sales are safe."),
+        ("hq_older", "tell HQ to bring it back with hq-server restore. Sales are safe."),
+        ("hq_other", "tell HQ to run one only. Sales are safe."),
+    ],
+)
+def test_what_a_technician_can_mend_is_said_with_how(told: Status, code: str, what: str) -> None:
+    assert what in first(told, link="down", link_error_code=code)

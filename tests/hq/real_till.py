@@ -75,7 +75,6 @@ class RealTill(Till):
             nonce=nonce,
             clock=lambda: Clock(self.clock.wall, 1, "boot-1"),
             health=Health("test", 0, 0, 10**9),
-            resend_from=None,
             asks=asks,
         )
         return body, load.sent

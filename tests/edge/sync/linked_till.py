@@ -46,8 +46,8 @@ class LinkedTill:
         """Talk with headquarters once; return how many ms to wait."""
         return await self.loop._turn()
 
-    async def records(self) -> list[bytes]:
-        return await self.reader.do(lambda conn: journal.run_from(conn, 1, 1, 10_000))
+    async def records(self, epoch: int = 1) -> list[bytes]:
+        return await self.reader.do(lambda conn: journal.run_from(conn, epoch, 1, 10_000))
 
     async def link(self) -> Link:
         return await self.reader.do(outbox.link)

@@ -96,12 +96,12 @@ async def test_nonsense_is_refused(till: Joining, hq: FakeHq, spoil: Spoil) -> N
 
 async def test_a_used_code_is_told_in_headquarters_words(till: Joining, hq: FakeHq) -> None:
     hq.used_by = b"another till's key"
-    assert await till.refused() == ("code_used", "HQ says: this invite cannot be used: code_used")
+    assert await till.refused() == ("invite_used", "HQ says: this invite cannot be used: invite_used")
 
 
 async def test_a_code_that_nobody_made_is_told(till: Joining, hq: FakeHq) -> None:
     code = make_code(b"\x07" * 8, public_of(hq.key))
-    assert (await till.refused(code))[0] == "code_unknown"
+    assert (await till.refused(code))[0] == "invite_unknown"
 
 
 @pytest.mark.parametrize("code", ["", "AAAA", "!" * 24, "0000-0000-0000-0000-0000-000"])

@@ -184,7 +184,7 @@ async def test_records_that_cannot_be_made_smaller_do_not_outgrow_a_request(till
     sync = msgspec.structs.replace(till.config.sync, batch_records=1000)
 
     def full(conn: Connection) -> Load:
-        identity, load = terminal.read(conn), load_from(lacking(conn, None))
+        identity, load = terminal.read(conn), load_from(lacking(conn))
         for _ in range(BATCHES_MAX):
             load = with_next(conn, identity, sync, load, key=bytes(32), clock=lambda: Clock(1, 1, ""))
         return load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.store import journal, outbox, terminal
+from edge_agent.store import journal, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.integrity import verify
 from loyalty_core.events import EventId
@@ -124,16 +124,6 @@ async def test_verify_is_clean_where_a_part_is_sent_and_a_part_waits(till: Linke
 
 
 # Acknowledgements.
-
-
-async def test_an_acknowledgement_of_another_journal_is_not_believed(till: LinkedTill, hq: FakeHq) -> None:
-    await till.sell(1)
-    await till.turn()
-    hq.journal().records.append(b"x")
-    hq.journal().hashes.append(b"\x07" * 32)
-    await till.turn()
-    assert (await till.link()).error_code == "acknowledgement_wrong"
-    assert await till.reader.do(lambda conn: outbox.acknowledged(conn, 1)) == 1
 
 
 async def test_an_acknowledgement_to_another_terminal_says_nothing(till: LinkedTill, hq: FakeHq) -> None:

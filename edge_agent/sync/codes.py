@@ -1,0 +1,57 @@
+"""The codes by which HQ refuses, as far as this release knows them: a closed list.
+
+Codes go into logs and figures, and whoever answers at HQ's address may write anything.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REQUESTS: Final = frozenset(
+    {
+        "bad_input",
+        "body_too_large",
+        "body_too_slow",
+        "body_unreadable",
+        "database_busy",
+        "envelope_invalid",
+        "http_error",
+        "invite_expired",
+        "invite_unknown",
+        "invite_used",
+        "key_in_use",
+        "key_retired",
+        "key_unknown",
+        "method_not_allowed",
+        "not_found",
+        "programme_missing",
+        "server_busy",
+        "server_failed",
+        "terminal_pending",
+        "terminal_replaced",
+        "terminal_revoked",
+        "terminal_unknown",
+        "wire_malformed",
+    }
+)
+"""Of a whole request."""
+BATCHES: Final = frozenset(
+    {
+        "chain_broken",
+        "envelope_invalid",
+        "epoch_unknown",
+        "fork",
+        "gap",
+        "journal_behind",
+        "key_unknown",
+        "wire_malformed",
+    }
+)
+"""Of one batch, or of the journal."""
+OTHER: Final = "hq_refused"
+"""Stands for a code that this release does not know; the sentence beside it says what it is."""
+
+
+def known(code: str) -> str:
+    """Return a code of HQ's, or the one that stands for all others."""
+    return code if code in REQUESTS | BATCHES else OTHER
