@@ -6,6 +6,7 @@ not need is not imported.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,14 @@ def _say_error(code: str, sentence: str) -> None:
         click.echo(_inert(f"error ({code}): {sentence}"), err=True)
 
 
+def _leave_if_lost(code: str) -> None:
+    """End at once where the disk has not kept what was written: to close a database is to write to it."""
+    if code == "disk_failed":
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(REFUSED)
+
+
 class _Commands(click.Group):
     """Tells every refusal in one sentence."""
 
@@ -42,6 +51,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except LoyaltyError as error:
             _say_error(error.code, str(error))
+            _leave_if_lost(error.code)
             ctx.exit(REFUSED)
         except Exception as error:
             from edge_agent.store.database import DatabaseError, store_error

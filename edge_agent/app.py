@@ -15,7 +15,7 @@ from typing import Final
 from aiohttp import web
 
 from edge_agent import metrics, openapi
-from edge_agent.app_keys import CLOCK, CONFIG, FOLDER, METERS, READER, RECORDER, REDEEMING, SYNC, WRITER
+from edge_agent.app_keys import CLOCK, CONFIG, FOLDER, LOST, METERS, READER, RECORDER, REDEEMING, SYNC, WRITER
 from edge_agent.clock import Clock, StepWatch
 from edge_agent.closing import Closing
 from edge_agent.config import EdgeConfig
@@ -29,7 +29,7 @@ from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.status import status
 from edge_agent.store import terminal
-from edge_agent.store.database import Connection
+from edge_agent.store.database import Connection, StoreError
 from edge_agent.store.migrations import open_database
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import keys
@@ -76,6 +76,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[CONFIG] = config
     app[CLOCK] = clock
     app[METERS] = meters
+    app[LOST] = asyncio.Event()
     app[RECORDER] = Recorder(config, clock)
     app[REDEEMING] = Redeeming(config, clock, app[RECORDER])
     app.cleanup_ctx.extend([store_context, clock_context, sync_context, redemption_context])
@@ -94,8 +95,13 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
 
 async def store_context(app: web.Application) -> AsyncIterator[None]:
     """The writer and the reader; the journal notes that the agent started."""
-    path = app[CONFIG].database
-    app[WRITER] = Writer(path)
+    path, loop = app[CONFIG].database, asyncio.get_running_loop()
+
+    def lost() -> None:
+        with suppress(RuntimeError):  # a loop that is gone ends with its process
+            loop.call_soon_threadsafe(app[LOST].set)
+
+    app[WRITER] = Writer(path, lost)
     app[READER] = Reader(path)
     clock = app[CLOCK]
     await app[WRITER].do(_own_event(app, _booted(clock.boot_id())))
@@ -148,8 +154,14 @@ async def folder_context(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-async def get_health(_: web.Request) -> web.Response:
-    """Say that the agent lives."""
+async def get_health(request: web.Request) -> web.Response:
+    """Say that the agent lives, and that the disk takes what it writes.
+
+    Raises:
+        StoreError: why the disk refused it last.
+    """
+    if (trouble := request.app[WRITER].trouble) is not None:
+        raise StoreError(str(trouble), code=trouble.code)
     return web.json_response({"status": "ok", "version": VERSION})
 
 

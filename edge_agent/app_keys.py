@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from aiohttp import web
@@ -22,6 +23,8 @@ RECORDER: Final = web.AppKey("recorder", Recorder)
 REDEEMING: Final = web.AppKey("redeeming", Redeeming)
 WRITER: Final = web.AppKey("writer", Writer)
 READER: Final = web.AppKey("reader", Reader)
+LOST: Final = web.AppKey("lost", asyncio.Event)
+"""Set once the disk has not kept something: the agent must begin anew."""
 FOLDER: Final = web.AppKey("folder", WatchedFolder)
 """Absent where no folder is watched."""
 SYNC: Final = web.AppKey("sync", SyncLoop)

@@ -18,13 +18,13 @@ from typing import Final
 from aiohttp import web
 
 from edge_agent.app import build_app
-from edge_agent.app_keys import CLOCK, CONFIG, READER, WRITER
+from edge_agent.app_keys import CLOCK, CONFIG, LOST, READER, WRITER
 from edge_agent.clock import MachineClock
 from edge_agent.config import EdgeConfig
 from edge_agent.status import lines, status
 from edge_agent.store.database import StoreError
 from loyalty_core.errors import BadInput
-from loyalty_shell.data_dir import check_user
+from loyalty_shell.data_dir import check_user, read_anew
 from loyalty_shell.logs import connection_log
 from loyalty_shell.notify import Manager
 
@@ -66,6 +66,7 @@ def _alone(data_dir: Path) -> Iterator[None]:
 
 
 async def _serve(config: EdgeConfig, stop: asyncio.Event) -> None:
+    read_anew(config.database)
     app = build_app(config, MachineClock())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, logger=connection_log())
     await runner.setup()
@@ -76,10 +77,20 @@ async def _serve(config: EdgeConfig, stop: asyncio.Event) -> None:
         (config.data_dir / "address").write_text(address + "\n", "ascii")
         log.info("agent_ready", extra={"address": address})
         async with Manager(os.environ).informed(lambda: _how_it_goes(runner.app)):
-            await stop.wait()
+            await _either(stop, runner.app[LOST])
             log.info("agent_stopping")
     finally:
         await runner.cleanup()
+    if (lost := runner.app[WRITER].lost) is not None:
+        raise lost
+
+
+async def _either(*events: asyncio.Event) -> None:
+    """Return as soon as one of the events is set."""
+    tasks = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
 
 
 def _settle_memory() -> None:

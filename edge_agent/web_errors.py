@@ -41,7 +41,10 @@ _STATUS: Final = {
     "redemptions_full": 503,
     "not_enrolled": 503,
     "stopping": 503,
+    "disk_failed": 503,
     "disk_full": 507,
+    "disk_read_only": 507,
+    "disk_unreadable": 503,
 }
 _BAD_INPUT, _FAILED = 422, 500
 _CODES: Final = {404: "path_unknown", 405: "method_unknown", 413: "body_too_large"}

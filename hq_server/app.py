@@ -34,11 +34,13 @@ from hq_server.keys import read_key
 from hq_server.metrics import Meters
 from hq_server.store.connection import Busy
 from hq_server.store.database import Database
+from hq_server.store.disk import NotKept, Refused
 from hq_server.web_body import Bodies
 from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, METERS, NOW_MS, PLACES, WallClock
 from hq_server.web_errors import problems
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.credentials import credential
+from loyalty_shell.data_dir import read_anew
 from loyalty_shell.logs import connection_log
 from loyalty_shell.notify import Manager
 
@@ -93,9 +95,11 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
 
 async def database_context(app: web.Application) -> AsyncIterator[None]:
     """Open the database, and close it last."""
-    app[DATABASE] = Database(app[CONFIG].database_path)
+    app[DATABASE] = Database(app[CONFIG].database_path, _end)
     yield
     await asyncio.to_thread(app[DATABASE].close)
+    if app[DATABASE].lost:
+        raise NotKept
 
 
 async def chores_context(app: web.Application) -> AsyncIterator[None]:
@@ -114,6 +118,7 @@ async def serve(config: HqConfig) -> None:
     Raises:
         CannotListen: another program is there, or there is nothing of this machine.
     """
+    read_anew(config.database_path)
     runner = web.AppRunner(build_app(config), shutdown_timeout=GOODBYE_S, access_log=None, **CONNECTIONS)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -139,8 +144,8 @@ async def _how_it_goes(app: web.Application, address: str) -> str:
     Raises:
         Exception: the database takes no writes any more, which only beginning anew can mend.
     """
-    # Another command that is writing is no fault of the writer.
-    with contextlib.suppress(Busy):
+    # Another command that is writing is no fault of the writer, and a full disk not mended by beginning anew.
+    with contextlib.suppress(Busy, Refused):
         await app[DATABASE].write(lambda _: None)
     since_ms = app[NOW_MS]() - HEARD_MS
     row = await app[DATABASE].read(lambda tx: tx.one("arrivals.tills_heard", since_ms=since_ms))
@@ -206,4 +211,9 @@ def _cannot_listen(address: str, error: OSError | UnicodeError) -> CannotListen:
 def _stop_on_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("chores_failed", exc_info=error)
-        os.kill(os.getpid(), signal.SIGTERM)
+        _end()
+
+
+def _end() -> None:
+    """Have the server stop in order; what is wrong is raised then."""
+    os.kill(os.getpid(), signal.SIGTERM)

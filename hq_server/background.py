@@ -19,6 +19,7 @@ from hq_server.holds import lapse_some
 from hq_server.rederive import expire, expiry_is_due, rederive_some
 from hq_server.store.connection import Busy, Transaction
 from hq_server.store.database import Database
+from hq_server.store.disk import MAY_PASS, NotKept, Refused
 from loyalty_core.units import EpochMs
 
 PAUSE_S: Final = 1
@@ -32,6 +33,13 @@ async def run_chores(database: Database, now_ms: Callable[[], EpochMs]) -> None:
             worked = await _step(database, now_ms())
         except Busy:
             worked = False
+        except Refused as error:
+            if error.code not in MAY_PASS:
+                raise
+            log.warning("chores_wait", extra={"code": error.code})
+            worked = False
+        except NotKept:
+            return  # the server ends
         if not worked:
             await asyncio.sleep(PAUSE_S)
 

@@ -171,7 +171,7 @@ def of_server(database: Database, path: Path, held_bytes: int) -> list[Family]:
         gauge(
             "dangol_hq_database_sound",
             "0 once the disk did not make a write durable.",
-            int(database.sound),
+            int(not database.lost),
         ),
         gauge("dangol_hq_database_bytes", "Size of the database.", _size(path)),
         gauge(

@@ -48,6 +48,12 @@ _STATUS: Final = {
     "server_busy": 503,
     "database_busy": 503,
     "programme_missing": 503,
+    "disk_failed": 503,
+    "disk_unreadable": 503,
+    "database_damaged": 503,
+    "permission_denied": 503,
+    "disk_full": 507,
+    "read_only": 507,
 }
 _OF_STATUS: Final = {
     404: ("not_found", "there is nothing at this address: see /openapi.json"),
@@ -56,7 +62,8 @@ _OF_STATUS: Final = {
 }
 _LAST_WORDS: Final = frozenset({"body_too_slow", "body_unreadable"})
 """What the rest of such a body says is nobody's guess, so the connection ends with the answer."""
-_RETRY_AFTER_S: Final = "2"
+_RETRY_AFTER_S: Final = {503: "2", 507: "60"}
+"""By status: what is full for a moment, and a disk, in which somebody must make room."""
 PROBLEM_TYPE: Final = "application/problem+json"
 
 
@@ -109,6 +116,6 @@ def _render(status: int, code: str, sentence: str) -> Refusal:
         response.force_close()
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        response.headers["Retry-After"] = _RETRY_AFTER_S
+    if status in _RETRY_AFTER_S:
+        response.headers["Retry-After"] = _RETRY_AFTER_S[status]
     return response

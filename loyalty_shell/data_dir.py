@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
+from contextlib import suppress
 from pathlib import Path
 
 from loyalty_core.errors import BadInput
@@ -36,6 +38,31 @@ def make_durable(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_anew(database: Path) -> None:
+    """Have the kernel forget what it holds of a database that nobody in this process has open.
+
+    After a write that failed it may show what never came to the disk. What it has yet to write it keeps.
+    """
+    for file in (database, database.with_name(database.name + "-wal")):
+        with suppress(OSError):
+            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
+
+
+def is_read_only(folder: Path) -> bool:
+    """Tell whether the disk takes no writes at all: that is how the system keeps a faulty one from harm."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        probe.unlink()
+    except OSError as error:
+        return error.errno == errno.EROFS
+    return False
 
 
 def free_bytes(path: Path | str) -> int:

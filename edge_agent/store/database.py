@@ -36,6 +36,11 @@ SWITCHES_MAX: Final = 100
 
 OWN_FAULTS: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
 """What a statement may do wrong while the disk is sound: it undoes its own job, not those beside it."""
+NOT_KEPT: Final = "disk_failed"
+"""After this the disk may lack what the kernel still shows: nothing is trusted until it is read anew.
+
+To ask it again to keep the same would be answered with yes, though it is lost.
+"""
 
 
 class StoreError(LoyaltyError):
@@ -112,9 +117,16 @@ def wal_bytes(path: Path) -> int:
 
 
 def checkpoint(conn: Connection) -> None:
-    """Write the write-ahead log back as far as no reader needs it; it stands where the disk refuses."""
-    with suppress(AnyError):
-        conn.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    """Write the write-ahead log back as far as no reader needs it; it stands where the disk has no room.
+
+    Raises:
+        StoreError: `disk_failed`: the disk has not kept what was written back.
+    """
+    try:
+        conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except AnyError as error:
+        if _is_io(error):
+            raise _not_kept() from error
 
 
 @contextmanager
@@ -143,6 +155,19 @@ def scratch(path: Path, free_bytes_min: int) -> Iterator[Connection]:
         source.close()
 
 
+def _is_io(error: sqlite3.Error) -> bool:
+    """Tell whether the system refused a read or a write; which of them is not told by every SQLite."""
+    return (getattr(error, "sqlite_errorname", None) or "").startswith("SQLITE_IOERR")
+
+
+def _not_kept() -> StoreError:
+    return StoreError(
+        "the disk did not keep what was written: the agent begins anew and reads what is there: send it "
+        "again, nothing counts twice",
+        code=NOT_KEPT,
+    )
+
+
 def store_error(error: sqlite3.Error) -> StoreError:
     """Return what a person is told of a database error."""
     text = str(error)
@@ -151,7 +176,14 @@ def store_error(error: sqlite3.Error) -> StoreError:
             "the disk is full: nothing was recorded; free some space and send it again", code="disk_full"
         )
     if "readonly" in text or "read-only" in text:
-        return StoreError("the disk can only be read: nothing was recorded", code="disk_read_only")
+        return read_only_error()
+    # What readers share lies in a file too, and this is how SQLite says that there was no room for it.
+    if _is_io(error):
+        return StoreError(
+            "the disk is full, or does not give back what is on it: free space, look at the machine's log, "
+            "run edge-agent verify",
+            code="disk_unreadable",
+        )
     if "unable to open" in text:
         return StoreError(
             "the till database cannot be opened: may this user write to data_dir, and is the disk writable?",
@@ -160,6 +192,14 @@ def store_error(error: sqlite3.Error) -> StoreError:
     if "malformed" in text or "not a database" in text:
         return StoreError("the till database is damaged: run edge-agent verify", code="store_damaged")
     return StoreError(f"the till database refused ({text}): nothing was recorded")
+
+
+def read_only_error() -> StoreError:
+    """Return what is said where nothing can be written at all."""
+    return StoreError(
+        "the disk can only be read: nothing was recorded; make it writable and send it again",
+        code="disk_read_only",
+    )
 
 
 @contextmanager
@@ -193,9 +233,11 @@ def transaction(conn: Connection) -> Iterator[None]:
             raise
         try:
             conn.execute("COMMIT")
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             if conn.in_transaction:
                 conn.execute("ROLLBACK")
+            if _is_io(error):
+                raise _not_kept() from error
             raise
     except sqlite3.Error as error:
         raise store_error(error) from error

@@ -31,7 +31,7 @@ def verify(conn: Connection, progress: Callable[[int], None] = lambda _: None) -
         return _verify_journal(conn, progress)
     except DatabaseError as error:
         told = store_error(error)
-        if told.code in {"store_unreadable", "disk_read_only"}:
+        if told.code in {"store_unreadable", "disk_read_only", "disk_unreadable"}:
             raise told from None
         return Fault(code="database_damaged", sentence=f"the database cannot be read: {error}")
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from edge_agent.store.database import (
     CHECKPOINT_BYTES,
+    NOT_KEPT,
     OWN_FAULTS,
     AnyError,
     Connection,
     StoreError,
     checkpoint,
     connect,
+    read_only_error,
     savepoint,
     store_error,
     transaction,
@@ -30,6 +32,7 @@ from edge_agent.store.database import (
 )
 from edge_agent.store.turn import Turn
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.data_dir import is_read_only
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
@@ -65,11 +68,18 @@ class _Waiting:
 class Writer:
     """The one thread that writes. Made and closed by the composition root.
 
-    It counts the `commits`, the `jobs` that shared them, and the `failures` of the disk.
+    It counts the `commits`, the `jobs` that shared them, and the `failures` of the disk. `trouble` is why the
+    disk refused the last job that would have written something.
+
+    Where the disk has not kept something, the writer is `lost`: it writes nothing more and does not even
+    close, since that would be one more try. `on_lost` is called then, on its thread.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_lost: Callable[[], None] = lambda: None) -> None:
         self._path = path
+        self._on_lost = on_lost
+        self.trouble: StoreError | None = None
+        self.lost: StoreError | None = None
         self._urgent: deque[_Waiting] = deque()
         self._patient: deque[_Waiting] = deque()
         self._wake = threading.Condition()
@@ -91,7 +101,7 @@ class Writer:
         waiting = _Waiting(job, loop.create_future(), loop)
         with self._wake:
             if self._closing:
-                raise StoreError("the agent is stopping", code="stopping")
+                raise self.lost or StoreError("the agent is stopping", code="stopping")
             (self._urgent if urgent else self._patient).append(waiting)
             self._wake.notify()
         result: T = await waiting.future
@@ -103,7 +113,7 @@ class Writer:
         return len(self._urgent), len(self._patient)
 
     def close(self) -> None:
-        """Finish what waits, checkpoint, and close the connection."""
+        """Finish what waits, checkpoint, and close the connection; leave it as it is where it is lost."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -116,16 +126,24 @@ class Writer:
             if group is None:
                 break
             if not group:
-                checkpoint(self._conn)
+                self._checkpoint()
                 dirty = False
                 continue
             self._commit(group)
-            dirty = True
+            dirty = self.lost is None
             if wal_bytes(self._path) > CHECKPOINT_BYTES:
-                checkpoint(self._conn)
-        checkpoint(self._conn)
-        self._conn.close()
+                self._checkpoint()
+        self._checkpoint()
+        if self.lost is None:
+            self._conn.close()
         self._turn.close()
+
+    def _checkpoint(self) -> None:
+        if self.lost is None:
+            try:
+                checkpoint(self._conn)
+            except StoreError as error:
+                self._judged(error)
 
     def _next_group(self, wait: float | None) -> list[_Waiting] | None:
         """Return the jobs to do together: [] after an idle wait, None when closed and all is done."""
@@ -138,20 +156,47 @@ class Writer:
                 return None if self._closing else []
             job = self._patient.popleft()
         if wal_bytes(self._path) > WAL_BYTES_MAX:
-            checkpoint(self._conn)
+            self._checkpoint()
         return [job]
 
     def _commit(self, group: list[_Waiting]) -> None:
-        with self._turn.taken():
-            if len(group) == 1:
-                self._commit_one(group[0])
-            else:
-                self._commit_all(group)
+        if self.lost is not None:
+            for waiting in group:
+                waiting.error = self.lost
+        else:
+            with self._turn.taken():
+                if len(group) == 1:
+                    self._commit_one(group[0])
+                else:
+                    self._commit_all(group)
         self._count(group)
         for loop in {waiting.loop for waiting in group}:
             answered = [waiting for waiting in group if waiting.loop is loop]
             with suppress(RuntimeError):  # a loop that is gone has nobody left to tell
                 loop.call_soon_threadsafe(_tell, answered)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            before = self._conn.total_changes
+            with transaction(self._conn):
+                yield
+            if self._conn.total_changes > before:
+                self.trouble = None
+        except StoreError as error:
+            raise self._judged(error) from error.__cause__
+
+    def _judged(self, error: StoreError) -> StoreError:
+        """Return what is told of an error; on a disk that takes no writes at all nothing was lost."""
+        if not _is_of_disk(error):
+            return error
+        if error.code == NOT_KEPT and is_read_only(self._path.parent):
+            error = read_only_error()
+        elif error.code == NOT_KEPT:
+            self.lost = error
+            self._on_lost()
+        self.trouble = error
+        return error
 
     def _count(self, group: list[_Waiting]) -> None:
         self.jobs += len(group)
@@ -162,14 +207,14 @@ class Writer:
 
     def _commit_one(self, waiting: _Waiting) -> None:
         try:
-            with transaction(self._conn):
+            with self._transaction():
                 waiting.result = waiting.job(self._conn)
         except Exception as error:  # noqa: BLE001 - it is told to the caller, whose job it was
             waiting.error = error
 
     def _commit_all(self, group: list[_Waiting]) -> None:
         try:
-            with transaction(self._conn):
+            with self._transaction():
                 for waiting in group:
                     try:
                         with savepoint(self._conn):

@@ -16,6 +16,7 @@ from hq_server.periods import PeriodStatus, status
 from hq_server.reconcile import ExceptionView, Wanted, exceptions_page
 from hq_server.store.connection import Transaction
 from hq_server.web_context import DATABASE, NOW_MS
+from hq_server.web_errors import problem
 from loyalty_core.calendar import date_of
 from loyalty_core.units import Day
 
@@ -72,8 +73,11 @@ async def get_programmes(request: web.Request) -> web.Response:
 
 @routes.get("/healthz")
 async def get_health(request: web.Request) -> web.Response:
-    """Answer that the server lives and reaches its database."""
-    await request.app[DATABASE].read(load_house)
+    """Answer that the server lives, reaches its database, and that the disk takes what it writes."""
+    database = request.app[DATABASE]
+    if (trouble := database.trouble) is not None:
+        return problem(trouble.code, str(trouble))
+    await database.read(load_house)
     return json({"status": "ok"})
 
 

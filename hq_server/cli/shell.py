@@ -7,6 +7,7 @@ standard error in the same way: one JSON value, or one sentence.
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,7 @@ from hq_server.cli.lines import hanging
 from hq_server.config import DEFAULT_PATH, HqConfig, load_config
 from hq_server.store.connection import Connection, Transaction, reading, writing
 from hq_server.store.database import opened
+from hq_server.store.disk import NotKept
 from loyalty_core.errors import LoyaltyError, ProgrammeErrors
 from loyalty_core.units import EpochMs
 from loyalty_shell.refusals import was_logged
@@ -70,7 +72,7 @@ class Shell:
     def refuse(self, error: LoyaltyError) -> NoReturn:
         """Say why nothing, or not all, was done, and end with status 1."""
         if was_logged(error.code, str(error)):
-            sys.exit(1)
+            _end(error)
         if self.as_json:
             told: dict[str, object] = {"code": error.code, "sentence": str(error)}
             if isinstance(error, ProgrammeErrors):
@@ -79,11 +81,20 @@ class Shell:
         else:
             for line in hanging(f"error ({error.code}): {error}", sys.stderr):
                 click.echo(line, err=True)
-        sys.exit(1)
+        _end(error)
 
     def say(self, sentence: str) -> None:
         """Tell people what goes on; never in the way of JSON."""
         click.echo(sentence, err=self.as_json)
+
+
+def _end(error: LoyaltyError) -> NoReturn:
+    """End with status 1: at once where the disk has not kept something, since to close would be to write."""
+    if isinstance(error, NotKept):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
+    sys.exit(1)
 
 
 def group(

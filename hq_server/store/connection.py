@@ -7,9 +7,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from hq_server.store.disk import MAY_PASS, NotKept, Refused, cannot_be_written, is_io, refused
 from hq_server.store.sqlite import sqlite3
 from hq_server.store.statements import STATEMENTS
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.data_dir import is_read_only
 
 BUSY_MS: Final = 5_000
 """How long a write waits for another process."""
@@ -130,35 +132,85 @@ def writing(connection: Connection) -> Iterator[Transaction]:
 
     Raises:
         Busy: another process has been writing for `BUSY_MS`.
+        Refused: there is no room, or the disk can only be read, or not even that.
+        NotKept: the disk did not make it durable.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorname.startswith("SQLITE_BUSY"):
             raise Busy("the database is busy with another command: try again in a moment") from None
+        _tell(error)
         raise
     try:
         yield Transaction(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        _commit(connection)
+    except sqlite3.Error as error:
+        _undo(connection)
+        _tell(error)
         raise
+    except BaseException:
+        _undo(connection)
+        raise
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if is_io(error):
+            raise not_kept(connection) from error
+        raise
+
+
+def _tell(error: sqlite3.Error) -> None:
+    """Raise what is told of an error of the surroundings; one that is ours is for the caller to raise."""
+    told = refused(error)
+    if told is not None:
+        raise told from error
+
+
+def _undo(connection: Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def not_kept(connection: Connection) -> LoyaltyError:
+    """Return what is told of a write that failed; on a disk that takes none at all nothing was lost."""
+    (_, _, file) = connection.execute("PRAGMA database_list").fetchone()
+    return cannot_be_written() if is_read_only(Path(file).parent) else NotKept()
 
 
 @contextmanager
 def reading(connection: Connection) -> Iterator[Transaction]:
     """Open a transaction that sees one committed state and writes nothing."""
-    connection.execute("BEGIN")
     try:
-        yield Transaction(connection)
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        connection.execute("BEGIN")
+        try:
+            yield Transaction(connection)
+        finally:
+            _undo(connection)
+    except sqlite3.Error as error:
+        _tell(error)
+        raise
 
 
 def checkpoint(connection: Connection, path: Path) -> None:
-    """Write the log back into the database when it has grown past its bound; fsync errors are raised here."""
+    """Write the log back into the database when it has grown past its bound.
+
+    It stands where there is no room: what is committed is durable in it.
+
+    Raises:
+        NotKept: the disk did not keep what was written back.
+    """
     log = path.with_name(path.name + "-wal")
-    if log.exists() and log.stat().st_size > WAL_BYTES_MAX:
+    if not log.exists() or log.stat().st_size <= WAL_BYTES_MAX:
+        return
+    try:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error as error:
+        told = not_kept(connection) if is_io(error) else refused(error)
+        if not isinstance(told, Refused) or told.code not in MAY_PASS:
+            if told is None:
+                raise
+            raise told from error

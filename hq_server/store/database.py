@@ -25,6 +25,7 @@ from hq_server.store.connection import (
     reading,
     writing,
 )
+from hq_server.store.disk import NotKept, Refused
 from hq_server.store.migrate import migrate, refuse_other
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.exposition import Histogram
@@ -50,16 +51,22 @@ class InUse(LoyaltyError):
 class Database:
     """A life: opened, used by many tasks, closed. Writes queue for one thread, each its own transaction.
 
-    `queue` writes wait or are being done; `writes` counts how long those took that are durable.
+    `queue` writes wait or are being done; `writes` counts how long those took that are durable. `trouble` is
+    why the disk refused the last one.
+
+    Where the disk has not kept something, the database is `lost`: nothing more is written, and it is not even
+    closed, since that would be one more try. `on_lost` is called then, on the writer's thread.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_lost: Callable[[], None] = lambda: None) -> None:
         self._path = path
+        self._on_lost = on_lost
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="hq-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="hq-reader")
         self._own = threading.local()
         self._opened: list[Connection] = []
-        self._failure: Exception | None = None
+        self.trouble: LoyaltyError | None = None
+        self.lost = False
         self.queue = 0
         self.writes = Histogram(
             "dangol_hq_write_seconds",
@@ -73,6 +80,8 @@ class Database:
 
         Raises:
             Busy: another process holds the database.
+            Refused: the disk has no room, or can only be read.
+            NotKept: the disk did not make it durable, or something before it.
         """
         self.queue += 1
         try:
@@ -80,40 +89,49 @@ class Database:
         finally:
             self.queue -= 1
 
-    @property
-    def sound(self) -> bool:
-        """Whether what was written has been made durable so far."""
-        return self._failure is None
-
     async def read(self, work: Callable[[Transaction], _T]) -> _T:
         """Return what `work` returns, seeing one committed state."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def close(self) -> None:
-        """Finish what was begun, then close every connection."""
+        """Finish what was begun, then close every connection; leave them as they are where it is lost."""
         self._readers.shutdown()
         self._writer.shutdown()
+        if self.lost:
+            return
         for connection in [*self._opened, self._connection]:
             connection.close()
         os.close(self._folder)
 
     def _write(self, work: Callable[[Transaction], _T]) -> _T:
-        if self._failure is not None:
-            raise self._failure
-        began_s = time.perf_counter()
-        with writing(self._connection) as transaction:
-            result = work(transaction)
+        if self.lost:
+            raise NotKept
+        before, began_s = self._connection.total_changes, time.perf_counter()
+        try:
+            with writing(self._connection) as transaction:
+                result = work(transaction)
+        except (Refused, NotKept) as error:
+            self._note(error)
+            raise
+        if self._connection.total_changes > before:
+            self.trouble = None
         self.writes.observe(time.perf_counter() - began_s)
         self._writer.submit(self._checkpoint)
         return result
 
     def _checkpoint(self) -> None:
-        """Keep the log small; a failure to make it durable stops all further writes."""
-        try:
-            checkpoint(self._connection, self._path)
-        except Exception as error:
-            self._failure = error
-            raise
+        """Keep the log small."""
+        if not self.lost:
+            try:
+                checkpoint(self._connection, self._path)
+            except (Refused, NotKept) as error:
+                self._note(error)
+
+    def _note(self, error: Refused | NotKept) -> None:
+        self.trouble = error
+        if isinstance(error, NotKept):
+            self.lost = True
+            self._on_lost()
 
     def _read(self, work: Callable[[Transaction], _T]) -> _T:
         connection: Connection | None = getattr(self._own, "connection", None)

@@ -354,3 +354,93 @@ def test_a_file_that_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> Non
     with pytest.raises(StoreError) as refused:
         connect(path)
     assert refused.value.code == "store_damaged"
+
+
+class Disk:
+    """A connection whose disk refuses statements: word of a statement -> SQLite's name of the error."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self.refusals: dict[str, str] = {}
+        self.refused: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._conn, name)
+
+    def execute(self, sql: str, values: tuple[int, ...] = ()) -> object:
+        for word, name in self.refusals.items():
+            if word in sql:
+                self.refused.append(word)
+                error = DatabaseError("disk I/O error")
+                error.sqlite_errorname = name
+                raise error
+        return self._conn.execute(sql, values)
+
+
+@pytest.fixture
+async def disk(writer: Writer) -> Disk:
+    """What the writer's connection stands on."""
+    made = Disk(writer._conn)
+    writer._conn = made  # type: ignore[assignment]
+    return made
+
+
+@pytest.mark.parametrize("statement", ["COMMIT", "wal_checkpoint"])
+async def test_after_what_was_not_kept_nothing_more_is_asked_of_the_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    ends: list[bool] = []
+    writer = Writer(path, lambda: ends.append(True))
+    disk = Disk(writer._conn)
+    writer._conn = disk  # type: ignore[assignment]
+    monkeypatch.setattr(store_writer, "wal_bytes", lambda path: database.CHECKPOINT_BYTES + 1)
+    disk.refusals[statement] = "SQLITE_IOERR"
+    if statement == "COMMIT":
+        with pytest.raises(StoreError) as refused:
+            await writer.do(lambda conn: put(conn, 1))
+        assert refused.value.code == "disk_failed"
+    else:
+        assert await writer.do(lambda conn: put(conn, 1)) == 1
+    await until(lambda: writer.lost is not None)
+    disk.refusals.clear()
+    for _ in range(2):
+        with pytest.raises(StoreError) as refused:
+            await writer.do(lambda conn: put(conn, 2))
+        assert refused.value.code == "disk_failed"
+    await asyncio.to_thread(writer.close)
+    assert (ends, disk.refused) == ([True], [statement])
+    assert disk._conn.total_changes == 1, "it is open still: to close it would be to write"
+    disk._conn.close()
+
+
+async def test_a_disk_that_takes_no_writes_at_all_has_lost_nothing(
+    writer: Writer, disk: Disk, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_writer, "is_read_only", lambda folder: folder == path.parent)
+    disk.refusals["COMMIT"] = "SQLITE_IOERR"
+    with pytest.raises(StoreError) as refused:
+        await writer.do(lambda conn: put(conn, 1))
+    assert refused.value.code == "disk_read_only"
+    disk.refusals.clear()
+    assert await writer.do(lambda conn: put(conn, 2)) == 2
+    assert numbers(path) == [2]
+
+
+async def test_what_cannot_be_read_refuses_its_job_alone(writer: Writer, disk: Disk, path: Path) -> None:
+    disk.refusals["SELECT n FROM elsewhere"] = "SQLITE_IOERR"
+    with pytest.raises(StoreError) as refused:
+        await writer.do(lambda conn: conn.execute("SELECT n FROM elsewhere"))
+    assert refused.value.code == "disk_unreadable"
+    assert await writer.do(lambda conn: put(conn, 1)) == 1
+    assert numbers(path) == [1]
+
+
+async def test_trouble_is_told_until_the_disk_has_taken_something(writer: Writer, disk: Disk) -> None:
+    disk.refusals = {"INSERT": "SQLITE_IOERR"}
+    with pytest.raises(StoreError) as refused:
+        await writer.do(lambda conn: put(conn, 1))
+    disk.refusals.clear()
+    await writer.do(lambda _: None)
+    assert writer.trouble is refused.value, "nothing was written"
+    await writer.do(lambda conn: put(conn, 1))
+    assert writer.trouble is None
