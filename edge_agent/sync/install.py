@@ -150,10 +150,13 @@ def _members(conn: Connection, rows: Sequence[MemberRow]) -> None:
     before = members.also(conn, rows)
     members.put(conn, rows)
     heads = {member_id: row for row in rows for member_id in row.also}
+    alone = {row.member_id for row in rows if not row.gone}
     for row in rows:
-        # Whom another stands for now, with all who were merged into that one, has parted from nobody.
+        # Whom another stands for now, with all who were merged into that one, has parted from nobody. Nor has
+        # one who is gone: who it is that stands for all of them may come with a later answer.
         stands = heads.get(row.member_id, row)
-        if set(before.get(row.member_id, ())) - set(stands.also):
+        parted = set(before.get(row.member_id, ())) - set(stands.also)
+        if parted & alone if stands.gone else parted:
             part(conn, f"id:{row.member_id}")
     unattached = entries.accounts_among(conn, [look_up for row in rows for look_up in row.look_ups])
     for row in rows if unattached else ():

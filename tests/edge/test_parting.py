@@ -86,6 +86,29 @@ def test_who_go_on_together_to_a_third_have_not_parted(till: Till, order: tuple[
     assert (till.balance(), till.balance("M3")) == (10, 10)
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_who_go_on_to_a_third_have_not_parted_though_it_is_told_in_several_answers(
+    till: Till, order: tuple[int, ...]
+) -> None:
+    till.record(visit("late", "2026-11-20 10:00", member=OTHER_CARD))
+    merge(till)
+    till.record(visit("early", "2026-11-20 09:00"))
+    third = member("M3", balance=0, qualifying=0, look_ups=(hashed("id:M3", STORE_KEY), *BOTH.look_ups))
+    third = msgspec.structs.replace(third, also=("M1", "M2"))
+    rows = (member("M1", gone=True), member("M2", gone=True), third)
+    for place in order:
+        till.appear(rows[place])
+    assert (till.balance(), till.balance("M3")) == (10, 10)
+
+
+def test_who_is_gone_leaves_the_other_what_is_theirs(till: Till) -> None:
+    till.record(purchase("1"))
+    till.record(purchase("2", member=OTHER_CARD, net_minor=50_000))
+    merge(till)
+    till.appear(member("M1", gone=True), OTHER)
+    assert till.balance(OTHER_CARD) == 50
+
+
 def test_what_is_said_again_of_one_tells_of_that_one(till: Till) -> None:
     till.record(purchase("2", member=OTHER_CARD))
     merge(till)
