@@ -28,6 +28,7 @@ FIELDS = {
     "after_ms",
     "code",
     "count",
+    "epoch",
     "error",
     "recorded",
     "refused",

@@ -36,7 +36,7 @@ def follow(conn: Connection, identity: Terminal, reply: Reply, held: Sequence[Ac
     if epoch > identity.epoch:
         terminal.set_epoch(conn, epoch)
         closings.begin(conn, epoch, identity.epoch)
-        log.warning("epoch_began", extra={"epoch": epoch, "before": identity.epoch})
+        log.warning("epoch_began", extra={"epoch": epoch})
         moved.append(True)
     elif untrusted(reply.refusals, identity.epoch) == "journal_behind":
         lacks = _lost(conn, identity, held)
