@@ -39,7 +39,7 @@ def follow(conn: Connection, identity: Terminal, reply: Reply, held: Sequence[Ac
         log.warning("epoch_began", extra={"epoch": epoch})
         moved.append(True)
     elif untrusted(reply.refusals, identity.epoch) == "journal_behind":
-        lacks = _lost(conn, identity, held)
+        lacks = _lost(conn, held)
     before = outbox.link(conn)
     after = msgspec.structs.replace(before, lacks=lacks, programmes_above=above)
     if after != before:
@@ -66,10 +66,10 @@ def _resend(conn: Connection, identity: Terminal, refusal: Refusal) -> bool:
     return outbox.resend(conn, refusal.epoch, seq)
 
 
-def _lost(conn: Connection, identity: Terminal, held: Iterable[Acknowledgement]) -> bytes | None:
-    """Return the hash of the record beyond this till's head that HQ says it holds."""
-    head = journal.head(conn, identity)
-    return next((one.hash for one in held if one.epoch == identity.epoch and one.seq > head.seq), None)
+def _lost(conn: Connection, held: Iterable[Acknowledgement]) -> bytes | None:
+    """Return the hash of the last record that HQ says it holds and that is not in this journal."""
+    lost = [one for one in held if journal.hash_at(conn, one.epoch, one.seq) != one.hash]
+    return max(lost, key=lambda one: (one.epoch, one.seq)).hash if lost else None
 
 
 def _directed(directives: Iterable[Directive], epoch: int) -> tuple[int, int | None]:

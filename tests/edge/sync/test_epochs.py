@@ -159,16 +159,18 @@ async def test_a_till_that_hears_again_only_that_it_was_set_back_asks_with_pause
     assert ((await till.link()).lacks, await till.waiting()) == (None, 0)
 
 
-@pytest.mark.parametrize(
-    "word", [(2, 9, LOST, "S012-T03"), (1, 1, LOST, "S012-T03"), (1, 9, LOST, "S012-T04")]
-)
-async def test_what_a_till_lacks_is_a_record_beyond_its_own_head(
-    till: LinkedTill, hq: FakeHq, word: tuple[int, int, bytes, str]
+async def test_what_a_till_lacks_is_the_last_record_that_is_held_and_not_its_own(
+    till: LinkedTill, hq: FakeHq
 ) -> None:
     await till.sell(1)
-    of_epoch, seq, chain_hash, terminal_id = word
-    said = Acknowledgement(terminal_id, of_epoch, 0, seq, chain_hash, hq.life)
-    says(hq, held=[seal("dangol/receipt/1", pack(said), hq.key)], refused=SET_BACK)
+    await till.turn()
+    stranger = Acknowledgement("S012-T04", 9, 0, 9, LOST, hq.life)
+    words = [held(hq, 2, 3, bytes(32)), held(hq, 2, 4, LOST), held(hq, 1, 8, bytes(32))]
+    for order in (words, words[::-1]):
+        says(hq, held=[*order, seal("dangol/receipt/1", pack(stranger), hq.key)], refused=SET_BACK)
+        await till.turn()
+        assert (await till.link()).lacks == LOST
+    says(hq, held=[seal("dangol/receipt/1", pack(stranger), hq.key)], refused=SET_BACK)
     await till.turn()
     assert (await till.link()).lacks is None
 
