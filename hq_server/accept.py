@@ -6,7 +6,7 @@ terminal's lock (on SQLite: inside the one write transaction) and looks at the h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -73,8 +73,15 @@ class Opened(msgspec.Struct, frozen=True):
     runs: tuple[Run | Refusal, ...]
 
 
-def open_exchange(tx: Transaction, body: bytes, programme_id: str) -> Opened:
+def open_exchange(
+    tx: Transaction,
+    body: bytes,
+    programme_id: str,
+    admit: Callable[[Terminal, int], None] | None = None,
+) -> Opened:
     """Return the request that these bytes are, verified, with every batch verified and unpacked.
+
+    Nothing is unpacked before `admit` has let the terminal in with so many bytes, by raising nothing.
 
     Raises:
         BadWire, BadEnvelope: not a request that was signed by the key it names.
@@ -88,6 +95,8 @@ def open_exchange(tx: Transaction, body: bytes, programme_id: str) -> Opened:
     current = {terminal.key_id: keys[terminal.key_id]}
     payload = open_sealed(body, "dangol/exchange/1", current)
     check_approved(terminal)
+    if admit is not None:
+        admit(terminal, len(body))
     exchange = unpack(payload, Exchange)
     if exchange.terminal_id != terminal.terminal_id:
         raise TerminalRefused("the request names another terminal than the key that signed it")

@@ -29,14 +29,27 @@ from hq_server.api import members as members_api
 from hq_server.api.answers import strangers
 from hq_server.background import run_chores
 from hq_server.config import HqConfig
+from hq_server.door import Door
 from hq_server.exchange import Answering
 from hq_server.keys import read_key
 from hq_server.metrics import Meters
+from hq_server.quotas import Quotas
 from hq_server.store.connection import Busy
 from hq_server.store.database import Database
 from hq_server.store.disk import NotKept, Refused
 from hq_server.web_body import Bodies
-from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, METERS, NOW_MS, PLACES, WallClock
+from hq_server.web_context import (
+    ANSWERING,
+    BODIES,
+    CONFIG,
+    DATABASE,
+    METERS,
+    NOW_MS,
+    PLACES,
+    QUOTAS,
+    UNPACKED,
+    WallClock,
+)
 from hq_server.web_errors import problems
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.credentials import credential
@@ -52,6 +65,8 @@ KEEPALIVE_S: Final = 75
 TLS_CERT_CREDENTIAL: Final = "dangol-hq.tls-cert"
 TLS_KEY_CREDENTIAL: Final = "dangol-hq.tls-key"
 """What systemd hands over in place of the files that the settings name, which only root may read."""
+UNPACKED_MAX: Final = 4
+"""Requests that are unpacked at once, of which one may fill 100 MB: as many as keep the writer at work."""
 HEARD_MS: Final = 3_600_000
 """Tills that were heard within this are told of to who asks how the service does."""
 LINGER_S: Final = 2
@@ -87,6 +102,8 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
     )
     app[BODIES] = Bodies(config.limits)
     app[PLACES] = asyncio.Semaphore(config.limits.exchanges_at_once_max)
+    app[UNPACKED] = asyncio.Semaphore(UNPACKED_MAX)
+    app[QUOTAS] = Quotas(config.limits)
     app.cleanup_ctx.extend([database_context, chores_context])
     for rooms in (till_api, members_api, house_api, decisions_api, figures):
         app.add_routes(rooms.routes)
@@ -156,9 +173,8 @@ async def _how_it_goes(app: web.Application, address: str) -> str:
 async def _listen(runner: web.AppRunner, config: HqConfig) -> str:
     """Open the address of the settings and return it as a URL."""
     listen = config.listen
-    site = web.TCPSite(runner, listen.host, listen.port, ssl_context=_tls(config))
     try:
-        await site.start()
+        await Door(runner, config, _tls(config)).start()
     except (OSError, UnicodeError) as error:
         raise _cannot_listen(f"{listen.host} port {listen.port}", error) from None
     host, port = runner.addresses[0][:2]

@@ -60,6 +60,12 @@ class Limits(_Settings, frozen=True):
     """All bodies together that are arriving or worked on; one more is told to come back."""
     exchanges_at_once_max: _Some = 32
     """Requests of tills, wholly here, that are worked on or wait; one more is told to come back."""
+    terminal_requests_a_minute: _Some = 600
+    """What one terminal may ask in a minute, at once or spread over it; then it is told when to come back."""
+    terminal_bytes_a_minute: Annotated[int, Meta(ge=1024, le=1 << 40)] = 256 * _MIB
+    """What its requests may hold, as sent and unpacked together."""
+    connections_max: _Some = 8192
+    """Connections that may be open; one more is told to come back."""
     snapshot_rows_max: Annotated[int, Meta(ge=1, le=500)] = 500
     """Members in one reply."""
     next_in_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 30_000
@@ -138,6 +144,8 @@ def _checked(config: HqConfig, folder: Path) -> HqConfig:
     listen = config.listen
     if config.limits.bodies_bytes_max < config.limits.body_bytes_max:
         raise BadConfig("limits: bodies_bytes_max is less than body_bytes_max: not even one would fit")
+    if config.limits.terminal_bytes_a_minute < config.limits.body_bytes_max:
+        raise BadConfig("limits: terminal_bytes_a_minute is less than body_bytes_max: not even one would fit")
     if bool(listen.tls_cert) != bool(listen.tls_key):
         raise BadConfig("listen: tls_cert and tls_key go together")
     if not listen.tls_cert and not _is_loopback(listen.host):

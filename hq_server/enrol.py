@@ -30,7 +30,9 @@ class InviteRefused(LoyaltyError):
     code = "invite_unknown"
 
 
-class _Invite(msgspec.Struct, frozen=True):
+class Invite(msgspec.Struct, frozen=True):
+    """Who may join with a code, until when, and the key that has used it."""
+
     store_id: str
     terminal_id: str | None
     preapproved: int
@@ -51,17 +53,25 @@ def open_enrol(body: bytes) -> Enrol:
     return enrol
 
 
+def find_invite(tx: Transaction, enrol: Enrol) -> Invite:
+    """Return the invite whose secret this is.
+
+    Raises:
+        InviteRefused: there is none.
+    """
+    row = tx.one("arrivals.invite", secret_hash=secret_hash(enrol.secret))
+    if row is None:
+        raise InviteRefused("this invite code is not known: check it, or ask for a new one")
+    return Invite(*row)
+
+
 def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
     """Use the invite up and make the terminal. A known terminal gets a new key and its next epoch.
 
     Raises:
         InviteRefused: no such code, too late, or used by another key.
     """
-    hashed = secret_hash(enrol.secret)
-    row = tx.one("arrivals.invite", secret_hash=hashed)
-    if row is None:
-        raise InviteRefused("this invite code is not known: check it, or ask for a new one")
-    invite = _Invite(*row)
+    invite = find_invite(tx, enrol)
     if invite.used_by == enrol.public_key and invite.terminal_id is not None:
         return _terminal(tx, invite.store_id, invite.terminal_id)
     if invite.used_by is not None:
@@ -76,7 +86,7 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
     tx.run(
         "arrivals.use_invite",
         store_id=store_id,
-        secret_hash=hashed,
+        secret_hash=secret_hash(enrol.secret),
         terminal_id=terminal_id,
         used_by=enrol.public_key,
     )

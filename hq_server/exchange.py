@@ -17,6 +17,7 @@ from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.holds import answer_asks
 from hq_server.house import House, load_house
 from hq_server.open_days import note_open_days
+from hq_server.quotas import Visit
 from hq_server.snapshots import pages
 from hq_server.spread import spread
 from hq_server.store.connection import Transaction
@@ -55,16 +56,22 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 async def exchange(
-    database: Database, answering: Answering, body: bytes, now_ms: EpochMs
+    database: Database, answering: Answering, body: bytes, now_ms: EpochMs, visit: Visit
 ) -> tuple[bytes, Outcome]:
     """Return the signed reply to a till's request, and what came of it.
 
     Raises:
+        TooMuch: the terminal has had its share for now.
         BadWire, BadEnvelope: the bytes are no signed request.
         TerminalRefused: the terminal is unknown, pending or revoked.
         Busy: another process holds the database.
     """
-    opened = await database.read(lambda tx: open_exchange(tx, body, load_house(tx).newest.programme_id))
+
+    def open_(tx: Transaction) -> Opened:
+        return open_exchange(tx, body, load_house(tx).newest.programme_id, visit.admit)
+
+    opened = await database.read(open_)
+    visit.add(sum(sum(map(len, run.records)) for run in opened.runs if isinstance(run, Run)))
     outcome = await database.write(lambda tx: apply(tx, opened, now_ms))
     reply = await database.read(lambda tx: answer(tx, answering, opened, outcome, now_ms))
     return reply, outcome

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from aiohttp import web
 
 from hq_server import enrol
-from hq_server.exchange import exchange
-from hq_server.web_context import ANSWERING, BODIES, CONFIG, DATABASE, METERS, NOW_MS, PLACES
-from hq_server.web_errors import WebError
+from hq_server.exchange import Outcome, exchange
+from hq_server.web_context import (
+    ANSWERING,
+    BODIES,
+    CONFIG,
+    DATABASE,
+    METERS,
+    NOW_MS,
+    PLACES,
+    QUOTAS,
+    UNPACKED,
+)
+from hq_server.web_errors import busy_now
 
 OCTETS: Final = "application/octet-stream"
 routes: Final = web.RouteTableDef()
@@ -19,23 +30,36 @@ routes: Final = web.RouteTableDef()
 async def take_exchange(request: web.Request) -> web.Response:
     """Answer a till; beyond the bound on requests at once it is told to come back."""
     app = request.app
-    places = app[PLACES]
+    _check_room(app)
     async with app[BODIES].whole(request, app[CONFIG].limits.body_bytes_max) as body:
-        if places.locked():
-            raise WebError("headquarters is busy: try again in a moment", code="server_busy")
-        async with places:
+        _check_room(app)
+        async with app[PLACES]:
             with app[METERS].at_work():
-                reply, outcome = await exchange(app[DATABASE], app[ANSWERING], body, app[NOW_MS]())
+                reply, outcome = await _exchange(app, body)
             app[METERS].exchanged(outcome)
     return web.Response(body=reply, content_type=OCTETS)
 
 
 @routes.post("/v1/enrol")
 async def take_enrol(request: web.Request) -> web.Response:
-    """Let a till join."""
+    """Let a till join; who has no invite does not get to the writer."""
+    _check_room(request.app)
     async with request.app[BODIES].whole(request, enrol.ENROL_BYTES_MAX) as body:
         asked = enrol.open_enrol(body)
     database, now_ms, key = request.app[DATABASE], request.app[NOW_MS](), request.app[ANSWERING].key
+    await database.read(lambda tx: enrol.find_invite(tx, asked))
     terminal = await database.write(lambda tx: enrol.apply(tx, asked, now_ms))
     answer = await database.read(lambda tx: enrol.answer(tx, asked, terminal, key))
     return web.Response(body=answer, content_type=OCTETS)
+
+
+def _check_room(app: web.Application) -> None:
+    """Turn a request away that would have to wait: before its body is read, and once it is here."""
+    if app[PLACES].locked():
+        raise busy_now()
+
+
+async def _exchange(app: web.Application, body: bytes) -> tuple[bytes, Outcome]:
+    with app[QUOTAS].visit(asyncio.get_running_loop().time()) as visit:
+        async with app[UNPACKED]:
+            return await exchange(app[DATABASE], app[ANSWERING], body, app[NOW_MS](), visit)

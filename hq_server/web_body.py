@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from hq_server.config import Limits
-from hq_server.web_errors import WebError
+from hq_server.web_errors import WebError, busy_now
 
 _CUT_SHORT: Final = (web.RequestPayloadError, HttpProcessingError, ConnectionError, EOFError)
 
@@ -37,12 +37,21 @@ class Bodies:
                 room for it now.
         """
         _check_head(request, bytes_max)
+        body = await self._read(request, bytes_max)
+        try:
+            yield body
+        finally:
+            self.held_bytes -= len(body)
+
+    async def _read(self, request: web.Request, bytes_max: int) -> bytes:
+        """Return the body, whose bytes count as held now; those of a body that is refused do no more."""
         body = bytearray()
         try:
             await self._fill(body, request, bytes_max)
-            yield bytes(body)
-        finally:
+            return bytes(body)
+        except BaseException:
             self.held_bytes -= len(body)
+            raise
 
     async def _fill(self, body: bytearray, request: web.Request, bytes_max: int) -> None:
         try:
@@ -63,7 +72,7 @@ class Bodies:
         if so_far > bytes_max:
             raise _too_large(bytes_max)
         if self.held_bytes > self._bytes_max:
-            raise WebError("headquarters is busy: try again in a moment", code="server_busy")
+            raise busy_now()
 
 
 def _check_head(request: web.Request, bytes_max: int) -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
 from hq_server.metrics import Meters
+from hq_server.quotas import Quotas
 from hq_server.store.database import Database
 from hq_server.web_body import Bodies
 from loyalty_core.units import EpochMs
@@ -20,6 +21,10 @@ ANSWERING = web.AppKey("answering", Answering)
 BODIES = web.AppKey("bodies", Bodies)
 PLACES = web.AppKey("places", asyncio.Semaphore)
 """One for each request of a till that is worked on; taken only once all of its body is here."""
+
+UNPACKED = web.AppKey("unpacked", asyncio.Semaphore)
+"""One for each of those that is unpacked."""
+QUOTAS = web.AppKey("quotas", Quotas)
 
 
 class WallClock:

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from hq_server.quotas import TooMuch
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.answers import Refusal
 
@@ -45,6 +46,8 @@ _STATUS: Final = {
     "method_not_allowed": 405,
     "body_too_slow": 408,
     "body_too_large": 413,
+    "terminal_busy": 429,
+    "terminal_over_quota": 429,
     "server_busy": 503,
     "database_busy": 503,
     "programme_missing": 503,
@@ -62,9 +65,10 @@ _OF_STATUS: Final = {
 }
 _LAST_WORDS: Final = frozenset({"body_too_slow", "body_unreadable"})
 """What the rest of such a body says is nobody's guess, so the connection ends with the answer."""
-_RETRY_AFTER_S: Final = {503: "2", 507: "60"}
-"""By status: what is full for a moment, and a disk, in which somebody must make room."""
+_RETRY_AFTER_S: Final = {429: 2, 503: 2, 507: 60}
+"""By status, unless it is known better: what is full for a moment, and a disk, where somebody makes room."""
 PROBLEM_TYPE: Final = "application/problem+json"
+BUSY: Final = "server_busy"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +94,8 @@ async def problems(
     """Render every error as a problem document; what is nobody's fault but ours is logged with its trace."""
     try:
         return await handler(request)
+    except TooMuch as error:
+        return problem(error.code, str(error), error.retry_after_s)
     except LoyaltyError as error:
         return problem(error.code, str(error))
     except web.HTTPException as error:
@@ -103,12 +109,30 @@ async def problems(
         return _render(500, "server_failed", "the server failed on this request and has logged why")
 
 
-def problem(code: str, sentence: str) -> Refusal:
+def problem(code: str, sentence: str, retry_after_s: int = 0) -> Refusal:
     """Return the problem document of a code."""
-    return _render(_STATUS.get(code, 400), code, sentence)
+    return _render(_STATUS.get(code, 400), code, sentence, retry_after_s)
 
 
-def _render(status: int, code: str, sentence: str) -> Refusal:
+def no_room() -> bytes:
+    """Return the whole answer to somebody who is not let in."""
+    busy = busy_now()
+    found = problem(busy.code, str(busy))
+    assert isinstance(found.body, bytes)
+    heads = {**found.headers, "Content-Length": str(len(found.body)), "Connection": "close"}
+    lines = [
+        f"HTTP/1.1 {found.status} {found.reason}",
+        *(f"{name}: {value}" for name, value in heads.items()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + found.body
+
+
+def busy_now() -> WebError:
+    """Return the refusal of what would be too much at once."""
+    return WebError("headquarters is busy: try again in a moment", code=BUSY)
+
+
+def _render(status: int, code: str, sentence: str, retry_after_s: int = 0) -> Refusal:
     found = Problem(title=HTTPStatus(status).phrase, status=status, detail=sentence, code=code)
     response = Refusal(body=msgspec.json.encode(found), status=status, content_type=PROBLEM_TYPE)
     response.code = code
@@ -117,5 +141,5 @@ def _render(status: int, code: str, sentence: str) -> Refusal:
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status in _RETRY_AFTER_S:
-        response.headers["Retry-After"] = _RETRY_AFTER_S[status]
+        response.headers["Retry-After"] = str(retry_after_s or _RETRY_AFTER_S[status])
     return response

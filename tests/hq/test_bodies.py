@@ -4,93 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import socket
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
-import msgspec
 import pytest
-from aiohttp import web
 
-from hq_server.app import CONNECTIONS, build_app
-from hq_server.config import Limits
 from hq_server.store.database import Database
 from hq_server.web_context import BODIES
 from tests.hq.conftest import Hq
 from tests.hq.till import Till
-
-SLOTS = 4
-WAIT_S = 20
-
-
-@dataclass
-class Wire:
-    """A server that listens, and raw connections to it."""
-
-    app: web.Application
-    port: int
-
-    async def send(self, data: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(data)
-        await writer.drain()
-        return reader, writer
-
-    async def until_held(self, count: int) -> None:
-        """Wait until the server holds this many bytes of bodies."""
-        for _ in range(WAIT_S * 100):
-            if self.app[BODIES].held_bytes == count:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"the server holds {self.app[BODIES].held_bytes} bytes, not {count}")
-
-    async def ask(self, data: bytes) -> tuple[int, bytes]:
-        """Return the status and the body of the answer."""
-        reader, writer = await self.send(data)
-        try:
-            return await answer_of(reader)
-        finally:
-            writer.close()
-
-
-async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), WAIT_S)
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    return int(head.split()[1]), await asyncio.wait_for(reader.readexactly(length), WAIT_S)
-
-
-def post(path: str, body: bytes, *heads: str, length: int | None = None) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: hq", *heads]
-    if not any(head.startswith("Transfer-Encoding") for head in heads):
-        lines.append(f"Content-Length: {len(body) if length is None else length}")
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def code_of(body: bytes) -> str:
-    return str(json.loads(body)["code"])
-
-
-@contextlib.asynccontextmanager
-async def listening(hq: Hq, **limits: int) -> AsyncIterator[Wire]:
-    bounds = msgspec.structs.replace(Limits(exchanges_at_once_max=SLOTS), **limits)
-    app = build_app(msgspec.structs.replace(hq.config, limits=bounds), hq.clock)
-    runner = web.AppRunner(app, access_log=None, **CONNECTIONS)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield Wire(app, runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
-
-
-async def joined(wire: Wire, hq: Hq) -> Till:
-    till = Till()
-    status, body = await wire.ask(post("/v1/enrol", till.enrol_request(hq.invite())))
-    assert status == 200, body
-    till.enrolled(body, hq.public_key)
-    return till
+from tests.hq.wire import SLOTS, WAIT_S, answer_of, code_of, joined, listening, post
 
 
 async def test_half_open_requests_shut_no_till_out(hq: Hq) -> None:

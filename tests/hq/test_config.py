@@ -25,6 +25,7 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         'data_dir = "d"\n[limits]\nbody_bytes_max = 1\n',
         'data_dir = "d"\n[limits]\nbody_seconds_max = 0\n',
         'data_dir = "d"\n[limits]\nbody_bytes_max = 2048\nbodies_bytes_max = 2047\n',
+        'data_dir = "d"\n[limits]\nbody_bytes_max = 2048\nterminal_bytes_a_minute = 2047\n',
         'data_dir = "d"\nlanguage = "fr"\n',
         'data_dir = "d"\ndatabase = "postgresql://hq@db/hq"\n',
         'data_dir = "d"\n[listen]\nhost = "0.0.0.0"\n',
