@@ -1,4 +1,4 @@
-"""The command line: enrol, run, status, take, verify, quarantine.
+"""The command line: enrol, run, status, take, verify, export, import, quarantine.
 
 Errors are one sentence on stderr with what to do next. Exit 0, 1 (refused), 2 (usage). What a command does
 not need is not imported.
@@ -248,6 +248,48 @@ def verify(ctx: click.Context, as_json: bool) -> None:
         click.echo(f"{read} records: database, chain and hashes are whole")
     if fault is not None:
         _say_error(fault.code, fault.sentence)
+        sys.exit(REFUSED)
+
+
+@main.command()
+@_with_config
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show which files there would be; write none.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def export(ctx: click.Context, folder: Path, dry_run: bool, as_json: bool) -> None:
+    """Write what waits for headquarters to a stick, where there is no line.
+
+    Headquarters reads it with hq-server import, and writes its replies beside it; edge-agent import installs
+    them. The files can be read by headquarters and by tills of this store alone.
+    """
+    from edge_agent.sync.usb import export as write
+    from edge_agent.usb_words import export_lines, exported_line
+
+    files = records = waiting = 0
+    for told in write(_config(ctx), MachineClock(), folder, dry_run=dry_run):
+        files, records, waiting = files + 1, records + told.records, told.waiting
+        click.echo(msgspec.json.encode(told) if as_json else exported_line(told))
+    for line in () if as_json else export_lines(files, records, waiting, str(folder), dry_run=dry_run):
+        click.echo(_inert(line))
+
+
+@main.command("import")
+@_with_config
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show what would become of each file; install nothing.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def import_(ctx: click.Context, folder: Path, dry_run: bool, as_json: bool) -> None:
+    """Install headquarters' replies from a stick. Again, or with another till's files, is harmless."""
+    from edge_agent.sync.usb import import_replies
+    from edge_agent.usb_words import imported_line
+
+    refused = 0
+    for told in import_replies(_config(ctx), folder, dry_run=dry_run):
+        refused += told.became == "refused" or bool(told.refusals)
+        click.echo(msgspec.json.encode(told) if as_json else _inert(imported_line(told)))
+    if refused:
         sys.exit(REFUSED)
 
 

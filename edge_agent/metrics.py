@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.status import Status
-from edge_agent.store import journal, outbox
+from edge_agent.store import exported, journal, outbox
 from edge_agent.store.database import SQLITE_VERSION, Connection
 from edge_agent.store.writer import Writer
 from loyalty_shell.answers import measuring
-from loyalty_shell.exposition import Counter, Family, Histogram, gauge, gauges, info, total
+from loyalty_shell.exposition import Counter, Family, Histogram, Sample, gauge, gauges, info, total
 
 ANSWER_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0, 10.0)
 """Seconds: a sale takes a few thousandths, a redemption waits `redemptions.ask_ms` at most."""
@@ -78,6 +78,12 @@ def of_store(conn: Connection) -> list[Family]:
     answered_ms, hq_ms = link.answered_at_ms or 0, link.hq_time_ms or 0
     return [
         total("dangol_edge_journal_records_total", "Records in the journal.", journal.count(conn)),
+        Family(
+            "dangol_edge_imported_files_total",
+            "counter",
+            "Files from sticks, by what became of them.",
+            tuple([Sample(files, (("outcome", outcome),)) for outcome, files in exported.counted(conn)]),
+        ),
         gauge(
             "dangol_edge_hq_last_answer_timestamp_seconds",
             "When HQ last answered, by the till's clock; 0 for never.",

@@ -30,8 +30,7 @@ from hq_server.api.answers import strangers
 from hq_server.background import run_chores
 from hq_server.config import HqConfig
 from hq_server.door import Door
-from hq_server.exchange import Answering
-from hq_server.keys import read_key
+from hq_server.exchange import answering_of
 from hq_server.metrics import Meters
 from hq_server.quotas import Quotas
 from hq_server.store.connection import Busy
@@ -95,11 +94,7 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
     app[CONFIG] = config
     app[METERS] = meters
     app[NOW_MS] = now_ms or WallClock()
-    app[ANSWERING] = Answering(
-        key=read_key(config.key_path),
-        snapshot_rows_max=config.limits.snapshot_rows_max,
-        next_in_ms=config.limits.next_in_ms,
-    )
+    app[ANSWERING] = answering_of(config)
     app[BODIES] = Bodies(config.limits)
     app[PLACES] = asyncio.Semaphore(config.limits.exchanges_at_once_max)
     app[UNPACKED] = asyncio.Semaphore(UNPACKED_MAX)

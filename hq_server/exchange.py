@@ -13,9 +13,11 @@ import msgspec
 from hq_server import deliver
 from hq_server.accept import Kept, Opened, Run, Terminal, check_approved, keep, open_exchange, terminal_of_key
 from hq_server.closings import closing_of, follow
+from hq_server.config import HqConfig
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.holds import answer_asks
 from hq_server.house import House, load_house
+from hq_server.keys import read_key
 from hq_server.open_days import note_open_days
 from hq_server.quotas import Visit
 from hq_server.snapshots import pages
@@ -40,6 +42,19 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes
     snapshot_rows_max: int
     next_in_ms: int
+
+
+def answering_of(config: HqConfig) -> Answering:
+    """Return what answers need, as the settings say.
+
+    Raises:
+        BadKeyFile: HQ's key cannot be read.
+    """
+    return Answering(
+        key=read_key(config.key_path),
+        snapshot_rows_max=config.limits.snapshot_rows_max,
+        next_in_ms=config.limits.next_in_ms,
+    )
 
 
 class Outcome(msgspec.Struct, frozen=True):

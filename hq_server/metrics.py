@@ -90,7 +90,7 @@ class Meters:
 
 def of_ledger(tx: Transaction, now_ms: EpochMs) -> list[Family]:
     """Return what the database says."""
-    return [*_tills(tx, now_ms), *_work(tx, now_ms)]
+    return [*_tills(tx, now_ms), *_work(tx, now_ms), _imported(tx)]
 
 
 def _tills(tx: Transaction, now_ms: EpochMs) -> list[Family]:
@@ -154,6 +154,16 @@ def _work(tx: Transaction, now_ms: EpochMs) -> list[Family]:
             dirty,
         ),
     ]
+
+
+def _imported(tx: Transaction) -> Family:
+    samples = [Sample(files, (("outcome", outcome),)) for outcome, files in tx.all("house.imported")]
+    return Family(
+        "dangol_hq_imported_files_total",
+        "counter",
+        "Files from sticks, by what became of them.",
+        tuple(samples),
+    )
 
 
 def of_server(database: Database, path: Path, held_bytes: int) -> list[Family]:

@@ -6,6 +6,7 @@ process      what the machine says of this process, as figures
 answers      an answer that refuses, and how answers are counted and timed
 notify       what systemd is told: ready, alive, stopping
 data_dir     whose the data is, and when a file is on the disk
+stick        a folder that anybody may have written to: found, read and written with care
 refusals     what a command says when the machine fails it, and how the journal is told
 credentials  secrets: files that only their owner reads, or what systemd hands over
 """

@@ -26,6 +26,7 @@ HOUSE_TABLES: Mapping[str, str] = {
     "tokens": "who may call the API",
     "decisions": "what staff decided, in one order; few, and about stores, members and rules alike",
     "verdicts": "the second person's word on a decision",
+    "imported": "how many files came on sticks, by what became of them; some twenty rows",
 }
 
 # The folders under hq_server/store/sql/, and the key that a table must carry to be named there.

@@ -230,7 +230,19 @@ _THREE: Final = """
 ALTER TABLE link ADD COLUMN lacks BLOB;
 ALTER TABLE link ADD COLUMN programmes_above INTEGER;
 """
-SCRIPTS: Final = (_ONE, _TWO, _THREE)
+_FOUR: Final = """
+CREATE TABLE exported (
+    request INTEGER PRIMARY KEY,
+    nonce BLOB NOT NULL UNIQUE CHECK (length(nonce) = 16),
+    at_ms INTEGER NOT NULL,
+    answered_ms INTEGER
+) STRICT;
+CREATE TABLE imported (
+    outcome TEXT NOT NULL PRIMARY KEY,
+    files INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR)
 VERSION: Final = len(SCRIPTS)
 
 

@@ -13,7 +13,7 @@ from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync.epochs import follow, untrusted
 from edge_agent.sync.exchange import LinkError
-from loyalty_core.envelope import key_id, open_sealed
+from loyalty_core.envelope import key_id, open_sealed, peek
 from loyalty_core.errors import BadEnvelope, BadWire, ProgrammeErrors
 from loyalty_core.messages import Acknowledgement, MemberRow, Page, ProgrammeText, Refusal, Reply
 from loyalty_core.programme_toml import read_programme
@@ -41,19 +41,30 @@ def open_reply(data: bytes, identity: Terminal, nonce: bytes) -> Reply:
     Raises:
         LinkError: `hq_wrong_key`, `hq_nonsense`, `hq_stale`.
     """
-    try:
-        reply = unpack(open_sealed(data, "dangol/reply/1", _keys(identity)), Reply)
-    except BadEnvelope:
-        raise LinkError("the answer is not signed by HQ's key", code="hq_wrong_key") from None
-    except BadWire:
-        raise LinkError("the answer is not one that this release understands", code="hq_nonsense") from None
+    reply = opened(data, identity)
     if reply.nonce != nonce:
         raise LinkError("the answer is to another request", code="hq_stale")
     return reply
 
 
-def install(conn: Connection, reply: Reply) -> Installed:
+def opened(data: bytes, identity: Terminal) -> Reply:
+    """Return a reply that HQ signed, to whichever request.
+
+    Raises:
+        LinkError: `hq_wrong_key`, `hq_nonsense`.
+    """
+    try:
+        return unpack(open_sealed(data, "dangol/reply/1", _keys(identity)), Reply)
+    except BadEnvelope:
+        raise LinkError("the answer is not signed by HQ's key", code="hq_wrong_key") from None
+    except BadWire:
+        raise LinkError("the answer is not one that this release understands", code="hq_nonsense") from None
+
+
+def install(conn: Connection, reply: Reply, *, latest: bool = True) -> Installed:
     """Apply a reply that was opened. Idempotent; durable with the caller's transaction.
+
+    What HQ wants of this till is done only where the reply is its `latest`: else it may have that by now.
 
     Raises:
         LinkError: `hq_older`, `hq_other`, `hq_wrong_key`: nothing of the reply is kept.
@@ -65,13 +76,35 @@ def install(conn: Connection, reply: Reply) -> Installed:
     moved += [_acknowledge(conn, said) for said in held]
     moved += [keep_programme(conn, identity, data, keys) for data in reply.programmes]
     moved.append(_pages(conn, reply.pages))
-    asked = follow(conn, identity, reply, held)
+    asked = latest and follow(conn, identity, reply, held)
     return Installed(
         refusals=reply.refusals,
         moved=asked or any(moved),
         asked=asked,
         untrusted=untrusted(reply.refusals, identity.epoch),
     )
+
+
+def install_loose(conn: Connection, reply: Reply) -> bool:
+    """Take from a reply that answers no request of this till what proves itself; tell whether it was news.
+
+    Those are acknowledgements of this journal, and versions of the programme that follow those known here:
+    with one left out in between, HQ would not be asked for that one any more. Idempotent.
+
+    Raises:
+        LinkError: `hq_wrong_key`, `hq_other`: nothing of the reply is kept.
+    """
+    identity = terminal.read(conn)
+    if reply.incarnation != identity.incarnation:
+        return False
+    keys = _keys(identity)
+    held = [said for data in reply.receipts if (said := _acknowledgement(data, identity, keys)) is not None]
+    moved = [_acknowledge(conn, said) for said in held]
+    for data in reply.programmes:
+        version = unpack(peek(data, "dangol/programme/1")[1], ProgrammeText).version
+        follows = version == programmes.highest(conn) + 1
+        moved.append(follows and keep_programme(conn, identity, data, keys))
+    return any(moved)
 
 
 def _keys(identity: Terminal) -> dict[bytes, bytes]:

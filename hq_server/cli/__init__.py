@@ -18,6 +18,7 @@ from hq_server.cli import (
     periods,
     programmes,
     receipts,
+    usb,
 )
 from hq_server.cli.shell import group
 from hq_server.version import VERSION
@@ -41,6 +42,7 @@ GROUPS = (
     checks,
     exceptions,
     backups,
+    usb,
 )
 for commands in GROUPS:
     for command in commands.COMMANDS:

@@ -41,3 +41,10 @@ SELECT name, metrics_only FROM tokens WHERE hash = :hash AND revoked_at_ms IS NU
 
 -- name: revoke_token(name, revoked_at_ms)!
 UPDATE tokens SET revoked_at_ms = :revoked_at_ms WHERE name = :name AND revoked_at_ms IS NULL;
+
+-- name: count_imported(outcome, files)*!
+INSERT INTO imported (outcome, files) VALUES (:outcome, :files)
+ON CONFLICT (outcome) DO UPDATE SET files = files + excluded.files;
+
+-- name: imported()
+SELECT outcome, files FROM imported ORDER BY outcome;
