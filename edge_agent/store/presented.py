@@ -29,7 +29,7 @@ def take(conn: Connection, until_ms: int) -> list[Presented]:
     """Return the different members who showed a card until then, the first first; none of them waits on."""
     rows = conn.execute(
         "SELECT min(member), account, max(occurred_at_ms) FROM presented WHERE occurred_at_ms <= ?"
-        " GROUP BY account ORDER BY min(epoch), min(seq)",
+        " GROUP BY account ORDER BY min((epoch << 40) + seq)",
         (until_ms,),
     )
     found = [Presented(*row) for row in rows]

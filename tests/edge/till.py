@@ -10,7 +10,7 @@ import pytest
 from edge_agent.books import Books
 from edge_agent.recorder import Outcome, Recorder
 from edge_agent.standing import Standing, standing
-from edge_agent.store import journal, members
+from edge_agent.store import closings, journal, members, terminal
 from edge_agent.store.database import Connection, transaction
 from edge_agent.store.migrations import open_database
 from edge_agent.sync import install
@@ -73,9 +73,16 @@ class Till:
         with transaction(self.conn):
             assert install._pages(self.conn, [Page(3, stands, stands + 1, rows)])
 
-    def records(self) -> list[Record]:
+    def go_on(self) -> None:
+        """Let HQ have this till go on in its next epoch."""
+        epoch = terminal.read(self.conn).epoch
+        with transaction(self.conn):
+            terminal.set_epoch(self.conn, epoch + 1)
+            closings.begin(self.conn, epoch + 1, epoch)
+
+    def records(self, epoch: int = 1) -> list[Record]:
         """Return the journal."""
-        return [unpack_record(record) for _, record, _ in journal.walk(self.conn, 1, 0)]
+        return [unpack_record(record) for _, record, _ in journal.walk(self.conn, epoch, 0)]
 
     def close(self) -> None:
         self.conn.close()
