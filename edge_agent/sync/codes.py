@@ -33,6 +33,8 @@ REQUESTS: Final = frozenset(
         "read_only",
         "server_busy",
         "server_failed",
+        "terminal_busy",
+        "terminal_over_quota",
         "terminal_pending",
         "terminal_replaced",
         "terminal_revoked",
