@@ -11,13 +11,13 @@ import msgspec
 
 from edge_agent.believing import known_day
 from edge_agent.pos_adapter.understanding import Expectations
-from edge_agent.store import members, openings, programmes
+from edge_agent.store import hq_keys, members, openings, programmes
 from edge_agent.store.database import Connection
 from edge_agent.store.journal import Head
 from edge_agent.store.terminal import Terminal
 from loyalty_core.accrual import counted_rules
 from loyalty_core.calendar import period_after, period_of
-from loyalty_core.envelope import key_id, open_sealed
+from loyalty_core.envelope import open_sealed
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import EventId
 from loyalty_core.messages import MemberRow, ProgrammeText
@@ -133,7 +133,7 @@ class Shelf:
         opening = openings.read(conn)
         known = self._published  # once: the reader opens books too, and may see the versions of before
         if opening.programme != known[0]:
-            known = (opening.programme, Published(_read_programmes(conn, opening.terminal)))
+            known = (opening.programme, Published(_read_programmes(conn)))
             self._published = known
         return Books(
             terminal=opening.terminal,
@@ -145,12 +145,12 @@ class Shelf:
         )
 
 
-def _read_programmes(conn: Connection, identity: Terminal) -> tuple[Programme, ...]:
+def _read_programmes(conn: Connection) -> tuple[Programme, ...]:
     """Return the published versions, each verified again: what the disk holds is not believed by itself.
 
     One that was damaged, or that this release cannot read, gives no points and stops no sale.
     """
-    keys = {key_id(identity.hq_public_key): identity.hq_public_key}
+    keys = hq_keys.believed(conn, "programme")
     found = []
     for version, data in programmes.envelopes(conn):
         try:

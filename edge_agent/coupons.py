@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Final
 
-from loyalty_core.envelope import key_id, open_sealed
+from loyalty_core.envelope import open_sealed
 from loyalty_core.errors import BadEnvelope, BadInput, BadWire
 from loyalty_core.messages import CouponIssued
 from loyalty_core.wire import unpack
@@ -19,8 +20,8 @@ def code_of(envelope: bytes) -> str:
     return base64.urlsafe_b64encode(envelope).rstrip(b"=").decode()
 
 
-def read_code(code: str, hq_public_key: bytes) -> CouponIssued:
-    """Return the coupon of a code.
+def read_code(code: str, keys: Mapping[bytes, bytes]) -> CouponIssued:
+    """Return the coupon of a code; `keys` are those of HQ's server, by id.
 
     Raises:
         BadInput: `coupon_unreadable`, `coupon_forged`.
@@ -30,7 +31,7 @@ def read_code(code: str, hq_public_key: bytes) -> CouponIssued:
         if len(text) > CODE_LENGTH_MAX:
             raise BadWire("longer than any code")
         envelope = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        return open_coupon(envelope, hq_public_key)
+        return open_coupon(envelope, keys)
     except (binascii.Error, ValueError, BadWire):
         raise BadInput("this is no coupon's code: scan it again", code="coupon_unreadable") from None
     except BadEnvelope:
@@ -39,11 +40,10 @@ def read_code(code: str, hq_public_key: bytes) -> CouponIssued:
         ) from None
 
 
-def open_coupon(envelope: bytes, hq_public_key: bytes) -> CouponIssued:
+def open_coupon(envelope: bytes, keys: Mapping[bytes, bytes]) -> CouponIssued:
     """Return the coupon in an envelope.
 
     Raises:
         BadWire, BadEnvelope: it is none, or not signed by HQ.
     """
-    keys = {key_id(hq_public_key): hq_public_key}
     return unpack(open_sealed(envelope, "dangol/coupon/1", keys, bytes_max=CODE_LENGTH_MAX), CouponIssued)

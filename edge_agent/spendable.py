@@ -16,7 +16,7 @@ from edge_agent.member_days import tier_held
 from edge_agent.owners import Owner, account_of
 from edge_agent.recorder import Recorder
 from edge_agent.standing import Standing, standing
-from edge_agent.store import members, redemptions
+from edge_agent.store import hq_keys, members, redemptions
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import Redemption
 from loyalty_core.calendar import business_day, date_of, end_of_day
@@ -179,7 +179,7 @@ class Spendable:
     ) -> tuple[CouponIssued, str]:
         """Return the coupon that is shown, and its member's account."""
         identity = books.terminal
-        coupon = read_code(wanted.coupon or "", identity.hq_public_key)
+        coupon = read_code(wanted.coupon or "", hq_keys.believed(conn, "server"))
         account = account_of(conn, identity.store_key, f"id:{coupon.member_id}")
         if owner is not None and owner.account != account:
             raise BadInput("this coupon is another member's", code="coupon_other_member")
@@ -195,9 +195,10 @@ class Spendable:
 
     def _usable(self, conn: Connection, books: Books, row: MemberRow, today: Day) -> list[Usable]:
         found = []
+        keys = hq_keys.believed(conn, "server") if row.coupons else {}
         for envelope in row.coupons:
             with suppress(LoyaltyError):  # HQ signs what it sends: what is damaged on this disk is not shown
-                coupon = open_coupon(envelope, books.terminal.hq_public_key)
+                coupon = open_coupon(envelope, keys)
                 if coupon.from_day <= today <= coupon.until_day and not self._is_taken(conn, books, coupon):
                     found.append(Usable(coupon, code_of(envelope)))
         return found

@@ -7,6 +7,7 @@ terminal's lock (on SQLite: inside the one write transaction) and looks at the h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -22,14 +23,24 @@ BRANCH = 0
 """Every journal has one branch until forks are kept."""
 
 
+ENDED: Final = {
+    "key_retired": "{terminal} has a new key, this one is over: edge-agent rotate-key, or replace the till",
+    "terminal_replaced": "another till has taken the place of this one as {terminal}: HQ takes no more of it",
+}
+"""What is said of a key that has ended, by why it has."""
+
+
 class TerminalRefused(LoyaltyError):
-    """A terminal that HQ does not talk to: `terminal_unknown`, `terminal_pending`, `terminal_revoked`."""
+    """A terminal that HQ does not talk to: `terminal_unknown`, `terminal_pending`, `terminal_revoked`.
+
+    Or one whose key has ended: `terminal_replaced`, `key_retired`.
+    """
 
     code = "terminal_unknown"
 
 
 class Terminal(msgspec.Struct, frozen=True):
-    """One terminal as HQ knows it."""
+    """One terminal as HQ knows it; `key_id` is its present key."""
 
     store_id: str
     terminal_id: str
@@ -49,6 +60,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     records: Sequence[bytes]
     says: Sequence[Record | LoyaltyError]
     envelope: bytes
+    signed_by: bytes
 
     @property
     def last_seq(self) -> int:
@@ -66,9 +78,10 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A verified request and its batches, each readable or refused."""
+    """A verified request, the key of the terminal's that signed it, and its batches, each read or refused."""
 
     terminal: Terminal
+    signed_by: bytes
     exchange: Exchange
     runs: tuple[Run | Refusal, ...]
 
@@ -88,12 +101,10 @@ def open_exchange(
         TerminalRefused: signed by nobody we know, or by a terminal that is not approved.
     """
     key_ids, _ = peek(body, "dangol/exchange/1")
-    terminal = next((found for key_id in key_ids if (found := terminal_of_key(tx, key_id))), None)
-    if terminal is None:
-        raise TerminalRefused("this terminal is not known here: enrol it with a new invite code")
+    terminal, signed_by = signer_of(tx, key_ids)
     keys = keys_of(tx, terminal)
-    current = {terminal.key_id: keys[terminal.key_id]}
-    payload = open_sealed(body, "dangol/exchange/1", current)
+    payload = open_sealed(body, "dangol/exchange/1", {signed_by: keys[signed_by]})
+    check_key(tx, terminal, signed_by, EpochMs(0))
     check_approved(terminal)
     if admit is not None:
         admit(terminal, len(body))
@@ -102,7 +113,8 @@ def open_exchange(
         raise TerminalRefused("the request names another terminal than the key that signed it")
     if len(exchange.batches) > BATCHES_MAX:
         raise BadWire(f"an exchange carries at most {BATCHES_MAX} batches, this one {len(exchange.batches)}")
-    return Opened(terminal, exchange, tuple(_runs(exchange.batches, terminal, keys, programme_id)))
+    runs = tuple(_runs(exchange.batches, terminal, keys, programme_id))
+    return Opened(terminal, signed_by, exchange, runs)
 
 
 def check_approved(terminal: Terminal) -> None:
@@ -118,10 +130,29 @@ def check_approved(terminal: Terminal) -> None:
         )
 
 
+def check_key(tx: Transaction, terminal: Terminal, key_id: bytes, now_ms: EpochMs) -> None:
+    """Raise TerminalRefused where a key of the terminal's is not good any more."""
+    if ended := _ended(tx, terminal, key_id, now_ms):
+        raise TerminalRefused(ENDED[ended].format(terminal=terminal.terminal_id), code=ended)
+
+
 def terminal_of_key(tx: Transaction, key_id: bytes) -> Terminal | None:
-    """Return the terminal whose present key this is."""
+    """Return the terminal that has or had this key."""
     row = tx.one("arrivals.terminal_by_key", key_id=key_id)
     return None if row is None else Terminal(*row)
+
+
+def signer_of(tx: Transaction, key_ids: Sequence[bytes]) -> tuple[Terminal, bytes]:
+    """Return the terminal that has or had one of these keys, and the id of that key.
+
+    Raises:
+        TerminalRefused: `terminal_unknown`.
+    """
+    for key_id in key_ids:
+        terminal = terminal_of_key(tx, key_id)
+        if terminal is not None:
+            return terminal, key_id
+    raise TerminalRefused("this terminal is not known here: enrol it with a new invite code")
 
 
 def keys_of(tx: Transaction, terminal: Terminal) -> dict[bytes, bytes]:
@@ -155,6 +186,7 @@ def open_batch(
         records=records,
         says=[_said(record) for record in records],
         envelope=envelope,
+        signed_by=next(one for one in peek(envelope, "dangol/batch/1")[0] if one in keys),
     )
 
 
@@ -184,6 +216,10 @@ def keep(tx: Transaction, terminal: Terminal, run: Run, now_ms: EpochMs) -> Kept
         case "fork":
             sentence = f"record {verdict.seq} says something else than what HQ holds: call headquarters"
             return Refusal(run.epoch, run.first_seq, "fork", sentence, 0)
+    if ended := _ended(tx, terminal, run.signed_by, now_ms):
+        return Refusal(
+            run.epoch, run.first_seq, ended, ENDED[ended].format(terminal=terminal.terminal_id), verdict.seq
+        )
     new = verdict.seq - run.first_seq
     tx.run(
         "arrivals.keep_batch",
@@ -209,6 +245,16 @@ def _runs(
         if left < 0:
             raise BadWire(f"the batches of an exchange hold at most {EXCHANGE_BYTES_MAX} bytes, these more")
         yield run
+
+
+def _ended(tx: Transaction, terminal: Terminal, key_id: bytes, now_ms: EpochMs) -> str:
+    """Return why a key of the terminal's is not good any more, '' while it is."""
+    if key_id == terminal.key_id:
+        return ""
+    until_ms, ended = tx.one(
+        "arrivals.key_end", store_id=terminal.store_id, terminal_id=terminal.terminal_id, key_id=key_id
+    ) or (0, "key_retired")
+    return str(ended) if until_ms is not None and now_ms >= until_ms else ""
 
 
 def _said(record: bytes) -> Record | LoyaltyError:

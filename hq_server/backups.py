@@ -1,6 +1,6 @@
 """Backups of headquarters and the way back: which files, in which order, so that a crash loses none of them.
 
-What lies in `data_dir` goes into a backup: the database, and HQ's key unless that is a systemd credential.
+What lies in `data_dir` goes into a backup: the database, and those keys of HQ's that are there.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Final
 
 import msgspec
 
+from hq_server.audit.keys import audit_keys
 from hq_server.audit.programmes import audit_programmes
 from hq_server.audit.triggers import audit_triggers
+from hq_server.backup_keys import keys_kept, moved_keys
 from hq_server.config import HqConfig
 from hq_server.house import load_house
-from hq_server.keys import KEY_CREDENTIAL, BadKeyFile, read_key
 from hq_server.store.copies import BadBackup, Note, copied_in, copy_out
 from hq_server.store.database import DatabaseMissing, alone
-from loyalty_core.envelope import public_of
 from loyalty_core.units import EpochMs
-from loyalty_shell.credentials import credential, write_secret
+from loyalty_shell.credentials import write_secret
 from loyalty_shell.data_dir import make_durable
 
 NAME: Final = re.compile(r"hq-\d{8}T\d{6}Z\.db")
@@ -63,14 +63,14 @@ def back_up(config: HqConfig, file: Path, now_ms: EpochMs) -> Made:
         raise DatabaseMissing(f"there is no database at {config.database_path}: run hq-server init")
     if file.exists():
         raise BadBackup(f"{file} exists already: give another name", code="backup_exists")
-    key = None if credential(KEY_CREDENTIAL) else read_key(config.key_path)
+    keys = keys_kept(config)
     fresh = file.with_name(file.name + ".new")
     with _made(fresh):
-        copy_out(config.database_path, fresh, Note(now_ms, key))
+        copy_out(config.database_path, fresh, Note(now_ms, keys))
         make_durable(fresh)
         fresh.rename(file)
     make_durable(file.parent)
-    return Made(file=str(file), bytes=file.stat().st_size, holds_key=key is not None)
+    return Made(file=str(file), bytes=file.stat().st_size, holds_key=bool(keys))
 
 
 def back_up_into(config: HqConfig, folder: Path, keep: int, now_ms: EpochMs) -> Made:
@@ -97,7 +97,7 @@ def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now
         InUse: a server or a command runs.
         BadBackup: the file is none, is damaged, or (`database_exists`, `key_differs`) something is there.
         WrongDatabase: a newer release made the backup.
-        BadKeyFile: neither the backup nor `data_dir` has HQ's key.
+        BadKeyFile: neither the backup nor this machine has HQ's key.
         Difference: the backup is not what HQ's key signed, or its triggers are not this release's.
     """
     database = config.database_path
@@ -113,17 +113,17 @@ def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now
             fresh.with_name(fresh.name + part).unlink(missing_ok=True)
         with _made(fresh):
             with copied_in(backup, fresh) as (tx, note):
-                own = _own_key(config)
-                key = _key(config, own, note.key, backup, replace=replace)
+                moving = moved_keys(config, note, backup, replace=replace)
                 audit_triggers(tx)
-                audit_programmes(tx, public_of(key))
+                audit_programmes(tx, audit_keys(tx, moving.public_key(tx)).programme)
+                moving.follow(tx, now_ms)
                 # Never the number of a life that tills have met, also where one backup is restored twice.
                 counter = max(load_house(tx).incarnation.counter + 1, now_ms // 1000)
                 tx.run("house.begin_life", incarnation_counter=counter, incarnation_random=random)
             make_durable(fresh)
-            aside = _set_aside(config, now_ms, key=own is not None and key != own)
-            if own != key:
-                write_secret(config.key_path, key)
+            aside = _set_aside((config.database_path, *moving.aside), now_ms)
+            for path, key in moving.written.items():
+                write_secret(path, key)
             fresh.rename(database)
         make_durable(database.parent)
     return Restored(
@@ -131,38 +131,11 @@ def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now
     )
 
 
-def _key(
-    config: HqConfig, own: bytes | None, backed_up: bytes | None, backup: Path, *, replace: bool
-) -> bytes:
-    """Return the key that headquarters has after a restore."""
-    if backed_up is None or backed_up == own:
-        if own is None:
-            raise BadKeyFile(
-                f"{backup} does not hold HQ's key: put it at {config.key_path}, mode 0600, and try again",
-                code="key_missing",
-            )
-        return own
-    if own is not None and (credential(KEY_CREDENTIAL) or not replace):
-        raise BadBackup(
-            f"{backup} holds another key than {credential(KEY_CREDENTIAL) or config.key_path}: take that one "
-            "away, if this is the right backup",
-            code="key_differs",
-        )
-    return backed_up
-
-
-def _own_key(config: HqConfig) -> bytes | None:
-    """Return the key that is here already, None where there is none."""
-    if credential(KEY_CREDENTIAL) or config.key_path.exists():
-        return read_key(config.key_path)
-    return None
-
-
-def _set_aside(config: HqConfig, now_ms: EpochMs, *, key: bool) -> list[str]:
+def _set_aside(paths: tuple[Path, ...], now_ms: EpochMs) -> list[str]:
     """Give what stands in the way of a restore other names; return these, a database's without its parts."""
     at = datetime.fromtimestamp(now_ms // 1000, UTC)
     moved = []
-    for path in (config.database_path, config.key_path) if key else (config.database_path,):
+    for path in paths:
         aside = path.with_name(f"{path.name}.replaced-{at:%Y%m%dT%H%M%S}{now_ms % 1000:03}Z")
         parts = [part for part in PARTS if path.with_name(path.name + part).exists()]
         for part in parts:

@@ -90,6 +90,10 @@ class HqConfig(_Settings, frozen=True):
 
     data_dir: str
     database: str = ""
+    programme_key: str = ""
+    """Where the key is that signs programmes; it may be kept elsewhere and brought to publish."""
+    key_overlap_hours: Annotated[int, Meta(ge=0, le=24 * 90)] = 24
+    """How long a till's old key is good after it has brought a new one."""
     language: Literal["ko", "en"] = "ko"
     phone_region: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "KR"
     listen: Listen = Listen()
@@ -103,8 +107,13 @@ class HqConfig(_Settings, frozen=True):
 
     @property
     def key_path(self) -> Path:
-        """HQ's private key."""
+        """HQ's first private key; later ones lie beside it, see `keys`."""
         return Path(self.data_dir) / "hq.key"
+
+    @property
+    def programme_key_path(self) -> Path:
+        """The first private key for programmes."""
+        return Path(self.programme_key)
 
     @property
     def address_path(self) -> Path:
@@ -154,6 +163,9 @@ def _checked(config: HqConfig, folder: Path) -> HqConfig:
         config,
         data_dir=str(data_dir),
         database=str(folder / config.database if config.database else data_dir / "hq.db"),
+        programme_key=str(
+            folder / config.programme_key if config.programme_key else data_dir / "programme.key"
+        ),
         listen=msgspec.structs.replace(
             listen,
             tls_cert=str(folder / listen.tls_cert) if listen.tls_cert else "",

@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 
-from hq_server.accept import Terminal
+from hq_server.accept import Terminal, check_approved, check_key
 from hq_server.fleet import Store, find_store, next_terminal_id, secret_hash
 from hq_server.house import House, load_house
+from hq_server.key_book import Signing
 from hq_server.store.connection import Transaction
-from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
+from loyalty_core.envelope import key_id, open_sealed, peek, seal
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import Enrol, Enrolled
 from loyalty_core.units import EpochMs
@@ -70,10 +71,11 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
 
     Raises:
         InviteRefused: no such code, too late, or used by another key.
+        TerminalRefused: it was used by this key, whose terminal was replaced or revoked since.
     """
     invite = find_invite(tx, enrol)
     if invite.used_by == enrol.public_key and invite.terminal_id is not None:
-        return _terminal(tx, invite.store_id, invite.terminal_id)
+        return _joined_before(tx, invite, enrol)
     if invite.used_by is not None:
         raise InviteRefused("this invite code has been used: ask for a new one", code="invite_used")
     if now_ms >= invite.expires_at_ms:
@@ -89,6 +91,13 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
         secret_hash=secret_hash(enrol.secret),
         terminal_id=terminal_id,
         used_by=enrol.public_key,
+    )
+    tx.run(
+        "arrivals.end_terminal_keys",
+        store_id=store_id,
+        terminal_id=terminal_id,
+        until_ms=0,
+        ended="terminal_replaced",
     )
     tx.run(
         "arrivals.put_terminal",
@@ -110,16 +119,18 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
     return _terminal(tx, store_id, terminal_id)
 
 
-def answer(tx: Transaction, enrol: Enrol, terminal: Terminal, key: bytes) -> bytes:
+def answer(tx: Transaction, enrol: Enrol, terminal: Terminal, signing: Signing) -> bytes:
     """Return the signed answer: who the till is, and what it needs to begin."""
     house, store = load_house(tx), find_store(tx, terminal.store_id)
     if store is None:
         raise InviteRefused("the store of this invite is gone: ask for a new one")
-    return seal("dangol/enrolled/1", pack(_enrolled(tx, house, store, enrol, terminal, key)), key)
+    said = _enrolled(tx, house, store, enrol, terminal, signing)
+    # By the keys of before, too: the code may pin one of them.
+    return seal("dangol/enrolled/1", pack(said), *signing.to_anybody())
 
 
 def _enrolled(
-    tx: Transaction, house: House, store: Store, enrol: Enrol, terminal: Terminal, key: bytes
+    tx: Transaction, house: House, store: Store, enrol: Enrol, terminal: Terminal, signing: Signing
 ) -> Enrolled:
     return Enrolled(
         nonce=enrol.nonce,
@@ -127,7 +138,7 @@ def _enrolled(
         store_id=terminal.store_id,
         approved=terminal.state == "approved",
         epoch=terminal.epoch,
-        hq_public_key=public_of(key),
+        hq_public_key=signing.public_key,
         store_key=store.look_up_key,
         programme_id=house.newest.programme_id,
         timezone=store.timezone,
@@ -135,8 +146,18 @@ def _enrolled(
         buckets=house.bucket_count,
         programmes=tuple([envelope for (envelope,) in tx.all("house.programme_envelopes", after=0)]),
         incarnation=house.incarnation,
-        programme_public_key=public_of(key),
+        programme_public_key=signing.programme_public_key,
+        keys=signing.book.told_at_joining(),
     )
+
+
+def _joined_before(tx: Transaction, invite: Invite, enrol: Enrol) -> Terminal:
+    """Return the terminal that this key has joined as with this code, as it stands now."""
+    terminal = _terminal(tx, invite.store_id, invite.terminal_id or "")
+    check_key(tx, terminal, key_id(enrol.public_key), EpochMs(0))
+    if terminal.state == "revoked":
+        check_approved(terminal)
+    return terminal
 
 
 def _terminal(tx: Transaction, store_id: str, terminal_id: str) -> Terminal:

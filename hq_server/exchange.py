@@ -11,13 +11,24 @@ from typing import Final
 import msgspec
 
 from hq_server import deliver
-from hq_server.accept import Kept, Opened, Run, Terminal, check_approved, keep, open_exchange, terminal_of_key
+from hq_server.accept import (
+    Kept,
+    Opened,
+    Run,
+    Terminal,
+    check_approved,
+    check_key,
+    keep,
+    open_exchange,
+    terminal_of_key,
+)
 from hq_server.closings import closing_of, follow
 from hq_server.config import HqConfig
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.holds import answer_asks
 from hq_server.house import House, load_house
-from hq_server.keys import read_key
+from hq_server.key_book import Keyring
+from hq_server.keys import keys_in_reach
 from hq_server.open_days import note_open_days
 from hq_server.quotas import Visit
 from hq_server.snapshots import pages
@@ -25,7 +36,7 @@ from hq_server.spread import spread
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
 from loyalty_core.envelope import seal
-from loyalty_core.messages import Acknowledgement, Answer, Exchange, Refusal, Reply
+from loyalty_core.messages import NO_KEY, Acknowledgement, Answer, Exchange, Refusal, Reply
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack
 
@@ -37,21 +48,17 @@ QUEUE_SHARE: Final = 10
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
-    """What an answer needs besides the database: HQ's private key and the bounds."""
+    """What an answer needs besides the database: HQ's private keys and the bounds."""
 
-    key: bytes
+    keys: Keyring
     snapshot_rows_max: int
     next_in_ms: int
 
 
 def answering_of(config: HqConfig) -> Answering:
-    """Return what answers need, as the settings say.
-
-    Raises:
-        BadKeyFile: HQ's key cannot be read.
-    """
+    """Return what answers need, as the settings say."""
     return Answering(
-        key=read_key(config.key_path),
+        keys=Keyring(lambda: [key for key, _ in keys_in_reach(config, "server")]),
         snapshot_rows_max=config.limits.snapshot_rows_max,
         next_in_ms=config.limits.next_in_ms,
     )
@@ -95,7 +102,8 @@ async def exchange(
 def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
     """Accept, spread and post a request. A batch that is refused does not hold up the others."""
     house = load_house(tx)
-    terminal = terminal_of_key(tx, opened.terminal.key_id) or opened.terminal
+    terminal = terminal_of_key(tx, opened.signed_by) or opened.terminal
+    check_key(tx, terminal, opened.signed_by, now_ms)
     check_approved(terminal)
     request = opened.exchange
     refusals: list[Refusal] = []
@@ -124,6 +132,14 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
         note_open_days(tx, terminal, state.last_day, now_ms)
     asks = () if any(one.code in _UNTRUSTED for one in refusals) else request.asks
     answers = answer_asks(tx, house, terminal, asks, now_ms)
+    if request.hq_key != NO_KEY:
+        tx.run(
+            "arrivals.note_beliefs",
+            store_id=terminal.store_id,
+            terminal_id=terminal.terminal_id,
+            hq_key=request.hq_key,
+            programme_key=request.programme_key,
+        )
     tx.run(
         "arrivals.terminal_was_seen",
         store_id=terminal.store_id,
@@ -139,8 +155,10 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
 
 
 def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outcome, now_ms: EpochMs) -> bytes:
-    """Return the signed reply: acknowledgements, refusals, members that changed, programmes."""
+    """Return the signed reply: acknowledgements, refusals, members that changed, programmes, keys."""
     house, request, terminal = load_house(tx), opened.exchange, opened.terminal
+    signing = answering.keys.signing(tx)
+    signers = signing.to(request.hq_key)
     store = tx.one("arrivals.store", store_id=terminal.store_id)
     look_up_key: bytes = store[4] if store else b""
     cursors = request.cursors
@@ -148,20 +166,23 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
     if _brings_queue(opened):
         rows_max = max(1, rows_max // QUEUE_SHARE)
     snapshot, more = pages(tx, house, terminal, look_up_key, cursors.buckets, now_ms, rows_max)
-    envelopes = tx.all("house.programme_envelopes", after=cursors.programme_version)
+    keys, more_keys = signing.book.told_to(request.hq_key, request.programme_key)
+    # Who has not been told of all keys yet cannot believe what the last of them has signed.
+    envelopes = [] if more_keys else tx.all("house.programme_envelopes", after=cursors.programme_version)
     reply = Reply(
         nonce=request.nonce,
         incarnation=house.incarnation,
         hq_time_ms=now_ms,
-        receipts=_acknowledgements(tx, house, answering.key, terminal, outcome.epochs),
+        receipts=_acknowledgements(tx, house, signers, terminal, outcome.epochs),
         refusals=outcome.refusals,
         pages=snapshot,
         programmes=tuple([envelope for (envelope,) in envelopes]),
         answers=outcome.answers,
         directives=(),
-        next_in_ms=0 if more else answering.next_in_ms,
+        next_in_ms=0 if more or more_keys else answering.next_in_ms,
+        keys=keys,
     )
-    return seal("dangol/reply/1", pack(reply), answering.key)
+    return seal("dangol/reply/1", pack(reply), *signers)
 
 
 def _brings_queue(opened: Opened) -> bool:
@@ -212,12 +233,12 @@ def _report(tx: Transaction, terminal: Terminal, refusals: list[Refusal], now_ms
 
 
 def _acknowledgements(
-    tx: Transaction, house: House, key: bytes, terminal: Terminal, epochs: frozenset[int]
+    tx: Transaction, house: House, signers: tuple[bytes, ...], terminal: Terminal, epochs: frozenset[int]
 ) -> tuple[bytes, ...]:
     rows = tx.all("arrivals.heads", store_id=terminal.store_id, terminal_id=terminal.terminal_id)
     made = []
     for epoch, branch, seq, head_hash in rows:
         if epoch in epochs:
             held = Acknowledgement(terminal.terminal_id, epoch, branch, seq, head_hash, house.incarnation)
-            made.append(seal("dangol/receipt/1", pack(held), key))
+            made.append(seal("dangol/receipt/1", pack(held), *signers))
     return tuple(made)

@@ -1,4 +1,4 @@
-"""HTTP of the tills: `POST /v1/exchange` and `POST /v1/enrol`, signed envelopes both ways."""
+"""HTTP of the tills: `POST /v1/exchange`, `/v1/enrol` and `/v1/rotate`, signed envelopes both ways."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from hq_server import enrol
+from hq_server import enrol, rotate
 from hq_server.exchange import Outcome, exchange
 from hq_server.web_context import (
     ANSWERING,
@@ -46,10 +46,25 @@ async def take_enrol(request: web.Request) -> web.Response:
     _check_room(request.app)
     async with request.app[BODIES].whole(request, enrol.ENROL_BYTES_MAX) as body:
         asked = enrol.open_enrol(body)
-    database, now_ms, key = request.app[DATABASE], request.app[NOW_MS](), request.app[ANSWERING].key
+    database, now_ms, keys = request.app[DATABASE], request.app[NOW_MS](), request.app[ANSWERING].keys
     await database.read(lambda tx: enrol.find_invite(tx, asked))
     terminal = await database.write(lambda tx: enrol.apply(tx, asked, now_ms))
-    answer = await database.read(lambda tx: enrol.answer(tx, asked, terminal, key))
+    answer = await database.read(lambda tx: enrol.answer(tx, asked, terminal, keys.signing(tx)))
+    return web.Response(body=answer, content_type=OCTETS)
+
+
+@routes.post("/v1/rotate")
+async def take_rotate(request: web.Request) -> web.Response:
+    """Take a till's next key."""
+    app = request.app
+    async with app[BODIES].whole(request, rotate.ROTATE_BYTES_MAX) as body:
+        rotating = await app[DATABASE].read(lambda tx: rotate.open_rotate(tx, body))
+    hours, now_ms = app[CONFIG].key_overlap_hours, app[NOW_MS]()
+    rotated = await app[DATABASE].write(
+        lambda tx: rotate.apply(tx, rotating, overlap_hours=hours, now_ms=now_ms)
+    )
+    keys = app[ANSWERING].keys
+    answer = await app[DATABASE].read(lambda tx: rotate.answer(rotated, keys.signing(tx)))
     return web.Response(body=answer, content_type=OCTETS)
 
 

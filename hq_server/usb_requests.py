@@ -113,7 +113,8 @@ def heads(tx: Transaction, terminal: Terminal) -> dict[int, int]:
 
 def light(opened: Opened) -> Opened:
     """Return a request without what it brought, of which its answer says nothing."""
-    return Opened(opened.terminal, msgspec.structs.replace(opened.exchange, batches=()), ())
+    exchange = msgspec.structs.replace(opened.exchange, batches=())
+    return msgspec.structs.replace(opened, exchange=exchange, runs=())
 
 
 def part(

@@ -26,6 +26,8 @@ _STATUS: Final = {
     "terminal_unknown": 403,
     "terminal_pending": 403,
     "terminal_revoked": 403,
+    "terminal_replaced": 403,
+    "key_retired": 403,
     "invite_unknown": 403,
     "invite_expired": 403,
     "invite_used": 403,
@@ -57,6 +59,9 @@ _STATUS: Final = {
     "permission_denied": 503,
     "disk_full": 507,
     "read_only": 507,
+    "key_missing": 503,
+    "key_unreadable": 503,
+    "key_exposed": 503,
 }
 _OF_STATUS: Final = {
     404: ("not_found", "there is nothing at this address: see /openapi.json"),

@@ -10,7 +10,7 @@ algorithm is fixed. A signature is never an identifier.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Annotated, Final, Literal
 
@@ -30,6 +30,9 @@ PayloadType = Literal[
     "dangol/coupon/1",
     "dangol/enrol/1",
     "dangol/enrolled/1",
+    "dangol/keys/1",
+    "dangol/rotate/1",
+    "dangol/rotated/1",
     "dangol/pass/1",
     "dangol/coupon/1",
 ]
@@ -66,11 +69,12 @@ def public_of(private_key: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
 
 
-def seal(payload_type: PayloadType, payload: bytes, private_key: bytes) -> bytes:
-    """Return the signed envelope of these exact payload bytes. `private_key` is raw, 32 bytes."""
-    key, named = _signer(private_key)
-    signature = _Signature(named, key.sign(_pae(payload_type, payload)))
-    return pack(_Envelope(1, payload_type, payload, (signature,)))
+def seal(payload_type: PayloadType, payload: bytes, *private_keys: bytes) -> bytes:
+    """Return the envelope of these exact payload bytes, signed by up to `SIGNATURES_MAX` raw private keys."""
+    message = _pae(payload_type, payload)
+    signers = [_signer(private_key) for private_key in private_keys]
+    signatures = tuple([_Signature(named, key.sign(message)) for key, named in signers])
+    return pack(_Envelope(1, payload_type, payload, signatures))
 
 
 def peek(
@@ -115,7 +119,22 @@ def open_sealed(
     return envelope.payload
 
 
-@lru_cache(maxsize=4)
+def countersign(data: bytes, payload_type: PayloadType, kept: Collection[bytes], private_key: bytes) -> bytes:
+    """Return the envelope with its signatures of the keys with these ids alone, and one of this key.
+
+    Nothing is verified: it is for envelopes of one's own.
+
+    Raises:
+        BadWire, BadEnvelope: these bytes are no envelope of this type.
+    """
+    envelope = _opened(data, payload_type, MESSAGE_BYTES_MAX)
+    key, named = _signer(private_key)
+    signed = tuple([one for one in envelope.signatures if one.key_id in kept and one.key_id != named])
+    own = _Signature(named, key.sign(_pae(envelope.type, envelope.payload)))
+    return pack(_Envelope(1, envelope.type, envelope.payload, (*signed, own)))
+
+
+@lru_cache(maxsize=8)
 def _signer(private_key: bytes) -> tuple[Ed25519PrivateKey, bytes]:
     """Return the key and its id: to make a key of its bytes costs as much as a signature."""
     key = Ed25519PrivateKey.from_private_bytes(private_key)

@@ -34,6 +34,8 @@ OLDER_MAX: Final = 64
 """The most earlier epochs of which a till says how they ended: the newest."""
 KEYS_MAX: Final = 8
 """The most statements about HQ's keys in one reply."""
+STATEMENTS_MAX: Final = 64
+"""The most of them that a till which joins is told."""
 
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -134,8 +136,8 @@ class Exchange(Message, frozen=True):
     """A till's request. `head` and `head_hash` are of its own journal; `older` its earlier epochs, in order.
 
     `lacks` is the hash of a record of its own, acknowledged by HQ, that it does not have: it was set back and
-    asks for a new epoch. `programmes` are envelopes of published versions that HQ lost. `hq_key` names the
-    key of HQ's that it believes. `wants` is what it asks back of its own batches.
+    asks for a new epoch. `programmes` are envelopes of published versions that HQ lost. `hq_key` and
+    `programme_key` name the keys of HQ's that it believes. `wants` is what it asks back of its own batches.
     """
 
     nonce: Nonce
@@ -154,6 +156,7 @@ class Exchange(Message, frozen=True):
     hq_key: KeyId = NO_KEY
     wants: Wanted | None = None
     older: Annotated[tuple[Ended, ...], Meta(max_length=OLDER_MAX)] = ()
+    programme_key: KeyId = NO_KEY
 
 
 class Incarnation(Message, frozen=True, order=True):
@@ -318,10 +321,28 @@ class Enrol(Message, frozen=True):
     software: Text
 
 
+class Rotate(Message, frozen=True):
+    """A till brings its next key, which signs this envelope beside the one that it has."""
+
+    nonce: Nonce
+    terminal_id: Identifier
+    public_key: Key
+
+
+class Rotated(Message, frozen=True):
+    """HQ's answer to Rotate: the new key is the terminal's; the old one is good until `old_until_ms`."""
+
+    nonce: Nonce
+    terminal_id: Identifier
+    public_key: Key
+    old_until_ms: AtMs
+
+
 class Enrolled(Message, frozen=True):
     """HQ's answer to Enrol: who the till is. `store_key` keys the look-up hashes of its store.
 
-    `hq_public_key` signs what HQ says, `programme_public_key` the programmes and nothing else.
+    `hq_public_key` signs what HQ says, `programme_public_key` the programmes and nothing else. `keys` are
+    statements about these two, and about the keys that signed coupons before.
     """
 
     nonce: Nonce
@@ -338,3 +359,4 @@ class Enrolled(Message, frozen=True):
     programmes: tuple[bytes, ...]
     incarnation: Incarnation
     programme_public_key: Key
+    keys: Annotated[tuple[bytes, ...], Meta(max_length=STATEMENTS_MAX)] = ()

@@ -23,6 +23,8 @@ HQ_STORE = PurePosixPath("hq_server/store")
 HOUSE_TABLES: Mapping[str, str] = {
     "house": "one row: the number of buckets, fixed at init, and which life of the database this is",
     "programmes": "few, never changed, and the same for every store and member",
+    "hq_keys": "a handful, by which everything is signed",
+    "programme_envelopes": "the programmes again, as a later key signed them",
     "tokens": "who may call the API",
     "decisions": "what staff decided, in one order; few, and about stores, members and rules alike",
     "verdicts": "the second person's word on a decision",

@@ -20,6 +20,7 @@ from hq_server import enrol, fleet
 from hq_server.accept import open_exchange
 from hq_server.exchange import Answering, answer, apply
 from hq_server.house import load_house
+from hq_server.key_book import Keyring
 from hq_server.keys import make_key
 from hq_server.members import import_rows
 from hq_server.members_csv import BadRow, NewMember, read_members
@@ -114,7 +115,9 @@ class Hq:
         """Return the answer to a till that joins."""
         with writing(self.conn) as tx:
             asked = enrol.open_enrol(body)
-            return enrol.answer(tx, asked, enrol.apply(tx, asked, self.clock.now_ms), self.key)
+            return enrol.answer(
+                tx, asked, enrol.apply(tx, asked, self.clock.now_ms), Keyring.of(self.key).signing(tx)
+            )
 
     def invite(self, store: str, till: str) -> str:
         """Return a code for a terminal."""
@@ -133,7 +136,7 @@ class Hq:
 
     def exchange(self, body: bytes, rows_max: int) -> bytes:
         """Return the answer to a till's request."""
-        answering = Answering(key=self.key, snapshot_rows_max=rows_max, next_in_ms=1)
+        answering = Answering(keys=Keyring.of(self.key), snapshot_rows_max=rows_max, next_in_ms=1)
         now_ms = self.clock.now_ms
         with self.watch.counting():
             with reading(self.conn) as tx:

@@ -242,7 +242,19 @@ CREATE TABLE imported (
     files INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
-SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR)
+_FIVE: Final = """
+ALTER TABLE terminal ADD COLUMN programme_public_key BLOB NOT NULL DEFAULT x'';
+UPDATE terminal SET programme_public_key = hq_public_key;
+CREATE TABLE hq_key (
+    kind TEXT NOT NULL CHECK (kind IN ('server', 'programme')),
+    number INTEGER NOT NULL CHECK (number > 0),
+    public_key BLOB NOT NULL,
+    PRIMARY KEY (kind, number)
+) STRICT, WITHOUT ROWID;
+INSERT INTO hq_key SELECT 'server', 1, hq_public_key FROM terminal;
+INSERT INTO hq_key SELECT 'programme', 1, hq_public_key FROM terminal;
+"""
+SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE)
 VERSION: Final = len(SCRIPTS)
 
 

@@ -35,16 +35,17 @@ def read(conn: Connection) -> Opening:
     row = conn.execute(
         "SELECT t.terminal_id, t.store_id, t.hq_url, t.hq_public_key, t.store_key, t.programme_id,"
         " t.timezone, t.business_day_starts, t.epoch, t.buckets, t.incarnation_counter,"
-        " t.incarnation_random, j.seq, j.hash, (SELECT coalesce(max(version), 0) FROM programme),"
-        " EXISTS (SELECT 1 FROM presented), c.counted, c.first_day, c.last_day, l.hq_time_ms"
+        " t.incarnation_random, t.programme_public_key, j.seq, j.hash,"
+        " (SELECT coalesce(max(version), 0) FROM programme), EXISTS (SELECT 1 FROM presented),"
+        " c.counted, c.first_day, c.last_day, l.hq_time_ms"
         " FROM terminal AS t CROSS JOIN link AS l LEFT JOIN closing AS c ON c.epoch = t.epoch"
         " LEFT JOIN journal AS j ON j.epoch = t.epoch AND j.branch = 0"
         " AND j.seq = (SELECT max(seq) FROM journal WHERE epoch = t.epoch AND branch = 0)"
     ).fetchone()
     if row is None:
         raise not_enrolled()
-    terminal = of_row(row[:12])
-    seq, record_hash, programme, cards_wait, counted, first_day, last_day, hq_time_ms = row[12:]
+    terminal = of_row(row[:13])
+    seq, record_hash, programme, cards_wait, counted, first_day, last_day, hq_time_ms = row[13:]
     none = Head(Seq(0), first_hash(terminal.terminal_id, terminal.epoch)) if seq is None else None
     return Opening(
         terminal=terminal,

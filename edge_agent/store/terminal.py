@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,9 +12,15 @@ from loyalty_core.calendar import Place, zone_named
 from loyalty_core.messages import Enrolled, Incarnation
 from loyalty_core.units import Minute
 
+if TYPE_CHECKING:
+    from loyalty_core.key_statements import Kind
+
 
 class Terminal(msgspec.Struct, frozen=True, kw_only=True):
-    """This till's identity. `store_key` keys the look-up hashes; it never leaves the till."""
+    """This till's identity. `store_key` keys the look-up hashes; it never leaves the till.
+
+    `hq_public_key` and `programme_public_key` are the keys of HQ's that it believes now.
+    """
 
     terminal_id: str
     store_id: str
@@ -27,6 +33,7 @@ class Terminal(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     buckets: int
     incarnation: Incarnation
+    programme_public_key: bytes
 
 
 def read(conn: Connection) -> Terminal:
@@ -37,7 +44,8 @@ def read(conn: Connection) -> Terminal:
     """
     row = conn.execute(
         "SELECT terminal_id, store_id, hq_url, hq_public_key, store_key, programme_id, timezone,"
-        " business_day_starts, epoch, buckets, incarnation_counter, incarnation_random FROM terminal"
+        " business_day_starts, epoch, buckets, incarnation_counter, incarnation_random, programme_public_key"
+        " FROM terminal"
     ).fetchone()
     if row is None:
         raise not_enrolled()
@@ -66,6 +74,7 @@ def of_row(row: tuple[Any, ...]) -> Terminal:
         epoch=row[8],
         buckets=row[9],
         incarnation=Incarnation(row[10], row[11]),
+        programme_public_key=row[12],
     )
 
 
@@ -76,11 +85,13 @@ def is_enrolled(conn: Connection) -> bool:
 
 def install(conn: Connection, enrolled: Enrolled, hq_url: str) -> None:
     """Keep what HQ said at enrolment. Idempotent; durable with the caller's transaction."""
+    from edge_agent.store import hq_keys
+
     conn.execute(
         "INSERT OR REPLACE INTO terminal (one, terminal_id, store_id, hq_url, hq_public_key, store_key,"
         " programme_id, timezone, business_day_starts, epoch, buckets, incarnation_counter,"
-        " incarnation_random)"
-        " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " incarnation_random, programme_public_key)"
+        " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             enrolled.terminal_id,
             enrolled.store_id,
@@ -94,8 +105,10 @@ def install(conn: Connection, enrolled: Enrolled, hq_url: str) -> None:
             enrolled.buckets,
             enrolled.incarnation.counter,
             enrolled.incarnation.random,
+            enrolled.programme_public_key,
         ),
     )
+    hq_keys.join(conn, enrolled)
 
 
 def set_programme_id(conn: Connection, programme_id: str) -> None:
@@ -114,3 +127,11 @@ def set_incarnation(conn: Connection, incarnation: Incarnation) -> None:
         "UPDATE terminal SET incarnation_counter = ?, incarnation_random = ?",
         (incarnation.counter, incarnation.random),
     )
+
+
+def believe(conn: Connection, kind: Kind, public_key: bytes) -> None:
+    """Believe another key of HQ's from now on."""
+    if kind == "server":
+        conn.execute("UPDATE terminal SET hq_public_key = ?", (public_key,))
+    else:
+        conn.execute("UPDATE terminal SET programme_public_key = ?", (public_key,))

@@ -16,6 +16,7 @@ from edge_agent.version import VERSION
 from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
 from loyalty_core.errors import BadEnvelope, BadWire
 from loyalty_core.invite import pin_of, read_code
+from loyalty_core.key_statements import claimed_statement
 from loyalty_core.messages import Enrol, Enrolled
 from loyalty_core.wire import pack, unpack
 
@@ -45,21 +46,22 @@ async def enrol(
     with transaction(conn):
         terminal.install(conn, enrolled, url)
         identity = terminal.read(conn)
-        hq = {key_id(enrolled.hq_public_key): enrolled.hq_public_key}
         for data in enrolled.programmes:
-            keep_programme(conn, identity, data, hq)
+            keep_programme(conn, identity, data)
         # Before the identity is kept: a till joins once, and its service waits for this file.
         keys.make_token(data_dir)
     return enrolled
 
 
 def _open(data: bytes, pin: bytes, nonce: bytes) -> Enrolled:
-    """Return the answer if it is signed by the key in it, and that key is the one the code pins."""
+    """Return the answer if the key that the code pins signed it: HQ's present one, or one before it."""
     try:
         claimed = unpack(peek(data, "dangol/enrolled/1")[1], Enrolled)
-        if pin_of(claimed.hq_public_key) != pin or claimed.nonce != nonce:
-            raise BadEnvelope("not the HQ of the code")
-        open_sealed(data, "dangol/enrolled/1", {key_id(claimed.hq_public_key): claimed.hq_public_key})
+        named = [claimed.hq_public_key, *(claimed_statement(one).public_key for one in claimed.keys)]
+        pinned = {key_id(public_key): public_key for public_key in named if pin_of(public_key) == pin}
+        open_sealed(data, "dangol/enrolled/1", pinned)
+        if claimed.nonce != nonce:
+            raise BadEnvelope("not the answer to this request")
     except BadEnvelope:
         raise LinkError(
             "what answers is not the HQ that made this code: check the code, then the address",

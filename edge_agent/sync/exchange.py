@@ -103,6 +103,7 @@ def signed(
         lacks=link.lacks,
         programmes=_handed_back(conn, link),
         hq_key=key_id(identity.hq_public_key),
+        programme_key=key_id(identity.programme_public_key),
         older=ended(conn, identity),
     )
     return seal("dangol/exchange/1", pack(said), key)

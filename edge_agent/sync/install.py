@@ -11,6 +11,7 @@ from edge_agent.parting import part
 from edge_agent.store import entries, journal, members, outbox, programmes, redemptions, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
+from edge_agent.sync.belief import take_statements
 from edge_agent.sync.epochs import follow, untrusted
 from edge_agent.sync.exchange import LinkError
 from loyalty_core.envelope import key_id, open_sealed, peek
@@ -69,12 +70,13 @@ def install(conn: Connection, reply: Reply, *, latest: bool = True) -> Installed
     Raises:
         LinkError: `hq_older`, `hq_other`, `hq_wrong_key`: nothing of the reply is kept.
     """
+    moved = [take_statements(conn, reply.keys)]
     identity = terminal.read(conn)
     keys = _keys(identity)
-    moved = [_check_incarnation(conn, identity, reply)]
+    moved.append(_check_incarnation(conn, identity, reply))
     held = [said for data in reply.receipts if (said := _acknowledgement(data, identity, keys)) is not None]
     moved += [_acknowledge(conn, said) for said in held]
-    moved += [keep_programme(conn, identity, data, keys) for data in reply.programmes]
+    moved += [keep_programme(conn, identity, data) for data in reply.programmes]
     moved.append(_pages(conn, reply.pages))
     asked = latest and follow(conn, identity, reply, held)
     return Installed(
@@ -88,22 +90,23 @@ def install(conn: Connection, reply: Reply, *, latest: bool = True) -> Installed
 def install_loose(conn: Connection, reply: Reply) -> bool:
     """Take from a reply that answers no request of this till what proves itself; tell whether it was news.
 
-    Those are acknowledgements of this journal, and versions of the programme that follow those known here:
-    with one left out in between, HQ would not be asked for that one any more. Idempotent.
+    Those are HQ's next keys, acknowledgements of this journal, and versions of the programme that follow
+    those known here: with one left out in between, HQ would not be asked for that one any more. Idempotent.
 
     Raises:
         LinkError: `hq_wrong_key`, `hq_other`: nothing of the reply is kept.
     """
+    told = take_statements(conn, reply.keys)
     identity = terminal.read(conn)
     if reply.incarnation != identity.incarnation:
-        return False
+        return told
     keys = _keys(identity)
     held = [said for data in reply.receipts if (said := _acknowledgement(data, identity, keys)) is not None]
-    moved = [_acknowledge(conn, said) for said in held]
+    moved = [told, *(_acknowledge(conn, said) for said in held)]
     for data in reply.programmes:
         version = unpack(peek(data, "dangol/programme/1")[1], ProgrammeText).version
         follows = version == programmes.highest(conn) + 1
-        moved.append(follows and keep_programme(conn, identity, data, keys))
+        moved.append(follows and keep_programme(conn, identity, data))
     return any(moved)
 
 
@@ -144,16 +147,17 @@ def _acknowledge(conn: Connection, said: Acknowledgement) -> bool:
     return outbox.acknowledge(conn, said)
 
 
-def keep_programme(conn: Connection, identity: Terminal, data: bytes, keys: dict[bytes, bytes]) -> bool:
+def keep_programme(conn: Connection, identity: Terminal, data: bytes) -> bool:
     """Keep a version and tell whether it is new; one that this release cannot read is left at HQ.
 
     Raises:
         LinkError: `hq_wrong_key`, `hq_other`.
     """
+    keys = {key_id(identity.programme_public_key): identity.programme_public_key}
     try:
         said = unpack(open_sealed(data, "dangol/programme/1", keys), ProgrammeText)
     except (BadEnvelope, BadWire):
-        raise LinkError("a programme is not signed by HQ's key", code="hq_wrong_key") from None
+        raise LinkError("a programme is not signed by HQ's key for programmes", code="hq_wrong_key") from None
     try:
         read = read_programme(said.text, f"version {said.version}")
     except ProgrammeErrors:

@@ -142,7 +142,7 @@ async def post_coupon(request: web.Request) -> web.Response:
             _again(before, found.named, by.reason, like)
             number = before.number
         else:
-            signing = request.app[ANSWERING].key
+            signing = request.app[ANSWERING].keys.signing(tx).keys[0]
             number = issue(tx, house, found.named, asked.reward, days, by, signing, now_ms, key)
         coupon_id = coupon_of(decision(tx, number)).coupon_id
         issued = coupons_of(tx, house, (found.named,), now_ms)

@@ -1,6 +1,7 @@
 """Everything derived again from the received bytes, and compared with what stands. Reads only, one state.
 
 triggers     those that forbid changing the past, as the migrations make them
+keys         those of HQ, as its present one vouches for them
 programmes   every version's text as it was signed
 members      every name in both directions
 journals     every envelope's signature and every chain; events and facts as the bytes say
@@ -19,6 +20,7 @@ from hq_server.audit.balances import audit_balances
 from hq_server.audit.comparing import Audited, Difference, Progress, differs
 from hq_server.audit.decisions import audit_decisions, kin_of_merges
 from hq_server.audit.journals import audit_journals
+from hq_server.audit.keys import audit_keys
 from hq_server.audit.members import audit_members
 from hq_server.audit.programmes import audit_programmes
 from hq_server.audit.receipts import audit_receipts
@@ -45,12 +47,13 @@ def audit(tx: Transaction, public_key: bytes, progress: Progress) -> Audited:
         )
     audit_triggers(tx)
     house, done = load_house(tx), Audited()
-    audit_programmes(tx, public_key)
+    keys = audit_keys(tx, public_key)
+    audit_programmes(tx, keys.programme)
     audit_members(tx, house, progress)
     kin = kin_of_merges(tx)
     stamps = Stamps(tx, house, kin)
     visiting = audit_journals(tx, done, stamps, progress)
-    decided = audit_decisions(tx, house, public_key, progress)
+    decided = audit_decisions(tx, house, keys.server, progress)
     audit_receipts(tx, house, done, visiting + decided.facts, stamps, progress, decided.adjustments)
     stamps.check()
     audit_balances(tx, house, done, kin.keys(), progress)

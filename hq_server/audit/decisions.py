@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -19,7 +19,7 @@ from hq_server.merging import Merged
 from hq_server.references import bucket_of, digest_of, places_json
 from hq_server.spread import encoded
 from hq_server.store.connection import Transaction
-from loyalty_core.envelope import key_id, open_sealed
+from loyalty_core.envelope import open_sealed
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import CouponIssued
 from loyalty_core.wire import unpack
@@ -44,9 +44,14 @@ def kin_of_merges(tx: Transaction) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(group)) for name, group in kin.items()}
 
 
-def audit_decisions(tx: Transaction, house: House, public_key: bytes, progress: Progress) -> Decided:
-    """Compare every decision with what stands by it; nothing may stand that none explains."""
-    audit = _Audit(tx, house, public_key)
+def audit_decisions(
+    tx: Transaction, house: House, keys: Mapping[bytes, bytes], progress: Progress
+) -> Decided:
+    """Compare every decision with what stands by it; nothing may stand that none explains.
+
+    `keys` are those that HQ signed coupons with, by id.
+    """
+    audit = _Audit(tx, house, keys)
     for number, one in enumerate(every_decision(tx), start=1):
         if one.number != number:
             differs(f"decision {one.number}", f"decision {number} should be next: the numbers have a gap")
@@ -68,9 +73,9 @@ def _reading(one: Decision) -> Iterator[None]:
 
 
 class _Audit:
-    def __init__(self, tx: Transaction, house: House, public_key: bytes) -> None:
+    def __init__(self, tx: Transaction, house: House, keys: Mapping[bytes, bytes]) -> None:
         self._tx, self._house = tx, house
-        self._keys = {key_id(public_key): public_key}
+        self._keys = keys
         self._facts = self._verdicts = self._coupons = 0
         self._adjusted: dict[tuple[str, int, str], bytes | None] = {}
         self._merges: dict[str, str] = {}

@@ -14,6 +14,7 @@ from hq_server.cli import (
     exceptions,
     fleet,
     house,
+    keys,
     members,
     periods,
     programmes,
@@ -33,6 +34,7 @@ def hq_server() -> None:
 GROUPS = (
     house,
     programmes,
+    keys,
     fleet,
     members,
     receipts,

@@ -11,17 +11,14 @@ import msgspec
 from hq_server.audit import Difference, audit
 from hq_server.cli.progress import progress
 from hq_server.cli.shell import Shell, command
-from hq_server.keys import read_key
-from loyalty_core.envelope import public_of
 
 
 @command("audit")
 def audit_command(shell: Shell) -> None:
     """Derive everything again from the received bytes; exit 1 at the first difference."""
-    public_key = public_of(read_key(shell.config.key_path))
     with shell.reading() as tx, progress("rows compared", shown=not shell.as_json) as advance:
         try:
-            done = audit(tx, public_key, _counting(advance))
+            done = audit(tx, shell.keyring.signing(tx).public_key, _counting(advance))
         except Difference as error:
             if shell.as_json:
                 click.echo(msgspec.json.encode({"ok": False, "difference": str(error)}).decode())

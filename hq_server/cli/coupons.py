@@ -12,7 +12,6 @@ from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.coupons import coupon_of, coupons_of, issue
 from hq_server.decisions import decision, said
 from hq_server.house import load_house
-from hq_server.keys import read_key
 from hq_server.members import find_member, find_present
 from hq_server.merges import groups_of
 from loyalty_core.calendar import day_written
@@ -35,10 +34,10 @@ def issue_command(
 ) -> None:
     """Give a member a coupon for a reward of the programme."""
     days = (day_written(from_date), day_written(until_date))
-    key = read_key(shell.config.key_path)
     with shell.writing() as tx:
         house = load_house(tx)
         named = find_present(tx, house, member, shell.config.phone_region).named
+        key = shell.keyring.signing(tx).keys[0]
         number = issue(tx, house, named, reward, days, said(by, reason), key, now_ms())
         coupon_id = coupon_of(decision(tx, number)).coupon_id
         made = next(one for one in coupons_of(tx, house, (named,), now_ms()) if one.coupon_id == coupon_id)

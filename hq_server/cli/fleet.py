@@ -12,8 +12,6 @@ from hq_server.accept import Terminal
 from hq_server.cli.lines import table, to_minute
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.fleet_view import terminals
-from hq_server.keys import read_key
-from loyalty_core.envelope import public_of
 from loyalty_core.errors import BadInput
 from loyalty_core.invite import SECRET_BYTES
 
@@ -78,7 +76,6 @@ def terminal_group() -> None:
 @click.option("--hours", type=click.IntRange(1, HOURS_MAX), default=24, show_default=True, help="Valid for.")
 def invite(shell: Shell, store_id: str, till: str | None, preapproved: bool, hours: int) -> None:
     """Print a code with which one till can enrol, once."""
-    public_key = public_of(read_key(shell.config.key_path))
     with shell.writing() as tx:
         invited = fleet.invite(
             tx,
@@ -88,7 +85,7 @@ def invite(shell: Shell, store_id: str, till: str | None, preapproved: bool, hou
             hours=hours,
             secret=os.urandom(SECRET_BYTES),
             look_up_key=os.urandom(LOOK_UP_KEY_BYTES),
-            hq_public_key=public_key,
+            hq_public_key=shell.keyring.signing(tx).public_key,
             now_ms=now_ms(),
         )
     store = invited.store

@@ -14,6 +14,7 @@ from hq_server.cli.lines import table
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.config import TEMPLATE, HqConfig
 from hq_server.fleet_view import at_text
+from hq_server.key_book import found_keys
 from hq_server.keys import make_key
 from hq_server.setup import found_house
 from hq_server.store.connection import writing
@@ -31,14 +32,14 @@ GC_ALLOCATIONS: Final = 100_000
 @command("init")
 @click.option("--admin", default="admin", show_default=True, help="Name of the first staff account.")
 def init(shell: Shell, admin: str) -> None:
-    """Make the database, HQ's key and the first staff account.
+    """Make the database, HQ's keys and the first staff account.
 
     Where the settings file does not exist it is written first. The account's API token is printed once.
     """
     _write_settings(shell.config_path)
     config = shell.config
     data_dir = Path(config.data_dir)
-    if config.key_path.exists() or config.database_path.exists():
+    if any(path.exists() for path in (config.key_path, config.programme_key_path, config.database_path)):
         raise BadInput(
             f"headquarters has been set up in {data_dir} already: its data stays as it is",
             code="already_set_up",
@@ -47,8 +48,8 @@ def init(shell: Shell, admin: str) -> None:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     data_dir.chmod(0o700)
     try:
-        token = _make_database(config, admin)
-        key = make_key(config.key_path)
+        key, programme_key = make_key(config.key_path), make_key(config.programme_key_path)
+        token = _make_database(config, admin, key, programme_key)
     except BaseException:
         _forget(config)
         raise
@@ -56,6 +57,7 @@ def init(shell: Shell, admin: str) -> None:
         "config": str(shell.config_path),
         "data_dir": str(data_dir),
         "fingerprint": fingerprint(public_of(key)),
+        "programme_key": str(config.programme_key_path),
         "account": admin,
         "token": token,
     }
@@ -64,6 +66,7 @@ def init(shell: Shell, admin: str) -> None:
         [
             f"Headquarters is set up in {data_dir}.",
             f"Key: {found['fingerprint']}",
+            f"The key that signs programmes is {found['programme_key']}: it may be kept elsewhere.",
             f"API token of {admin}, shown only now: {token}",
             "Next: hq-server programme publish FILE, then systemctl start dangol-hq (or hq-server serve).",
         ],
@@ -157,9 +160,10 @@ def _forget(config: HqConfig) -> None:
     for suffix in ("", "-wal", "-shm"):
         config.database_path.with_name(config.database_path.name + suffix).unlink(missing_ok=True)
     config.key_path.unlink(missing_ok=True)
+    config.programme_key_path.unlink(missing_ok=True)
 
 
-def _make_database(config: HqConfig, admin: str) -> str:
+def _make_database(config: HqConfig, admin: str, key: bytes, programme_key: bytes) -> str:
     try:
         connection = create(config.database_path)
     except OSError as error:
@@ -169,6 +173,7 @@ def _make_database(config: HqConfig, admin: str) -> str:
     try:
         with writing(connection) as tx:
             found_house(tx, random=os.urandom(8), now_ms=now_ms())
+            found_keys(tx, key, programme_key, now_ms())
             return add_token(tx, admin, os.urandom(TOKEN_BYTES), now_ms())
     finally:
         connection.close()

@@ -13,10 +13,11 @@ from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.decisions import said
 from hq_server.fleet_view import at_text
 from hq_server.house import House, load_house
-from hq_server.keys import read_key
+from hq_server.key_book import load_book, missing
+from hq_server.keys import private_key
 from hq_server.programmes import Consent, Moves, check_next, preview, publish
 from hq_server.rederive import rederive_some
-from hq_server.store.connection import Connection, reading, writing
+from hq_server.store.connection import Connection, Transaction, reading, writing
 from loyalty_core.calendar import date_of
 from loyalty_core.errors import BadInput, ProgrammeErrors
 from loyalty_core.explain import Language
@@ -74,10 +75,10 @@ def publish_command(
     language = language or shell.config.language
     text = _text(file)
     programme = read_programme(text, str(file))
-    key = read_key(shell.config.key_path)
     with shell.database() as connection:
         with reading(connection) as tx:
             house = load_house(tx)
+            key = _signing_key(shell, tx)
             if _is_published(house, programme, text, tx.all("house.programme_texts")):
                 _show_published(shell, programme, None, language, again=True)
                 return
@@ -147,6 +148,21 @@ def _language(shell: Shell) -> Language:
 
 def _is_published(house: House, programme: Programme, text: str, texts: list[tuple[str]]) -> bool:
     return any(stands.version == programme.version for stands in house.programmes) and (text,) in texts
+
+
+def _signing_key(shell: Shell, tx: Transaction) -> bytes:
+    """Return the private key that signs programmes now.
+
+    Raises:
+        BadKeyFile: `key_missing`: it is kept elsewhere and was not brought.
+    """
+    rows = load_book(tx).of("programme")
+    if not rows:
+        return shell.keyring.signing(tx).keys[0]
+    found = private_key(shell.config, "programme", rows[-1].public_key)
+    if found is None:
+        raise missing(rows[-1])
+    return found
 
 
 def _rederive(connection: Connection) -> None:

@@ -21,6 +21,8 @@ import msgspec
 from hq_server.cli.faults import refusal_of
 from hq_server.cli.lines import hanging
 from hq_server.config import DEFAULT_PATH, HqConfig, load_config
+from hq_server.key_book import Keyring
+from hq_server.keys import keys_in_reach
 from hq_server.store.connection import Connection, Transaction, reading, writing
 from hq_server.store.database import opened
 from hq_server.store.disk import NotKept
@@ -42,6 +44,11 @@ class Shell:
     def config(self) -> HqConfig:
         """The settings, read when first needed."""
         return load_config(self.config_path)
+
+    @functools.cached_property
+    def keyring(self) -> Keyring:
+        """The private server keys of this machine."""
+        return Keyring(lambda: [key for key, _ in keys_in_reach(self.config, "server")])
 
     @contextmanager
     def database(self) -> Iterator[Connection]:

@@ -17,6 +17,7 @@ from hq_server.store.connection import Connection, Transaction, connect, writing
 from hq_server.store.migrate import migrate, refuse_other
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.errors import LoyaltyError
+from loyalty_core.key_statements import Kind
 
 _NOTE: Final = """
 CREATE TABLE backup (
@@ -25,9 +26,20 @@ CREATE TABLE backup (
   key BLOB
 ) STRICT
 """
-_NOTE_DOWN: Final = "INSERT INTO backup (only, made_at_ms, key) VALUES (1, :made_at_ms, :key)"
+_KEYS: Final = """
+CREATE TABLE backup_keys (
+  kind TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  key BLOB NOT NULL,
+  PRIMARY KEY (kind, number)
+) STRICT, WITHOUT ROWID
+"""
+_NOTE_DOWN: Final = "INSERT INTO backup (only, made_at_ms) VALUES (1, :made_at_ms)"
+_NOTE_KEY: Final = "INSERT INTO backup_keys (kind, number, key) VALUES (?, ?, ?)"
 _READ_NOTE: Final = "SELECT made_at_ms, key FROM backup"
+_READ_KEYS: Final = "SELECT kind, number, key FROM backup_keys ORDER BY kind, number"
 _FORGET_NOTE: Final = "DROP TABLE backup"
+_FORGET_KEYS: Final = "DROP TABLE backup_keys"
 _HAS_TABLE: Final = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = :name"
 
 _FULL: Final = "database or disk is full"
@@ -41,10 +53,13 @@ class BadBackup(LoyaltyError):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What a backup says of itself. A plain copy of a database says nothing; `key` may be kept elsewhere."""
+    """What a backup says of itself. A plain copy of a database says nothing.
+
+    `keys` are kind, number and private key of those that lay in `data_dir`.
+    """
 
     made_at_ms: int | None
-    key: bytes | None
+    keys: tuple[tuple[Kind, int, bytes], ...] = ()
 
 
 def copy_out(database: Path, copy: Path, note: Note) -> None:
@@ -61,7 +76,9 @@ def copy_out(database: Path, copy: Path, note: Note) -> None:
         connection.execute("VACUUM INTO :copy", {"copy": str(copy)})
     with closing(_plain(copy)) as connection:
         connection.execute(_NOTE)
-        connection.execute(_NOTE_DOWN, {"made_at_ms": note.made_at_ms, "key": note.key})
+        connection.execute(_NOTE_DOWN, {"made_at_ms": note.made_at_ms})
+        connection.execute(_KEYS)
+        connection.executemany(_NOTE_KEY, note.keys)
         if fault := _fault(connection):
             raise BadBackup(f"the database is damaged: {fault}", code="database_damaged")
 
@@ -110,10 +127,14 @@ def _note(connection: Connection) -> Note | None:
     if not (_has(connection, "house") and _has(connection, "migrations")):
         return None
     if not _has(connection, "backup"):
-        return Note(None, None)
+        return Note(None)
     made_at_ms, key = connection.execute(_READ_NOTE).fetchone()
     connection.execute(_FORGET_NOTE)
-    return Note(made_at_ms, key)
+    if not _has(connection, "backup_keys"):  # of a release that had one key
+        return Note(made_at_ms, () if key is None else (("server", 1, key),))
+    keys = tuple(connection.execute(_READ_KEYS).fetchall())
+    connection.execute(_FORGET_KEYS)
+    return Note(made_at_ms, keys)
 
 
 def _has(connection: Connection, table: str) -> bool:

@@ -16,6 +16,7 @@ from loyalty_core.messages import (
     OLDER_MAX,
     PROGRAMME_BYTES_MAX,
     PROGRAMMES_MAX,
+    STATEMENTS_MAX,
     Acknowledgement,
     Answer,
     Ask,
@@ -34,6 +35,8 @@ from loyalty_core.messages import (
     ProgrammeText,
     Refusal,
     Reply,
+    Rotate,
+    Rotated,
     Stamp,
     Wanted,
     pack_records,
@@ -62,6 +65,7 @@ MESSAGES: list[Shape] = [
         KEY[:8],
         Wanted(1, 7, 9),
         (Ended(1, 99, HASH),),
+        KEY[8:16],
     ),
     Acknowledgement("S1-T1", 1, 0, 42, HASH, INCARNATION),
     Reply(
@@ -81,8 +85,24 @@ MESSAGES: list[Shape] = [
     ProgrammeText("moonlight", 7, "schema = 1\n"),
     Enrol(NONCE, b"a secret", KEY, "0.1"),
     Enrolled(
-        NONCE, "S1-T1", "S1", True, 1, KEY, b"k", "moonlight", "Asia/Seoul", 300, 64, (), INCARNATION, HASH
+        NONCE,
+        "S1-T1",
+        "S1",
+        True,
+        1,
+        KEY,
+        b"k",
+        "moonlight",
+        "Asia/Seoul",
+        300,
+        64,
+        (),
+        INCARNATION,
+        HASH,
+        (b"keys",),
     ),
+    Rotate(NONCE, "S1-T1", KEY),
+    Rotated(NONCE, "S1-T1", KEY, AT_MIN),
 ]
 
 
@@ -101,7 +121,7 @@ def test_what_a_later_release_adds_at_the_end_is_not_looked_at(message: Shape) -
         with pytest.raises(BadWire):
             unpack(pack([*fields, other]), type(message))
     with pytest.raises(BadWire, match="canonical"):
-        unpack(bytes([pack(fields)[0] + 1]) + pack(fields)[1:] + b"\xcc\x07", type(message))
+        unpack(pack([*fields, 7])[:-1] + b"\xcc\x07", type(message))
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
@@ -144,11 +164,15 @@ def test_what_grows_inside_a_message_may_be_longer_or_shorter() -> None:
         (MESSAGES[1], "wants", Wanted(1, 0, 1)),
         (MESSAGES[1], "older", (Ended(1, 1, HASH),) * (OLDER_MAX + 1)),
         (MESSAGES[1], "older", (Ended(1, 0, HASH),)),
+        (MESSAGES[1], "programme_key", KEY[:9]),
         (MESSAGES[3], "keys", (b"x",) * (KEYS_MAX + 1)),
         (MESSAGES[3], "returned", (b"x",) * (BATCHES_MAX + 1)),
         (MESSAGES[3], "hq_time_ms", 0),
         (MESSAGES[5], "public_key", KEY[:31]),
         (MESSAGES[6], "business_day_starts", 1_440),
+        (MESSAGES[6], "keys", (b"x",) * (STATEMENTS_MAX + 1)),
+        (MESSAGES[7], "public_key", KEY[:31]),
+        (MESSAGES[8], "old_until_ms", 0),
     ],
     ids=lambda value: str(value)[:20],
 )

@@ -17,7 +17,8 @@ from aiohttp.web import Application, Request
 from hq_server import fleet
 from hq_server.app import build_app
 from hq_server.config import HqConfig, load_config
-from hq_server.keys import make_key
+from hq_server.key_book import Keyring
+from hq_server.keys import keys_in_reach, make_key
 from hq_server.members import Imported, import_rows
 from hq_server.members_csv import BadRow, NewMember, read_members
 from hq_server.programmes import publish
@@ -100,6 +101,11 @@ class Hq:
     @property
     def public_key(self) -> bytes:
         return public_of(self.key)
+
+    @property
+    def keyring(self) -> Keyring:
+        """The server keys where they lie."""
+        return Keyring(lambda: [key for key, _ in keys_in_reach(self.config, "server")])
 
     def connect(self) -> Connection:
         return create(self.config.database_path)

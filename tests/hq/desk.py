@@ -13,6 +13,7 @@ from hq_server.config import Adjustments
 from hq_server.decisions import Decision, decision, said
 from hq_server.evidence import event_named, recorded
 from hq_server.house import House, load_house
+from hq_server.key_book import Keyring
 from hq_server.members import find_present
 from hq_server.rederive import rederive_some
 from hq_server.store.connection import Transaction, reading, writing
@@ -138,10 +139,11 @@ class Desk:
         """Return a till that has joined."""
         till = Till()
         body = till.enrol_request(self.hq.invite(store_id))
-        now, key = self.hq.clock(), self.hq.key
+        now, keys = self.hq.clock(), Keyring.of(self.hq.key)
         asked = enrol.open_enrol(body)
         joined = self.write(lambda tx, _: enrol.apply(tx, asked, now))
-        till.enrolled(self.read(lambda tx, _: enrol.answer(tx, asked, joined, key)), self.hq.public_key)
+        answer = self.read(lambda tx, _: enrol.answer(tx, asked, joined, keys.signing(tx)))
+        till.enrolled(answer, self.hq.public_key)
         return till
 
     def send(self, till: Till, *events: Event, claim: Claim | None = None) -> list[EventId]:
@@ -151,7 +153,7 @@ class Desk:
             till.record(event, claim=claim)
         batches = [till.batch(first)] if events else []
         body, now = till.exchange_request(batches), self.hq.clock()
-        answering = exchange.Answering(key=self.hq.key, snapshot_rows_max=500, next_in_ms=1)
+        answering = exchange.Answering(keys=Keyring.of(self.hq.key), snapshot_rows_max=500, next_in_ms=1)
         opened_ = self.read(lambda tx, house: open_exchange(tx, body, house.newest.programme_id))
         outcome = self.write(lambda tx, _: exchange.apply(tx, opened_, now))
         assert outcome.refusals == ()

@@ -56,8 +56,9 @@ class RealTill(Till):
         with opened(self.hq.config.database_path) as connection, writing(connection) as tx:
             asked = hq_enrol.open_enrol(body)
             joined = hq_enrol.apply(tx, asked, self.hq.clock())
-            answer = hq_enrol.answer(tx, asked, joined, self.hq.key)
-        hq_keys = {key_id(self.hq.public_key): self.hq.public_key}
+            signing = self.hq.keyring.signing(tx)
+            answer = hq_enrol.answer(tx, asked, joined, signing)
+        hq_keys = {key_id(signing.public_key): signing.public_key}
         return unpack(open_sealed(answer, "dangol/enrolled/1", hq_keys), Enrolled)
 
     def exchange(self) -> None:
@@ -83,7 +84,7 @@ class RealTill(Till):
         """Talk once, with these questions; return what was said, and whether there may be more to say."""
         nonce, identity = os.urandom(16), terminal.read(self.conn)
         body, sent = self.request(nonce, asks)
-        answering = hq_exchange.Answering(key=self.hq.key, snapshot_rows_max=100, next_in_ms=1)
+        answering = hq_exchange.Answering(keys=self.hq.keyring, snapshot_rows_max=100, next_in_ms=1)
         now_ms = self.hq.clock()
         with opened(self.hq.config.database_path) as connection:
             with reading(connection) as tx:

@@ -90,7 +90,7 @@ async def test_a_replaced_till_goes_on_as_itself_in_the_next_epoch(hq: Hq, tills
     answer = await tills.client.post("/v1/enrol", data=new.enrol_request(hq.invite(till="T01")))
     enrolled = new.enrolled(await answer.read(), hq.public_key)
     assert (enrolled.terminal_id, enrolled.epoch) == ("S012-T01", 2)
-    assert await tills.refused("/v1/exchange", old.exchange_request()) == (403, "terminal_unknown")
+    assert await tills.refused("/v1/exchange", old.exchange_request()) == (403, "terminal_replaced")
     reply = await tills.exchange(new, [last])
     assert reply.refusals == ()
     new.record(purchase("2", member=None))

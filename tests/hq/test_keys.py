@@ -15,7 +15,10 @@ from cryptography.x509.oid import NameOID
 from hq_server import app
 from hq_server.app import CannotListen
 from hq_server.config import load_config
-from hq_server.keys import BadKeyFile, make_key, read_key
+from hq_server.key_book import Keyring
+from hq_server.keys import BadKeyFile, keys_in_reach, make_key, read_key
+from hq_server.store.connection import reading
+from hq_server.store.database import opened
 from loyalty_shell.credentials import write_secret
 from tests.hq.conftest import Hq
 
@@ -31,12 +34,14 @@ def test_a_key_that_others_may_read_is_not_used(tmp_path: Path) -> None:
     assert caught.value.code == "key_exposed"
 
 
-def test_a_credential_is_read_in_place_of_the_key(tmp_path: Path, handed: Path) -> None:
-    made = make_key(tmp_path / "hq.key")
-    assert read_key(tmp_path / "hq.key") == made
+def test_a_credential_is_read_in_place_of_the_key(hq: Hq, handed: Path) -> None:
+    assert [key for key, _ in keys_in_reach(hq.config, "server")] == [hq.key]
     (handed / "dangol-hq.key").write_bytes(KEY)
     (handed / "dangol-hq.key").chmod(0o440)  # as its access list makes it look
-    assert read_key(tmp_path / "hq.key") == KEY
+    assert next(keys_in_reach(hq.config, "server"))[0] == KEY
+    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+        keyring = Keyring(lambda: [key for key, _ in keys_in_reach(hq.config, "server")])
+        assert keyring.signing(tx).keys == (KEY,)
 
 
 def test_a_key_is_never_written_over(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from edge_agent.sync.questions import told_by
 from hq_server import exchange as hq_exchange
 from hq_server.accept import open_exchange
 from hq_server.house import load_house
+from hq_server.key_book import Keyring
 from hq_server.store.connection import Connection, reading, writing
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.events import ReceiptKey
@@ -74,7 +75,7 @@ class SimTill(RealTill):
         body, sent = self.request(nonce, asks)
         if lose == "request":
             return None, False
-        answering = hq_exchange.Answering(key=self.hq.key, snapshot_rows_max=100, next_in_ms=1)
+        answering = hq_exchange.Answering(keys=Keyring.of(self.hq.key), snapshot_rows_max=100, next_in_ms=1)
         now_ms = self.hq.clock()
         answer = b""
         for _ in range(2 if twice else 1):

@@ -49,8 +49,35 @@ ON CONFLICT (store_id, terminal_id, key_id) DO NOTHING;
 SELECT key_id, public_key FROM terminal_keys WHERE store_id = :store_id AND terminal_id = :terminal_id;
 
 -- name: terminal_by_key(key_id)^
--- All stores are asked: an envelope names its key before it names its store.
-SELECT store_id, terminal_id, state, reason, key_id, epoch FROM terminals WHERE key_id = :key_id;
+-- By any key that it ever had. All stores are asked: an envelope names its key before it names its store.
+SELECT terminals.store_id, terminals.terminal_id, state, reason, terminals.key_id, epoch
+FROM terminal_keys JOIN terminals USING (store_id, terminal_id) WHERE terminal_keys.key_id = :key_id;
+
+-- name: key_end(store_id, terminal_id, key_id)^
+-- Until when a terminal's key is good, and why not for longer.
+SELECT until_ms, ended FROM terminal_keys
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND key_id = :key_id;
+
+-- name: end_terminal_keys(store_id, terminal_id, until_ms, ended)!
+-- All keys that it has so far; of those that have an end the earlier one stands.
+UPDATE terminal_keys SET until_ms = min(:until_ms, coalesce(until_ms, :until_ms)), ended = :ended
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND coalesce(until_ms, :until_ms) >= :until_ms;
+
+-- name: set_terminal_key(store_id, terminal_id, key_id)!
+UPDATE terminals SET key_id = :key_id WHERE store_id = :store_id AND terminal_id = :terminal_id;
+
+-- name: tills_believing_server(key_id, first)^
+-- Tills that may take part and said last that they believe this key; those that never said so believe the first.
+SELECT count(*) FROM terminals WHERE state <> 'revoked' AND (hq_key = :key_id OR (:first AND hq_key IS NULL));
+
+-- name: tills_believing_programme(key_id, first)^
+SELECT count(*) FROM terminals
+WHERE state <> 'revoked' AND (programme_key = :key_id OR (:first AND programme_key IS NULL));
+
+-- name: note_beliefs(store_id, terminal_id, hq_key, programme_key)!
+UPDATE terminals SET hq_key = :hq_key, programme_key = :programme_key
+WHERE store_id = :store_id AND terminal_id = :terminal_id
+  AND (hq_key IS NOT :hq_key OR programme_key IS NOT :programme_key);
 
 -- name: terminal(store_id, terminal_id)^
 SELECT store_id, terminal_id, state, reason, key_id, epoch FROM terminals

@@ -27,7 +27,12 @@ SELECT version, programme_id, effective_from, published_at_ms, text FROM program
 SELECT version, programme_id, effective_from, text, envelope FROM programmes ORDER BY version;
 
 -- name: programme_envelopes(after)
-SELECT envelope FROM programmes WHERE version > :after ORDER BY version;
+-- As the newest key that signed them did.
+SELECT coalesce(
+  (SELECT again.envelope FROM programme_envelopes AS again WHERE again.version = programmes.version
+    ORDER BY again.number DESC LIMIT 1),
+  envelope)
+FROM programmes WHERE version > :after ORDER BY version;
 
 -- name: add_token(name, hash, made_at_ms, metrics_only)!
 INSERT INTO tokens (name, hash, made_at_ms, metrics_only) VALUES (:name, :hash, :made_at_ms, :metrics_only)
