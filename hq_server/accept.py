@@ -162,9 +162,16 @@ def keys_of(tx: Transaction, terminal: Terminal) -> dict[bytes, bytes]:
 
 
 def open_batch(
-    envelope: bytes, terminal: Terminal, keys: Mapping[bytes, bytes], programme_id: str
+    envelope: bytes,
+    terminal: Terminal,
+    keys: Mapping[bytes, bytes],
+    programme_id: str,
+    bytes_max: int = EXCHANGE_BYTES_MAX,
 ) -> Run | Refusal:
-    """Return the run in an envelope, or why it is refused whole; nothing of it has been written."""
+    """Return the run in an envelope, or why it is refused whole; nothing of it has been written.
+
+    Records of more than `bytes_max` together are too many for the exchange.
+    """
     epoch = first_seq = 0
     try:
         batch = unpack(open_sealed(envelope, "dangol/batch/1", keys), Batch)
@@ -176,6 +183,8 @@ def open_batch(
         if not 1 <= epoch <= terminal.epoch:
             raise BadWire(f"epoch {epoch} of {terminal.terminal_id} has not begun", code="epoch_unknown")
         records = unpack_records(batch.packed)
+        if sum(map(len, records)) > bytes_max:
+            raise BadWire(f"the batches of an exchange hold at most {EXCHANGE_BYTES_MAX} bytes, these more")
     except LoyaltyError as error:
         return Refusal(epoch, first_seq, error.code, str(error), 0)
     return Run(
@@ -240,10 +249,8 @@ def _runs(
     """Yield what is in each batch; a few bytes may stand for many, so all together are bounded."""
     left = EXCHANGE_BYTES_MAX
     for envelope in envelopes:
-        run = open_batch(envelope, terminal, keys, programme_id)
+        run = open_batch(envelope, terminal, keys, programme_id, left)
         left -= sum(map(len, run.records)) if isinstance(run, Run) else 0
-        if left < 0:
-            raise BadWire(f"the batches of an exchange hold at most {EXCHANGE_BYTES_MAX} bytes, these more")
         yield run
 
 

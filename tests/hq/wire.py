@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -59,6 +59,21 @@ class Wire:
         reader, writer = await self.send(data)
         try:
             return await answer_of(reader)
+        finally:
+            writer.close()
+
+    @contextlib.asynccontextmanager
+    async def line(self) -> AsyncIterator[Callable[[bytes], Awaitable[tuple[int, bytes]]]]:
+        """Yield what asks again and again over one connection."""
+        reader, writer = await self.send(b"")
+
+        async def ask(data: bytes) -> tuple[int, bytes]:
+            writer.write(data)
+            await writer.drain()
+            return await answer_of(reader)
+
+        try:
+            yield ask
         finally:
             writer.close()
 
