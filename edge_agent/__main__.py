@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,14 +119,16 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
 
     config = _config(ctx)
     check_user(config.data_dir)
-    conn = open_database(config.database)
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def ask() -> Enrolled:
         async with open_session(config.sync) as session:
             return await join(conn, session, config.data_dir, hq, code)
 
-    enrolled = asyncio.run(ask())
-    conn.close()
+    with keys.alone(config.data_dir):
+        conn = open_database(config.database)
+        enrolled = asyncio.run(ask())
+        conn.close()
     print_of_key = fingerprint(public_of(keys.private_key(config.data_dir)))
     if as_json:
         _echo_json(
@@ -148,6 +151,47 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
             "HQ must approve this till: compare the fingerprint, then hq-server terminal approve "
             f"{enrolled.terminal_id}. It may sell meanwhile: systemctl start dangol-edge (or edge-agent run)"
         )
+
+
+@main.command(name="rotate-key")
+@_with_config
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def rotate_key(ctx: click.Context, as_json: bool) -> None:
+    """Make a new key for this till; HQ takes the old one for a while. The service may run."""
+    import asyncio
+
+    from edge_agent.store import terminal
+    from edge_agent.store.migrations import open_to_read
+    from edge_agent.sync.exchange import open_session
+    from edge_agent.sync.rotate import rotate
+    from loyalty_core.envelope import fingerprint
+    from loyalty_core.messages import Rotated
+    from loyalty_shell.data_dir import check_user
+
+    config = _config(ctx)
+    check_user(config.data_dir)
+    conn = open_to_read(config.database)
+    identity = terminal.read(conn)
+    conn.close()
+
+    async def ask() -> Rotated:
+        async with open_session(config.sync) as session:
+            return await rotate(identity, session, config.data_dir)
+
+    rotated = asyncio.run(ask())
+    until = datetime.fromtimestamp(rotated.old_until_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if as_json:
+        _echo_json(
+            {
+                "terminal": rotated.terminal_id,
+                "fingerprint": fingerprint(rotated.public_key),
+                "old_until": until,
+            }
+        )
+        return
+    click.echo(f"{rotated.terminal_id} has a new key: {fingerprint(rotated.public_key)}")
+    click.echo(f"HQ takes the old one until {until}.")
 
 
 @main.command()

@@ -119,9 +119,9 @@ async def clock_context(app: web.Application) -> AsyncIterator[None]:
 async def sync_context(app: web.Application) -> AsyncIterator[None]:
     """The link to HQ."""
     config = app[CONFIG]
-    key = keys.private_key(config.data_dir)
+    keys.private_key(config.data_dir)  # without one it is said at once
     async with open_session(config.sync) as session:
-        app[SYNC] = SyncLoop(config, app[CLOCK], app[WRITER], app[READER], session, key)
+        app[SYNC] = SyncLoop(config, app[CLOCK], app[WRITER], app[READER], session)
         async with _task(app, "sync", app[SYNC].run):
             yield
 

@@ -27,6 +27,7 @@ from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
 
 PATH_EXCHANGE: Final = "/v1/exchange"
 PATH_ENROL: Final = "/v1/enrol"
+PATH_ROTATE: Final = "/v1/rotate"
 PROBLEM_BYTES_MAX: Final = 64 * 1024
 SENTENCE_MAX: Final = 400
 """Letters of what is told of an answer."""

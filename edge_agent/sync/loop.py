@@ -20,7 +20,7 @@ from edge_agent.store import outbox, quarantine, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
 from edge_agent.store.writer import Reader, Writer
-from edge_agent.sync import exchange
+from edge_agent.sync import exchange, keys, rotate
 from edge_agent.sync.backoff import delay_ms
 from edge_agent.sync.codes import known
 from edge_agent.sync.exchange import PATH_EXCHANGE, LinkError
@@ -41,6 +41,8 @@ FIRST_BATCHES: Final = 4
 """Carried by the first exchange, before it is known how soon HQ answers."""
 STEPS_AT_ONCE: Final = 40
 """Steps without a pause towards what HQ wants, each at least twice as far back: enough for any journal."""
+KEY_ENDED: Final = frozenset({"key_retired", "terminal_unknown"})
+"""How a HQ refuses that knows another key of this till's: the one after, or, restored, the one before."""
 TELL_MS: Final = 10_000
 """A link that comes and goes is told of once in so long."""
 
@@ -57,14 +59,13 @@ class SyncLoop:
         writer: Writer,
         reader: Reader,
         session: aiohttp.ClientSession,
-        key: bytes,
     ) -> None:
         self._config = config
         self._clock = clock
         self._writer = writer
         self._reader = reader
         self._session = session
-        self._key = key
+        self._key = b""
         self._nudged = asyncio.Event()
         self._questions = Questions()
         self._away_until_ms = 0
@@ -75,6 +76,7 @@ class SyncLoop:
         self._told, self._told_at_ms = "", clock.monotonic_ms()
         self._batches = min(FIRST_BATCHES, config.sync.batches)
         self._ready: Load | None = None
+        self._followed = False
 
     def nudge(self) -> None:
         """Say that there is something new to send."""
@@ -82,6 +84,7 @@ class SyncLoop:
 
     async def run(self) -> None:
         """Talk with HQ until cancelled. Whatever HQ does, this goes on."""
+        await self._key_followed(keys.has_next(self._config.data_dir))
         while True:
             await self._pause(await self._turn())
 
@@ -163,6 +166,8 @@ class SyncLoop:
         try:
             installed = await self.once()
         except LinkError as error:
+            if await self._key_followed(error.code in KEY_ENDED and not self._followed):
+                return 0
             self._failures += 1
             max_ms = sync.retry_max_ms
             if error.code == "terminal_pending":
@@ -177,6 +182,7 @@ class SyncLoop:
             log.error("sync_failed", extra={"code": error.code})
             self._failures += 1
             return sync.retry_max_ms
+        self._followed = False
         refusal = next(iter(installed.refusals), None)
         if refusal is None:
             self._failures = 0
@@ -195,11 +201,24 @@ class SyncLoop:
         await self._note(tried_at_ms, wait_ms, refused, self._reply, installed.untrusted)
         return wait_ms
 
+    async def _key_followed(self, wanted: bool) -> bool:
+        """Where that is wanted, go on with a change of this till's key that was cut off; tell if one was."""
+        if not wanted:
+            return False
+        try:
+            identity = await self._reader.do(terminal.read)
+            self._followed = await rotate.go_on(identity, self._session, self._config.data_dir)
+        except LoyaltyError as error:
+            log.warning("key_not_followed", extra={"code": error.code})
+            return False
+        return self._followed
+
     def _clocks(self) -> Clock:
         return Clock(self._clock.wall_ms(), self._clock.monotonic_ms(), self._clock.boot_id())
 
     def _request(self, conn: Connection, nonce: bytes, asks: tuple[Ask, ...]) -> tuple[Terminal, bytes, Load]:
         identity = terminal.read(conn)
+        self._key = keys.private_key(self._config.data_dir)  # another one, once it was rotated
         waiting, *_ = outbox.waiting(conn)
         body, load = exchange.request(
             conn,

@@ -10,7 +10,6 @@ from edge_agent.closing import Closing
 from edge_agent.recorder import Recorder
 from edge_agent.store.migrations import open_database
 from edge_agent.store.writer import Reader, Writer
-from edge_agent.sync import keys
 from edge_agent.sync.enrol import enrol
 from edge_agent.sync.exchange import open_session
 from edge_agent.sync.loop import SyncLoop
@@ -41,7 +40,7 @@ async def test_a_real_tills_days_are_closed_and_agree(
         await enrol(conn, session, config.data_dir, url, hq.invite("S012"))
         writer, reader = Writer(config.database), Reader(config.database)
         recorder = Recorder(config, clock)
-        loop = SyncLoop(config, clock, writer, reader, session, keys.private_key(config.data_dir))
+        loop = SyncLoop(config, clock, writer, reader, session)
         closing = Closing(writer, recorder, recorded=loop.nudge)
         await writer.do(
             lambda c: recorder.append(

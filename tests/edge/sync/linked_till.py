@@ -11,7 +11,6 @@ from edge_agent.store import journal, members, outbox
 from edge_agent.store.database import Connection
 from edge_agent.store.outbox import Link
 from edge_agent.store.writer import Reader, Writer
-from edge_agent.sync import keys
 from edge_agent.sync.exchange import open_session
 from edge_agent.sync.loop import SyncLoop
 from tests.edge.fake_hq import FakeHq
@@ -32,8 +31,7 @@ class LinkedTill:
         self.loop = self.new_loop()
 
     def new_loop(self) -> SyncLoop:
-        key = keys.private_key(self.config.data_dir)
-        return SyncLoop(self.config, self.clock, self.writer, self.reader, self.session, key)
+        return SyncLoop(self.config, self.clock, self.writer, self.reader, self.session)
 
     async def sell(self, *numbers: int, member: str = CARD) -> None:
         def job(conn: Connection) -> None:
