@@ -23,7 +23,7 @@ from hq_server.web_context import METERS, QUOTAS
 from tests.hq.conftest import Hq
 from tests.hq.events import purchase
 from tests.hq.till import Till
-from tests.hq.wire import Wire, code_of, joined, listening, post
+from tests.hq.wire import Wire, code_of, joined, listening, post, whole_answer
 
 ONE = Terminal("S012", "S012-T01", "approved", "", b"", 1)
 OTHER = msgspec.structs.replace(ONE, terminal_id="S012-T02")
@@ -107,11 +107,9 @@ def test_of_many_tills_those_are_forgotten_that_have_their_whole_minute() -> Non
 async def told(wire: Wire, data: bytes) -> tuple[int, str, int]:
     """Return the status, the code and for how many seconds a request was sent away."""
     reader, writer = await wire.send(data)
-    head = await reader.readuntil(b"\r\n\r\n")
-    heads = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:-2])
-    body = await reader.readexactly(int(heads[b"content-length"]))
+    status, heads, body = await whole_answer(reader)
     writer.close()
-    return int(head.split()[1]), code_of(body), int(heads[b"retry-after"])
+    return status, code_of(body), int(heads["retry-after"])
 
 
 def refused(wire: Wire, code: str) -> int:

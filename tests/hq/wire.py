@@ -79,9 +79,18 @@ class Wire:
 
 
 async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), WAIT_S)
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    return int(head.split()[1]), await asyncio.wait_for(reader.readexactly(length), WAIT_S)
+    """Return the status and the body of the next answer."""
+    status, _, body = await whole_answer(reader)
+    return status, body
+
+
+async def whole_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Return the status, the heads by their names in small letters, and the body."""
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), WAIT_S)).decode("latin-1")
+    first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
+    heads = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await asyncio.wait_for(reader.readexactly(int(heads["content-length"])), WAIT_S)
+    return int(first.split()[1]), heads, body
 
 
 def post(path: str, body: bytes, *heads: str, length: int | None = None) -> bytes:
