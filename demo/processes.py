@@ -33,6 +33,8 @@ class Program:
         self.module, self.name, self.folder = module, name, folder
         self.config = folder / f"{name}.toml"
         self.log = folder / f"{name}.log"
+        self.inside: tuple[str, ...] = ()
+        """Begins the command line: a program that starts it in surroundings of its own."""
         self._process: asyncio.subprocess.Process | None = None
         self._address_file = folder / "data" / "address"
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +103,15 @@ class Program:
         return json.loads(out)
 
     async def _spawn(self, words: tuple[str | Path, ...], out: int | IO[bytes]) -> asyncio.subprocess.Process:
-        argv = [sys.executable, "-m", self.module, "--config", str(self.config), *map(str, words)]
+        argv = [
+            *self.inside,
+            sys.executable,
+            "-m",
+            self.module,
+            "--config",
+            str(self.config),
+            *map(str, words),
+        ]
         # A session of its own, so that Ctrl-C in the terminal reaches only the demo, which stops it in order.
         return await asyncio.create_subprocess_exec(
             *argv,

@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,17 +170,34 @@ async def found(folder: Path, programme: str, members: dict[str, str]) -> Founde
 
 
 @asynccontextmanager
-async def house(folder: Path, founded: Founded, next_in_ms: int = 500) -> AsyncIterator[House]:
-    """Run a copy of a headquarters; a till has joined it and waits to be opened."""
+async def house(
+    folder: Path,
+    founded: Founded,
+    next_in_ms: int = 500,
+    *,
+    line: type[Line] = Line,
+    settings: Sequence[tuple[str, str, str]] = (),
+    inside: Sequence[str] = (),
+) -> AsyncIterator[House]:
+    """Run a copy of a headquarters; a till has joined it and waits to be opened.
+
+    `settings` are changed in the files of both: name, text, new text. A headquarters that is started `inside`
+    something, by these words, is talked to without the line.
+    """
     shutil.copytree(founded.folder, folder / "hq")
     hq, till = Hq(folder / "hq", next_in_ms), Till(folder / "till", STORE)
-    line = Line(lambda: hq.address)
+    hq.inside = tuple(inside)
+    for name, text, new in settings:
+        config = {"hq": hq, "till": till}[name].config
+        assert text in config.read_text("utf-8")
+        config.write_text(config.read_text("utf-8").replace(text, new, 1), "utf-8")
+    between = line(lambda: hq.address)
     try:
         await hq.serve()
-        await line.start()
-        await till.enrol(line.url, founded.code)
-        yield House(hq, till, line)
+        await between.start()
+        await till.enrol(hq.address or "" if inside else between.url, founded.code)
+        yield House(hq, till, between)
     finally:
         await till.stop()
         await hq.stop()
-        await line.close()
+        await between.close()
