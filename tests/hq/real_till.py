@@ -84,6 +84,14 @@ class RealTill(Till):
         """Talk once, with these questions; return what was said, and whether there may be more to say."""
         nonce, identity = os.urandom(16), terminal.read(self.conn)
         body, sent = self.request(nonce, asks)
+        reply = open_reply(self.say(body), identity, nonce)
+        with transaction(self.conn):
+            installed = install(self.conn, reply)
+        assert installed.refusals == ()
+        return reply, sent > 0 or installed.moved
+
+    def say(self, body: bytes) -> bytes:
+        """Return headquarters' answer to a request, whoever sends it."""
         answering = hq_exchange.Answering(keys=self.hq.keyring, snapshot_rows_max=100, next_in_ms=1)
         now_ms = self.hq.clock()
         with opened(self.hq.config.database_path) as connection:
@@ -92,12 +100,7 @@ class RealTill(Till):
             with writing(connection) as tx:
                 outcome = hq_exchange.apply(tx, asked, now_ms)
             with reading(connection) as tx:
-                answer = hq_exchange.answer(tx, answering, asked, outcome, now_ms)
-        reply = open_reply(answer, identity, nonce)
-        with transaction(self.conn):
-            installed = install(self.conn, reply)
-        assert installed.refusals == ()
-        return reply, sent > 0 or installed.moved
+                return hq_exchange.answer(tx, answering, asked, outcome, now_ms)
 
     def claim(self, member: str, receipt: dict[str, Any], when: str, key: str) -> Outcome:
         """Claim an anonymous purchase."""
