@@ -80,7 +80,7 @@ def _directed(directives: Iterable[Directive], epoch: int) -> tuple[int, int | N
             case "epoch":
                 epoch = max(epoch, one.argument)
             case "programmes":
-                above = max(0, one.argument)
+                above = one.argument
             case _:
                 label = one.code if _LABEL.fullmatch(one.code) else "unreadable"
                 log.warning("directive_unknown", extra={"code": label})

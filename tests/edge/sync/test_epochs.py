@@ -81,7 +81,7 @@ async def test_a_till_goes_on_in_a_new_epoch_and_what_waits_in_the_old_one_goes_
 async def test_an_epoch_that_has_begun_already_or_is_over_does_not_begin_again(
     till: LinkedTill, hq: FakeHq, number: int
 ) -> None:
-    says(hq, Directive("epoch", 4))
+    says(hq, Directive("epoch", 4), Directive("epoch", 2))
     assert await till.turn() == 0, "headquarters is told at once"
     await till.sell(1)
     says(hq, Directive("epoch", number))
@@ -207,6 +207,24 @@ async def test_only_what_is_in_the_own_journal_counts_as_acknowledged(till: Link
     await till.turn()
     assert (await till.waiting(), (await till.link()).error_code) == (1, None)
     says(hq, held=[held(hq, 1, 3, own, branch=7)])
+    await till.turn()
+    assert await till.waiting() == 0
+
+
+@pytest.mark.parametrize(("need", "waiting"), [(1, 3), (2, 2), (3, 1), (4, 0), (9, 0), (0, 0)])
+async def test_what_headquarters_wants_again_waits_again_and_no_more(
+    till: LinkedTill, hq: FakeHq, monkeypatch: pytest.MonkeyPatch, need: int, waiting: int
+) -> None:
+    monkeypatch.setattr("edge_agent.sync.loop.random.random", lambda: 1.0)
+    await till.sell(1, 2, 3)
+    await till.turn()
+    hq.silent = True
+    says(hq, refused=Refusal(1, 1, "gap", "some are missing", need))
+    assert (await till.turn() == 0) == (waiting > 0)
+    assert await till.waiting() == waiting
+    assert await till.reader.do(verify) is None
+    hq.silent = False
+    says(hq)
     await till.turn()
     assert await till.waiting() == 0
 
