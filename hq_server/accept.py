@@ -11,16 +11,27 @@ from typing import Final
 
 import msgspec
 
+from hq_server.lineage import Fit, Journal, Journals
 from hq_server.store.connection import Transaction, Value
 from loyalty_core.envelope import open_sealed, peek
-from loyalty_core.errors import BadWire, LoyaltyError
-from loyalty_core.journal import Record, chain, first_hash, place_run, unpack_record
-from loyalty_core.messages import BATCHES_MAX, EXCHANGE_BYTES_MAX, Batch, Exchange, Refusal, unpack_records
-from loyalty_core.units import EpochMs, Seq
+from loyalty_core.errors import BadWire, BrokenChain, LoyaltyError
+from loyalty_core.journal import Record, chain, first_hash, unpack_record
+from loyalty_core.lineage import Segment
+from loyalty_core.messages import (
+    BATCHES_MAX,
+    EXCHANGE_BYTES_MAX,
+    Batch,
+    Ended,
+    Exchange,
+    Refusal,
+    unpack_records,
+)
+from loyalty_core.units import EpochMs
 from loyalty_core.wire import unpack
 
-BRANCH = 0
-"""Every journal has one branch until forks are kept."""
+EPOCH_MAX: Final = 1_000_000
+BRANCHES_MAX: Final = 64
+"""The most branches of one epoch: more than people would copy a disk."""
 
 
 ENDED: Final = {
@@ -69,12 +80,30 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What of a run was new, from `first_seq` on."""
+    """What of a run was new, from `first_seq` on.
+
+    `branched` where it began a branch: it says something else than what HQ held of the same epoch.
+    """
 
     epoch: int
+    branch: int
     first_seq: int
     records: Sequence[bytes]
     says: Sequence[Record | LoyaltyError]
+    hash: bytes
+    branched: bool
+
+    @property
+    def last(self) -> Segment:
+        """Where its last record lies."""
+        return Segment(self.epoch, self.branch, self.first_seq + len(self.records) - 1)
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A run that is held already: where its last record lies, and the record's hash."""
+
+    last: Segment
+    hash: bytes
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -113,7 +142,8 @@ def open_exchange(
         raise TerminalRefused("the request names another terminal than the key that signed it")
     if len(exchange.batches) > BATCHES_MAX:
         raise BadWire(f"an exchange carries at most {BATCHES_MAX} batches, this one {len(exchange.batches)}")
-    runs = tuple(_runs(exchange.batches, terminal, keys, programme_id))
+    epoch_max = min(exchange.epoch, EPOCH_MAX)
+    runs = tuple(_runs(exchange.batches, terminal, keys, programme_id, epoch_max))
     return Opened(terminal, signed_by, exchange, runs)
 
 
@@ -166,11 +196,13 @@ def open_batch(
     terminal: Terminal,
     keys: Mapping[bytes, bytes],
     programme_id: str,
-    bytes_max: int = EXCHANGE_BYTES_MAX,
+    epoch_max: int,
+    bytes_max: int,
 ) -> Run | Refusal:
     """Return the run in an envelope, or why it is refused whole; nothing of it has been written.
 
-    Records of more than `bytes_max` together are too many for the exchange.
+    `epoch_max` is the epoch that the till says it is in. Records of more than `bytes_max` together are too
+    many for the exchange.
     """
     epoch = first_seq = 0
     try:
@@ -180,8 +212,12 @@ def open_batch(
             raise BadWire("the batch names another terminal than the key that signed it")
         if batch.programme_id != programme_id:
             raise BadWire(f'the batch is of programme "{batch.programme_id}", this is "{programme_id}"')
-        if not 1 <= epoch <= terminal.epoch:
+        if not 1 <= epoch <= epoch_max:
             raise BadWire(f"epoch {epoch} of {terminal.terminal_id} has not begun", code="epoch_unknown")
+        if first_seq == 1 and batch.before != first_hash(terminal.terminal_id, epoch):
+            raise BrokenChain(
+                f"the chain of epoch {epoch} does not begin as a journal's of this terminal does"
+            )
         records = unpack_records(batch.packed)
         if sum(map(len, records)) > bytes_max:
             raise BadWire(f"the batches of an exchange hold at most {EXCHANGE_BYTES_MAX} bytes, these more")
@@ -199,57 +235,111 @@ def open_batch(
     )
 
 
-def keep(tx: Transaction, terminal: Terminal, run: Run, now_ms: EpochMs) -> Kept | Refusal | None:
-    """Keep what is new of a run and move the head; None where all of it is kept already.
+def keep(
+    tx: Transaction,
+    journals: Journals,
+    terminal: Terminal,
+    run: Run,
+    older: Sequence[Ended],
+    now_ms: EpochMs,
+) -> Kept | Known | Refusal:
+    """Keep what is new of a run: on the branch that it continues, or on a new one from where it leaves one.
 
-    Durable when the transaction is. A run beyond a gap and a fork are refused and keep nothing.
+    Durable when the transaction is. A run that follows nothing which is held keeps nothing. `older` is how
+    the till's earlier epochs ended: a journal that begins says for good which of them it follows.
     """
+    fit = journals.fit(run.epoch, run.first_seq, run.before, run.hashes)
+    if fit is None:
+        return _fits_nowhere(journals, run)
+    if fit.on is not None and fit.verdict.kind == "known":
+        return Known(Segment(run.epoch, fit.on.branch, run.last_seq), run.hashes[-1])
+    if ended := _ended(tx, terminal, run.signed_by, now_ms):
+        sentence = ENDED[ended].format(terminal=terminal.terminal_id)
+        return Refusal(run.epoch, run.first_seq, ended, sentence, fit.verdict.seq)
+    begins = fit.on is None or fit.verdict.kind == "fork"
+    if fit.on is None or begins:
+        if len(journals.of(run.epoch)) >= BRANCHES_MAX:
+            sentence = (
+                f"epoch {run.epoch} has {BRANCHES_MAX} branches, and more are not kept: call headquarters, "
+                "which replaces the till"
+            )
+            return Refusal(run.epoch, run.first_seq, "branches_too_many", sentence, 0)
+        on = _begin(tx, journals, terminal, run.epoch, fit, older)
+    else:
+        on = fit.on
+    seq = fit.verdict.seq
     journal: dict[str, Value] = {
         "store_id": terminal.store_id,
         "terminal_id": terminal.terminal_id,
         "epoch": run.epoch,
-        "branch": BRANCH,
+        "branch": on.branch,
     }
-    row = tx.one("arrivals.head", **journal)
-    head, head_hash = row or (0, first_hash(terminal.terminal_id, run.epoch))
-    known = {head: head_hash}
-    if run.first_seq <= head:
-        known |= _kept_hashes(tx, terminal, run)
-    verdict = place_run(Seq(head), Seq(run.first_seq), run.before, run.hashes, known)
-    match verdict.kind:
-        case "known":
-            return None
-        case "gap":
-            sentence = f"records {verdict.seq} to {run.first_seq - 1} are missing"
-            return Refusal(run.epoch, run.first_seq, "gap", sentence, verdict.seq)
-        case "fork":
-            sentence = f"record {verdict.seq} says something else than what HQ holds: call headquarters"
-            return Refusal(run.epoch, run.first_seq, "fork", sentence, 0)
-    if ended := _ended(tx, terminal, run.signed_by, now_ms):
-        return Refusal(
-            run.epoch, run.first_seq, ended, ENDED[ended].format(terminal=terminal.terminal_id), verdict.seq
-        )
-    new = verdict.seq - run.first_seq
     tx.run(
         "arrivals.keep_batch",
         **journal,
-        first_seq=verdict.seq,
+        first_seq=seq,
         last_seq=run.last_seq,
         last_hash=run.hashes[-1],
         envelope=run.envelope,
         received_at_ms=now_ms,
     )
     tx.run("arrivals.move_head", **journal, seq=run.last_seq, hash=run.hashes[-1])
-    return Kept(run.epoch, verdict.seq, run.records[new:], run.says[new:])
+    journals.put(msgspec.structs.replace(on, seq=run.last_seq, hash=run.hashes[-1]))
+    new = seq - run.first_seq
+    return Kept(
+        epoch=run.epoch,
+        branch=on.branch,
+        first_seq=seq,
+        records=run.records[new:],
+        says=run.says[new:],
+        hash=run.hashes[-1],
+        branched=begins and on.branch > 0,
+    )
+
+
+def _begin(
+    tx: Transaction, journals: Journals, terminal: Terminal, epoch: int, fit: Fit, older: Sequence[Ended]
+) -> Journal:
+    """Begin a journal: a branch after the last record that it shares with another, or an epoch."""
+    seq = fit.verdict.seq - 1
+    if fit.on is not None:
+        parent: Segment | None = Segment(epoch, fit.on.branch, seq)
+    else:
+        parent = journals.ended(older, epoch)
+    made = Journal(epoch, len(journals.of(epoch)), seq, b"", parent)
+    tx.run(
+        "arrivals.add_journal",
+        store_id=terminal.store_id,
+        terminal_id=terminal.terminal_id,
+        epoch=epoch,
+        branch=made.branch,
+        parent_epoch=None if parent is None else parent.epoch,
+        parent_branch=None if parent is None else parent.branch,
+        parent_seq=None if parent is None else parent.end,
+    )
+    return made
+
+
+def _fits_nowhere(journals: Journals, run: Run) -> Refusal:
+    code, need = journals.resend_from(run.epoch, run.first_seq)
+    if code == "gap":
+        sentence = f"records {need} to {run.first_seq - 1} are missing"
+    else:
+        sentence = f"record {run.first_seq - 1} is not the one that HQ holds: it asks for what comes before"
+    return Refusal(run.epoch, run.first_seq, code, sentence, need)
 
 
 def _runs(
-    envelopes: Sequence[bytes], terminal: Terminal, keys: Mapping[bytes, bytes], programme_id: str
+    envelopes: Sequence[bytes],
+    terminal: Terminal,
+    keys: Mapping[bytes, bytes],
+    programme_id: str,
+    epoch_max: int,
 ) -> Iterator[Run | Refusal]:
     """Yield what is in each batch; a few bytes may stand for many, so all together are bounded."""
     left = EXCHANGE_BYTES_MAX
     for envelope in envelopes:
-        run = open_batch(envelope, terminal, keys, programme_id, left)
+        run = open_batch(envelope, terminal, keys, programme_id, epoch_max, left)
         left -= sum(map(len, run.records)) if isinstance(run, Run) else 0
         yield run
 
@@ -269,21 +359,3 @@ def _said(record: bytes) -> Record | LoyaltyError:
         return unpack_record(record)
     except LoyaltyError as error:
         return error
-
-
-def _kept_hashes(tx: Transaction, terminal: Terminal, run: Run) -> dict[int, bytes]:
-    """Return seq -> hash of the kept records that a run goes over, and of the one before it."""
-    known = {0: first_hash(terminal.terminal_id, run.epoch)}
-    rows = tx.all(
-        "arrivals.batches_over",
-        store_id=terminal.store_id,
-        terminal_id=terminal.terminal_id,
-        epoch=run.epoch,
-        branch=BRANCH,
-        first_seq=run.first_seq - 1,
-        last_seq=run.last_seq,
-    )
-    for _, _, envelope in rows:
-        batch = unpack(peek(envelope, "dangol/batch/1")[1], Batch)
-        known |= dict(enumerate(chain(batch.before, unpack_records(batch.packed)), start=batch.first_seq))
-    return known

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from hq_server.accept import BRANCH, Terminal
+from hq_server.accept import Terminal
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals, restate_arrivals
 from hq_server.store.connection import Transaction, Values
 from loyalty_core.calendar import date_of
@@ -55,7 +55,12 @@ class TillDay(msgspec.Struct, frozen=True):
 
 
 def take_totals(
-    tx: Transaction, terminal: Terminal, epoch: int, numbered: Iterable[tuple[int, Record]], now_ms: EpochMs
+    tx: Transaction,
+    terminal: Terminal,
+    epoch: int,
+    branch: int,
+    numbered: Iterable[tuple[int, Record]],
+    now_ms: EpochMs,
 ) -> None:
     """Keep the totals and returns of a run, and mark the days whose receipts it holds."""
     totals: list[Values] = []
@@ -63,7 +68,7 @@ def take_totals(
     touched: set[tuple[str, int, str]] = set()
     for seq, record in numbered:
         event = record.event
-        order = (event.occurred_at_ms, terminal.terminal_id, epoch, BRANCH, seq)
+        order = (event.occurred_at_ms, terminal.terminal_id, epoch, branch, seq)
         match event:
             case PurchaseRecorded(receipt=key) | PurchaseVoided(original=key):
                 touched.add(_place(key))
@@ -74,7 +79,7 @@ def take_totals(
                 place = (event.store, event.business_day, event.till)
                 totals.append((*place, event.count, event.net_minor, *order, now_ms))
             case DayTotal():
-                _refuse(tx, terminal, EventId(terminal.terminal_id, epoch, BRANCH, Seq(seq)), event, now_ms)
+                _refuse(tx, terminal, EventId(terminal.terminal_id, epoch, branch, Seq(seq)), event, now_ms)
     tx.many("arrivals.note_return", returns)
     tx.many("arrivals.put_day_total", totals)
     tx.many("arrivals.touch_day_total", [(*place, now_ms) for place in touched])

@@ -37,7 +37,7 @@ def deliver(tx: Transaction, house: House, terminal: Terminal | None, spread: Sp
     """
     touched = spread.touched if terminal is not None else {}
     owners = {name for one in spread.deliveries for name in (one.owner, one.owner_before) if name is not None}
-    members = members_of(tx, owners | touched.keys(), house.bucket_count)
+    members = members_of(tx, owners.union(name for name, _, _ in touched), house.bucket_count)
     work, held = Work(), _Held(house, now_ms)
     for one in spread.deliveries:
         day = one.resolved.business_day if one.resolved is not None else 0
@@ -57,7 +57,8 @@ def deliver(tx: Transaction, house: House, terminal: Terminal | None, spread: Sp
                 work.put(members[one.owner], day, one.receipt_id, stands)
             else:
                 held.receipt(one.owner, day, one.receipt_id, stands)
-    for name, place in touched.items():
+    for (name, epoch, branch), seq in touched.items():
+        place = epoch, branch, seq
         if terminal is not None and name in members:
             work.stamps.append(Stamp(members[name], terminal.terminal_id, terminal.store_id, place))
         elif terminal is not None:

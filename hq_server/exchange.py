@@ -6,8 +6,6 @@ after that one is durable, so nothing is acknowledged that could be lost.
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from hq_server import deliver
@@ -24,11 +22,12 @@ from hq_server.accept import (
 )
 from hq_server.closings import closing_of, follow
 from hq_server.config import HqConfig
-from hq_server.exceptions import ArrivalException, open_arrivals
+from hq_server.epochs import Standing, stand
 from hq_server.holds import answer_asks
 from hq_server.house import House, load_house
 from hq_server.key_book import Keyring
 from hq_server.keys import keys_in_reach
+from hq_server.lineage import Journals
 from hq_server.open_days import note_open_days
 from hq_server.quotas import Visit
 from hq_server.snapshots import pages
@@ -36,14 +35,11 @@ from hq_server.spread import spread
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
 from loyalty_core.envelope import seal
-from loyalty_core.messages import NO_KEY, Acknowledgement, Answer, Exchange, Refusal, Reply
+from loyalty_core.messages import NO_KEY, Acknowledgement, Answer, Refusal, Reply
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack
 
-_UNTRUSTED: Final = frozenset({"fork", "journal_behind"})
-"""Refusals of a journal that was set back or copied: an exception each, and no points are held for it."""
-
-QUEUE_SHARE: Final = 10
+QUEUE_SHARE = 10
 """A till is told of so many times fewer members while it brings a queue: most would be told of again."""
 
 
@@ -65,13 +61,13 @@ def answering_of(config: HqConfig) -> Answering:
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a request: refusals, the journals whose head is to be acknowledged, answers to asks.
+    """What came of a request: refusals, how the till stands, answers to asks.
 
     `batches` had news, which were `events`.
     """
 
     refusals: tuple[Refusal, ...]
-    epochs: frozenset[int]
+    standing: Standing
     answers: tuple[Answer, ...]
     batches: int
     events: int
@@ -106,31 +102,31 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
     check_key(tx, terminal, opened.signed_by, now_ms)
     check_approved(terminal)
     request = opened.exchange
-    refusals: list[Refusal] = []
-    kept: list[Kept] = []
-    epochs = {request.epoch}
-    behind = _head_refusal(tx, terminal, request)
-    if behind is not None:
-        refusals.append(behind)
-    for run in opened.runs:
-        result = _keep(tx, terminal, run, behind, now_ms)
-        if isinstance(result, Refusal):
-            refusals.append(result)
-            continue
-        if isinstance(run, Run):
-            epochs.add(run.epoch)
-        if result is not None:
-            kept.append(result)
-    _report(tx, terminal, refusals, now_ms)
+    journals = Journals(tx, terminal.store_id, terminal.terminal_id)
+    results = [
+        run if isinstance(run, Refusal) else keep(tx, journals, terminal, run, request.older, now_ms)
+        for run in opened.runs
+    ]
+    kept = [one for one in results if isinstance(one, Kept)]
+    held = [one for one in results if not isinstance(one, Refusal)]
+    refused = [one for one in results if isinstance(one, Refusal)]
+    standing = stand(tx, journals, terminal, request, held, refused, now_ms)
     if kept:
         spreading = spread(tx, house, terminal, kept, now_ms)
         deliver.deliver(tx, house, terminal, spreading, now_ms)
         deliver.dispute(tx, house, spreading, now_ms)
         follow(tx, terminal, kept, now_ms)
-    state = closing_of(tx, terminal, terminal.epoch)
-    if (terminal.epoch, state.counted) == (request.epoch, request.head):
-        note_open_days(tx, terminal, state.last_day, now_ms)
-    asks = () if any(one.code in _UNTRUSTED for one in refusals) else request.asks
+    refusals = (*refused, *standing.refusals)
+    events = sum(len(one.records) for one in kept)
+    if standing.behind:
+        # Somebody may have repeated an old request: neither is the till seen by it, nor are points held.
+        return Outcome(refusals, standing, (), len(kept), events)
+    place = standing.place
+    if place is not None:
+        state = closing_of(tx, terminal, place.epoch, place.branch)
+        if state.counted == place.end:
+            note_open_days(tx, terminal, place, state.last_day, now_ms)
+    asks = () if standing.lineage is None else request.asks
     answers = answer_asks(tx, house, terminal, asks, now_ms)
     if request.hq_key != NO_KEY:
         tx.run(
@@ -150,8 +146,7 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
         quarantined=request.health.quarantined,
         disk_free_bytes=request.health.disk_free_bytes,
     )
-    events = sum(len(one.records) for one in kept)
-    return Outcome(tuple(refusals), frozenset(epochs), answers, len(kept), events)
+    return Outcome(refusals, standing, answers, len(kept), events)
 
 
 def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outcome, now_ms: EpochMs) -> bytes:
@@ -165,7 +160,12 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
     rows_max = answering.snapshot_rows_max
     if _brings_queue(opened):
         rows_max = max(1, rows_max // QUEUE_SHARE)
-    snapshot, more = pages(tx, house, terminal, look_up_key, cursors.buckets, now_ms, rows_max)
+    lineage = outcome.standing.lineage
+    snapshot, more = (
+        ((), False)
+        if lineage is None
+        else pages(tx, house, terminal, lineage, look_up_key, cursors.buckets, now_ms, rows_max)
+    )
     keys, more_keys = signing.book.told_to(request.hq_key, request.programme_key)
     # Who has not been told of all keys yet cannot believe what the last of them has signed.
     envelopes = [] if more_keys else tx.all("house.programme_envelopes", after=cursors.programme_version)
@@ -173,12 +173,12 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
         nonce=request.nonce,
         incarnation=house.incarnation,
         hq_time_ms=now_ms,
-        receipts=_acknowledgements(tx, house, signers, terminal, outcome.epochs),
+        receipts=_acknowledgements(house, signers, terminal, outcome.standing),
         refusals=outcome.refusals,
         pages=snapshot,
         programmes=tuple([envelope for (envelope,) in envelopes]),
         answers=outcome.answers,
-        directives=(),
+        directives=outcome.standing.directives,
         next_in_ms=0 if more or more_keys else answering.next_in_ms,
         keys=keys,
     )
@@ -191,54 +191,14 @@ def _brings_queue(opened: Opened) -> bool:
     return 0 < brought < opened.exchange.health.waiting
 
 
-def _keep(
-    tx: Transaction, terminal: Terminal, run: Run | Refusal, behind: Refusal | None, now_ms: EpochMs
-) -> Kept | Refusal | None:
-    if isinstance(run, Refusal):
-        return run
-    if behind is not None and run.epoch == behind.epoch:
-        return Refusal(run.epoch, run.first_seq, behind.code, behind.sentence, 0)
-    return keep(tx, terminal, run, now_ms)
-
-
-def _head_refusal(tx: Transaction, terminal: Terminal, request: Exchange) -> Refusal | None:
-    """Return why nothing of the till's present journal can be taken: it lost, or changed, what HQ holds."""
-    row = tx.one(
-        "arrivals.head",
-        store_id=terminal.store_id,
-        terminal_id=terminal.terminal_id,
-        epoch=request.epoch,
-        branch=0,
-    )
-    seq, head_hash = row or (0, b"")
-    if seq > request.head:
-        sentence = (
-            f"HQ holds {seq} records of epoch {request.epoch}, the till {request.head}: it was set back"
-        )
-        return Refusal(request.epoch, request.head, "journal_behind", sentence, 0)
-    if seq and seq == request.head and head_hash != request.head_hash:
-        sentence = f"record {seq} says something else than what HQ holds: call headquarters"
-        return Refusal(request.epoch, request.head, "fork", sentence, 0)
-    return None
-
-
-def _report(tx: Transaction, terminal: Terminal, refusals: list[Refusal], now_ms: EpochMs) -> None:
-    """Open an exception for what a till cannot mend by itself."""
-    found = [
-        ArrivalException(terminal.store_id, one.code, f"{terminal.terminal_id}.{one.epoch}", one.sentence)
-        for one in refusals
-        if one.code in _UNTRUSTED
-    ]
-    open_arrivals(tx, found, now_ms)
-
-
 def _acknowledgements(
-    tx: Transaction, house: House, signers: tuple[bytes, ...], terminal: Terminal, epochs: frozenset[int]
+    house: House, signers: tuple[bytes, ...], terminal: Terminal, standing: Standing
 ) -> tuple[bytes, ...]:
-    rows = tx.all("arrivals.heads", store_id=terminal.store_id, terminal_id=terminal.terminal_id)
     made = []
-    for epoch, branch, seq, head_hash in rows:
-        if epoch in epochs:
-            held = Acknowledgement(terminal.terminal_id, epoch, branch, seq, head_hash, house.incarnation)
-            made.append(seal("dangol/receipt/1", pack(held), *signers))
+    for one in standing.held:
+        place = one.place
+        held = Acknowledgement(
+            terminal.terminal_id, place.epoch, place.branch, place.end, one.hash, house.incarnation
+        )
+        made.append(seal("dangol/receipt/1", pack(held), *signers))
     return tuple(made)

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from typing import Final
 
-from hq_server.accept import BRANCH, Terminal
+from hq_server.accept import Terminal
 from hq_server.exceptions import ArrivalException, restate_arrivals
 from hq_server.fleet import find_store
+from hq_server.lineage import name_of
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import Place, business_day, date_of, zone_named
+from loyalty_core.lineage import Segment
 from loyalty_core.units import Day, EpochMs, Minute
 
 DAYS_MAX: Final = 2
 """How many days after its own a business day may be open at a till that HQ hears from."""
 
 
-def note_open_days(tx: Transaction, terminal: Terminal, last_day: int | None, now_ms: EpochMs) -> None:
+def note_open_days(
+    tx: Transaction, terminal: Terminal, journal: Segment, last_day: int | None, now_ms: EpochMs
+) -> None:
     """Open an exception where a till that is heard from, and has sent everything, leaves its days open.
 
-    `last_day` is the last one that it closed without a gap. What counts is when it was heard before this
-    request: a till that was silent until now is given time. One that has never written a record has no days.
+    `last_day` is the last one that its present journal closed without a gap. What counts is when it was heard
+    before this request: a till that was silent until now is given time. One that has never written a record
+    has no days.
     """
     place = place_of(tx, terminal)
     named = {"store_id": terminal.store_id, "terminal_id": terminal.terminal_id}
     enrolled_at_ms, heard_at_ms = tx.one("arrivals.terminal_times", **named) or (0, 0)
     following = None if last_day is None else last_day + 1
     if following is None:
-        first = tx.one("arrivals.first_day_of_journal", **named, epoch=terminal.epoch, branch=BRANCH)
+        first = tx.one("arrivals.first_day_of_journal", **named, epoch=journal.epoch, branch=journal.branch)
         if first is None:
             return
         following = max(first[0], business_day(EpochMs(enrolled_at_ms), place))
@@ -41,9 +46,9 @@ def note_open_days(tx: Transaction, terminal: Terminal, last_day: int | None, no
 
 
 def note_gap(
-    tx: Transaction, terminal: Terminal, epoch: int, last: int | None, first: int, now_ms: EpochMs
+    tx: Transaction, terminal: Terminal, journal: Segment, last: int | None, first: int, now_ms: EpochMs
 ) -> None:
-    """Open an exception for days between the journal of `epoch` and the next one: nothing declares them."""
+    """Open an exception for days between this journal and the next one: nothing declares them."""
     if last is None or first <= last + 1:
         return
     sentence = (
@@ -51,7 +56,8 @@ def note_gap(
         f"{date_of(Day(first - 1))}: find out whether it sold then, and explain it with hq-server exceptions "
         "explain"
     )
-    found = ArrivalException(terminal.store_id, "day_open", f"{terminal.terminal_id}.{epoch}", sentence)
+    name = name_of(terminal.terminal_id, journal.epoch, journal.branch)
+    found = ArrivalException(terminal.store_id, "day_open", name, sentence)
     restate_arrivals(tx, [found], now_ms)
 
 

@@ -6,13 +6,17 @@ never skips a late commit. Reads only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 from hq_server.accept import Terminal
 from hq_server.house import House
 from hq_server.member_rows import Changed, Rows
+from hq_server.references import places_json
 from hq_server.store.connection import Row, Transaction
 from loyalty_core.errors import BadWire
+from loyalty_core.lineage import Segment, stamp_within
 from loyalty_core.messages import Page, Stamp
 from loyalty_core.units import EpochMs
 
@@ -21,12 +25,15 @@ def pages(
     tx: Transaction,
     house: House,
     terminal: Terminal,
+    lineage: Sequence[Segment],
     look_up_key: bytes,
     cursors: tuple[int, ...],
     now_ms: EpochMs,
     rows_max: int,
 ) -> tuple[tuple[Page, ...], bool]:
     """Return pages of at most `rows_max` rows in all, and whether there is more.
+
+    `lineage` is what of the terminal's journals the till that asks has written: its stamps are of that alone.
 
     Raises:
         BadWire: the cursors are not one a bucket.
@@ -37,12 +44,18 @@ def pages(
     found, more = _found(tx, terminal, cursors, rows_max)
     members = [row[1] for changed in found.values() for row in changed]
     rows = Rows(tx, house, terminal.terminal_id, look_up_key, members, now_ms)
+    stamps = _stamps(tx, house, terminal, lineage, members)
     made = [
         Page(
             bucket=bucket,
             from_cursor=cursors[bucket],
             to_cursor=changed[-1][0],
-            rows=tuple([rows.row(_changed(row)) for row in changed]),
+            rows=tuple(
+                [
+                    rows.row(Changed(member, name, birthday, bool(erased), stamps.get(member)))
+                    for _, member, name, birthday, erased in changed
+                ]
+            ),
         )
         for bucket, changed in found.items()
         if changed
@@ -67,7 +80,6 @@ def _found(
             bucket=bucket,
             cursor=cursors[bucket],
             audience=terminal.store_id,
-            terminal_id=terminal.terminal_id,
             count=wanted,
         )
         wanted -= len(found[bucket])
@@ -77,7 +89,14 @@ def _found(
     return found, False
 
 
-def _changed(row: Row) -> Changed:
-    _, member_id, name, birthday, erased, epoch, branch, seq = row
-    stamp = None if epoch is None else Stamp(epoch, branch, seq)
-    return Changed(member_id, name, birthday, bool(erased), stamp)
+def _stamps(
+    tx: Transaction, house: House, terminal: Terminal, lineage: Sequence[Segment], members: Sequence[str]
+) -> Mapping[str, Stamp | None]:
+    """Return how far a till's own events are posted, by member."""
+    found: dict[str, dict[tuple[int, int], int]] = {}
+    keys = places_json(set(members), house.bucket_count)
+    for member, epoch, branch, seq in tx.all(
+        "accounts.stamps_of_terminal", members=keys, terminal_id=terminal.terminal_id
+    ):
+        found.setdefault(member, {})[epoch, branch] = seq
+    return {member: stamp_within(lineage, stamps) for member, stamps in found.items()}

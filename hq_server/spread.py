@@ -13,11 +13,12 @@ from typing import Final
 
 import msgspec
 
-from hq_server.accept import BRANCH, Kept, Terminal
+from hq_server.accept import Kept, Terminal
 from hq_server.conflicts import Dispute, report_conflicts
 from hq_server.dating import note_ahead
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.house import House
+from hq_server.lineage import Journals
 from hq_server.open_days import place_of
 from hq_server.receipt_facts import facts_of, receipt_rules, visitor
 from hq_server.receipt_keys import Filed, SetAside, VisitAt, filed_under
@@ -35,6 +36,7 @@ from loyalty_core.events import (
     ReturnRecorded,
 )
 from loyalty_core.journal import Record
+from loyalty_core.lineage import Segment, holder
 from loyalty_core.receipts import Receipt, ReceiptRules, fold_receipt
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs, Seq
@@ -46,6 +48,8 @@ _VISITS: Final = "env"
 """What the keys of visits begin with."""
 _VERSIONS: Final = 1_000_000
 """More than there are programme versions: a receipt's own version counts its facts first."""
+AT_ANY_SEQ: Final = 2**62
+"""Above the number of any record: of its own journal an event may name whatever lies before it."""
 _NOTHING: Final = Receipt(owner=None, resolved=None, conflicts=())
 
 _Stood = tuple[str | None, Resolved | None]
@@ -53,6 +57,8 @@ _Stood = tuple[str | None, Resolved | None]
 _NOBODY: Final[_Stood] = (None, None)
 Place = tuple[int, int, int]
 """(epoch, branch, seq) of an event of the terminal at hand."""
+Touched = dict[tuple[str, int, int], int]
+"""Reference, epoch and branch -> the last seq of that journal that touched the reference."""
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -72,13 +78,13 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """What the accounts must hear: deliveries, the last event that touched a reference, disputed owners.
+    """What the accounts must hear: deliveries, the last events that touched a reference, disputed owners.
 
     `redeemed` are redemptions that ended, committed or not, by the reference of their member.
     """
 
     deliveries: list[Delivery]
-    touched: dict[str, Place]
+    touched: Touched
     disputed: list[Dispute]
     redeemed: dict[str, str]
 
@@ -90,7 +96,7 @@ def spread(
     arrived = Arrivals(tx, terminal)
     for run in runs:
         for seq, (record, says) in enumerate(zip(run.records, run.says, strict=True), start=run.first_seq):
-            arrived.take(EventId(terminal.terminal_id, run.epoch, BRANCH, Seq(seq)), record, says)
+            arrived.take(EventId(terminal.terminal_id, run.epoch, run.branch, Seq(seq)), record, says)
     result = Spread([], arrived.touched, [], arrived.redeemed)
     earlier = {store_id: facts_of(tx, store_id, facts) for store_id, facts in arrived.facts.items()}
     tx.many("arrivals.add_event", arrived.events)
@@ -134,11 +140,13 @@ class Arrivals:
         self._tx = tx
         self._store_id = terminal.store_id
         self._visits: dict[Place, str] = {}
+        self._journals = Journals(tx, terminal.store_id, terminal.terminal_id)
+        self._lineages: dict[tuple[int, int], list[Segment]] = {}
         self.events: list[Values] = []
         self.visiting: list[Values] = []
         self.exceptions: list[ArrivalException] = []
         self.facts: dict[str, dict[str, list[Fact]]] = {}
-        self.touched: dict[str, Place] = {}
+        self.touched: Touched = {}
         self.redeemed: dict[str, str] = {}
 
     def take(self, event_id: EventId, record: bytes, says: Record | LoyaltyError) -> None:
@@ -153,7 +161,7 @@ class Arrivals:
         code, day = EVENT_CODES[type(event)], event.business_day
         if event.member is not None:
             reference = reference_of(event.member, self._store_id)
-            _touch(self.touched, reference, place)
+            _touch(self.touched, reference, event_id)
             if isinstance(event, _OF_A_REDEMPTION):
                 self.redeemed[event.redemption] = reference
         try:
@@ -183,20 +191,30 @@ class Arrivals:
         """Return where it is filed: a void of a keyless visit with the visit, by its place in the journal."""
         if not isinstance(filed, VisitAt):
             return filed
-        key = self._visits.get((filed.epoch, event_id.branch, filed.seq))
-        if key is None:
+        at = self._own(filed, event_id)
+        key = None if at is None else self._visits.get((at.epoch, at.branch, filed.seq))
+        if key is None and at is not None:
             row = self._tx.one(
                 "arrivals.receipt_key_of",
                 store_id=self._store_id,
                 terminal_id=event_id.terminal_id,
-                epoch=filed.epoch,
-                branch=event_id.branch,
+                epoch=at.epoch,
+                branch=at.branch,
                 seq=filed.seq,
             )
             key = None if row is None else row[0]
         if key is None or key[0] not in _VISITS:
             raise SetAside("it undoes an event that is no visit of this terminal", code="original_missing")
         return Filed(self._store_id, key)
+
+    def _own(self, named: VisitAt, event_id: EventId) -> Segment | None:
+        """Return where an earlier record of the same till lies, on whichever branch or in which epoch."""
+        if (named.epoch, named.seq) >= (event_id.epoch, event_id.seq):
+            return None
+        journal = event_id.epoch, event_id.branch
+        if journal not in self._lineages:
+            self._lineages[journal] = self._journals.lineage(Segment(*journal, AT_ANY_SEQ))
+        return holder(self._lineages[journal], named.epoch, named.seq)
 
     def _report(self, event_id: EventId, kind: str, detail: str) -> None:
         self.exceptions.append(ArrivalException(self._store_id, kind, str(event_id), detail))
@@ -281,11 +299,11 @@ def _deliver(result: Spread, store_id: str, name: str, version: int, was: _Stood
     )
 
 
-def _touch_all(touched: dict[str, Place], reference: str, facts: Iterable[Fact]) -> None:
+def _touch_all(touched: Touched, reference: str, facts: Iterable[Fact]) -> None:
     for fact in facts:
-        _touch(touched, reference, (fact.id.epoch, fact.id.branch, int(fact.id.seq)))
+        _touch(touched, reference, fact.id)
 
 
-def _touch(touched: dict[str, Place], reference: str, place: Place) -> None:
-    if place > touched.get(reference, (0, 0, 0)):
-        touched[reference] = place
+def _touch(touched: Touched, reference: str, event: EventId) -> None:
+    key = reference, event.epoch, event.branch
+    touched[key] = max(event.seq, touched.get(key, 0))

@@ -6,7 +6,7 @@ declares with `day_closed` is therefore equal to what HQ holds, or something is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -66,6 +66,18 @@ def count_records(records: Iterable[tuple[int, Record]]) -> dict[tuple[Day, int]
             tally.redeemable += record.claim.redeemable
             tally.qualifying += record.claim.qualifying
     return tallies
+
+
+def add_tallies(counted: dict[tuple[Day, int], Tally], later: Mapping[tuple[Day, int], Tally]) -> None:
+    """Add to what was counted of a journal what was counted of records that come after."""
+    for key, tally in later.items():
+        before = counted.setdefault(key, tally)
+        if before is not tally:
+            before.last_seq = tally.last_seq
+            before.count += tally.count
+            before.net_minor += tally.net_minor
+            before.redeemable += tally.redeemable
+            before.qualifying += tally.qualifying
 
 
 def figures(tallies: Iterable[tuple[int, Tally]]) -> DayFigures:

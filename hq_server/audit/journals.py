@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
-from hq_server.accept import BRANCH, Terminal, keys_of
+from hq_server.accept import Terminal, keys_of
 from hq_server.audit.closings import Counts, Returned, add_counts, check_counts
 from hq_server.audit.comparing import Audited, Progress, differs
 from hq_server.audit.stamps import Stamps
 from hq_server.closings import closing_of
+from hq_server.lineage import name_of
 from hq_server.spread import Arrivals
 from hq_server.store.connection import Row, Transaction
 from loyalty_core.envelope import open_sealed
@@ -24,35 +27,62 @@ def audit_journals(tx: Transaction, done: Audited, stamps: Stamps, progress: Pro
     """Check every journal and return how many facts were filed with other stores."""
     visiting, returned = 0, Returned(tx)
     counts = {tuple(row[:4]): row[4] for row in tx.all("arrivals.event_counts")}
-    for store_id, terminal_id, epoch, branch, head, head_hash in tx.all("arrivals.journals"):
+    ends: dict[tuple[str, str, int, int, int], bytes] = {}
+    journals = tx.all("arrivals.journals")
+    left = {(*row[:2], *row[6:9]) for row in journals if row[6] is not None}
+    for store_id, terminal_id, epoch, branch, head, head_hash, *parent in journals:
         terminal = Terminal(store_id, terminal_id, "", "", b"", epoch)
-        where = f"{terminal_id}, epoch {epoch}"
-        seq, last = 0, first_hash(terminal_id, epoch)
+        where = f"{terminal_id}, epoch {epoch}" + (f", branch {branch}" if branch else "")
+        seq, last = _start(ends, (store_id, terminal_id, epoch, branch), parent, where)
+        begins = seq
         counted: Counts = {}
-        followed = closing_of(tx, terminal, epoch).counted
+        followed = closing_of(tx, terminal, epoch, branch).counted
         for row in tx.each(
             "arrivals.batches", store_id=store_id, terminal_id=terminal_id, epoch=epoch, branch=branch
         ):
+            before = last
             records, last, seq = _batch(tx, terminal, row, seq, last, where)
-            says = _said(records, seq - len(records) + 1)
-            arrived = _events(tx, terminal, epoch, records, says)
+            first = seq - len(records) + 1
+            for number, value in enumerate(chain(before, records), start=first):
+                if (store_id, terminal_id, epoch, branch, number) in left:
+                    ends[store_id, terminal_id, epoch, branch, number] = value
+            says = _said(records, first)
+            arrived = _events(tx, terminal, epoch, branch, records, says)
             numbered = [(number, one) for number, one in says if isinstance(one, Record)]
             add_counts(counted, numbered)
-            returned.take(terminal, epoch, [(number, one) for number, one in numbered if number <= followed])
+            within = [(number, one) for number, one in numbered if number <= followed]
+            returned.take(terminal, epoch, branch, within)
             visiting += len(arrived.visiting)
             stamps.named(terminal_id, arrived.touched)
             done.batches += 1
             done.events += len(records)
             progress("events", len(records))
-        check_counts(tx, terminal, epoch, counted, where)
+        check_counts(tx, terminal, epoch, branch, counted, where)
         if (seq, last) != (head, head_hash):
             differs(where, f"its batches end at record {seq}, its head says {head}, or their hashes differ")
-        if counts.pop((store_id, terminal_id, epoch, branch), 0) != seq:
-            differs(where, f"there are not {seq} events")
+        if counts.pop((store_id, terminal_id, epoch, branch), 0) != seq - begins:
+            differs(where, f"there are not {seq - begins} events")
     returned.check()
     if counts:
         differs(str(next(iter(counts))), "events stand here of a journal that has no head")
     return visiting
+
+
+def _start(
+    ends: Mapping[tuple[str, str, int, int, int], bytes],
+    journal: tuple[str, str, int, int],
+    parent: Sequence[int | None],
+    where: str,
+) -> tuple[int, bytes]:
+    """Return the record that a journal begins after, and its hash: of a branch, where it leaves another."""
+    store_id, terminal_id, epoch, branch = journal
+    parent_epoch, parent_branch, parent_seq = parent
+    if parent_epoch is None or parent_branch is None or parent_seq is None:
+        return 0, first_hash(terminal_id, epoch)
+    found = ends.get((store_id, terminal_id, parent_epoch, parent_branch, parent_seq))
+    if found is None or (parent_epoch, parent_branch) >= (epoch, branch):
+        differs(where, f"it follows record {parent_seq} of epoch {parent_epoch}, which is not there")
+    return (parent_seq, found) if parent_epoch == epoch else (0, first_hash(terminal_id, epoch))
 
 
 def _batch(
@@ -89,27 +119,31 @@ def _events(
     tx: Transaction,
     terminal: Terminal,
     epoch: int,
+    branch: int,
     records: tuple[bytes, ...],
     says: list[tuple[int, Record | LoyaltyError]],
 ) -> Arrivals:
     """Compare events with what their records say; return what they say."""
     arrived, first = Arrivals(tx, terminal), says[0][0]
     for record, (seq, said) in zip(records, says, strict=True):
-        arrived.take(EventId(terminal.terminal_id, epoch, BRANCH, Seq(seq)), record, said)
+        arrived.take(EventId(terminal.terminal_id, epoch, branch, Seq(seq)), record, said)
     stands = tx.all(
         "arrivals.events_between",
         store_id=terminal.store_id,
         terminal_id=terminal.terminal_id,
         epoch=epoch,
-        branch=BRANCH,
+        branch=branch,
         first_seq=first,
         last_seq=first + len(records) - 1,
     )
     for row, should in zip(stands, arrived.events, strict=False):
         if row != should[4:]:
-            differs(f"event {terminal.terminal_id}.{epoch}.{row[0]}", "it is not what its record says")
+            differs(
+                f"event {name_of(terminal.terminal_id, epoch, branch)}.{row[0]}",
+                "it is not what its record says",
+            )
     if len(stands) != len(records):
-        differs(f"{terminal.terminal_id}, epoch {epoch}", f"events from record {first} on are missing")
+        differs(name_of(terminal.terminal_id, epoch, branch), f"events from record {first} on are missing")
     _visiting(tx, arrived)
     return arrived
 

@@ -1,4 +1,4 @@
-"""Stamps: the last event of each terminal that touched a member, as HQ tells the terminal.
+"""Stamps: the last event of each journal that touched a member, as HQ tells the journal's till.
 
 An event touches whom it names, and who owned its receipt, or had paid it with points, when it came. None of
 the first kind may lie above the stamp, and every stamp must lie at an event of either kind. When who owned a
@@ -13,9 +13,10 @@ from typing import Final
 
 from hq_server.audit.comparing import differs
 from hq_server.house import House
+from hq_server.lineage import name_of
 from hq_server.merges import groups_of
 from hq_server.references import bucket_of, keys_json, members_of, reference_of
-from hq_server.spread import Place
+from hq_server.spread import Touched
 from hq_server.store.connection import Transaction
 from loyalty_core.events import (
     CouponUsed,
@@ -26,10 +27,13 @@ from loyalty_core.events import (
     RedemptionCommitted,
     VisitRecorded,
 )
+from loyalty_core.units import Seq
 
 _OWNING: Final = (PurchaseRecorded, VisitRecorded, ReceiptClaimed, RedemptionCommitted, CouponUsed)
 Touch = tuple[str, EventId]
 """A member and an event."""
+_Stamped = tuple[str, str, int, int]
+"""A member and a journal: terminal, epoch, branch."""
 
 
 class Stamps:
@@ -41,23 +45,24 @@ class Stamps:
         self._head_of = groups_of(tx, house.bucket_count, kin).head_of
         self._accounted = 0
         # Of members who were merged one stamp may be accounted for twice: by their own events and by others'.
-        self._of_kin: set[tuple[str, str]] = set()
+        self._of_kin: set[_Stamped] = set()
 
-    def named(self, terminal_id: str, touched: dict[str, Place]) -> None:
+    def named(self, terminal_id: str, touched: Touched) -> None:
         """Take in the last event of a batch that names each reference."""
-        members = members_of(self._tx, touched, self._house.bucket_count)
-        last: dict[str, Place] = {}
-        for reference, member in members.items():
-            last[member] = max(touched[reference], last.get(member, (0, 0, 0)))
-        stamps = self._stamps((name, terminal_id) for member in last for name in self._all(member))
-        for member, place in last.items():
+        members = members_of(self._tx, {name for name, _, _ in touched}, self._house.bucket_count)
+        last: dict[tuple[str, int, int], int] = {}
+        for (reference, *journal), seq in touched.items():
+            if reference in members:
+                key = members[reference], journal[0], journal[1]
+                last[key] = max(seq, last.get(key, 0))
+        stamps = self._stamps((name, terminal_id) for member, *_ in last for name in self._all(member))
+        for (member, epoch, branch), seq in last.items():
             for name in dict.fromkeys((member, self._head_of.get(member, member))):
-                stamp = stamps.get((name, terminal_id), (0, 0, 0))
-                if stamp < place:
-                    where = f"member {name}, terminal {terminal_id}"
-                    what = f"the stamp {_text(stamp)} is below event {_text(place)}, which names the member"
-                    differs(where, what)
-            self._account(member, terminal_id, place, stamps)
+                stamp = stamps.get((name, terminal_id, epoch, branch), 0)
+                if stamp < seq:
+                    where = f"member {name}, journal {name_of(terminal_id, epoch, branch)}"
+                    differs(where, f"the stamp {stamp} is below event {seq}, which names the member")
+            self._account(member, EventId(terminal_id, epoch, branch, Seq(seq)), stamps)
 
     def filed(self, store_id: str, receipts: Iterable[list[Fact]]) -> None:
         """Take in receipts of several facts: each fact may have touched everyone whom the receipt names."""
@@ -79,8 +84,7 @@ class Stamps:
             (name, event.terminal_id) for member, event in touches for name in self._all(member)
         )
         for member, event in touches:
-            place = (event.epoch, event.branch, int(event.seq))
-            self._account(member, event.terminal_id, place, stamps)
+            self._account(member, event, stamps)
 
     def check(self) -> None:
         """End the audit where a stamp lies at no event that touched its member."""
@@ -90,13 +94,10 @@ class Stamps:
             stands = row[0] if row else 0
             differs("stamps", f"{stands} stand, {accounted} of them at an event that touched the member")
 
-    def _account(
-        self, member: str, terminal_id: str, place: Place, stamps: Mapping[tuple[str, str], Place]
-    ) -> None:
+    def _account(self, member: str, event: EventId, stamps: Mapping[_Stamped, int]) -> None:
         """Account for the stamps that lie at an event which touched a member."""
-        found = [
-            (name, terminal_id) for name in self._all(member) if stamps.get((name, terminal_id)) == place
-        ]
+        of = event.terminal_id, event.epoch, event.branch
+        found = [(name, *of) for name in self._all(member) if stamps.get((name, *of)) == event.seq]
         if member in self._kin:
             self._of_kin.update(found)
         else:
@@ -110,16 +111,11 @@ class Stamps:
         store_id = self._stores.get(fact.id.terminal_id, "")
         return None if fact.event.member is None else reference_of(fact.event.member, store_id)
 
-    def _stamps(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Place]:
+    def _stamps(self, wanted: Iterable[tuple[str, str]]) -> dict[_Stamped, int]:
         keys = keys_json(
             (bucket_of(member, self._house.bucket_count), member, terminal_id)
             for member, terminal_id in set(wanted)
         )
-        rows = self._tx.all("accounts.stamps_at", keys=keys)
         return {
-            (member, terminal_id): (epoch, branch, seq) for member, terminal_id, epoch, branch, seq in rows
+            (row[0], row[1], row[2], row[3]): row[4] for row in self._tx.all("accounts.stamps_at", keys=keys)
         }
-
-
-def _text(place: Place) -> str:
-    return ".".join(str(part) for part in place)

@@ -51,7 +51,7 @@ def watermark(hq: Hq, till: Till, epoch: int = 1) -> tuple[int | None, int | Non
     """Return the first and the last business day that a journal has closed without a gap."""
     terminal = Terminal(till.store_id, till.terminal_id, "", "", b"", epoch)
     with opened(hq.config.database_path) as connection, reading(connection) as tx:
-        state = closings.closing_of(tx, terminal, epoch)
+        state = closings.closing_of(tx, terminal, epoch, 0)
     return state.first_day, state.last_day
 
 
@@ -158,7 +158,7 @@ async def test_what_is_counted_in_pieces_is_what_all_records_come_to(hq: Hq, til
     tallies = count_records(enumerate([unpack_record(record) for record in till.records], start=1))
     terminal = Terminal(till.store_id, till.terminal_id, "", "", b"", 1)
     with opened(hq.config.database_path) as connection, reading(connection) as tx:
-        held = closings.held_of(tx, terminal, 1, [DAY, DAY + 1])
+        held = closings.held_of(tx, terminal, 1, 0, [DAY, DAY + 1])
     assert held == {
         day: figures((code, tally) for (of_day, code), tally in tallies.items() if of_day == day)
         for day in (DAY, DAY + 1)

@@ -189,6 +189,7 @@ async def test_a_day_is_shown_terminal_by_terminal(shell: Shell, hq: Hq, tills: 
     assert first == {
         "store_id": "S012",
         "terminal_id": till.terminal_id,
+        "branch": None,
         "closed_at": "2026-11-22T02:31:00Z",
         "software": {"receipts": 1, "net_minor": 10_000},
         "standing": {"receipts": 1, "net_minor": 10_000},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from loyalty_core.messages import (
     Batch,
     Clock,
     Cursors,
+    Ended,
     Enrol,
     Enrolled,
     Exchange,
@@ -46,6 +48,20 @@ class Till:
     cursors: list[int] = field(default_factory=list)
     programme_version: int = 0
     members: dict[str, MemberRow] = field(default_factory=dict)
+    past: dict[int, list[bytes]] = field(default_factory=dict)
+    """The records of its earlier epochs."""
+    lacks: bytes | None = None
+    """The hash of a record of its own that it does not have, once headquarters has named one."""
+
+    def copied(self) -> Till:
+        """Return a second machine with a copy of this one's disk."""
+        return copy.deepcopy(self)
+
+    def begin(self, epoch: int) -> None:
+        """Go on in another epoch."""
+        if self.records:
+            self.past[self.epoch] = self.records
+        self.epoch, self.records, self.lacks = epoch, [], None
 
     def enrol_request(self, code: str) -> bytes:
         secret, _ = read_code(code)
@@ -64,20 +80,29 @@ class Till:
         self.records.append(pack_record(written))
         return len(self.records)
 
-    def hashes(self) -> list[bytes]:
-        first = first_hash(self.terminal_id, self.epoch)
-        return [first, *chain(first, self.records)]
+    def of(self, epoch: int) -> list[bytes]:
+        """Return the records of an epoch."""
+        return self.records if epoch == self.epoch else self.past[epoch]
 
-    def batch(self, first: int = 1, last: int | None = None, *, key: bytes | None = None) -> bytes:
+    def hashes(self, epoch: int | None = None) -> list[bytes]:
+        epoch = self.epoch if epoch is None else epoch
+        first = first_hash(self.terminal_id, epoch)
+        return [first, *chain(first, self.of(epoch))]
+
+    def batch(
+        self, first: int = 1, last: int | None = None, *, key: bytes | None = None, epoch: int | None = None
+    ) -> bytes:
         """Return the signed batch of the records from `first` to `last`."""
-        last = len(self.records) if last is None else last
+        epoch = self.epoch if epoch is None else epoch
+        records = self.of(epoch)
+        last = len(records) if last is None else last
         batch = Batch(
             self.programme_id,
             self.terminal_id,
-            self.epoch,
+            epoch,
             first,
-            self.hashes()[first - 1],
-            pack_records(self.records[first - 1 : last]),
+            self.hashes(epoch)[first - 1],
+            pack_records(records[first - 1 : last]),
             Clock(NOW_MS, 1, "boot"),
             NOW_MS,
         )
@@ -97,6 +122,14 @@ class Till:
             tuple(batches),
             tuple(asks),
             Health("test till", len(self.records), 0, 10**9),
+            lacks=self.lacks,
+            older=tuple(
+                [
+                    Ended(epoch, len(records), self.hashes(epoch)[-1])
+                    for epoch, records in self.past.items()
+                    if epoch < self.epoch
+                ]
+            ),
         )
         return seal("dangol/exchange/1", pack(request), self.key)
 
@@ -112,13 +145,25 @@ class Till:
         return reply
 
     def acknowledged(self, reply: Reply) -> dict[int, int]:
-        """Return epoch -> seq of the verified acknowledgements in a reply."""
+        """Return epoch -> seq of the verified acknowledgements in a reply that are of its own records."""
+        found: dict[int, int] = {}
+        for held in self.receipts(reply):
+            own = self.hashes(held.epoch) if held.epoch == self.epoch or held.epoch in self.past else []
+            if held.hash in own:
+                assert own[held.seq] == held.hash
+                found[held.epoch] = max(held.seq, found.get(held.epoch, 0))
+        return found
+
+    def lacking(self, reply: Reply) -> bytes:
+        """Return the hash of the one record in the acknowledgements that it does not have."""
+        own = {value for epoch in (self.epoch, *self.past) for value in self.hashes(epoch)}
+        (lacks,) = {held.hash for held in self.receipts(reply)} - own
+        return lacks
+
+    def receipts(self, reply: Reply) -> list[Acknowledgement]:
+        """Return the verified acknowledgements in a reply."""
         keys = {key_id(self.hq_key): self.hq_key}
-        opened = [
+        return [
             unpack(open_sealed(receipt, "dangol/receipt/1", keys), Acknowledgement)
             for receipt in reply.receipts
         ]
-        for held in opened:
-            if held.epoch == self.epoch:
-                assert held.hash == self.hashes()[held.seq]
-        return {held.epoch: held.seq for held in opened}

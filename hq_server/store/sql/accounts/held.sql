@@ -10,9 +10,8 @@ WHERE (excluded.version, excluded.resolved IS NOT NULL)
 -- name: hold_stamp(bucket, reference, terminal_id, audience, epoch, branch, seq)*!
 INSERT INTO held_stamps (bucket, reference, terminal_id, audience, epoch, branch, seq)
 VALUES (:bucket, :reference, :terminal_id, :audience, :epoch, :branch, :seq)
-ON CONFLICT (bucket, reference, terminal_id) DO UPDATE
-SET epoch = excluded.epoch, branch = excluded.branch, seq = excluded.seq
-WHERE (excluded.epoch, excluded.branch, excluded.seq) > (held_stamps.epoch, held_stamps.branch, held_stamps.seq);
+ON CONFLICT (bucket, reference, terminal_id, epoch, branch) DO UPDATE SET seq = excluded.seq
+WHERE excluded.seq > held_stamps.seq;
 
 -- name: hold_hash(bucket, reference, audience, held_at_ms)*!
 INSERT INTO held_hashes (bucket, reference, audience, tried, held_at_ms)

@@ -4,17 +4,21 @@ SELECT cursor.key FROM json_each(:cursors) AS cursor
 WHERE EXISTS (SELECT 1 FROM changes WHERE changes.bucket = cursor.key AND changes.audience = :audience
   AND changes.change_no > cursor.value);
 
--- name: changed_members(bucket, cursor, audience, terminal_id, count)
+-- name: changed_members(bucket, cursor, audience, count)
 -- What an audience has not heard yet of a bucket.
-SELECT changes.change_no, changes.member_id, members.name, members.birthday, members.erased,
-  stamps.epoch, stamps.branch, stamps.seq
+SELECT changes.change_no, changes.member_id, members.name, members.birthday, members.erased
 FROM changes
 JOIN members ON members.bucket = changes.bucket AND members.member_id = changes.member_id
-LEFT JOIN stamps ON stamps.bucket = changes.bucket AND stamps.member_id = changes.member_id
-  AND stamps.terminal_id = :terminal_id
 WHERE changes.bucket = :bucket AND changes.audience = :audience AND changes.change_no > :cursor
 ORDER BY changes.change_no
 LIMIT :count;
+
+-- name: stamps_of_terminal(members, terminal_id)
+-- How far each journal of a terminal is posted; members is a JSON object of member_id to bucket.
+SELECT stamps.member_id, stamps.epoch, stamps.branch, stamps.seq
+FROM json_each(:members) AS wanted
+CROSS JOIN stamps ON stamps.bucket = wanted.value AND stamps.member_id = wanted.key
+  AND stamps.terminal_id = :terminal_id;
 
 -- name: totals_of_members(members)
 -- members is a JSON object of member_id to bucket.

@@ -57,9 +57,8 @@ SET redeemable = totals.redeemable + excluded.redeemable, qualifying = totals.qu
 -- name: put_stamp(bucket, member_id, terminal_id, epoch, branch, seq)*!
 INSERT INTO stamps (bucket, member_id, terminal_id, epoch, branch, seq)
 VALUES (:bucket, :member_id, :terminal_id, :epoch, :branch, :seq)
-ON CONFLICT (bucket, member_id, terminal_id) DO UPDATE
-SET epoch = excluded.epoch, branch = excluded.branch, seq = excluded.seq
-WHERE (excluded.epoch, excluded.branch, excluded.seq) > (stamps.epoch, stamps.branch, stamps.seq);
+ON CONFLICT (bucket, member_id, terminal_id, epoch, branch) DO UPDATE SET seq = excluded.seq
+WHERE excluded.seq > stamps.seq;
 
 -- name: audiences_of(members)
 -- Who hears of these members (a JSON object of member_id to bucket).

@@ -11,7 +11,7 @@ SET counted = excluded.counted, behind = excluded.behind, first_day = excluded.f
 
 -- name: closing_behind()^
 -- A journal with records that were kept before they were counted.
-SELECT store_id, terminal_id, epoch FROM closings WHERE behind = 1 ORDER BY store_id, terminal_id LIMIT 1;
+SELECT store_id, terminal_id, epoch, branch FROM closings WHERE behind = 1 ORDER BY store_id, terminal_id LIMIT 1;
 
 -- name: batches_after(store_id, terminal_id, epoch, branch, seq, count)
 -- Kept batches that begin after this seq.
@@ -61,6 +61,12 @@ SELECT business_day FROM closed_days
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
   AND business_day > :business_day
 ORDER BY business_day;
+
+-- name: last_closed(store_id, terminal_id, epoch, branch, seq, last_day)^
+-- The last business day up to this one that the records up to a seq declare (code 11); NULL where none does.
+SELECT max(business_day) FROM events
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq <= :seq
+  AND code = 11 AND business_day <= :last_day;
 
 -- name: terminal_times(store_id, terminal_id)^
 SELECT enrolled_at_ms, seen_at_ms FROM terminals WHERE store_id = :store_id AND terminal_id = :terminal_id;

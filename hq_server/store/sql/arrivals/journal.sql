@@ -7,6 +7,38 @@ WHERE store_id = :store_id AND terminal_id = :terminal_id ORDER BY epoch, branch
 SELECT seq, hash FROM heads
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch;
 
+-- name: journals_of(store_id, terminal_id, epoch)
+-- The branches of an epoch: how far each is kept, and what it follows.
+SELECT heads.branch, heads.seq, heads.hash, journals.parent_epoch, journals.parent_branch, journals.parent_seq
+FROM heads JOIN journals ON journals.store_id = heads.store_id AND journals.terminal_id = heads.terminal_id
+  AND journals.epoch = heads.epoch AND journals.branch = heads.branch
+WHERE heads.store_id = :store_id AND heads.terminal_id = :terminal_id AND heads.epoch = :epoch
+ORDER BY heads.branch;
+
+-- name: journals_after(store_id, terminal_id, parent_epoch, parent_branch, parent_seq)
+-- The journals that go on after a record.
+SELECT epoch, branch FROM journals
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND parent_epoch = :parent_epoch
+  AND parent_branch = :parent_branch AND parent_seq = :parent_seq
+ORDER BY epoch, branch;
+
+-- name: add_journal(store_id, terminal_id, epoch, branch, parent_epoch, parent_branch, parent_seq)!
+INSERT INTO journals (store_id, terminal_id, epoch, branch, parent_epoch, parent_branch, parent_seq)
+VALUES (:store_id, :terminal_id, :epoch, :branch, :parent_epoch, :parent_branch, :parent_seq);
+
+-- name: allotted(store_id, terminal_id, of_epoch, of_branch, of_seq, lacks)^
+SELECT epoch FROM allotted_epochs
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND of_epoch = :of_epoch AND of_branch = :of_branch
+  AND of_seq = :of_seq AND lacks = :lacks;
+
+-- name: allot_epoch(store_id, terminal_id, epoch, of_epoch, of_branch, of_seq, lacks, allotted_at_ms)!
+INSERT INTO allotted_epochs (store_id, terminal_id, epoch, of_epoch, of_branch, of_seq, lacks, allotted_at_ms)
+VALUES (:store_id, :terminal_id, :epoch, :of_epoch, :of_branch, :of_seq, :lacks, :allotted_at_ms);
+
+-- name: raise_epoch(store_id, terminal_id, epoch)!
+UPDATE terminals SET epoch = :epoch
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch < :epoch;
+
 -- name: move_head(store_id, terminal_id, epoch, branch, seq, hash)!
 INSERT INTO heads (store_id, terminal_id, epoch, branch, seq, hash)
 VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :hash)
@@ -44,8 +76,12 @@ WHERE store_id = :store_id AND terminal_id = :terminal_id AND business_day IS NO
 ORDER BY epoch DESC, branch DESC, seq DESC LIMIT 1;
 
 -- name: journals()
--- Every journal of every terminal and how far it is kept.
-SELECT store_id, terminal_id, epoch, branch, seq, hash FROM heads ORDER BY store_id, terminal_id, epoch, branch;
+-- Every journal of every terminal, how far it is kept, and what it follows; a branch comes after what it leaves.
+SELECT heads.store_id, heads.terminal_id, heads.epoch, heads.branch, heads.seq, heads.hash, journals.parent_epoch,
+  journals.parent_branch, journals.parent_seq
+FROM heads JOIN journals ON journals.store_id = heads.store_id AND journals.terminal_id = heads.terminal_id
+  AND journals.epoch = heads.epoch AND journals.branch = heads.branch
+ORDER BY heads.store_id, heads.terminal_id, heads.epoch, heads.branch;
 
 -- name: event_counts()
 -- How many events each journal has.
@@ -77,4 +113,5 @@ WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND
 ORDER BY seq DESC LIMIT 1;
 
 -- name: kept_records()^
-SELECT coalesce(sum(seq), 0) FROM heads;
+SELECT coalesce(sum(heads.seq), 0) - coalesce((SELECT sum(parent_seq) FROM journals WHERE parent_epoch = epoch), 0)
+FROM heads;
