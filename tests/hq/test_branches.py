@@ -139,15 +139,14 @@ async def test_a_copy_of_a_copy_is_a_branch_of_a_branch(hq: Hq, tills: Tills) ->
     third = second.copied()
     third.record(purchase("5"))
     second.record(purchase("6"))
-    for till in (first, second, third):
-        reply = await tills.send(till)
-        assert till.acknowledged(reply) == {1: len(till.records)}
+    await tills.send(first)
+    await tills.send(second)
+    assert (await tills.send(third)).directives == (Directive("epoch", 3),)
     assert journals(hq) == [
         (1, 0, 2, None, None, None),
         (1, 1, 4, 1, 0, 1),
         (1, 2, 4, 1, 1, 3),
     ]
-    assert reply.directives == (Directive("epoch", 3),)
     assert hq.balances() == {"M1": 6 * 12}
     audited(hq)
 
