@@ -27,6 +27,7 @@ from hq_server.api import figures
 from hq_server.api import house as house_api
 from hq_server.api import members as members_api
 from hq_server.api.answers import strangers
+from hq_server.attempts import Attempts
 from hq_server.background import run_chores
 from hq_server.config import HqConfig
 from hq_server.door import Door
@@ -39,6 +40,7 @@ from hq_server.store.disk import NotKept, Refused
 from hq_server.web_body import Bodies
 from hq_server.web_context import (
     ANSWERING,
+    ATTEMPTS,
     BODIES,
     CONFIG,
     DATABASE,
@@ -95,6 +97,7 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
     app[METERS] = meters
     app[NOW_MS] = now_ms or WallClock()
     app[ANSWERING] = answering_of(config)
+    app[ATTEMPTS] = Attempts(config.limits)
     app[BODIES] = Bodies(config.limits)
     app[PLACES] = asyncio.Semaphore(config.limits.exchanges_at_once_max)
     app[UNPACKED] = asyncio.Semaphore(UNPACKED_MAX)

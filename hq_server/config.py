@@ -60,6 +60,10 @@ class Limits(_Settings, frozen=True):
     """All bodies together that are arriving or worked on; one more is told to come back."""
     exchanges_at_once_max: _Some = 32
     """Requests of tills, wholly here, that are worked on or wait; one more is told to come back."""
+    enrol_failures_a_minute: _Some = 10
+    """How often one address may try to join with a code that is not good."""
+    enrol_failures_in_all_a_minute: _Some = 300
+    """How often all addresses together may."""
     terminal_requests_a_minute: _Some = 600
     """What one terminal may ask in a minute, at once or spread over it; then it is told when to come back."""
     terminal_bytes_a_minute: Annotated[int, Meta(ge=1024, le=1 << 40)] = 256 * _MIB

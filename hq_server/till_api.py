@@ -11,6 +11,7 @@ from hq_server import enrol, rotate
 from hq_server.exchange import Outcome, exchange
 from hq_server.web_context import (
     ANSWERING,
+    ATTEMPTS,
     BODIES,
     CONFIG,
     DATABASE,
@@ -44,11 +45,13 @@ async def take_exchange(request: web.Request) -> web.Response:
 async def take_enrol(request: web.Request) -> web.Response:
     """Let a till join; who has no invite does not get to the writer."""
     _check_room(request.app)
-    async with request.app[BODIES].whole(request, enrol.ENROL_BYTES_MAX) as body:
-        asked = enrol.open_enrol(body)
-    database, now_ms, keys = request.app[DATABASE], request.app[NOW_MS](), request.app[ANSWERING].keys
-    await database.read(lambda tx: enrol.find_invite(tx, asked))
-    terminal = await database.write(lambda tx: enrol.apply(tx, asked, now_ms))
+    app, now_s = request.app, asyncio.get_running_loop().time()
+    database, now_ms, keys = app[DATABASE], app[NOW_MS](), app[ANSWERING].keys
+    async with app[BODIES].whole(request, enrol.ENROL_BYTES_MAX) as body:
+        with app[ATTEMPTS].attempt(request.remote, now_s):
+            asked = enrol.open_enrol(body)
+            await database.read(lambda tx: enrol.find_invite(tx, asked))
+            terminal = await database.write(lambda tx: enrol.apply(tx, asked, now_ms))
     answer = await database.read(lambda tx: enrol.answer(tx, asked, terminal, keys.signing(tx)))
     return web.Response(body=answer, content_type=OCTETS)
 

@@ -7,6 +7,7 @@ import time
 
 from aiohttp import web
 
+from hq_server.attempts import Attempts
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
 from hq_server.metrics import Meters
@@ -24,6 +25,7 @@ PLACES = web.AppKey("places", asyncio.Semaphore)
 
 UNPACKED = web.AppKey("unpacked", asyncio.Semaphore)
 """One for each of those that is unpacked."""
+ATTEMPTS = web.AppKey("attempts", Attempts)
 QUOTAS = web.AppKey("quotas", Quotas)
 
 

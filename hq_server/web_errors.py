@@ -48,6 +48,7 @@ _STATUS: Final = {
     "method_not_allowed": 405,
     "body_too_slow": 408,
     "body_too_large": 413,
+    "enrol_too_many": 429,
     "terminal_busy": 429,
     "terminal_over_quota": 429,
     "server_busy": 503,

@@ -53,7 +53,9 @@ async def test_of_many_who_race_for_one_code_one_gets_it(hq: Hq, tills: Tills) -
     answers = await asyncio.gather(
         *[tills.client.post("/v1/enrol", data=Till().enrol_request(code)) for _ in range(20)]
     )
-    assert sorted(answer.status for answer in answers) == [200] + [403] * 19
+    statuses = [answer.status for answer in answers]
+    assert statuses.count(200) == 1
+    assert {403} <= set(statuses) <= {200, 403, 429}
     assert len(hq.sql("SELECT 1 FROM terminals")) == 1
 
 
