@@ -32,7 +32,7 @@ Cause = Literal[
     "unexplained",
 ]
 """The till knew no member or no rules when it answered; it had another version, or another tier; other tills'
-events of that day count too; events of its own that came after count too."""
+events of that day count too, or those of a copy of its disk; events of its own that came after count too."""
 
 
 KIND: Final = "award_unexplained"
@@ -130,7 +130,7 @@ def cause(
     # What a return left counts in those before it, so what it left without them cannot be told any more.
     missed = {back.id for one in facts for back in _missed_among_several(one, entry.event)}
     if not missed:
-        return "unexplained"
+        return "other_tills" if any(_of_another_journal(one, entry.event) for one in facts) else "unexplained"
     return (
         "other_tills" if any(one.terminal_id != entry.event.terminal_id for one in missed) else "later_events"
     )
@@ -170,6 +170,19 @@ def _missed_among_several(one: Resolved, event: EventId) -> tuple[Takeback, ...]
     if own is None or not own.takebacks:
         return ()
     return tuple([back for back in one.takebacks if back not in own.takebacks])
+
+
+def _of_another_journal(one: Resolved, event: EventId) -> bool:
+    """Tell whether another journal of the event's terminal says something of a fact.
+
+    A till whose disk was copied, or set back, knows one journal of its terminal up to where its own begins,
+    which the day alone does not tell.
+    """
+    said = (one.item.id, *one.item.named_by, *[back.id for back in one.takebacks])
+    return any(
+        other.terminal_id == event.terminal_id and (other.epoch, other.branch) != (event.epoch, event.branch)
+        for other in said
+    )
 
 
 def _gives(rules: DayRules, facts: Iterable[Resolved | None], event: EventId) -> tuple[int, int]:
