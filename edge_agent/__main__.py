@@ -266,13 +266,18 @@ def _without_place(sentence: str, place: str) -> str:
 
 @main.command()
 @_with_config
+@click.option("--repair", is_flag=True, help="Put right what is wrong; the agent must be stopped.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
-def verify(ctx: click.Context, as_json: bool) -> None:
+def verify(ctx: click.Context, repair: bool, as_json: bool) -> None:
     """Check the database, every record's hash and the chain; exit 1 with the first bad seq."""
+    from edge_agent.repair.checking import check_derived
     from edge_agent.store.integrity import verify as check
     from edge_agent.store.migrations import open_to_read
 
+    if repair:
+        _repair(_config(ctx), as_json=as_json)
+        return
     conn = open_to_read(_config(ctx).database)
     read = 0
 
@@ -282,7 +287,7 @@ def verify(ctx: click.Context, as_json: bool) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r{records} records read", nl=False, err=True)
 
-    fault = check(conn, progress)
+    fault = check(conn, progress) or check_derived(conn)
     conn.close()
     if sys.stderr.isatty():
         click.echo(err=True)
@@ -291,7 +296,23 @@ def verify(ctx: click.Context, as_json: bool) -> None:
     elif fault is None:
         click.echo(f"{read} records: database, chain and hashes are whole")
     if fault is not None:
-        _say_error(fault.code, fault.sentence)
+        _say_error(fault.code, f"{fault.sentence}: stop the agent and run edge-agent verify --repair")
+        sys.exit(REFUSED)
+
+
+def _repair(config: EdgeConfig, *, as_json: bool) -> None:
+    """Put right what is wrong and say what was done; exit 1 if something is wrong still."""
+    from edge_agent.repair.repairing import repair
+    from edge_agent.repair.telling import lines
+
+    done = repair(config, MachineClock())
+    if as_json:
+        _echo_json(done)
+    else:
+        for line in lines(done):
+            click.echo(line)
+    if done.fault is not None:
+        _say_error(done.fault.code, done.fault.sentence)
         sys.exit(REFUSED)
 
 

@@ -75,7 +75,7 @@ def close_some(conn: Connection, recorder: Recorder) -> Step:
     """Count some records, or close some days once all are counted. Durable with the caller's transaction."""
     books = recorder.books(conn)
     epoch = books.terminal.epoch
-    state = _count(conn, books, closings.state(conn, epoch))
+    state, _ = count_run(conn, epoch, closings.state(conn, epoch))
     closings.put_state(conn, epoch, state)
     books.known_day = known_day(state, books.hq_time_ms, books.terminal.place)
     days: list[Day] = []
@@ -99,9 +99,12 @@ def last_due(now_ms: EpochMs, place: Place) -> Day:
     return Day(day - 1 - minute // 1440)
 
 
-def _count(conn: Connection, books: Books, state: State) -> State:
-    """Add the next records to their days. What cannot be read is not counted, and HQ will miss it."""
-    epoch, first_day = books.terminal.epoch, state.first_day
+def count_run(conn: Connection, epoch: int, state: State) -> tuple[State, bool]:
+    """Add the next records to their days; return how far it is counted now, and whether there were any.
+
+    What cannot be read is not counted, and HQ will miss it.
+    """
+    first_day = state.first_day
     packed = journal.run_from(conn, epoch, state.counted + 1, RECORDS_AT_ONCE)
     read: list[tuple[int, Record]] = []
     for seq, data in enumerate(packed, start=state.counted + 1):
@@ -110,7 +113,7 @@ def _count(conn: Connection, books: Books, state: State) -> State:
     if first_day is None:
         first_day = next((day for _, record in read if (day := _began(record)) is not None), None)
     closings.add(conn, epoch, count_records(read))
-    return State(state.counted + len(packed), first_day, state.last_day)
+    return State(state.counted + len(packed), first_day, state.last_day), bool(packed)
 
 
 def _began(record: Record) -> int | None:

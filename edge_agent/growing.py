@@ -19,7 +19,6 @@ from edge_agent.store.entries import Award
 from loyalty_core.accrual import DayRules, DaySoFar
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import Fact, Order
-from loyalty_core.journal import unpack_record
 from loyalty_core.messages import Stamp
 from loyalty_core.receipts import item_of
 from loyalty_core.resolved import Resolved
@@ -127,7 +126,7 @@ def _holds(conn: Connection, account: str, kept: _Kept) -> bool:
     last = kept.last.id
     if entries.text_of_day(conn, account, kept.rules.day) != kept.booked:
         return False
-    record = journal.record_at(conn, last)
-    if record is None or unpack_record(record).event != kept.last.event:
+    record = journal.read_at(conn, last)
+    if record is None or record.event != kept.last.event:
         return False
     return journal.hash_at(conn, last.epoch, last.seq - 1) == kept.before

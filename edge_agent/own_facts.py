@@ -12,7 +12,7 @@ import msgspec
 
 from edge_agent.books import Books
 from edge_agent.pos_adapter.understanding import natural_key
-from edge_agent.store import entries, receipt_facts
+from edge_agent.store import entries, journal, receipt_facts
 from edge_agent.store.database import Connection
 from edge_agent.store.entries import Award, Movement
 from loyalty_core.events import (
@@ -28,7 +28,6 @@ from loyalty_core.events import (
     VisitRecorded,
     VisitVoided,
 )
-from loyalty_core.journal import unpack_record
 from loyalty_core.messages import Stamp
 from loyalty_core.receipts import Receipt, ReceiptRules, fold_receipt
 from loyalty_core.resolved import Resolved
@@ -152,9 +151,12 @@ def read(
     movements: dict[Day, list[Movement]] = {day: []}
     facts: dict[EventId, Fact] = {}
     for move in moves:
-        movements.setdefault(move.earned_day, []).append(move)
         if move.record is not None and move.of.event not in facts:
-            facts[move.of.event] = Fact(move.of.event, unpack_record(move.record).event)
+            says = journal.readable(move.record)
+            if says is None:
+                continue
+            facts[move.of.event] = Fact(move.of.event, says.event)
+        movements.setdefault(move.earned_day, []).append(move)
     if new is not None:
         facts[new.id] = new
     purchases = {receipt_of(fact) for fact in facts.values() if purchase_of(fact.event) is not None}

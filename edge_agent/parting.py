@@ -14,7 +14,6 @@ from edge_agent.store import entries, journal, redemptions, sources
 from edge_agent.store.database import Connection
 from loyalty_core.entries import NO_EVENT
 from loyalty_core.events import EventId, RedemptionCommitted
-from loyalty_core.journal import unpack_record
 
 
 def part(conn: Connection, account: str) -> None:
@@ -42,10 +41,10 @@ def part(conn: Connection, account: str) -> None:
 
 def _owner(conn: Connection, books: Books, event: EventId) -> str | None:
     """Return the account whose an event is; what concerns a purchase is its owner's, but for what paid it."""
-    record = journal.record_at(conn, event)
+    record = journal.read_at(conn, event)
     if record is None:
         return None
-    says = unpack_record(record).event
+    says = record.event
     purchase, named = purchase_of(says), says.member
     if purchase is not None and not isinstance(says, RedemptionCommitted):
         named = purchase_as_known(conn, books, purchase).owner

@@ -19,7 +19,6 @@ from loyalty_core.events import (
     ReceiptClaimed,
     ReturnRecorded,
 )
-from loyalty_core.journal import unpack_record
 from loyalty_core.units import Day
 
 
@@ -60,8 +59,8 @@ def place_of(
 
 
 def _place_of_void(conn: Connection, books: Books, visit: EventId, day: Day) -> Place:
-    record = journal.record_at(conn, visit)
-    recorded = unpack_record(record).event.member if record else None
+    record = journal.read_at(conn, visit)
+    recorded = record.event.member if record else None
     if recorded is None:
         return Place(day=day)
     account = account_of(conn, books.terminal.store_key, recorded)
@@ -84,10 +83,10 @@ def _place_of_takeback(
     source = sources.find(conn, purchase, books.terminal.terminal_id) if purchase else None
     if source is None:
         return Place(day=day, recorded=owner.recorded if owner else None)
-    record = journal.record_at(conn, source.event)
+    record = journal.read_at(conn, source.event)
     if source.account is None or record is None:
         return Place(day=day)
-    bought = unpack_record(record).event
+    bought = record.event
     is_known = source.account.startswith("id:")
     named = source.account if is_known else bought.member or source.account
     return Place(account=source.account, day=Day(bought.business_day), recorded=named)
@@ -99,11 +98,11 @@ def _place_of_claim(
     """Return the place of the purchase that is claimed; what this till knows to be wrong is refused."""
     source = sources.find(conn, purchase_of(event) or "", books.terminal.terminal_id)
     recorded = owner.recorded if owner else None
-    record = journal.record_at(conn, source.event) if source else None
+    record = journal.read_at(conn, source.event) if source else None
     if source is None or record is None:
         waits = "the purchase is not known at this till: headquarters settles whether it may be claimed"
         return Place(day=day, recorded=recorded, notices=(waits,))
-    bought_on = Day(unpack_record(record).event.business_day)
+    bought_on = Day(record.event.business_day)
     account = owner.account if owner else None
     if source.account == account:
         theirs = "this purchase is this member's already: nothing is given twice"

@@ -290,7 +290,7 @@ def intake_of(understood: Understood, member: str | None, adapter: str, raw: byt
 
 
 def _refuse_conflict(intake: Intake, known: Source, owner: Owner | None) -> None:
-    if known.content != intake.content:
+    if known.content != intake.content and (known.content or intake.journal_key is None):
         if intake.journal_key is not None:
             raise BadInput(
                 "this Idempotency-Key was used for another request: use a new key for a new request",

@@ -20,7 +20,7 @@ from edge_agent.recorder import Recorder
 from edge_agent.spendable import Spendable, Terms, Wanted
 from edge_agent.store import outbox, redemptions, sources
 from edge_agent.store.database import Connection
-from edge_agent.store.redemptions import Redemption, State
+from edge_agent.store.redemptions import Redemption, State, read_key
 from edge_agent.store.sources import Source
 from edge_agent.sync.questions import Told
 from loyalty_core.calendar import business_day
@@ -290,3 +290,41 @@ def _became(
     after = msgspec.structs.replace(one, state=state, event=event, receipt=receipt)
     redemptions.put(conn, after)
     return after
+
+
+def redemption_of(
+    event_id: EventId,
+    event: RedemptionAuthorised | RedemptionCommitted | RedemptionCancelled | CouponUsed,
+    before: Redemption | None,
+    account: str,
+    receipt: bytes | None,
+    until_monotonic_ms: int,
+    boot_id: str,
+) -> Redemption | None:
+    """Return what a redemption has become by an event of the journal; None where its beginning is not there.
+
+    `receipt`, `until_monotonic_ms` and `boot_id` are what is still known of it beside the journal.
+    """
+    if isinstance(event, RedemptionAuthorised):
+        return Redemption(
+            redemption_id=event.redemption,
+            state="authorised",
+            member=event.member or "",
+            account=account,
+            points=event.points,
+            value_minor=event.value_minor,
+            reward=event.reward,
+            coupon=event.coupon,
+            allowance=event.allowance,
+            receipt=None if receipt is None else read_key(receipt),
+            at_ms=event.occurred_at_ms,
+            until_ms=event.until_ms,
+            until_monotonic_ms=until_monotonic_ms,
+            boot_id=boot_id,
+            event=event_id,
+        )
+    if before is None:
+        return None
+    state: State = event.reason if isinstance(event, RedemptionCancelled) else "committed"
+    named = before.receipt if isinstance(event, RedemptionCancelled) else event.receipt
+    return msgspec.structs.replace(before, state=state, event=event_id, receipt=named)

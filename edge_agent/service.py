@@ -44,12 +44,12 @@ async def serve(config: EdgeConfig) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    with _alone(config.data_dir):
+    with alone(config.data_dir):
         await _serve(config, stop)
 
 
 @contextmanager
-def _alone(data_dir: Path) -> Iterator[None]:
+def alone(data_dir: Path) -> Iterator[None]:
     """Let no other agent run on this folder; the lock ends with the process, however that ends."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = os.open(data_dir, os.O_RDONLY)

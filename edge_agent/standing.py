@@ -16,13 +16,12 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.expiring import Left, Own, left
 from edge_agent.member_days import tier_held
-from edge_agent.store import entries, members
+from edge_agent.store import entries, journal, members
 from edge_agent.store.database import Connection
 from loyalty_core.calendar import Period, period_named, period_of
 from loyalty_core.errors import BadInput
 from loyalty_core.events import RedemptionCommitted
 from loyalty_core.guidance import Way
-from loyalty_core.journal import unpack_record
 from loyalty_core.messages import Expiring, MemberRow
 from loyalty_core.tiers import gap
 from loyalty_core.units import Day
@@ -112,7 +111,8 @@ def _left(
     redeemed: dict[Day, int] = defaultdict(int)
     if any(one.takes for one in moved):
         for day, points, record in entries.takes_above(conn, account, stamp):
-            if isinstance(unpack_record(record).event, RedemptionCommitted):
+            read = journal.readable(record)
+            if read is not None and isinstance(read.event, RedemptionCommitted):
                 redeemed[day] += points
     own = [Own(one.day, one.redeemable + redeemed[one.day], redeemed[one.day]) for one in moved]
     return left(row.expiring if row else (), row.balance if row else 0, own, books.last_day, today)

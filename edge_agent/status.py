@@ -25,7 +25,6 @@ from edge_agent.store.outbox import Link
 from edge_agent.version import VERSION
 from loyalty_core.calendar import date_of
 from loyalty_core.events import EventId
-from loyalty_core.journal import unpack_record
 from loyalty_core.units import Day, Seq
 from loyalty_shell.data_dir import free_bytes
 
@@ -167,6 +166,8 @@ def _trouble(told: Status) -> str:
         return _WHAT_TO_DO[told.link_error_code].format(terminal=told.terminal)
     if (told.link_error_code or "").startswith("hq_"):
         return f"Offline since {told.link_since}"
+    if told.link_error_code == "journal_damaged":
+        return f"HQ gets no sales since {told.link_since}: {told.link_error}"
     return f"HQ has taken nothing from this till since {told.link_since} ({told.link_error_code})"
 
 
@@ -179,8 +180,8 @@ def _link(link: Link) -> str:
 def _occurred_at(conn: Connection, terminal_id: str, epoch: int | None, seq: int | None) -> int | None:
     if epoch is None or seq is None:
         return None
-    record = journal.record_at(conn, EventId(terminal_id, epoch, 0, Seq(seq)))
-    return None if record is None else unpack_record(record).event.occurred_at_ms
+    record = journal.read_at(conn, EventId(terminal_id, epoch, 0, Seq(seq)))
+    return None if record is None else record.event.occurred_at_ms
 
 
 def _iso(at_ms: int | None) -> str | None:

@@ -39,7 +39,6 @@ from edge_agent.store.database import Connection, StoreError
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import Event, EventId, MemberPresented, ReceiptClaimed, VisitRecorded, VisitVoided
-from loyalty_core.journal import unpack_record
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs, Seq
 
@@ -255,8 +254,8 @@ class TillApi:
         found = _EVENT_FORM.fullmatch(name)
         if found is not None and found[1] in {None, books.terminal.terminal_id}:
             event_id = EventId(books.terminal.terminal_id, int(found[2]), 0, Seq(int(found[3])))
-            record = journal.record_at(conn, event_id)
-            event = unpack_record(record).event if record else None
+            record = journal.read_at(conn, event_id)
+            event = record.event if record else None
             if isinstance(event, VisitRecorded):
                 return event_id, event
         raise BadInput(f'"{shown(name)}" is no visit that this till recorded', code="event_unknown")

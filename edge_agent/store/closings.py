@@ -103,3 +103,19 @@ def of_day(conn: Connection, epoch: int, day: int) -> DayFigures:
         (epoch, day),
     )
     return figures((code, Tally(*tally)) for code, *tally in rows)
+
+
+def epochs(conn: Connection) -> list[int]:
+    """Return every epoch of which something is counted."""
+    rows = conn.execute("SELECT epoch FROM closing UNION SELECT epoch FROM day_count ORDER BY epoch")
+    return [epoch for (epoch,) in rows]
+
+
+def tallies(conn: Connection, epoch: int) -> dict[tuple[Day, int], Tally]:
+    """Return (business day, event code) -> all that is counted of an epoch."""
+    rows = conn.execute(
+        "SELECT business_day, code, first_seq, last_seq, events, net_minor, redeemable, qualifying"
+        " FROM day_count WHERE epoch = ?",
+        (epoch,),
+    )
+    return {(Day(day), code): Tally(*tally) for day, code, *tally in rows}

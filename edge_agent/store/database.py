@@ -234,6 +234,16 @@ def savepoint(conn: Connection) -> Iterator[None]:
 
 
 @contextmanager
+def one_state(conn: Connection) -> Iterator[None]:
+    """Read one state of the database, whoever writes meanwhile."""
+    conn.execute("BEGIN")
+    try:
+        yield
+    finally:
+        conn.execute("ROLLBACK")
+
+
+@contextmanager
 def transaction(conn: Connection) -> Iterator[None]:
     """Commit what is done inside, durably, or undo all of it.
 

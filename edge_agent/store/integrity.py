@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from edge_agent.store import journal, outbox, terminal
-from edge_agent.store.database import Connection, DatabaseError, store_error
+from edge_agent.store.database import Connection, DatabaseError, connect, store_error
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.journal import first_hash, next_hash, unpack_record
 
@@ -30,10 +31,38 @@ def verify(conn: Connection, progress: Callable[[int], None] = lambda _: None) -
             return Fault(code="database_damaged", sentence=f"SQLite finds the database damaged: {found}")
         return _verify_journal(conn, progress)
     except DatabaseError as error:
+        return unreadable(error)
+
+
+def damaged_pages(path: Path) -> bool:
+    """Tell whether SQLite itself finds a database damaged.
+
+    Raises:
+        StoreError: it cannot be opened at all.
+    """
+    conn = connect(path)
+    try:
+        (found,) = conn.execute("PRAGMA integrity_check(1)").fetchone()
+        return bool(found != "ok")
+    except DatabaseError as error:
+        if store_error(error).code != "store_damaged":
+            raise store_error(error) from error
+        return True
+    finally:
+        conn.close()
+
+
+def unreadable(error: Exception) -> Fault:
+    """Return the fault of a database that cannot be read.
+
+    Raises:
+        StoreError: it is the disk's or the user's fault.
+    """
+    if isinstance(error, DatabaseError):
         told = store_error(error)
         if told.code in {"store_unreadable", "disk_read_only", "disk_unreadable"}:
             raise told from None
-        return Fault(code="database_damaged", sentence=f"the database cannot be read: {error}")
+    return Fault(code="database_damaged", sentence=f"the database cannot be read: {error}")
 
 
 def _verify_journal(conn: Connection, progress: Callable[[int], None]) -> Fault | None:
@@ -56,7 +85,8 @@ def _verify_journal(conn: Connection, progress: Callable[[int], None]) -> Fault 
                     **where,
                 )
             try:
-                unpack_record(record)
+                if not record.startswith(journal.LOST):
+                    unpack_record(record)
             except LoyaltyError as error:
                 return Fault(
                     code="record_unreadable", sentence=f"seq {seq} of epoch {epoch}: {error}", **where

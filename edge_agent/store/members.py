@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -148,3 +150,13 @@ def count(conn: Connection) -> int:
 def forget_cursors(conn: Connection) -> None:
     """Have HQ tell about all members again."""
     conn.execute("DELETE FROM change_cursor")
+
+
+def look_ups(conn: Connection) -> Iterator[tuple[str, set[str]]]:
+    """Yield each member's id and the hashed look-ups that find the member."""
+    rows = conn.execute(
+        "SELECT m.member_id, l.look_up FROM member AS m LEFT JOIN member_look_up AS l"
+        " ON l.member_id = m.member_id ORDER BY m.member_id"
+    )
+    for member_id, found in groupby(rows, key=itemgetter(0)):
+        yield member_id, {look_up for _, look_up in found}

@@ -89,6 +89,15 @@ def set_link(conn: Connection, state: Link) -> None:
     )
 
 
+def forget_wrong(conn: Connection) -> None:
+    """Forget acknowledgements of what is not in the journal: HQ says anew what it holds."""
+    conn.execute(
+        "DELETE FROM acknowledged WHERE seq > 0 AND NOT EXISTS (SELECT 1 FROM journal AS j WHERE"
+        " j.epoch = acknowledged.epoch AND j.branch = acknowledged.branch AND j.seq = acknowledged.seq"
+        " AND j.hash = acknowledged.hash)"
+    )
+
+
 def forget(conn: Connection) -> None:
     """Forget what an earlier life of HQ's database acknowledged: it says anew what it holds."""
     conn.execute("DELETE FROM acknowledged")

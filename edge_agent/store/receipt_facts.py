@@ -11,8 +11,8 @@ from types import MappingProxyType
 import msgspec
 
 from edge_agent.store.database import Connection
+from edge_agent.store.journal import readable
 from loyalty_core.events import EventId, Fact
-from loyalty_core.journal import unpack_record
 
 
 def add(conn: Connection, natural_key: str, event: EventId) -> None:
@@ -21,6 +21,15 @@ def add(conn: Connection, natural_key: str, event: EventId) -> None:
         "INSERT INTO receipt_fact (natural_key, epoch, branch, seq) VALUES (?, ?, ?, ?)",
         (natural_key, event.epoch, event.branch, event.seq),
     )
+
+
+def has(conn: Connection, natural_key: str, event: EventId) -> bool:
+    """Tell whether an event is filed under a purchase's natural key."""
+    row = conn.execute(
+        "SELECT 1 FROM receipt_fact WHERE natural_key = ? AND epoch = ? AND branch = ? AND seq = ?",
+        (natural_key, event.epoch, event.branch, event.seq),
+    ).fetchone()
+    return row is not None
 
 
 def of(
@@ -49,7 +58,9 @@ def of(
         event = EventId(terminal_id, epoch, branch, seq)
         fact = known.get(event)
         if fact is None:
-            says = unpack_record(record)
+            says = readable(record)
+            if says is None:
+                continue
             fact = Fact(event, says.event, says.claim)
         found.setdefault(key, {})[event] = fact
     return found

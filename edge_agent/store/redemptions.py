@@ -15,7 +15,8 @@ from loyalty_core.events import EventId, ReceiptKey
 from loyalty_core.messages import Stamp
 
 State = Literal["authorised", "committed", "cancelled", "lapsed"]
-_KEY: Final = msgspec.json.Decoder(ReceiptKey)
+read_key: Final = msgspec.json.Decoder(ReceiptKey).decode
+"""Return the receipt key that a column holds."""
 
 
 class Redemption(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +62,7 @@ def find(conn: Connection, redemption_id: str, terminal_id: str) -> Redemption |
         reward=row[5],
         coupon=row[6],
         allowance=row[7],
-        receipt=None if row[8] is None else _KEY.decode(row[8]),
+        receipt=None if row[8] is None else read_key(row[8]),
         at_ms=row[9],
         until_ms=row[10],
         until_monotonic_ms=row[11],

@@ -22,7 +22,17 @@ from edge_agent.sync.codes import known as known_code
 from edge_agent.sync.load import Load, lacking, load_from, with_next
 from loyalty_core.envelope import key_id, seal
 from loyalty_core.errors import BadInput, LoyaltyError, printable
-from loyalty_core.messages import OLDER_MAX, PROGRAMMES_MAX, Ask, Clock, Cursors, Ended, Exchange, Health
+from loyalty_core.messages import (
+    OLDER_MAX,
+    PROGRAMMES_MAX,
+    Ask,
+    Clock,
+    Cursors,
+    Ended,
+    Exchange,
+    Health,
+    Wanted,
+)
 from loyalty_core.wire import MESSAGE_BYTES_MAX, pack
 
 PATH_EXCHANGE: Final = "/v1/exchange"
@@ -88,6 +98,7 @@ def signed(
     nonce: bytes,
     health: Health,
     asks: tuple[Ask, ...] = (),
+    wants: Wanted | None = None,
 ) -> bytes:
     """Return the signed exchange that carries a load, whatever the road."""
     head, known, link = journal.head(conn, identity), members.cursors(conn), outbox.link(conn)
@@ -97,7 +108,7 @@ def signed(
         epoch=identity.epoch,
         head=head.seq,
         head_hash=head.hash,
-        cursors=Cursors(programmes.highest(conn), tuple(known.get(b, 0) for b in range(identity.buckets))),
+        cursors=Cursors(programmes.known(conn), tuple(known.get(b, 0) for b in range(identity.buckets))),
         batches=load.batches,
         asks=asks,
         health=health,
@@ -105,6 +116,7 @@ def signed(
         programmes=_handed_back(conn, link),
         hq_key=key_id(identity.hq_public_key),
         programme_key=key_id(identity.programme_public_key),
+        wants=wants,
         older=ended(conn, identity),
     )
     return seal("dangol/exchange/1", pack(said), key)

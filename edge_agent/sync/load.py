@@ -30,7 +30,8 @@ LATE_MS: Final = 1000
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Batches from `begins` up to before `ends`: by epoch the seq of the first record that is lacking.
 
-    They hold `sent` records of `sent_bytes`.
+    They hold `sent` records of `sent_bytes`. `damaged` is (epoch, seq) of a record that is not what was
+    written: nothing goes beyond it.
     """
 
     begins: dict[int, int]
@@ -38,6 +39,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     batches: tuple[bytes, ...] = ()
     sent: int = 0
     sent_bytes: int = 0
+    damaged: tuple[int, int] | None = None
 
 
 def load_from(begins: dict[int, int]) -> Load:
@@ -65,10 +67,13 @@ def with_next(
 
     The clocks are read after the records, so that none is from later than its batch.
     """
-    if load.sent_bytes > LOAD_BYTES_MAX:
+    if load.sent_bytes > LOAD_BYTES_MAX or load.damaged is not None:
         return load
     for epoch, first in load.ends.items():
-        records = cut(journal.run_from(conn, epoch, first, settings.batch_records))
+        run = journal.sound_run(conn, identity, epoch, first, settings.batch_records)
+        if not run.records and run.damaged is not None:
+            return msgspec.structs.replace(load, damaged=(epoch, run.damaged))
+        records = cut(run.records)
         if not records:
             continue
         now = clock()

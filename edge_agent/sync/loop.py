@@ -77,6 +77,7 @@ class SyncLoop:
         self._batches = min(FIRST_BATCHES, config.sync.batches)
         self._ready: Load | None = None
         self._followed = False
+        self._damaged: tuple[int, int] | None = None
 
     def nudge(self) -> None:
         """Say that there is something new to send."""
@@ -111,6 +112,7 @@ class SyncLoop:
             identity, body, load = await self._reader.do(
                 lambda conn: self._request(conn, nonce, tuple([one.ask for one in questions]))
             )
+            self._damaged = load.damaged
             posted = self._post(identity, body, load)
             data, self._ready = await asyncio.gather(posted, self._made_ready(identity, load))
             reply = await asyncio.to_thread(open_reply, data, identity, nonce)
@@ -190,7 +192,7 @@ class SyncLoop:
             # An HQ that says "at once" and moves nothing would be asked without pause.
             wait_ms = min(self._reply.next_in_ms or sync.interval_ms, sync.interval_ms)
             wait_ms = 0 if installed.asked or (more and installed.moved) else wait_ms
-            await self._note(tried_at_ms, wait_ms, None, self._reply)
+            await self._note(tried_at_ms, wait_ms, self._fault(), self._reply)
             return wait_ms
         self._failures += 1
         wait_ms = delay_ms(self._failures, sync.retry_first_ms, sync.retry_max_ms, random.random())
@@ -212,6 +214,14 @@ class SyncLoop:
             log.warning("key_not_followed", extra={"code": error.code})
             return False
         return self._followed
+
+    def _fault(self) -> LinkError | None:
+        """Return why not all of the journal goes to HQ, though it answers."""
+        if self._damaged is None:
+            return None
+        epoch, seq = self._damaged
+        sentence = f"record {seq} of epoch {epoch} is not what was written: run edge-agent verify --repair"
+        return LinkError(sentence, code="journal_damaged")
 
     def _clocks(self) -> Clock:
         return Clock(self._clock.wall_ms(), self._clock.monotonic_ms(), self._clock.boot_id())

@@ -7,7 +7,7 @@ it to be slow, to lie, or to lose its answer; `absent` is a server that was clos
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
@@ -30,6 +30,7 @@ from loyalty_core.messages import (
     Page,
     Refusal,
     Reply,
+    Wanted,
     unpack_records,
 )
 from loyalty_core.units import Seq
@@ -78,6 +79,7 @@ class FakeHq:
         self.journals: dict[tuple[str, int], Journal] = {}
         self.asked: list[Exchange] = []
         self.kept_batches = 0
+        self.batches: list[bytes] = []
         self.pages: list[Page] = []
         self.programmes: list[bytes] = []
         self.next_in_ms = 60_000
@@ -144,6 +146,7 @@ class FakeHq:
             answers=tuple([answer for ask in said.asks if (answer := self.answer(ask)) is not None]),
             directives=(),
             next_in_ms=self.next_in_ms,
+            returned=tuple(self._returned(said.wants)) if said.wants else (),
         )
         key = OTHER_KEY if self.spoil == "other key" else self.key
         return self._spoiled(request, seal("dangol/reply/1", pack(self.change_reply(reply)), key))
@@ -183,7 +186,15 @@ class FakeHq:
             journal.records += records[new:]
             journal.hashes += hashes[new:]
             self.kept_batches += 1
+            self.batches.append(data)
         return None
+
+    def _returned(self, wants: Wanted) -> Iterator[bytes]:
+        for data in self.batches:
+            batch = unpack(open_sealed(data, "dangol/batch/1", self.till_keys), Batch)
+            end = batch.first_seq + len(unpack_records(batch.packed)) - 1
+            if batch.epoch == wants.epoch and batch.first_seq <= wants.last_seq and end >= wants.first_seq:
+                yield data
 
     def _receipts(self) -> list[bytes]:
         key = OTHER_KEY if self.spoil == "other key on receipts" else self.key

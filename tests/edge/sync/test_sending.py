@@ -7,9 +7,7 @@ import pytest
 from edge_agent.store import journal, terminal
 from edge_agent.store.database import Connection
 from edge_agent.store.integrity import verify
-from loyalty_core.events import EventId
 from loyalty_core.messages import Refusal
-from loyalty_core.units import Seq
 from tests.edge.fake_hq import HQ_TIME_MS, FakeHq, Spoil
 from tests.edge.sync.linked_till import LinkedTill
 
@@ -73,14 +71,12 @@ async def test_weeks_without_headquarters_are_caught_up_in_bounded_chunks_oldest
     total = 14_000
 
     def many(conn: Connection) -> None:
-        raw = journal.record_at(conn, first)
-        assert raw is not None
+        (raw,) = journal.run_from(conn, 1, 1, 1)
         identity, head = terminal.read(conn), journal.head(conn, terminal.read(conn))
         for _ in range(total - 1):
             head = journal.append(conn, identity, head, raw)
 
     await till.sell(1)
-    first = EventId("S012-T03", 1, 0, Seq(1))
     await till.writer.do(many)
     heads, turns = [0], 0
     while await till.waiting():

@@ -1,0 +1,102 @@
+"""Do the other tables say what the journal says? Reads everything, changes nothing.
+
+What this till has booked of points is not compared: it depends on what was known of members then. A wrong
+figure there is shown at this till alone, and only until HQ has posted what it is about.
+"""
+
+from __future__ import annotations
+
+from edge_agent.own_facts import purchase_of
+from edge_agent.repair.rebuilding import natural_key_of, records_of
+from edge_agent.store import closings, hq_keys, members, programmes, receipt_facts, sources, terminal
+from edge_agent.store.database import Connection, DatabaseError, one_state
+from edge_agent.store.integrity import Fault, unreadable
+from edge_agent.store.terminal import Terminal
+from loyalty_core.control import count_records
+from loyalty_core.envelope import open_sealed
+from loyalty_core.errors import LoyaltyError
+from loyalty_core.events import EventId, PurchaseRecorded, content_hash
+from loyalty_core.journal import Record
+from loyalty_core.lookups import hashed
+
+
+def check_derived(conn: Connection) -> Fault | None:
+    """Return the first thing found that differs from the journal, or is not as HQ signed it."""
+    try:
+        with one_state(conn):
+            return _check(conn, terminal.read(conn))
+    except (DatabaseError, ValueError) as error:
+        return unreadable(error)
+
+
+def _check(conn: Connection, identity: Terminal) -> Fault | None:
+    for event, record in records_of(conn, identity):
+        if (fault := _check_record(conn, event, record)) is not None:
+            return fault
+    return _check_counts(conn, identity) or _check_programmes(conn) or _check_members(conn, identity)
+
+
+def _check_record(conn: Connection, event: EventId, record: Record) -> Fault | None:
+    key, purchase = natural_key_of(record), purchase_of(record.event)
+    if key is not None:
+        source = sources.find(conn, key, event.terminal_id)
+        if source is None:
+            return _fault("source", event)
+        is_receipt = record.natural_key is None and not key.startswith("visit-void/")
+        if is_receipt and source.event == event and source.content != content_hash(record.event):
+            return _fault("source", event)
+    is_fact = purchase is not None and not isinstance(record.event, PurchaseRecorded)
+    if is_fact and not receipt_facts.has(conn, purchase or "", event):
+        return _fault("receipt_fact", event)
+    return None
+
+
+def _check_counts(conn: Connection, identity: Terminal) -> Fault | None:
+    for epoch in closings.epochs(conn):
+        counted = closings.state(conn, epoch).counted
+        numbered = (
+            (event.seq, record)
+            for event, record in records_of(conn, identity)
+            if event.epoch == epoch and event.seq <= counted
+        )
+        if count_records(numbered) != closings.tallies(conn, epoch):
+            return Fault(
+                code="derived_damaged",
+                sentence=f"day_count does not say what the journal says of epoch {epoch}",
+                epoch=epoch,
+            )
+    return None
+
+
+def _check_programmes(conn: Connection) -> Fault | None:
+    for version in damaged_programmes(conn):
+        return Fault(code="programme_damaged", sentence=f"programme version {version} is not what HQ signed")
+    return None
+
+
+def damaged_programmes(conn: Connection) -> list[int]:
+    """Return the versions that are not as HQ signed them, without those that HQ is to send again."""
+    keys, found = hq_keys.believed(conn, "programme"), list[int]()
+    for version, envelope in programmes.envelopes(conn):
+        try:
+            open_sealed(envelope, "dangol/programme/1", keys)
+        except LoyaltyError:
+            found += [version] if envelope else []
+    return found
+
+
+def _check_members(conn: Connection, identity: Terminal) -> Fault | None:
+    """Every member can be found by the own id, under the key of the store."""
+    for member_id, look_ups in members.look_ups(conn):
+        if hashed(f"id:{member_id}", identity.store_key) not in look_ups:
+            return Fault(code="members_damaged", sentence="a member cannot be found by the own id")
+    return None
+
+
+def _fault(table: str, event: EventId) -> Fault:
+    return Fault(
+        code="derived_damaged",
+        sentence=f"{table} does not say what the journal says at seq {event.seq} of epoch {event.epoch}",
+        epoch=event.epoch,
+        seq=event.seq,
+    )

@@ -1,0 +1,103 @@
+"""The journal made whole again: what its own hashes put back, what HQ sends back, and what is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Final
+
+import msgspec
+
+from edge_agent.config import EdgeConfig
+from edge_agent.repair.asking import Held, copies_of
+from edge_agent.repair.chain import Damage, How, Mend, mends
+from edge_agent.store import journal, outbox
+from edge_agent.store.database import Connection, transaction
+from edge_agent.store.terminal import Terminal
+from loyalty_core.errors import BrokenChain
+from loyalty_core.journal import first_hash
+
+ROUNDS_MAX: Final = 100
+"""A copy may show that a record behind it, which nothing spoke against, is damaged too: so often at most."""
+MISSING_MAX: Final = 100_000
+"""The most records that are looked for behind the last one: an acknowledgement may be damaged, too."""
+_UNKNOWN: Final = Held({}, {})
+
+
+class Mended(msgspec.Struct, frozen=True):
+    """What became of one record, for people and programs."""
+
+    epoch: int
+    seq: int
+    how: How
+
+
+def mend_journal(conn: Connection, config: EdgeConfig, identity: Terminal) -> list[Mended]:
+    """Make the journal whole and return what was put right; HQ is asked only for what its hashes do not say.
+
+    All of it is durable then, or nothing has changed.
+
+    Raises:
+        LinkError: HQ is needed and does not answer.
+        BrokenChain: `repair_failed`: HQ's copy does not fit either.
+    """
+    held = _UNKNOWN
+    for _ in range(ROUNDS_MAX):
+        found = _look(conn, identity, held)
+        damaged = [(epoch, each.seq) for epoch, each in found if isinstance(each, Damage)]
+        if not damaged:
+            return _write(conn, held, found)
+        known = len(held.records)
+        asked = asyncio.run(copies_of(conn, config, identity, damaged))
+        held = Held(held.heads | asked.heads, held.records | asked.records)
+        if held.heads and len(held.records) == known and not _gives_up(held, damaged):
+            break
+    raise BrokenChain(
+        "HQ holds these records and does not send what fits: call HQ, or replace this till",
+        code="repair_failed",
+    )
+
+
+def _gives_up(held: Held, damaged: list[tuple[int, int]]) -> bool:
+    return any(seq > _held_seq(held, epoch) for epoch, seq in damaged)
+
+
+def _held_seq(held: Held, epoch: int) -> int:
+    return held.heads[epoch].seq if epoch in held.heads else 0
+
+
+def _look(conn: Connection, identity: Terminal, held: Held) -> list[tuple[int, Mend | Damage]]:
+    """Return what must change in every epoch. While HQ has said nothing, nothing is lost."""
+    found: list[tuple[int, Mend | Damage]] = []
+    for epoch in sorted({epoch for epoch, branch in journal.epochs(conn) if branch == 0} | {identity.epoch}):
+        copies: Mapping[int, bytes] = {seq: data for (of, seq), data in held.records.items() if of == epoch}
+        head = _held_seq(held, epoch) if held.heads else outbox.acknowledged(conn, epoch)
+        with closing(journal.walk(conn, epoch, 0)) as rows:
+            made = mends(
+                rows,
+                first_hash(identity.terminal_id, epoch),
+                copies=copies,
+                is_lost=lambda seq, head=head: bool(held.heads) and seq > head,  # type: ignore[misc]
+                held=min(head, journal.last_seq(conn, epoch) + MISSING_MAX),
+            )
+            found += [(epoch, each) for each in made]
+    return found
+
+
+def _write(conn: Connection, held: Held, found: list[tuple[int, Mend | Damage]]) -> list[Mended]:
+    put = [(epoch, each) for epoch, each in found if isinstance(each, Mend)]
+    with transaction(conn):
+        for epoch in sorted({epoch for epoch, _ in put}):
+            journal.rewrite(conn, epoch, [(one.seq, one.record, one.hash) for of, one in put if of == epoch])
+        for epoch, said in held.heads.items():
+            stands = journal.hash_at(conn, epoch, said.seq)
+            is_of_hq = any(of == epoch and one.how == "hq" for of, one in put)
+            if is_of_hq and stands is not None and stands != said.hash:
+                raise BrokenChain(
+                    f"what HQ acknowledges at seq {said.seq} of epoch {epoch} does not follow from this "
+                    "journal: call HQ, or replace this till",
+                    code="repair_failed",
+                )
+        outbox.forget_wrong(conn)
+    return [Mended(epoch, one.seq, one.how) for epoch, one in put]

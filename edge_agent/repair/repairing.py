@@ -1,0 +1,61 @@
+"""`verify --repair`: a damaged database made whole, or what is lost said exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.clock import Clock
+from edge_agent.config import EdgeConfig
+from edge_agent.recorder import Recorder
+from edge_agent.repair.checking import check_derived, damaged_programmes
+from edge_agent.repair.mending import Mended, mend_journal
+from edge_agent.repair.rebuilding import rebuild
+from edge_agent.repair.salvage import salvage
+from edge_agent.service import alone
+from edge_agent.store import programmes, terminal
+from edge_agent.store.database import Connection, transaction
+from edge_agent.store.integrity import Fault, damaged_pages, verify
+from edge_agent.store.migrations import open_database
+from loyalty_shell.data_dir import check_user
+
+
+class Repaired(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the old file is, if it was put aside, what became of records, how many were read to rebuild."""
+
+    aside: str | None
+    mended: list[Mended]
+    rebuilt: int
+    fault: Fault | None
+
+
+def repair(config: EdgeConfig, clock: Clock) -> Repaired:
+    """Make this till's database whole; nothing is changed where nothing is wrong. The agent must not run.
+
+    Raises:
+        BadInput: `already_running`.
+        StoreError: `store_lost`: replace the till.
+        LinkError: records must come from HQ, which does not answer: nothing was changed.
+        BrokenChain: `repair_failed`.
+    """
+    check_user(config.data_dir)
+    with alone(config.data_dir):
+        aside = salvage(config.database) if damaged_pages(config.database) else None
+        conn = open_database(config.database)
+        try:
+            return _repair(conn, config, clock, aside)
+        finally:
+            conn.close()
+
+
+def _repair(conn: Connection, config: EdgeConfig, clock: Clock, aside: Path | None) -> Repaired:
+    identity = terminal.read(conn)
+    mended = mend_journal(conn, config, identity)
+    rebuilt, told = 0, None if aside is None else str(aside)
+    if aside is not None or mended or verify(conn) is not None or check_derived(conn) is not None:
+        with transaction(conn):
+            for version in damaged_programmes(conn):
+                programmes.forget(conn, version)
+            rebuilt = rebuild(conn, Recorder(config, clock))
+    return Repaired(aside=told, mended=mended, rebuilt=rebuilt, fault=verify(conn) or check_derived(conn))
