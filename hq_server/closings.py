@@ -12,9 +12,10 @@ from typing import Final
 
 import msgspec
 
-from hq_server.accept import Kept, Terminal
+from hq_server.accept import Terminal
 from hq_server.day_totals import take_totals
 from hq_server.exceptions import ArrivalException, close_arrivals, restate_arrivals
+from hq_server.keeping import Kept
 from hq_server.lineage import Journals, name_of
 from hq_server.open_days import note_gap, place_of
 from hq_server.store.connection import Transaction, Value

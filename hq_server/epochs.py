@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from hq_server.accept import EPOCH_MAX, Kept, Known, Terminal
+from hq_server.accept import EPOCH_MAX, Terminal
 from hq_server.exceptions import ArrivalException, open_arrivals
+from hq_server.keeping import Kept, Known
 from hq_server.lineage import Journal, Journals, name_of
 from hq_server.store.connection import Transaction, Value
 from loyalty_core.lineage import Segment

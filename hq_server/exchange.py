@@ -6,25 +6,27 @@ after that one is durable, so nothing is acknowledged that could be lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import msgspec
 
 from hq_server import deliver
 from hq_server.accept import (
-    Kept,
     Opened,
     Run,
     Terminal,
     check_approved,
     check_key,
-    keep,
     open_exchange,
     terminal_of_key,
 )
 from hq_server.closings import closing_of, follow
 from hq_server.config import HqConfig
 from hq_server.epochs import Standing, stand
+from hq_server.handed_back import take_back
 from hq_server.holds import answer_asks
 from hq_server.house import House, load_house
+from hq_server.keeping import Kept, keep
 from hq_server.key_book import Keyring
 from hq_server.keys import keys_in_reach
 from hq_server.lineage import Journals
@@ -35,9 +37,22 @@ from hq_server.spread import spread
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
 from loyalty_core.envelope import seal
-from loyalty_core.messages import NO_KEY, Acknowledgement, Answer, Refusal, Reply
+from loyalty_core.lineage import Segment
+from loyalty_core.messages import (
+    BATCHES_MAX,
+    NO_KEY,
+    Acknowledgement,
+    Answer,
+    Directive,
+    Exchange,
+    Refusal,
+    Reply,
+)
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack
+
+RETURNED_BYTES_MAX = 6 * 1024 * 1024
+"""The most of its own batches that a till is given back at once: one of any size fits."""
 
 QUEUE_SHARE = 10
 """A till is told of so many times fewer members while it brings a queue: most would be told of again."""
@@ -90,9 +105,18 @@ async def exchange(
 
     opened = await database.read(open_)
     visit.add(sum(sum(map(len, run.records)) for run in opened.runs if isinstance(run, Run)))
-    outcome = await database.write(lambda tx: apply(tx, opened, now_ms))
+    outcome = await take(database, answering, opened, now_ms)
     reply = await database.read(lambda tx: answer(tx, answering, opened, outcome, now_ms))
     return reply, outcome
+
+
+async def take(database: Database, answering: Answering, opened: Opened, now_ms: EpochMs) -> Outcome:
+    """Take all that a request brings: first programmes that headquarters lost, then the rest by `apply`."""
+    refused = await take_back(
+        database, answering.keys, opened.terminal.store_id, opened.exchange.programmes, now_ms
+    )
+    outcome = await database.write(lambda tx: apply(tx, opened, now_ms))
+    return msgspec.structs.replace(outcome, refusals=(*refused, *outcome.refusals))
 
 
 def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
@@ -178,11 +202,38 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
         pages=snapshot,
         programmes=tuple([envelope for (envelope,) in envelopes]),
         answers=outcome.answers,
-        directives=outcome.standing.directives,
+        directives=(*outcome.standing.directives, *_programmes_lost(house, request)),
         next_in_ms=0 if more or more_keys else answering.next_in_ms,
         keys=keys,
+        returned=_returned(tx, terminal, request, lineage or ()),
     )
     return seal("dangol/reply/1", pack(reply), *signers)
+
+
+def _programmes_lost(house: House, request: Exchange) -> Iterator[Directive]:
+    """Yield what asks a till for programmes of which it has later ones than headquarters: it was restored."""
+    newest = house.newest.version
+    if request.cursors.programme_version > newest:
+        yield Directive("programmes", newest)
+
+
+def _returned(
+    tx: Transaction, terminal: Terminal, request: Exchange, lineage: Sequence[Segment]
+) -> tuple[bytes, ...]:
+    """Return the till's own batches that hold the records it wants, as many as a reply takes."""
+    wanted, found = request.wants, list[bytes]()
+    if wanted is None:
+        return ()
+    journals = Journals(tx, terminal.store_id, terminal.terminal_id)
+    for segment in lineage:
+        if segment.epoch != wanted.epoch or segment.end < wanted.first_seq:
+            continue
+        end = min(segment.end, wanted.last_seq)
+        for envelope in journals.batches(msgspec.structs.replace(segment, end=end), wanted.first_seq):
+            if len(found) == BATCHES_MAX or sum(map(len, found)) + len(envelope) > RETURNED_BYTES_MAX:
+                return tuple(found)
+            found.append(envelope)
+    return tuple(found)
 
 
 def _brings_queue(opened: Opened) -> bool:

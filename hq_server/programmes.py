@@ -124,6 +124,22 @@ def publish(
     sealed = seal(
         "dangol/programme/1", pack(ProgrammeText(programme.programme_id, programme.version, text)), key
     )
+    put_version(tx, before, programme, text, sealed, now_ms)
+    if consent is not None:
+        detail = _Consented(
+            version=programme.version, effective_from=programme.effective_from, moves=consent.moves
+        )
+        keep_decision(tx, "programme", f"version {programme.version}", detail, consent.said, now_ms)
+
+
+def put_version(
+    tx: Transaction, before: House, programme: Programme, text: str, sealed: bytes, now_ms: EpochMs
+) -> None:
+    """Let a signed version stand, and mark what it moves to be derived again.
+
+    Raises:
+        BadInput: `claims_too_many`.
+    """
     tx.run(
         "house.publish_programme",
         version=programme.version,
@@ -139,11 +155,6 @@ def publish(
     for bucket in range(house.bucket_count) if ended else ():
         tx.run("accounts.mark_lots", bucket=bucket, periods=msgspec.json.encode(ended).decode())
     fold_claims_again(tx, before, house, programme, now_ms)
-    if consent is not None:
-        detail = _Consented(
-            version=programme.version, effective_from=programme.effective_from, moves=consent.moves
-        )
-        keep_decision(tx, "programme", f"version {programme.version}", detail, consent.said, now_ms)
 
 
 def _lots_moved(before: House, house: House, programme: Programme, now_ms: EpochMs) -> list[str]:

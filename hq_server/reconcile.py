@@ -33,6 +33,7 @@ _OWNERS: Final = {
     "day_open": "technician",
     "day_closed_differs": "technician",
     "programme_missing": "headquarters",
+    "programme_differs": "headquarters",
     "award_unexplained": "headquarters",
     "dated_ahead": "headquarters",
 }

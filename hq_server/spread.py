@@ -13,11 +13,12 @@ from typing import Final
 
 import msgspec
 
-from hq_server.accept import Kept, Terminal
+from hq_server.accept import Terminal
 from hq_server.conflicts import Dispute, report_conflicts
 from hq_server.dating import note_ahead
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.house import House
+from hq_server.keeping import Kept
 from hq_server.lineage import Journals
 from hq_server.open_days import place_of
 from hq_server.receipt_facts import facts_of, receipt_rules, visitor

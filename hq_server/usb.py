@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from hq_server.accept import Opened, open_exchange
-from hq_server.exchange import Answering, Outcome, apply
+from hq_server.exchange import Answering, Outcome, take
 from hq_server.house import load_house
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
@@ -120,7 +120,7 @@ class Stick:
         for one in requests:
             try:
                 opened = await self._opened(one.name)
-                outcome = await self._database.write(partial(apply, opened=opened, now_ms=self._now_ms()))
+                outcome = await take(self._database, self._answering, opened, self._now_ms())
             except OF_A_FILE as error:
                 note(refused(one.name, error, one.terminal_id))
                 continue

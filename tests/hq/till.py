@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from loyalty_core.envelope import key_id, open_sealed, public_of, seal
+from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
 from loyalty_core.events import Claim, Event
 from loyalty_core.invite import read_code
 from loyalty_core.journal import Record, chain, first_hash, pack_record
@@ -25,12 +25,18 @@ from loyalty_core.messages import (
     Health,
     MemberRow,
     Reply,
+    Wanted,
     pack_records,
 )
 from loyalty_core.wire import pack, unpack
 
 NOW_MS = 1_795_228_260_000
 """2026-11-21 11:31 in Seoul."""
+
+
+def batch_in(envelope: bytes) -> Batch:
+    """Return the batch in an envelope, whoever signed it."""
+    return unpack(peek(envelope, "dangol/batch/1")[1], Batch)
 
 
 @dataclass
@@ -50,6 +56,8 @@ class Till:
     members: dict[str, MemberRow] = field(default_factory=dict)
     past: dict[int, list[bytes]] = field(default_factory=dict)
     """The records of its earlier epochs."""
+    programmes: tuple[bytes, ...] = ()
+    wants: Wanted | None = None
     lacks: bytes | None = None
     """The hash of a record of its own that it does not have, once headquarters has named one."""
 
@@ -123,6 +131,8 @@ class Till:
             tuple(asks),
             Health("test till", len(self.records), 0, 10**9),
             lacks=self.lacks,
+            programmes=self.programmes,
+            wants=self.wants,
             older=tuple(
                 [
                     Ended(epoch, len(records), self.hashes(epoch)[-1])

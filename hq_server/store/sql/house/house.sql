@@ -20,6 +20,9 @@ SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY na
 -- name: programme_texts()
 SELECT text FROM programmes ORDER BY version;
 
+-- name: programme_text(version)^
+SELECT text FROM programmes WHERE version = :version;
+
 -- name: programmes()
 SELECT version, programme_id, effective_from, published_at_ms, text FROM programmes ORDER BY version;
 
