@@ -1,6 +1,6 @@
 """Verified runs -> kept on the branch where they belong, head moved: what is acknowledged.
 
-`keep` runs under the terminal's lock (on SQLite: inside the one write transaction) and looks at the heads there.
+`keep` runs under the terminal's lock (on SQLite: inside the one write transaction) and looks at heads again.
 """
 
 from __future__ import annotations

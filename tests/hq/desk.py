@@ -20,6 +20,7 @@ from hq_server.store.connection import Transaction, reading, writing
 from hq_server.store.database import opened
 from hq_server.verdicts import approve, refuse
 from loyalty_core.events import Claim, Event, EventId
+from loyalty_core.messages import Reply
 from loyalty_core.units import Day
 from tests.hq.conftest import Hq
 from tests.hq.events import DAY
@@ -146,16 +147,18 @@ class Desk:
         till.enrolled(answer, self.hq.public_key)
         return till
 
+    def exchange(self, till: Till, *batches: bytes) -> Reply:
+        """Let a till talk once."""
+        body, now = till.exchange_request(batches), self.hq.clock()
+        answering = exchange.Answering(keys=Keyring.of(self.hq.key), snapshot_rows_max=500, next_in_ms=1)
+        opened_ = self.read(lambda tx, house: open_exchange(tx, body, house.newest.programme_id))
+        outcome = self.write(lambda tx, _: exchange.apply(tx, opened_, now))
+        return till.reply(self.read(lambda tx, _: exchange.answer(tx, answering, opened_, outcome, now)))
+
     def send(self, till: Till, *events: Event, claim: Claim | None = None) -> list[EventId]:
         """Bring events by a till that answered each with a claim; returns their ids."""
         first = len(till.records) + 1
         for event in events:
             till.record(event, claim=claim)
-        batches = [till.batch(first)] if events else []
-        body, now = till.exchange_request(batches), self.hq.clock()
-        answering = exchange.Answering(keys=Keyring.of(self.hq.key), snapshot_rows_max=500, next_in_ms=1)
-        opened_ = self.read(lambda tx, house: open_exchange(tx, body, house.newest.programme_id))
-        outcome = self.write(lambda tx, _: exchange.apply(tx, opened_, now))
-        assert outcome.refusals == ()
-        till.reply(self.read(lambda tx, _: exchange.answer(tx, answering, opened_, outcome, now)))
+        assert self.exchange(till, *([till.batch(first)] if events else [])).refusals == ()
         return [EventId(till.terminal_id, 1, 0, seq) for seq in range(first, len(till.records) + 1)]  # type: ignore[arg-type]

@@ -238,7 +238,7 @@ def test_merges_and_events_in_any_order_come_to_the_same(
 
 def _account(hq: Hq, folder: Path, steps: list[object]) -> dict[str, object]:
     """Return what a new headquarters posts for three members when all this arrives in this order."""
-    fresh = _again(hq, folder)
+    fresh = again(hq, folder)
     desk = Desk(fresh)
     fresh.members("member_id\nM1\nM2\nM3\n")
     tills = [desk.till(), desk.till()]
@@ -267,7 +267,7 @@ def _net_by_kind(hq: Hq, member: str) -> list[tuple[object, ...]]:
     )
 
 
-def _again(hq: Hq, folder: Path) -> Hq:
+def again(hq: Hq, folder: Path) -> Hq:
     """Return a new, empty headquarters with the rules of this module."""
     path = folder / f"hq-{len(list(folder.glob('hq-*.db')))}.db"
     config = msgspec.structs.replace(hq.config, database=str(path))
