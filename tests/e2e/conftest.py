@@ -1,7 +1,8 @@
-"""What all tests of the packages share: the packages, and a Debian to install them on. Each is made once."""
+"""What tests share and is made once: a headquarters to copy, the packages, a Debian to install them on."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -14,7 +15,15 @@ import pytest
 from tests.debian_parts import part
 from tests.e2e.debian_machine import disk, make_root
 from tests.e2e.packaged import NEW, OLD, Packages, build, copy_of_checkout
+from tests.e2e.processes import Founded, found
+from tests.e2e.test_two_processes import MEMBERS, PROGRAMME
 from tests.house_sources import ROOT
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
+    """A headquarters with a few members, which tests copy."""
+    return asyncio.run(found(tmp_path_factory.mktemp("founded"), PROGRAMME, MEMBERS))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import subprocess
@@ -23,16 +22,10 @@ from cryptography.x509.oid import NameOID
 from demo.processes import until
 from tests.debian_parts import need_root, part
 from tests.e2e.bad_line import MOODS, BadLine
-from tests.e2e.processes import Founded, House, found, house
-from tests.e2e.test_two_processes import MEMBERS, PROGRAMME, Sale, check, sales, sell
+from tests.e2e.processes import Founded, House, house
+from tests.e2e.test_two_processes import Sale, check, sales, sell
 
 IMPATIENT = ("retry_first_ms = 200\nretry_max_ms = 1500\n", "retry_first_ms = 10\nretry_max_ms = 50\n")
-
-
-@pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
-    """A headquarters that each test copies."""
-    return asyncio.run(found(tmp_path_factory.mktemp("founded"), PROGRAMME, MEMBERS))
 
 
 async def test_whatever_a_line_does_to_requests_and_answers_all_agree_afterwards(

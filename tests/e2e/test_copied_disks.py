@@ -10,24 +10,16 @@ from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
-import pytest
-
 from demo.processes import Till, until
 from edge_agent.store import outbox, terminal
 from edge_agent.store.database import connect
 from hq_server.store.connection import connect as connect_hq
 from tests.e2e.disk.faults import injected
-from tests.e2e.processes import STORE, Founded, House, found, house
+from tests.e2e.processes import STORE, Founded, House, house
 from tests.e2e.test_restore import balances_at_till
-from tests.e2e.test_two_processes import MEMBERS, PROGRAMME, Sale, expected, sales, sell
+from tests.e2e.test_two_processes import MEMBERS, Sale, expected, sales, sell
 
 SETTLE_SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
-    """A headquarters that each test copies."""
-    return asyncio.run(found(tmp_path_factory.mktemp("founded"), PROGRAMME, MEMBERS))
 
 
 def copy_of(till: Till, folder: Path) -> Till:

@@ -9,18 +9,11 @@ import shutil
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from demo.processes import until
-from tests.e2e.processes import Founded, House, found, house
+from tests.e2e.processes import Founded, House, house
 from tests.e2e.test_systemd import SYSTEMD, settings
-from tests.e2e.test_two_processes import MEMBERS, PROGRAMME, check, sales, sell
-
-
-@pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
-    """A headquarters that each test copies."""
-    return asyncio.run(found(tmp_path_factory.mktemp("founded"), PROGRAMME, MEMBERS))
+from tests.e2e.test_two_processes import MEMBERS, check, sales, sell
 
 
 async def test_tills_hand_in_again_what_a_restored_headquarters_lacks(

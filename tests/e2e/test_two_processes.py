@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from demo.processes import until
-from tests.e2e.processes import STORE, Founded, House, found, house
+from tests.e2e.processes import STORE, Founded, House, house
 
 PROGRAMME = """
 schema = 1
@@ -78,12 +77,6 @@ class Sale:
     @property
     def is_visit(self) -> bool:
         return self.net_minor == 0
-
-
-@pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
-    """A headquarters that each test copies."""
-    return asyncio.run(found(tmp_path_factory.mktemp("founded"), PROGRAMME, MEMBERS))
 
 
 def sales(chance: random.Random, first: int, count: int) -> list[Sale]:
