@@ -20,8 +20,9 @@ from hq_server.backups import back_up, restore
 from hq_server.cli import hq_server
 from hq_server.cli import keys as cli_keys
 from hq_server.config import load_config
+from hq_server.handed_back import VersionRefused, keep_version
 from hq_server.keys import key_file, private_key
-from hq_server.store.connection import reading
+from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
 from loyalty_core.envelope import key_id, public_of, seal
 from loyalty_core.key_statements import KeyStatement, Kind, seal_statement
@@ -401,3 +402,19 @@ def test_the_first_keys_of_a_new_house_are_two(hq: Hq, keys: Keys, tmp_path: Pat
     first, second = [one["fingerprint"] for one in keys.run("key", "list")]
     assert first != second
     assert keys.run("audit")["ok"]
+
+
+def test_a_version_that_an_earlier_key_has_signed_is_not_taken_back_from_a_till(hq: Hq, keys: Keys) -> None:
+    stolen = keys.private("server", 1)  # which signed programmes, too
+    keys.rotate("programme")
+    text = PROGRAMME.replace("version = 1", "version = 9").replace("2026-07-01", "2026-12-01")
+    for key, kept in ((stolen, False), (keys.private("programme", 2), True)):
+        sealed = seal("dangol/programme/1", pack(ProgrammeText("moonlight", 9, text)), key)
+        with opened(hq.config.database_path) as connection, writing(connection) as tx:
+            if kept:
+                assert keep_version(tx, hq.keyring, "S012", sealed, hq.clock())
+            else:
+                with pytest.raises(VersionRefused) as refused:
+                    keep_version(tx, hq.keyring, "S012", sealed, hq.clock())
+                assert refused.value.code == "key_unknown"
+    keys.audit()
