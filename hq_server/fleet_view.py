@@ -12,9 +12,11 @@ from loyalty_core.units import Day
 
 
 class TerminalView(msgspec.Struct, frozen=True, kw_only=True):
-    """One terminal. `seq` is the last record kept of its present journal.
+    """One terminal. `epoch` is the last one that it was allotted, `seq` the last record kept of that.
 
-    `watermark` is its last business day that was closed without a gap, None while there is none.
+    `journals` are those that it may still write, with their last record, like 1.b1.62 (epoch, branch, seq):
+    more than one where two machines have the data of one disk. `watermark` is the last business day that all
+    of these have closed without a gap, None while there is none.
     """
 
     terminal_id: str
@@ -24,6 +26,7 @@ class TerminalView(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     epoch: int
     seq: int
+    journals: tuple[str, ...]
     watermark: str | None
     seen_at: str
     software: str
@@ -39,7 +42,7 @@ def terminals(tx: Transaction) -> list[TerminalView]:
         store_id, terminal_id, state, reason, key_id, epoch, _, seen, software, waiting, quarantined, disk = (
             row
         )
-        head = tx.one("arrivals.head", store_id=store_id, terminal_id=terminal_id, epoch=epoch, branch=0)
+        heads = tx.all("arrivals.open_journals", store_id=store_id, terminal_id=terminal_id)
         found.append(
             TerminalView(
                 terminal_id=terminal_id,
@@ -48,8 +51,11 @@ def terminals(tx: Transaction) -> list[TerminalView]:
                 reason=reason,
                 fingerprint="-".join(key_id.hex()[start : start + 4] for start in range(0, 16, 4)),
                 epoch=epoch,
-                seq=head[0] if head else 0,
-                watermark=watermark(tx, store_id, terminal_id, epoch),
+                seq=max((seq for of, _, seq, _ in heads if of == epoch), default=0),
+                journals=tuple(
+                    [f"{of}{f'.b{branch}' if branch else ''}.{seq}" for of, branch, seq, _ in heads]
+                ),
+                watermark=watermark(tx, store_id, terminal_id),
                 seen_at=at_text(seen),
                 software=software,
                 waiting=waiting,
@@ -60,10 +66,10 @@ def terminals(tx: Transaction) -> list[TerminalView]:
     return found
 
 
-def watermark(tx: Transaction, store_id: str, terminal_id: str, epoch: int) -> str | None:
-    """Return the last business day that a terminal has closed without a gap in its present journal."""
-    row = tx.one("arrivals.closing", store_id=store_id, terminal_id=terminal_id, epoch=epoch, branch=0)
-    return None if row is None or row[3] is None else date_of(Day(row[3])).isoformat()
+def watermark(tx: Transaction, store_id: str, terminal_id: str) -> str | None:
+    """Return the last business day that a terminal has closed without a gap in every journal it may write."""
+    days = [row[3] for row in tx.all("arrivals.open_journals", store_id=store_id, terminal_id=terminal_id)]
+    return None if not days or None in days else date_of(Day(min(days))).isoformat()
 
 
 def at_text(at_ms: int) -> str:

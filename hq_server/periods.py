@@ -40,7 +40,7 @@ class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
 class LastWord(msgspec.Struct, frozen=True, kw_only=True):
     """How far a terminal has reported: the business day of its last event, None for nothing yet.
 
-    `watermark` is the last business day that it has closed without a gap.
+    `watermark` is the last business day that it has closed without a gap, in each journal that it may write.
     """
 
     terminal_id: str
@@ -134,7 +134,7 @@ def _terminals(tx: Transaction) -> tuple[LastWord, ...]:
                 terminal_id=row[1],
                 state=row[2],
                 last_day=date_of(Day(last[0])).isoformat() if last else None,
-                watermark=watermark(tx, row[0], row[1], row[5]),
+                watermark=watermark(tx, row[0], row[1]),
                 seen_at=at_text(row[7]),
                 waiting=row[9],
             )

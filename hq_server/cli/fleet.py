@@ -120,7 +120,7 @@ def terminal_list(shell: Shell) -> None:
                 [
                     one.terminal_id,
                     one.fingerprint,
-                    f"{one.epoch}.{one.seq}",
+                    " ".join(one.journals) or f"{one.epoch}.{one.seq}",
                     one.watermark or "",
                     to_minute(one.seen_at),
                     one.waiting,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hq_server import closings
 from hq_server.accept import Terminal
 from hq_server.day_view import terminal_days
+from hq_server.fleet_view import terminals
 from hq_server.store.connection import reading
 from hq_server.store.database import opened
 from loyalty_core.units import Day
@@ -21,6 +22,13 @@ def watermark(hq: Hq, till: Till, branch: int, epoch: int = 1) -> tuple[int | No
     with opened(hq.config.database_path) as connection, reading(connection) as tx:
         state = closings.closing_of(tx, terminal, epoch, branch)
     return state.first_day, state.last_day
+
+
+def listed(hq: Hq) -> tuple[tuple[str, ...], str | None]:
+    """Return the journals and the watermark of the one terminal, as staff see them."""
+    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+        (found,) = terminals(tx)
+    return found.journals, found.watermark
 
 
 async def test_a_branch_closes_its_days_with_what_it_shares_and_what_is_its_own(hq: Hq, tills: Tills) -> None:
@@ -119,6 +127,45 @@ async def test_a_redemption_that_both_copies_committed_takes_its_points_once(hq:
     assert hq.balances() == {"M1": 2 * 12 - 10}
     assert {kind for kind, _ in hq.exceptions()} == {"fork", "redemption_twice"}
     audited(hq)
+
+
+async def test_a_terminal_is_listed_with_each_journal_that_it_may_still_write(hq: Hq, tills: Tills) -> None:
+    till = await selling(tills, 1)
+    assert listed(hq) == (("1.1",), None)
+    copy, image = till.copied(), till.copied()
+    till.record(purchase("2"))
+    copy.record(purchase("3"))
+    hq.clock.now += DAY_MS
+    close(till, DAY)
+    await tills.send(till)
+    assert listed(hq) == (("1.3",), "2026-11-21")
+    await tills.send(copy)
+    assert listed(hq) == (("1.3", "1.b1.2"), None)
+    copy.begin(2)
+    close(copy, DAY)
+    await tills.send(copy)
+    assert listed(hq) == (("1.3", "2.1"), "2026-11-21")
+    image.lacks = till.hashes()[3]
+    await tills.exchange(image)
+    assert listed(hq) == (("2.1",), "2026-11-21")
+    till.record(purchase("9"))
+    await tills.send(till)
+    assert listed(hq) == (("1.4", "2.1"), "2026-11-21")
+    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+        assert tx.one("arrivals.watermarks") == (0, DAY)
+
+
+async def test_a_replaced_till_is_listed_with_its_new_journal_alone(hq: Hq, tills: Tills) -> None:
+    till = await selling(tills, 1)
+    hq.clock.now += DAY_MS
+    replaced = Till()
+    body = replaced.enrol_request(hq.invite(till=till.terminal_id.removeprefix("S012-")))
+    answer = await tills.client.post("/v1/enrol", data=body)
+    replaced.enrolled(await answer.read(), hq.public_key)
+    assert listed(hq) == ((), None)
+    replaced.record(purchase("2"))
+    await tills.send(replaced)
+    assert (replaced.epoch, listed(hq)[0]) == (2, ("2.1",))
 
 
 async def test_what_is_kept_is_counted_once_in_the_figures(hq: Hq, tills: Tills) -> None:

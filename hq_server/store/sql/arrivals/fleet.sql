@@ -115,7 +115,15 @@ SELECT state, count(*), min(seen_at_ms), sum(waiting), sum(quarantined) FROM ter
 
 -- name: watermarks()^
 -- Of the approved terminals: how many have closed no day yet, and the oldest last day that was closed.
-SELECT count(*) FILTER (WHERE closings.last_day IS NULL), min(closings.last_day)
-FROM terminals LEFT JOIN closings ON closings.store_id = terminals.store_id
-  AND closings.terminal_id = terminals.terminal_id AND closings.epoch = terminals.epoch AND closings.branch = 0
-WHERE terminals.state = 'approved';
+SELECT count(*) FILTER (WHERE of_terminal.last_day IS NULL), min(of_terminal.last_day)
+FROM (
+  SELECT CASE count(open_journals.last_day) WHEN count(*) THEN min(open_journals.last_day) END AS last_day
+  FROM terminals LEFT JOIN open_journals ON open_journals.store_id = terminals.store_id
+    AND open_journals.terminal_id = terminals.terminal_id
+  WHERE terminals.state = 'approved'
+  GROUP BY terminals.store_id, terminals.terminal_id
+) AS of_terminal;
+
+-- name: open_journals(store_id, terminal_id)
+SELECT epoch, branch, seq, last_day FROM open_journals
+WHERE store_id = :store_id AND terminal_id = :terminal_id ORDER BY epoch, branch;
