@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp.web import Application
 
 from edge_agent.store import journal, outbox, terminal
 from edge_agent.store.database import transaction
 from edge_agent.sync.install import install, open_reply
+from hq_server.app import build_app
 from hq_server.audit import audit
 from hq_server.backups import back_up, restore
 from hq_server.store.connection import reading
@@ -21,7 +24,7 @@ from loyalty_core.units import EpochMs
 from tests.edge import made
 from tests.edge.made import CARD, OTHER_CARD, at, purchase, returned
 from tests.edge.test_closing import boot, look
-from tests.hq.conftest import Hq
+from tests.hq.conftest import PROGRAMME, Client, Hq
 from tests.hq.copied_till import CopiedTill
 
 MEMBERS = f"member_id,lookups,name,phone,home_store\nM1,{CARD},홍길동,,S012\nM2,{OTHER_CARD},김철수,,S012\n"
@@ -391,6 +394,29 @@ def test_a_headquarters_from_before_an_epoch_has_it_again_from_its_till(
     till.sell(6)
     agree(hq, 6, other, till)
     assert till.epoch != other.epoch
+
+
+async def test_programmes_that_headquarters_lost_come_back_from_a_till(
+    hq: Hq, till: CopiedTill, tmp_path: Path, aiohttp_client: Callable[[Application], Awaitable[Client]]
+) -> None:
+    back_up(hq.config, tmp_path / "backup.db", hq.clock())
+    for version in range(2, 13):
+        hq.publish(PROGRAMME.replace("version = 1", f"version = {version}"))
+    till.sell(1)
+    till.settle()
+    brought_back(hq, tmp_path / "backup.db")
+    client = await aiohttp_client(build_app(hq.config, hq.clock))
+    directed = True
+    while directed:
+        nonce, identity = os.urandom(16), terminal.read(till.conn)
+        answer = await client.post("/v1/exchange", data=till.request(nonce)[0])
+        assert answer.status == 200
+        reply = open_reply(await answer.read(), identity, nonce)
+        with transaction(till.conn):
+            install(till.conn, reply)
+        directed = bool(reply.directives)
+    assert hq.sql("SELECT max(version), count(*) FROM programmes") == [(12, 12)]
+    assert outbox.link(till.conn).programmes_above is None
 
 
 # A long time without a line.
