@@ -90,7 +90,7 @@ class _Walk:
         right, how = found
         if self._copied and self._true is not None and not _follows(self._true, right, stored):
             raise BrokenChain(
-                f"HQ's copy of seq {seq - 1} is not what seq {seq} here follows: call HQ, or replace this till",
+                f"seq {seq} does not follow from HQ's copy of the one before: call HQ, or replace this till",
                 code="repair_failed",
             )
         true = stored if self._true is None else next_hash(self._true, right)
