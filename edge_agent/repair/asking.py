@@ -9,7 +9,9 @@ import aiohttp
 import msgspec
 
 from edge_agent.config import EdgeConfig
+from edge_agent.store import outbox
 from edge_agent.store.database import Connection
+from edge_agent.store.journal import Head
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync import exchange, keys
 from edge_agent.sync.exchange import PATH_EXCHANGE, LinkError
@@ -18,7 +20,9 @@ from edge_agent.sync.load import load_from
 from edge_agent.version import VERSION
 from loyalty_core.envelope import key_id, open_sealed, peek
 from loyalty_core.errors import BadEnvelope, BadWire
+from loyalty_core.journal import first_hash
 from loyalty_core.messages import Acknowledgement, Batch, Health, Reply, Wanted, unpack_records
+from loyalty_core.units import Seq
 from loyalty_core.wire import unpack
 
 REQUESTS_MAX = 1000
@@ -82,6 +86,8 @@ async def _ask(
         nonce=nonce,
         health=Health(VERSION, 0, 0, 0),
         wants=wanted,
+        held=outbox.held(conn, identity.epoch)
+        or Head(Seq(0), first_hash(identity.terminal_id, identity.epoch)),
     )
     data = await exchange.post(session, identity.hq_url + PATH_EXCHANGE, body)
     return open_reply(data, identity, nonce)

@@ -6,7 +6,9 @@ import msgspec
 
 from edge_agent.store import journal
 from edge_agent.store.database import Connection
+from edge_agent.store.journal import Head
 from loyalty_core.messages import Acknowledgement
+from loyalty_core.units import Seq
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,14 @@ def acknowledged(conn: Connection, epoch: int) -> int:
     """Return up to which seq of an epoch HQ holds the journal."""
     row = conn.execute("SELECT seq FROM acknowledged WHERE epoch = ? AND branch = 0", (epoch,)).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def held(conn: Connection, epoch: int) -> Head | None:
+    """Return the last record of an epoch that HQ said it holds, None for none."""
+    row = conn.execute(
+        "SELECT seq, hash FROM acknowledged WHERE epoch = ? AND branch = 0", (epoch,)
+    ).fetchone()
+    return None if row is None else Head(Seq(row[0]), row[1])
 
 
 def acknowledge(conn: Connection, said: Acknowledgement) -> bool:

@@ -16,6 +16,7 @@ from msgspec import Meta
 from edge_agent.config import Sync
 from edge_agent.store import journal, members, outbox, programmes
 from edge_agent.store.database import Connection
+from edge_agent.store.journal import Head
 from edge_agent.store.outbox import Link
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync.codes import known as known_code
@@ -99,9 +100,14 @@ def signed(
     health: Health,
     asks: tuple[Ask, ...] = (),
     wants: Wanted | None = None,
+    held: Head | None = None,
 ) -> bytes:
-    """Return the signed exchange that carries a load, whatever the road."""
-    head, known, link = journal.head(conn, identity), members.cursors(conn), outbox.link(conn)
+    """Return the signed exchange that carries a load, whatever the road.
+
+    By its head HQ knows whose journal it is; one that asks for records back says what
+    HQ is known to have `held`.
+    """
+    head, known, link = held or journal.head(conn, identity), members.cursors(conn), outbox.link(conn)
     said = Exchange(
         nonce=nonce,
         terminal_id=identity.terminal_id,
