@@ -78,6 +78,7 @@ async def _ask(
     wanted: Wanted | None,
 ) -> Reply:
     nonce = secrets.token_bytes(16)
+    none = Head(Seq(0), first_hash(identity.terminal_id, identity.epoch))
     body = exchange.signed(
         conn,
         identity,
@@ -86,8 +87,7 @@ async def _ask(
         nonce=nonce,
         health=Health(VERSION, 0, 0, 0),
         wants=wanted,
-        held=outbox.held(conn, identity.epoch)
-        or Head(Seq(0), first_hash(identity.terminal_id, identity.epoch)),
+        held=outbox.held(conn, identity.epoch) or none,
     )
     data = await exchange.post(session, identity.hq_url + PATH_EXCHANGE, body)
     return open_reply(data, identity, nonce)
