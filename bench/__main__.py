@@ -18,7 +18,7 @@ from typing import Final
 import click
 import msgspec
 
-from bench import folder_intake, footprint, growth, hq_ingest, one_receipt, till_to_hq
+from bench import folder_intake, footprint, growth, herd, hq_ingest, one_receipt, till_to_hq
 from bench.code import Code, code_of, described, this_code
 from bench.figures import Figure, Report, as_json
 from bench.machine import machine, versions
@@ -49,6 +49,9 @@ def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure
         ),
         "baskets": lambda codes, folder: till_to_hq.measure(
             codes, folder, count=events // 5, lines=till_to_hq.LINES_IN_A_BASKET, rounds=rounds
+        ),
+        "herd": lambda codes, folder: herd.measure(
+            codes, folder, tills=herd.TILLS, sales=max(1, events // 500)
         ),
         "footprint": lambda codes, folder: footprint.measure(
             codes, folder, count=events, rounds=rounds, idle_seconds=IDLE_SECONDS

@@ -40,6 +40,19 @@ class Running:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
+    def memory_mb(self) -> float:
+        """Return how much memory it holds, in MB, and measure its peak from now on."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        return self._memory_mb("VmRSS")
+
+    def memory_peak_mb(self) -> float:
+        """Return how much memory it held at most, in MB."""
+        return self._memory_mb("VmHWM")
+
+    def _memory_mb(self, name: str) -> float:
+        told = Path(f"/proc/{self.pid}/status").read_text().split(f"{name}:")[1]
+        return int(told.split()[0]) * 1024 / 1e6
+
 
 def command(code: Code, module: str, config: Path, *words: str) -> str:
     """Run a command of a program and return what it prints.

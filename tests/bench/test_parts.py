@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import folder_intake, hq_ingest, one_receipt, till_to_hq
+from bench import folder_intake, herd, hq_ingest, one_receipt, till_to_hq
 from bench.client import Load, drive
 from bench.code import ROOT, Code, code_of, this_code
 from bench.figures import Figure
@@ -147,3 +147,10 @@ def test_a_program_that_does_not_start_ends_the_measurement(tmp_path: Path) -> N
 
 def test_code_is_run_with_the_packages_of_this_environment() -> None:
     assert Code("now", Path("/somewhere")).environment()["PYTHONPATH"] == "/somewhere"
+
+
+def test_a_herd_of_tills_is_heard_and_a_till_sells_on_meanwhile(tmp_path: Path) -> None:
+    figures = herd.measure(CODES, tmp_path / "herd", tills=12, sales=3)
+    check(figures, 1)
+    assert figures[0].what == "12 tills at once, 3 sales each: until half of them were heard"
+    assert figures[-1].what == "a till that sells meanwhile: answers, the slowest"
