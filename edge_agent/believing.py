@@ -14,6 +14,8 @@ from loyalty_core.units import Day, EpochMs
 DAYS_KEPT: Final = 16
 DAYS_AHEAD_MAX: Final = 400
 """A clock further than this ahead of the day that is known is not believed."""
+BEHIND_MAX_MS: Final = 48 * 3_600_000
+"""Nor one further than this behind HQ's last word: receipts of the right day would look ahead by it."""
 
 
 @lru_cache(DAYS_KEPT)
@@ -25,8 +27,10 @@ def known_day(counted: State, hq_time_ms: int | None, place: Place) -> Day | Non
     return None if known is None else Day(known)
 
 
-def is_believed(now_ms: EpochMs, known: Day | None, place: Place) -> bool:
-    """Tell whether it can be this time; `known` is the day that was it already."""
+def is_believed(now_ms: EpochMs, known: Day | None, hq_time_ms: int | None, place: Place) -> bool:
+    """Tell whether it can be this time; `known` was it already, `hq_time_ms` is HQ's last word."""
     if not PLAUSIBLE_FROM <= now_ms <= AT_MAX:
+        return False
+    if hq_time_ms is not None and now_ms < hq_time_ms - BEHIND_MAX_MS:
         return False
     return known is None or business_day(now_ms, place) - known <= DAYS_AHEAD_MAX

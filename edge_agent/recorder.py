@@ -142,7 +142,7 @@ class Recorder:
         """Return what this till takes as given about a receipt, at the time of these books."""
         if books.expected is None:
             now_ms, place = self._clock.wall_ms(), books.terminal.place
-            believed = is_believed(now_ms, books.known_day, place)
+            believed = is_believed(now_ms, books.known_day, books.hq_time_ms, place)
             books.expected = Expectations(
                 store_id=books.terminal.store_id,
                 place=place,

@@ -104,7 +104,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
         disk_low=free < config.disk_free_bytes_min,
         clock=_iso(now_ms) or "",
         clock_believed=is_believed(
-            now_ms, known_day(counted, link.hq_time_ms, identity.place), identity.place
+            now_ms, known_day(counted, link.hq_time_ms, identity.place), link.hq_time_ms, identity.place
         ),
         epoch=identity.epoch,
         epochs_before=len([one for one, _ in journal.epochs(conn) if one < identity.epoch]),

@@ -18,6 +18,7 @@ from loyalty_core.messages import (
     BATCHES_MAX,
     EXCHANGE_BYTES_MAX,
     Batch,
+    Clock,
     Exchange,
     Refusal,
     unpack_records,
@@ -66,6 +67,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     says: Sequence[Record | LoyaltyError]
     envelope: bytes
     signed_by: bytes
+    clock: Clock
 
     @property
     def last_seq(self) -> int:
@@ -199,6 +201,7 @@ def open_batch(
         says=[_said(record) for record in records],
         envelope=envelope,
         signed_by=next(one for one in peek(envelope, "dangol/batch/1")[0] if one in keys),
+        clock=batch.clock,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from hq_server.dating import DATED_AHEAD, is_undone
+from hq_server.dating import DATED, is_undone
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction
@@ -58,7 +58,7 @@ def report_conflicts(
         gone = {
             (store_id, kind, subject)
             for key, kind, subject in rows
-            if kind != DATED_AHEAD or is_undone(folded[key], subject)
+            if kind not in DATED or is_undone(folded[key], subject)
         }
     opened = [
         _exception(store_id, key, conflict)

@@ -17,6 +17,10 @@ from loyalty_core.units import Day, EpochMs
 
 DATED_AHEAD: Final = "dated_ahead"
 """The exception of an event dated ahead."""
+DATED_WRONG: Final = "dated_wrong"
+"""The exception of an event that a wrong clock gave its date; see `clock_reports`."""
+DATED: Final = frozenset({DATED_AHEAD, DATED_WRONG})
+"""Exceptions that end when the event is placed or undone, and not with the next fact of its receipt."""
 
 
 def note_ahead(

@@ -11,13 +11,14 @@ from typing import Final
 import msgspec
 
 from hq_server.accept import Terminal, keys_of
+from hq_server.clocks import When, when
 from hq_server.fleet_view import at_text
 from hq_server.receipt_keys import Filed
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import date_of
 from loyalty_core.envelope import open_sealed
 from loyalty_core.errors import BadInput, BadWire
-from loyalty_core.events import EVENT_NAMES, Booted, ClockStepped, EventId
+from loyalty_core.events import EVENT_NAMES, ClockStepped, EventId
 from loyalty_core.journal import Record, unpack_record
 from loyalty_core.messages import Batch, unpack_records
 from loyalty_core.units import Day, EpochMs, Seq
@@ -34,14 +35,17 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     record: Record
     filed: Filed | None
+    known: When
     evidence: Evidence
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of when an event happened.
 
-    `likely_at` is when HQ's own clock says that it was recorded: the till's monotonic clock counted from
-    there to the sending of the batch. It is None where the till was restarted in between, or does not say.
+    `likely_at` is when it was recorded by HQ's clock, as the till's monotonic clock says; None where no batch
+    came over the line from that boot of the till. Then it was not before `earliest_at`, where that is known,
+    and not after `latest_at`. `clock_ahead_ms` says by how much its clock was ahead then, at least; below
+    0 it was behind.
     """
 
     event: str
@@ -51,6 +55,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     received_at: str
     sent_at: str
     likely_at: str | None
+    earliest_at: str | None
+    latest_at: str
+    clock_ahead_ms: int | None
     clock_steps_ms: tuple[int, ...]
 
 
@@ -88,14 +95,9 @@ def _recorded(
     if state != "taken":
         raise BadInput(f"event {event_id} was set aside: it counts nowhere", code="event_set_aside")
     terminal = Terminal(store_id, event_id.terminal_id, "", "", b"", event_id.epoch)
-    place = {"store_id": store_id, **msgspec.structs.asdict(event_id)}
     batch, records, received_at_ms = _batch(tx, terminal, event_id)
     record = unpack_record(records[0])
-    booted = tx.one("arrivals.booted_before", **place)
-    boot_id = None
-    if booted is not None:
-        _, (at_boot, *_), _ = _batch(tx, terminal, msgspec.structs.replace(event_id, seq=Seq(booted[0])))
-        boot_id = _boot_id(unpack_record(at_boot))
+    known = when(tx, store_id, event_id, record.monotonic_ms, received_at_ms)
     if receipt_key is not None:
         filed: Filed | None = Filed(store_id, receipt_key)
     else:
@@ -107,7 +109,8 @@ def _recorded(
         data=records[0],
         record=record,
         filed=filed,
-        evidence=_evidence(event_id, record, batch, boot_id, records, received_at_ms),
+        known=known,
+        evidence=_evidence(event_id, record, batch, known, records, received_at_ms),
     )
 
 
@@ -121,21 +124,15 @@ def _batch(
     return batch, unpack_records(batch.packed)[event_id.seq - batch.first_seq :], EpochMs(received_at_ms)
 
 
-def _boot_id(record: Record) -> str | None:
-    return record.event.boot_id if isinstance(record.event, Booted) else None
-
-
 def _evidence(
     event_id: EventId,
     record: Record,
     batch: Batch,
-    boot_id: str | None,
+    known: When,
     records: tuple[bytes, ...],
     received_at_ms: EpochMs,
 ) -> Evidence:
     after = [each.event for each in map(_readable, records[1:]) if each is not None]
-    passed_ms = batch.clock.monotonic_ms - record.monotonic_ms
-    known = boot_id == batch.clock.boot_id and passed_ms >= 0
     return Evidence(
         event=str(event_id),
         kind=EVENT_NAMES[type(record.event)],
@@ -143,7 +140,10 @@ def _evidence(
         occurred_at=at_text(record.event.occurred_at_ms),
         received_at=at_text(received_at_ms),
         sent_at=at_text(batch.clock.wall_ms),
-        likely_at=at_text(max(0, received_at_ms - passed_ms)) if known else None,
+        likely_at=None if known.likely_ms is None else at_text(known.likely_ms),
+        earliest_at=None if known.earliest_ms is None else at_text(known.earliest_ms),
+        latest_at=at_text(known.latest_ms),
+        clock_ahead_ms=known.ahead_ms,
         clock_steps_ms=tuple([event.step_ms for event in after if isinstance(event, ClockStepped)]),
     )
 

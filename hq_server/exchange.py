@@ -20,6 +20,7 @@ from hq_server.accept import (
     open_exchange,
     terminal_of_key,
 )
+from hq_server.clock_reports import note_clocks
 from hq_server.closings import closing_of, follow
 from hq_server.config import HqConfig
 from hq_server.epochs import Standing, stand
@@ -110,17 +111,22 @@ async def exchange(
     return reply, outcome
 
 
-async def take(database: Database, answering: Answering, opened: Opened, now_ms: EpochMs) -> Outcome:
+async def take(
+    database: Database, answering: Answering, opened: Opened, now_ms: EpochMs, *, carried: bool = False
+) -> Outcome:
     """Take all that a request brings: first programmes that headquarters lost, then the rest by `apply`."""
     refused = await take_back(
         database, answering.keys, opened.terminal.store_id, opened.exchange.programmes, now_ms
     )
-    outcome = await database.write(lambda tx: apply(tx, opened, now_ms))
+    outcome = await database.write(lambda tx: apply(tx, opened, now_ms, carried=carried))
     return msgspec.structs.replace(outcome, refusals=(*refused, *outcome.refusals))
 
 
-def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
-    """Accept, spread and post a request. A batch that is refused does not hold up the others."""
+def apply(tx: Transaction, opened: Opened, now_ms: EpochMs, *, carried: bool = False) -> Outcome:
+    """Accept, spread and post a request. A batch that is refused does not hold up the others.
+
+    `carried` if it came by hand: when it was made is not known.
+    """
     house = load_house(tx)
     terminal = terminal_of_key(tx, opened.signed_by) or opened.terminal
     check_key(tx, terminal, opened.signed_by, now_ms)
@@ -140,6 +146,7 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs) -> Outcome:
         deliver.deliver(tx, house, terminal, spreading, now_ms)
         deliver.dispute(tx, house, spreading, now_ms)
         follow(tx, terminal, kept, now_ms)
+        note_clocks(tx, house, terminal, kept, now_ms, carried=carried)
     refusals = (*refused, *standing.refusals)
     events = sum(len(one.records) for one in kept)
     if standing.behind:

@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from hq_server import deliver
-from hq_server.dating import DATED_AHEAD
+from hq_server.dating import DATED
 from hq_server.decisions import Decision, Said, decisions_about, keep_decision
-from hq_server.evidence import Recorded, event_named, recorded
+from hq_server.evidence import Evidence, Recorded, event_named, recorded
 from hq_server.exceptions import close_arrivals
 from hq_server.house import House
 from hq_server.receipt_facts import fact_of, facts_of, receipt_rules
@@ -75,12 +75,13 @@ class Matched(msgspec.Struct, frozen=True):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """The detail of a placing: where the event is filed, and when it is taken to have happened."""
+    """The detail of a placing: where the event is filed, when it is taken to have happened, and why."""
 
     store_id: str
     receipt_key: str
     business_day: int
     occurred_at_ms: int
+    evidence: Evidence | None = None
 
 
 class FiledFact(msgspec.Struct, frozen=True):
@@ -189,7 +190,7 @@ def place(
         AT_MIN <= at_ms <= AT_MAX and abs(business_day(EpochMs(at_ms), place_of_day) - day) <= 1
     ):
         raise BadInput(f"the instant does not lie on {date_of(day)} or beside it", code="instant_off_date")
-    detail = Placed(found.filed.store_id, found.filed.receipt_key, day, at)
+    detail = Placed(found.filed.store_id, found.filed.receipt_key, day, at, found.evidence)
     last = decisions_about(tx, "placing", str(found.id))[-1:]
     event = found.record.event
     stands = (event.business_day, event.occurred_at_ms)
@@ -200,7 +201,7 @@ def place(
         raise BadInput(f"event {found.id} stands at this date and time already", code="already_placed")
     number = keep_decision(tx, "placing", str(found.id), detail, by, now_ms)
     _take(tx, house, _placing_fact(number, found.id, by.reason, detail), now_ms)
-    close_arrivals(tx, [(found.filed.store_id, DATED_AHEAD, str(found.id))], now_ms)
+    close_arrivals(tx, [(found.filed.store_id, kind, str(found.id)) for kind in sorted(DATED)], now_ms)
     return number
 
 

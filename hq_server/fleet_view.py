@@ -17,6 +17,7 @@ class TerminalView(msgspec.Struct, frozen=True, kw_only=True):
     `journals` are those that it may still write, with their last record, like 1.b1.62 (epoch, branch, seq):
     more than one where two machines have the data of one disk. `watermark` is the last business day that all
     of these have closed without a gap, None while there is none.
+    `clock_ahead_ms` is by how much its wall clock was ahead of headquarters' at the last reading.
     """
 
     terminal_id: str
@@ -33,15 +34,15 @@ class TerminalView(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     quarantined: int
     disk_free_bytes: int
+    clock_ahead_ms: int | None
 
 
 def terminals(tx: Transaction) -> list[TerminalView]:
     """Return every terminal, by store."""
     found = []
     for row in tx.all("arrivals.terminals"):
-        store_id, terminal_id, state, reason, key_id, epoch, _, seen, software, waiting, quarantined, disk = (
-            row
-        )
+        store_id, terminal_id, state, reason, key_id, epoch, _, seen, software, *rest = row
+        waiting, quarantined, disk, clock_ahead_ms = rest
         heads = tx.all("arrivals.open_journals", store_id=store_id, terminal_id=terminal_id)
         found.append(
             TerminalView(
@@ -61,6 +62,7 @@ def terminals(tx: Transaction) -> list[TerminalView]:
                 waiting=waiting,
                 quarantined=quarantined,
                 disk_free_bytes=disk,
+                clock_ahead_ms=clock_ahead_ms,
             )
         )
     return found

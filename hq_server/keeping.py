@@ -16,7 +16,7 @@ from hq_server.store.connection import Transaction, Value
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.journal import Record
 from loyalty_core.lineage import Segment
-from loyalty_core.messages import Ended, Refusal
+from loyalty_core.messages import Clock, Ended, Refusal
 from loyalty_core.units import EpochMs
 
 BRANCHES_MAX: Final = 64
@@ -36,6 +36,7 @@ class Kept(msgspec.Struct, frozen=True):
     says: Sequence[Record | LoyaltyError]
     hash: bytes
     branched: bool
+    clock: Clock
 
     @property
     def last(self) -> Segment:
@@ -109,6 +110,7 @@ def keep(
         says=run.says[new:],
         hash=run.hashes[-1],
         branched=begins and on.branch > 0,
+        clock=run.clock,
     )
 
 

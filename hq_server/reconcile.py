@@ -30,12 +30,14 @@ _OWNERS: Final = {
     "journal_behind": "technician",
     "record_unreadable": "technician",
     "clock_ahead": "technician",
+    "clock_off": "technician",
     "day_open": "technician",
     "day_closed_differs": "technician",
     "programme_missing": "headquarters",
     "programme_differs": "headquarters",
     "award_unexplained": "headquarters",
     "dated_ahead": "headquarters",
+    "dated_wrong": "headquarters",
 }
 """Whose it is to end an exception of a kind; of all others the store's, or the member desk's."""
 _Int = Annotated[int, Meta(ge=-(2**62), le=2**62)]

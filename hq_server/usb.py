@@ -120,7 +120,8 @@ class Stick:
         for one in requests:
             try:
                 opened = await self._opened(one.name)
-                outcome = await take(self._database, self._answering, opened, self._now_ms())
+                now_ms = self._now_ms()
+                outcome = await take(self._database, self._answering, opened, now_ms, carried=True)
             except OF_A_FILE as error:
                 note(refused(one.name, error, one.terminal_id))
                 continue

@@ -1,4 +1,4 @@
-"""`receipt claim | match` and `event place`."""
+"""`receipt claim | match` and `event place | place-all | unplace | show`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Final
 import click
 import msgspec
 
-from hq_server import filing
+from hq_server import filing, placing
 from hq_server.cli import deciding
 from hq_server.cli.shell import Shell, command, group, now_ms
+from hq_server.clock_reports import span_text
+from hq_server.clocks import CLOCK_TOLERANCE_MS
 from hq_server.decisions import said
 from hq_server.evidence import Evidence, event_named, recorded
 from hq_server.house import load_house
 from hq_server.members import find_present
+from hq_server.placing import Proposal
 from hq_server.store.connection import reading, writing
 from loyalty_core.calendar import date_of, day_written
+from loyalty_core.units import Day
 
 
 @group("receipt")
@@ -82,6 +86,43 @@ def place(shell: Shell, event: str, day: str, at: str | None, yes: bool, by: str
             deciding.show_decision(shell, tx, number, f"event {found.id} counts on {date_of(placed_day)}.")
 
 
+@command("place-all")
+@click.argument("terminal")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@deciding.by
+@deciding.reason
+def place_all(shell: Shell, terminal: str, yes: bool, by: str, reason: str) -> None:
+    """Put every event that a wrong clock of a terminal dated on its day, as far as that is known."""
+    decided = said(by, reason)
+    with shell.database() as connection:
+        with reading(connection) as tx:
+            found = placing.propose(tx, terminal)
+        for line in _proposal_lines(found):
+            shell.say(line)
+        if any(one.date for one in found):
+            if not yes:
+                click.confirm("Place them?", abort=True, err=True)
+            with writing(connection) as tx:
+                found = placing.place_all(tx, load_house(tx), terminal, decided, now_ms())
+    placed = sum(one.decision is not None for one in found)
+    told = f"{placed} of {len(found)} events were placed" if found else f"no event of {terminal} waits for it"
+    more = ": call it again for the rest" if len(found) == placing.AT_ONCE_MAX and placed else ""
+    shell.show(found, [f"{told}{more}."])
+
+
+@command("unplace")
+@click.argument("event")
+@deciding.by
+@deciding.reason
+def unplace(shell: Shell, event: str, by: str, reason: str) -> None:
+    """Put an event that was placed back on the date and time of its record."""
+    with shell.writing() as tx:
+        found = recorded(tx, event_named(event))
+        day = Day(found.record.event.business_day)
+        number = filing.place(tx, load_house(tx), found, day, None, said(by, reason), now_ms())
+        deciding.show_decision(shell, tx, number, f"event {found.id} counts on {date_of(day)}, as recorded.")
+
+
 @command("show")
 @click.argument("event")
 def show(shell: Shell, event: str) -> None:
@@ -93,9 +134,24 @@ def show(shell: Shell, event: str) -> None:
 
 for _command in (claim, match):
     receipt_group.add_command(_command)
-for _command in (place, show):
+for _command in (place, place_all, unplace, show):
     event_group.add_command(_command)
 COMMANDS: Final = (receipt_group, event_group)
+
+
+def _proposal_lines(found: list[Proposal]) -> Iterator[str]:
+    for one in found:
+        if one.date is None:
+            yield f"{one.event}  {one.dated}: find out when it was, and use hq-server event place"
+        else:
+            yield f"{one.event}  {one.dated} -> {one.date}, at {one.at}"
+
+
+def _ahead_text(ahead_ms: int, *, exact: bool) -> str:
+    if abs(ahead_ms) <= CLOCK_TOLERANCE_MS:
+        return "right" if exact else "not seen to be wrong"
+    least = "" if exact else "at least "
+    return f"{least}{span_text(abs(ahead_ms))} {'ahead' if ahead_ms > 0 else 'behind'}"
 
 
 def _evidence_lines(found: Evidence) -> Iterator[str]:
@@ -103,7 +159,11 @@ def _evidence_lines(found: Evidence) -> Iterator[str]:
     yield f"headquarters got it at {found.received_at}; the till's clock said {found.sent_at} when it sent it"
     if found.likely_at is not None:
         yield f"by the till's monotonic clock it was recorded at {found.likely_at} of headquarters' time"
+    elif found.earliest_at is not None:
+        yield f"it was recorded between {found.earliest_at} and {found.latest_at} of headquarters' time"
     else:
-        yield "the till was restarted between recording and sending it: how long that took is not known"
+        yield f"it was recorded before {found.latest_at} of headquarters' time: nothing else is known"
+    if found.clock_ahead_ms is not None:
+        yield f"the till's clock was {_ahead_text(found.clock_ahead_ms, exact=found.likely_at is not None)}"
     for step in found.clock_steps_ms:
         yield f"after it, the till's clock was moved by {step / 1000:+,.0f} seconds"

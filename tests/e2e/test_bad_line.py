@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -43,9 +44,7 @@ async def test_whatever_a_line_does_to_requests_and_answers_all_agree_afterwards
             all_sales += some
             before = line.done.total()
             await sell(at, some)
-            await until(
-                lambda told=before: line.done.total() > told or line.holding > 0, "the till is silent"
-            )
+            await until(partial(heard, line, before), "the till said nothing")
             line.let_go()
         line.mend()
         await at.settled(len(all_sales))
@@ -72,6 +71,11 @@ async def test_a_till_whose_requests_nobody_answers_sells_on(tmp_path: Path, fou
         line.mend()
         await at.settled(len(all_sales))
         await check(at, all_sales)
+
+
+def heard(line: BadLine, before: int) -> bool:
+    """Tell whether the till has said something more."""
+    return line.done.total() > before or line.holding > 0
 
 
 def impatient(at: House) -> None:

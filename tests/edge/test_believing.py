@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from edge_agent.app_keys import RECORDER
-from edge_agent.believing import DAYS_AHEAD_MAX, is_believed
+from edge_agent.believing import BEHIND_MAX_MS, DAYS_AHEAD_MAX, is_believed
 from edge_agent.status import status
 from edge_agent.store import closings, outbox
 from edge_agent.store.closings import State
@@ -87,11 +87,27 @@ def test_the_day_that_is_known_is_headquarters_or_the_last_one_closed(
 def test_a_clock_is_believed_so_many_days_ahead_and_not_a_day_more(till: Till) -> None:
     place = till.books().terminal.place
     end = EpochMs(at("2028-01-10 04:59"))
-    assert is_believed(end, Day(day("2028-01-09") - DAYS_AHEAD_MAX), place)
-    assert not is_believed(end, Day(day("2028-01-09") - DAYS_AHEAD_MAX - 1), place)
-    assert is_believed(end, None, place)
-    assert not is_believed(EpochMs(AT_MAX + 1), None, place)
-    assert not is_believed(EpochMs(at("2025-12-31 12:00")), None, place)
+    assert is_believed(end, Day(day("2028-01-09") - DAYS_AHEAD_MAX), None, place)
+    assert not is_believed(end, Day(day("2028-01-09") - DAYS_AHEAD_MAX - 1), None, place)
+    assert is_believed(end, None, None, place)
+    assert not is_believed(EpochMs(AT_MAX + 1), None, None, place)
+    assert not is_believed(EpochMs(at("2025-12-31 12:00")), None, None, place)
+
+
+def test_a_clock_is_believed_two_days_behind_the_last_word_of_headquarters_and_not_a_millisecond_more(
+    till: Till,
+) -> None:
+    place, told = till.books().terminal.place, at("2026-11-20 10:00")
+    assert is_believed(EpochMs(told - BEHIND_MAX_MS), None, told, place)
+    assert not is_believed(EpochMs(told - BEHIND_MAX_MS - 1), None, told, place)
+
+
+def test_a_till_that_lost_months_takes_receipts_of_the_right_day_and_stamps_none(till: Till) -> None:
+    with transaction(till.conn):
+        outbox.set_link(till.conn, Link(hq_time_ms=till.clock.wall))
+    till.clock.wall -= 100 * 86_400_000
+    assert till.record(purchase()).redeemable == 12
+    assert not status(till.conn, till.config, till.clock).clock_believed
 
 
 def test_the_screen_says_that_a_clock_years_ahead_is_not_believed(till: Till) -> None:

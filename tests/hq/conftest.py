@@ -206,7 +206,7 @@ class Tills:
     client: Client
 
     async def join(self, store_id: str = "S012", *, preapproved: bool = True) -> Till:
-        till = Till()
+        till = Till(now=self.hq.clock)
         body = till.enrol_request(self.hq.invite(store_id, preapproved=preapproved))
         answer = await self.client.post("/v1/enrol", data=body)
         assert answer.status == 200, await answer.text()

@@ -138,7 +138,7 @@ class Desk:
 
     def till(self, store_id: str = "S012") -> Till:
         """Return a till that has joined."""
-        till = Till()
+        till = Till(now=self.hq.clock)
         body = till.enrol_request(self.hq.invite(store_id))
         now, keys = self.hq.clock(), Keyring.of(self.hq.key)
         asked = enrol.open_enrol(body)

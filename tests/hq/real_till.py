@@ -74,7 +74,7 @@ class RealTill(Till):
             self.config.sync,
             key=self.key,
             nonce=nonce,
-            clock=lambda: Clock(self.clock.wall, 1, "boot-1"),
+            clock=lambda: Clock(self.clock.wall_ms(), self.clock.monotonic_ms(), self.clock.boot_id()),
             health=Health("test", 0, 0, 10**9),
             asks=asks,
         )
@@ -101,6 +101,15 @@ class RealTill(Till):
                 outcome = hq_exchange.apply(tx, asked, now_ms)
             with reading(connection) as tx:
                 return hq_exchange.answer(tx, answering, asked, outcome, now_ms)
+
+    def carried(self, body: bytes) -> None:
+        """Bring headquarters a request by hand that was made before; its answer is left where it is."""
+        now_ms = self.hq.clock()
+        with opened(self.hq.config.database_path) as connection:
+            with reading(connection) as tx:
+                asked = open_exchange(tx, body, load_house(tx).newest.programme_id)
+            with writing(connection) as tx:
+                assert hq_exchange.apply(tx, asked, now_ms, carried=True).refusals == ()
 
     def claim(self, member: str, receipt: dict[str, Any], when: str, key: str) -> Outcome:
         """Claim an anonymous purchase."""

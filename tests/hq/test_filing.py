@@ -229,6 +229,15 @@ def test_the_evidence_of_an_event_says_what_is_known_of_its_clock(hq: Hq, desk: 
     assert desk.read(lambda tx, _: recorded(tx, before)).evidence.likely_at is None
 
 
+def test_a_journal_that_goes_on_in_another_epoch_goes_on_in_the_same_boot(hq: Hq, desk: Desk) -> None:
+    till = desk.till()
+    desk.send(till, Booted(None, NOW_MS, DAY, "boot", "1"))
+    till.begin(2)
+    desk.send(till, purchase())
+    event = EventId(till.terminal_id, 2, 0, Seq(1))
+    assert desk.read(lambda tx, _: recorded(tx, event)).evidence.likely_at == "2026-11-21T02:31:00Z"
+
+
 def test_an_event_is_named_by_terminal_epoch_branch_and_number() -> None:
     assert event_named("S012-T01.2.42") == EventId("S012-T01", 2, 0, Seq(42))
     assert event_named(str(EventId("S012-T01", 2, 3, Seq(42)))) == EventId("S012-T01", 2, 3, Seq(42))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
 from loyalty_core.events import Claim, Event
@@ -54,6 +54,8 @@ class Till:
     cursors: list[int] = field(default_factory=list)
     programme_version: int = 0
     members: dict[str, MemberRow] = field(default_factory=dict)
+    now: Callable[[], int] = lambda: NOW_MS
+    """What its clock shows; headquarters' own where a test gives it that."""
     past: dict[int, list[bytes]] = field(default_factory=dict)
     """The records of its earlier epochs."""
     programmes: tuple[bytes, ...] = ()
@@ -63,7 +65,9 @@ class Till:
 
     def copied(self) -> Till:
         """Return a second machine with a copy of this one's disk."""
-        return copy.deepcopy(self)
+        twin = copy.deepcopy(replace(self, now=lambda: NOW_MS))
+        twin.now = self.now
+        return twin
 
     def begin(self, epoch: int) -> None:
         """Go on in another epoch."""
@@ -111,8 +115,8 @@ class Till:
             first,
             self.hashes(epoch)[first - 1],
             pack_records(records[first - 1 : last]),
-            Clock(NOW_MS, 1, "boot"),
-            NOW_MS,
+            Clock(self.now(), 1 + max(0, self.now() - NOW_MS), "boot"),
+            self.now(),
         )
         return seal("dangol/batch/1", pack(batch), key or self.key)
 

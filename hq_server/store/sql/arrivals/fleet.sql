@@ -94,7 +94,7 @@ UNION SELECT terminal_id FROM invites WHERE store_id = :store_id AND terminal_id
 
 -- name: terminals()
 SELECT store_id, terminal_id, state, reason, key_id, epoch, enrolled_at_ms, seen_at_ms, software, waiting,
-  quarantined, disk_free_bytes
+  quarantined, disk_free_bytes, clock_ahead_ms
 FROM terminals ORDER BY store_id, terminal_id;
 
 -- name: tills_heard(since_ms)^

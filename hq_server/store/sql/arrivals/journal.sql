@@ -105,13 +105,6 @@ WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND
   AND first_seq <= :seq AND last_seq >= :seq
 ORDER BY first_seq;
 
--- name: booted_before(store_id, terminal_id, epoch, branch, seq)^
--- The last start of the till (code 12) up to a record.
-SELECT seq FROM events
-WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
-  AND seq <= :seq AND code = 12
-ORDER BY seq DESC LIMIT 1;
-
 -- name: kept_records()^
 SELECT coalesce(sum(heads.seq), 0) - coalesce((SELECT sum(parent_seq) FROM journals WHERE parent_epoch = epoch), 0)
 FROM heads;

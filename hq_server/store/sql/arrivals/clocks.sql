@@ -1,0 +1,51 @@
+-- name: boot_was_read(store_id, terminal_id, boot_id, zero_ms)!
+INSERT INTO boots (store_id, terminal_id, boot_id, zero_ms)
+VALUES (:store_id, :terminal_id, :boot_id, :zero_ms)
+ON CONFLICT (store_id, terminal_id, boot_id) DO UPDATE SET zero_ms = min(zero_ms, excluded.zero_ms);
+
+-- name: boot(store_id, terminal_id, boot_id)^
+SELECT zero_ms FROM boots WHERE store_id = :store_id AND terminal_id = :terminal_id AND boot_id = :boot_id;
+
+-- name: add_clock_mark(store_id, terminal_id, epoch, branch, seq, boot_id, monotonic_ms, wall_ms)*!
+INSERT INTO clock_marks (store_id, terminal_id, epoch, branch, seq, boot_id, monotonic_ms, wall_ms)
+VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :boot_id, :monotonic_ms, :wall_ms);
+
+-- name: clock_mark(store_id, terminal_id, epoch, branch, seq)^
+-- The last mark up to a record, and when its boot began by HQ's time where that is known.
+SELECT clock_marks.boot_id, clock_marks.monotonic_ms, clock_marks.wall_ms, boots.zero_ms
+FROM clock_marks LEFT JOIN boots USING (store_id, terminal_id, boot_id)
+WHERE clock_marks.store_id = :store_id AND clock_marks.terminal_id = :terminal_id
+  AND clock_marks.epoch = :epoch AND clock_marks.branch = :branch AND clock_marks.seq <= :seq
+ORDER BY clock_marks.seq DESC LIMIT 1;
+
+-- name: journal_parent(store_id, terminal_id, epoch, branch)^
+-- The journal that this one goes on from, and its last record that both have.
+SELECT parent_epoch, parent_branch, parent_seq FROM journals
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
+  AND parent_epoch IS NOT NULL;
+
+-- name: clock_known_before(store_id, terminal_id, epoch, branch, seq)^
+-- HQ's time of the last mark before a record of which it is known.
+SELECT boots.zero_ms + clock_marks.monotonic_ms
+FROM clock_marks JOIN boots USING (store_id, terminal_id, boot_id)
+WHERE clock_marks.store_id = :store_id AND clock_marks.terminal_id = :terminal_id
+  AND clock_marks.epoch = :epoch AND clock_marks.branch = :branch AND clock_marks.seq <= :seq
+ORDER BY clock_marks.seq DESC LIMIT 1;
+
+-- name: clock_known_after(store_id, terminal_id, epoch, branch, seq)^
+-- HQ's time of the first mark after a record of which it is known.
+SELECT boots.zero_ms + clock_marks.monotonic_ms
+FROM clock_marks JOIN boots USING (store_id, terminal_id, boot_id)
+WHERE clock_marks.store_id = :store_id AND clock_marks.terminal_id = :terminal_id
+  AND clock_marks.epoch = :epoch AND clock_marks.branch = :branch AND clock_marks.seq > :seq
+ORDER BY clock_marks.seq LIMIT 1;
+
+-- name: clock_was_read(store_id, terminal_id, clock_ahead_ms)!
+UPDATE terminals SET clock_ahead_ms = :clock_ahead_ms WHERE store_id = :store_id AND terminal_id = :terminal_id;
+
+-- name: dated_events(terminal_id, count)
+-- Events of a terminal that are open as dated wrongly, wherever they are filed, the oldest first.
+SELECT subject FROM arrival_exceptions
+WHERE closed_at_ms IS NULL AND kind IN ('dated_ahead', 'dated_wrong')
+  AND substr(subject, 1, length(:terminal_id) + 1) = :terminal_id || '.'
+ORDER BY opened_at_ms, length(subject), subject LIMIT :count;
