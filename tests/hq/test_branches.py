@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from hq_server.audit import audit
+import pytest
+
+from hq_server.audit import Difference, audit
 from hq_server.reconcile import Wanted, open_exceptions
 from hq_server.store.connection import reading
 from hq_server.store.database import opened
+from hq_server.store.sqlite import sqlite3
 from loyalty_core.messages import BATCH_RECORDS_MAX, Ask, Directive, Reply, Stamp
 from tests.hq.accounts import REDEEM
 from tests.hq.conftest import PROGRAMME, Hq, Tills
@@ -606,3 +609,54 @@ async def test_a_void_of_a_later_record_undoes_nothing_however_it_arrives(hq: Hq
     assert hq.balances() == {"M1": 22}
     assert hq.exceptions() == [("original_missing", "S012-T01.1.2")]
     audited(hq)
+
+
+# What the audit sees
+
+DAMAGE = {
+    "a branch that leaves elsewhere": "UPDATE journals SET parent_seq = 1 WHERE branch = 1",
+    "a branch that leaves nothing": "UPDATE journals SET parent_epoch = NULL, parent_branch = NULL, "
+    "parent_seq = NULL WHERE branch = 1",
+    "a journal that nobody knows of": "DELETE FROM journals WHERE branch = 1",
+    "an epoch that follows what is not there": "UPDATE journals SET parent_seq = 99 WHERE epoch = 2",
+    "a branch that goes further": "UPDATE heads SET seq = seq + 1 WHERE branch = 1",
+    "an event on another branch": "UPDATE events SET branch = 2 WHERE branch = 1",
+    "a stamp of a branch that is too high": "UPDATE stamps SET seq = seq + 1 WHERE branch = 1",
+    "a stamp of a branch that is missing": "DELETE FROM stamps WHERE branch = 1",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_the_audit_names_a_branch_that_was_changed(hq: Hq, tills: Tills, damage: str) -> None:
+    till = await selling(tills, 2)
+    copy = till.copied()
+    till.record(purchase("3"))
+    copy.record(purchase("4"))
+    await tills.send(till)
+    await tills.send(copy)
+    copy.begin(2)
+    copy.record(purchase("5"))
+    await tills.send(copy)
+    assert audited(hq) == 5
+    hq.tamper(DAMAGE[damage])
+    with pytest.raises(Difference):
+        audited(hq)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE journals SET parent_seq = 1",
+        "DELETE FROM journals",
+        "INSERT OR REPLACE INTO journals SELECT * FROM journals",
+    ],
+)
+async def test_what_a_journal_follows_is_never_changed(hq: Hq, tills: Tills, change: str) -> None:
+    till = await selling(tills, 1)
+    copy = till.copied()
+    till.record(purchase("2"))
+    copy.record(purchase("3"))
+    await tills.send(till)
+    await tills.send(copy)
+    with pytest.raises(sqlite3.IntegrityError, match="never"):
+        hq.sql(change)

@@ -57,6 +57,31 @@ def test_an_upgrade_keeps_every_entry_and_fact_of_a_member_in_order(upgraded: Co
         assert len(tx.all("accounts.account_facts", members='{"M2": 3}')) == 1
 
 
+def test_an_upgrade_keeps_journals_in_order_of_their_epochs_and_every_stamp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = list(migrate.migrations())
+    monkeypatch.setattr(migrate, "migrations", lambda: iter(files[:11]))
+    connection = create(tmp_path / "hq.db")
+    for terminal, epoch, seq in (("T1", 1, 9), ("T1", 3, 4), ("T1", 4, 2), ("T2", 2, 1)):
+        head = "INSERT INTO heads VALUES ('S', ?, ?, 0, ?, zeroblob(32))"
+        connection.execute(head, (terminal, epoch, seq))
+    connection.execute("INSERT INTO stamps VALUES (3, 'M1', 'T1', 3, 0, 4)")
+    connection.execute("INSERT INTO held_stamps VALUES (3, 'h:1', 'T1', 'S', 1, 0, 8)")
+    monkeypatch.setattr(migrate, "migrations", lambda: iter(files))
+    migrate.migrate(connection)
+    columns = "terminal_id, epoch, branch, parent_epoch, parent_branch, parent_seq"
+    assert connection.execute(f"SELECT {columns} FROM journals ORDER BY 1, 2").fetchall() == [  # noqa: S608
+        ("T1", 1, 0, None, None, None),
+        ("T1", 3, 0, 1, 0, 9),
+        ("T1", 4, 0, 3, 0, 4),
+        ("T2", 2, 0, None, None, None),
+    ]
+    assert connection.execute("SELECT * FROM stamps").fetchall() == [(3, "M1", "T1", 3, 0, 4)]
+    assert connection.execute("SELECT * FROM held_stamps").fetchall() == [(3, "h:1", "T1", "S", 1, 0, 8)]
+    connection.close()
+
+
 def test_an_upgraded_database_guards_its_entries(upgraded: Connection) -> None:
     for change in ("UPDATE entries SET redeemable = 1", "DELETE FROM entries"):
         with pytest.raises(sqlite3.IntegrityError, match="never"):
