@@ -28,9 +28,10 @@ from edge_agent.pos_adapter.redemptions import RedemptionApi
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.status import status
-from edge_agent.store import terminal
+from edge_agent.store import journal, terminal
 from edge_agent.store.database import Connection, StoreError
 from edge_agent.store.migrations import open_database
+from edge_agent.store.terminal import Terminal
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import keys
 from edge_agent.sync.exchange import open_session
@@ -45,6 +46,8 @@ from loyalty_shell.process import of_process
 
 CLOCK_LOOK_SECONDS: Final = 5
 RESTART_SECONDS: Final = 30
+NEWEST_CHECKED: Final = 1000
+"""Records whose hashes are verified at each start: about a day's. `edge-agent verify` reads all of them."""
 MakeEvent = Callable[[EpochMs, Day], Event]
 
 log = logging.getLogger(__name__)
@@ -58,7 +61,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     """
     conn = open_database(config.database)
     try:
-        terminal.read(conn)
+        _check_newest(conn, terminal.read(conn))
     finally:
         conn.close()
     if config.folder is not None:
@@ -91,6 +94,15 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
         ]
     )
     return app
+
+
+def _check_newest(conn: Connection, identity: Terminal) -> None:
+    """Say which of the newest records is not what was written; the till sells on all the same."""
+    last = journal.last_seq(conn, identity.epoch)
+    first = max(1, last - NEWEST_CHECKED + 1)
+    damaged = journal.sound_run(conn, identity, identity.epoch, first, NEWEST_CHECKED).damaged
+    if damaged is not None:
+        log.error("journal_damaged", extra={"epoch": identity.epoch, "seq": damaged})
 
 
 async def store_context(app: web.Application) -> AsyncIterator[None]:

@@ -34,6 +34,7 @@ FIELDS = {
     "refused",
     "repeated",
     "sentence",
+    "seq",
     "step_ms",
     "task",
     "version",

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_agent.app import build_app
 from edge_agent.repair.checking import check_derived
 from edge_agent.repair.mending import Mended
 from edge_agent.repair.repairing import Repaired, repair
@@ -256,6 +257,18 @@ def test_no_sale_stops_for_a_damaged_record_of_the_same_customer_and_day(till: T
     till.record(returned("r9", original=purchase("4")["receipt"]))
     assert till.balance() != before
     assert till.record(purchase("3", lines=LINES)).repeated
+
+
+def test_a_till_says_at_its_start_which_record_is_damaged_and_starts(
+    till: Till, caplog: pytest.LogCaptureFixture
+) -> None:
+    lived(till)
+    build_app(till.config, till.clock)
+    assert not caplog.records
+    spoil(till.config.database, "UPDATE journal SET record = zeroblob(50) WHERE seq = 7")
+    build_app(till.config, till.clock)
+    (said,) = caplog.records
+    assert (said.msg, said.__dict__["epoch"], said.__dict__["seq"]) == ("journal_damaged", 1, 7)
 
 
 def test_a_repair_says_what_it_did_record_by_record(till: Till) -> None:
