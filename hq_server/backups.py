@@ -101,6 +101,8 @@ def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now
         Difference: the backup is not what HQ's key signed, or its triggers are not this release's.
     """
     database = config.database_path
+    if not backup.is_file():
+        raise BadBackup(f"{backup} is no regular file: name a backup")
     Path(config.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
     with alone(database):
         if not replace and any(database.with_name(database.name + part).exists() for part in PARTS):

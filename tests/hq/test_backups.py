@@ -279,6 +279,17 @@ def test_what_is_no_database_is_refused(elsewhere: HqConfig, tmp_path: Path, con
     assert files(Path(elsewhere.data_dir)) == set()
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "nothing"])
+def test_a_pipe_is_no_backup_and_is_not_waited_for(elsewhere: HqConfig, tmp_path: Path, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(tmp_path / "b.db")
+    elif kind == "folder":
+        (tmp_path / "b.db").mkdir()
+    with refused("backup_unusable"):
+        brought_back(elsewhere, tmp_path / "b.db")
+    assert not Path(elsewhere.data_dir).exists()
+
+
 def test_a_full_disk_is_not_taken_for_a_bad_backup(
     elsewhere: HqConfig, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
