@@ -347,7 +347,7 @@ def export(ctx: click.Context, folder: Path, dry_run: bool, as_json: bool) -> No
 @click.pass_context
 def import_(ctx: click.Context, folder: Path, dry_run: bool, as_json: bool) -> None:
     """Install headquarters' replies from a stick. Again, or with another till's files, is harmless."""
-    from edge_agent.sync.usb import import_replies
+    from edge_agent.sync.usb_replies import import_replies
     from edge_agent.usb_words import imported_line
 
     refused = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edge_agent.sync.usb import Exported, Imported
+from edge_agent.sync.usb import Exported
+from edge_agent.sync.usb_replies import Imported
 
 
 def exported_line(told: Exported) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from edge_agent.sync.usb import Exported, Imported, export, import_replies
+from edge_agent.sync.usb import Exported, export
+from edge_agent.sync.usb_replies import Imported, import_replies
 from hq_server.exchange import answering_of
 from hq_server.store.database import Database
 from hq_server.usb import Stick as AtHeadquarters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import pytest
 
 from edge_agent.config import Sync
 from edge_agent.store import exported, outbox, programmes
+from edge_agent.store.database import transaction
 from edge_agent.sync.usb import export
 from hq_server import usb
 from hq_server.backups import back_up, restore
 from hq_server.config import Limits
+from loyalty_core.events import ClockStepped
 from loyalty_shell.stick import StickError
-from tests.edge.made import CARD, NOW, OTHER_CARD, at, purchase
+from tests.edge.made import CARD, NOW, OTHER_CARD, at, day, purchase
 from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.real_till import RealTill
 from tests.hq.sticks import Stick
@@ -144,20 +147,67 @@ def test_members_that_do_not_fit_into_one_reply_come_in_several(
     rows = "".join(f"N{n},{3_000_000 + n},이름,,S012\n" for n in range(25))
     hq.members("member_id,lookups,name,phone,home_store\n" + rows)
     hq.config = msgspec.structs.replace(hq.config, limits=Limits(snapshot_rows_max=10))
+    sell(till, 0, 13)
     stick.from_till(till)
-    (took,) = stick.at_hq(hq)
-    assert (took.members, len(took.replies), took.more) == (25, 3, False)
+    first, last = stick.at_hq(hq)
+    assert (first.members, len(first.replies)) == (0, 1), "what came with it would not fit to what follows"
+    assert (last.members, len(last.replies), last.more) == (26, 3, False)
     backs = stick.to_till(till)
-    assert sum(back.members for back in backs) == 25
+    assert sum(back.members for back in backs) == 26
     assert till.standing("3000024").member_id == "N24"
     monkeypatch.setattr(usb, "PARTS_MAX", 2)
     rows = "".join(f"P{n},{4_000_000 + n},이름,,S012\n" for n in range(25))
     hq.members("member_id,lookups,name,phone,home_store\n" + rows)
     stick.from_till(till)
-    assert [took.more for took in stick.at_hq(hq)] == [False, True]
+    assert [took.more for took in stick.at_hq(hq)] == [False, False, True]
     stick.to_till(till)
     stick.round(till, hq)
     assert {till.standing(str(4_000_000 + n)).member_id for n in range(25)} == {f"P{n}" for n in range(25)}
+
+
+WEEKS = 20_000
+"""Records of a till that had no line for some weeks."""
+
+
+@pytest.fixture
+def long_away(till: RealTill) -> RealTill:
+    """A till that sends as much as one may in each request."""
+    till.config = msgspec.structs.replace(till.config, sync=Sync())
+    with transaction(till.conn):
+        books = till.books()
+        for number in range(WEEKS - 1):
+            stepped = ClockStepped(None, at("2026-11-20 10:00"), day("2026-11-20"), number)
+            till.recorder.append(till.conn, books, stepped)
+    sell(till, 0, 1)
+    return till
+
+
+def test_weeks_by_line_go_in_bounded_chunks(hq: Hq, long_away: RealTill) -> None:
+    heads = []
+    while waiting(long_away):
+        long_away.exchange_once()
+        heads.append(hq.sql("SELECT seq FROM heads")[0][0])
+    assert heads == [8_000, 16_000, WEEKS]
+    assert agree(long_away, hq)
+
+
+def test_weeks_by_stick_go_in_bounded_chunks(hq: Hq, long_away: RealTill, stick: Stick) -> None:
+    assert [one.records for one in stick.from_till(long_away)] == [8_000, 8_000, 4_000]
+    assert [took.new for took in stick.at_hq(hq)] == [8_000, 8_000, 4_000]
+    stick.to_till(long_away)
+    assert agree(long_away, hq)
+
+
+def test_a_long_export_takes_no_more_memory_than_a_short_one(long_away: RealTill, stick: Stick) -> None:
+    long_away.config = msgspec.structs.replace(long_away.config, sync=Sync(batch_records=200))
+    files = export(long_away.config, long_away.clock, stick.folder, dry_run=False)
+    tracemalloc.start()
+    try:
+        peaks = [tracemalloc.get_traced_memory()[1] for _ in files]
+    finally:
+        tracemalloc.stop()
+    assert len(peaks) == 13
+    assert peaks[-1] < 1.2 * peaks[2]
 
 
 # Twice, in the wrong order, of somebody else
@@ -330,6 +380,23 @@ def test_a_reply_of_before_a_restore_does_not_keep_a_till_from_handing_in_again(
     assert hq.balances() == {"M1": 48}
 
 
+def test_a_line_that_comes_back_before_headquarters_reads_the_stick_doubles_nothing_and_alarms_nobody(
+    hq: Hq, till: RealTill, stick: Stick
+) -> None:
+    sell(till, 0, 3)
+    stick.from_till(till)
+    sell(till, 3, 3)
+    till.exchange()
+    hq.clock.now += 1
+    (took,) = stick.at_hq(hq)
+    assert (took.became, took.code) == ("known", "")
+    assert hq.exceptions() == []
+    (back,) = stick.to_till(till)
+    assert (back.became, back.refusals) == ("known", ())
+    assert agree(till, hq)
+    assert hq.balances() == {"M1": 72}
+
+
 def test_a_reply_older_than_what_came_by_line_takes_nothing_back(
     hq: Hq, till: RealTill, stick: Stick
 ) -> None:
@@ -361,6 +428,22 @@ def test_an_older_reply_that_wants_records_again_is_passed_over(hq: Hq, till: Re
         (stick.folder / name).write_bytes(data)
     stick.to_till(till)
     assert waiting(till) == 0
+
+
+def test_a_reply_that_wants_records_again_is_passed_over_where_a_line_has_brought_them(
+    hq: Hq, till: RealTill, stick: Stick
+) -> None:
+    sell(till, 0, 25)
+    stick.from_till(till)
+    stick.files()[0].unlink()
+    stick.at_hq(hq)
+    hq.clock.now += 1
+    till.exchange()
+    with transaction(till.conn):
+        link = outbox.link(till.conn)
+        outbox.set_link(till.conn, msgspec.structs.replace(link, hq_time_ms=hq.clock()))
+    assert not any(back.refusals for back in stick.to_till(till))
+    assert agree(till, hq)
 
 
 # A stick is what it is

@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from edge_agent.store.journal import hash_at
-from edge_agent.sync import usb
-from edge_agent.sync.usb import export, import_replies
+from edge_agent.sync import usb, usb_replies
+from edge_agent.sync.usb import export
+from edge_agent.sync.usb_replies import import_replies
 from loyalty_core.envelope import peek, seal
-from loyalty_core.messages import Acknowledgement, Exchange, Page, Refusal, Reply
+from loyalty_core.messages import Acknowledgement, Exchange, Incarnation, Page, Refusal, Reply
 from loyalty_core.stick import close_file, open_file, parse_file
 from loyalty_core.wire import pack, unpack
 from loyalty_shell.stick import write_file
@@ -161,6 +162,17 @@ def test_a_reply_to_what_this_till_never_asked_is_not_taken(desk: Desk, stick: P
     assert "members       0" in desk.ok("status")
 
 
+@pytest.mark.parametrize(("life", "waiting"), [(LIFE, "Nothing"), (Incarnation(0, b"older"), "1")])
+def test_an_acknowledgement_to_what_was_never_asked_is_taken_of_the_life_that_is_known(
+    desk: Desk, stick: Path, life: Incarnation, waiting: str
+) -> None:
+    desk.ok("take", desk.write("a.jsonl", purchase("1")))
+    desk.ok("export", str(stick))
+    answer(desk, stick, nonce=b"somebody's nonce", incarnation=life)
+    desk.ok("import", str(stick))
+    assert f"{waiting} waiting" in desk.ok("status")
+
+
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
@@ -169,7 +181,7 @@ def test_a_reply_to_what_this_till_never_asked_is_not_taken(desk: Desk, stick: P
         (lambda desk, stick: write(stick, "reply", b"anything", TERMINAL, OTHER_KEY), "file_damaged"),
         (lambda desk, stick: (stick / "reply.to-till").write_bytes(b""), "file_damaged"),
         (lambda desk, stick: (stick / "reply.to-till").mkdir(), "file_not_regular"),
-        (lambda desk, stick: answer(desk, stick, incarnation=LIFE.__class__(0, b"older")), "hq_older"),
+        (lambda desk, stick: answer(desk, stick, incarnation=Incarnation(0, b"older")), "hq_older"),
     ],
 )
 def test_a_reply_that_cannot_be_believed_changes_nothing(
@@ -228,7 +240,8 @@ def test_both_ways_give_way_to_the_agent_and_an_export_holds_no_lock_that_a_sale
     desk.path.write_text('data_dir = "data"\n[sync]\nbatch_records = 1\nbatches = 1\n', "utf-8")
     desk.ok("take", desk.write("a.jsonl", purchase("1"), purchase("2")))
     given: list[int] = []
-    monkeypatch.setattr(usb, "give_way", lambda _: given.append(1))
+    for module in (usb, usb_replies):
+        monkeypatch.setattr(module, "give_way", lambda _: given.append(1))
     config = Desk(desk.folder, "[sync]\nbatch_records = 1\nbatches = 1\n").config
     conn = desk.open()
     conn.execute("PRAGMA busy_timeout=0")
