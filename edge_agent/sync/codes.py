@@ -49,6 +49,7 @@ REQUESTS: Final = frozenset(
 """Of a whole request."""
 BATCHES: Final = frozenset(
     {
+        "branches_too_many",
         "chain_broken",
         "envelope_invalid",
         "epoch_unknown",
@@ -57,11 +58,13 @@ BATCHES: Final = frozenset(
         "journal_behind",
         "key_retired",
         "key_unknown",
+        "programme_invalid",
+        "programme_unlike",
         "terminal_replaced",
         "wire_malformed",
     }
 )
-"""Of one batch, or of the journal."""
+"""Of one batch, of the journal, or of a programme that was handed back."""
 OTHER: Final = "hq_refused"
 """Stands for a code that this release does not know; the sentence beside it says what it is."""
 

@@ -185,10 +185,12 @@ class SyncLoop:
             self._failures += 1
             return sync.retry_max_ms
         self._followed = False
-        refusal = next(iter(installed.refusals), None)
-        if refusal is None:
+        refusal = min(installed.refusals, key=lambda one: one.epoch == 0, default=None)
+        waits = await self._reader.do(_waits)
+        if refusal is None or (refusal.epoch == 0 and not waits):
+            # Where nothing waits, a refusal of no journal is of a programme that was handed back.
             self._failures = 0
-            more = self._reply.next_in_ms == 0 or await self._reader.do(_waits)
+            more = self._reply.next_in_ms == 0 or waits
             # An HQ that says "at once" and moves nothing would be asked without pause.
             wait_ms = min(self._reply.next_in_ms or sync.interval_ms, sync.interval_ms)
             wait_ms = 0 if installed.asked or (more and installed.moved) else wait_ms

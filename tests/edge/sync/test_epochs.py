@@ -297,3 +297,22 @@ async def test_a_headquarters_that_takes_no_programme_back_is_not_asked_without_
     assert await till.turn() == 0
     assert await till.turn() > 0
     assert len(hq.asked[-1].programmes) == 1
+
+
+async def test_a_programme_that_headquarters_does_not_take_back_holds_up_no_sale(
+    till: LinkedTill, hq: FakeHq
+) -> None:
+    refused = Refusal(0, 0, "programme_unlike", "the programme is another's", 0)
+    says(hq, Directive("programmes", 0), refused=refused)
+    await till.turn()
+    await till.sell(1)
+    assert await till.turn() == 60_000
+    assert ((await till.link()).error_code, await till.waiting()) == (None, 0)
+    hq.silent = True
+    await till.sell(2)
+    await till.turn()
+    assert (await till.link()).error_code == "programme_unlike", "it may as well be of a batch"
+    lost = Refusal(1, 2, "chain_broken", "this batch is damaged", 0)
+    hq.change_reply = lambda reply: msgspec.structs.replace(reply, refusals=(refused, lost))
+    await till.turn()
+    assert (await till.link()).error_code == "chain_broken"
