@@ -175,9 +175,9 @@ class Hq:
             return sorted((one.kind, one.subject) for one in open_exceptions(tx, self.clock()))
 
 
-@pytest.fixture
-def hq(tmp_path: Path) -> Hq:
-    path = tmp_path / "hq.toml"
+def hq_in(folder: Path) -> Hq:
+    """Return a headquarters that was just set up in a folder."""
+    path = folder / "hq.toml"
     path.write_text('data_dir = "data"\n[listen]\nport = 0\n', "utf-8")
     config = load_config(path)
     Path(config.data_dir).mkdir()
@@ -191,6 +191,11 @@ def hq(tmp_path: Path) -> Hq:
     made = Hq(config, path, key, token, clock)
     made.publish(PROGRAMME)
     return made
+
+
+@pytest.fixture
+def hq(tmp_path: Path) -> Hq:
+    return hq_in(tmp_path)
 
 
 @pytest.fixture
