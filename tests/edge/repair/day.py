@@ -38,6 +38,8 @@ def lived(till: Till) -> Till:
     till.record(purchase("unknown", member="2000123400000"))
     till.record(visit("v1", "2026-11-20 12:00"))
     till.record(void("2"))
+    total = {"store": "S012", "till": "T03", "business_date": "2026-11-20"}
+    till.record({"kind": "day_total", "receipt": total, "count": 12, "net_minor": 310000})
     till.record(returned("r1", original=purchase("3")["receipt"], lines=LINES[:1], net_minor=9000))
     with transaction(till.conn):
         key = {"store": "S012", "till": "T03", "business_date": "2026-11-20", "number": "anonymous"}
