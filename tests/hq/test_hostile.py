@@ -42,10 +42,10 @@ from loyalty_core.messages import (
     pack_records,
 )
 from loyalty_core.wire import ITEMS_MAX, MESSAGE_BYTES_MAX, compress, pack, unpack
-from tests.hq import hostile
+from tests import hostile
+from tests.hostile import damaged
 from tests.hq.conftest import Hq
 from tests.hq.events import purchase, visit
-from tests.hq.hostile import damaged
 from tests.hq.till import Till
 from tests.hq.wire import Wire, code_of, joined, listening, post
 

@@ -68,7 +68,7 @@ def deep(chance: random.Random, data: bytes) -> bytes:
     """Return the message with arrays in arrays at some place."""
     mark = chance.randbytes(16)
     packed = bytes(msgpack.packb(_put(chance, msgpack.unpackb(data), mark)))
-    return packed.replace(msgpack.packb(mark), b"\x91" * chance.choice([DEEP, 100 * DEEP]) + b"\x90")
+    return packed.replace(msgpack.packb(mark), b"\x91" * chance.choice([DEEP, 20 * DEEP]) + b"\x90")
 
 
 def shorter(chance: random.Random, data: bytes) -> bytes:
