@@ -60,6 +60,7 @@ async def take_enrol(request: web.Request) -> web.Response:
 async def take_rotate(request: web.Request) -> web.Response:
     """Take a till's next key."""
     app = request.app
+    _check_room(app)
     async with app[BODIES].whole(request, rotate.ROTATE_BYTES_MAX) as body:
         rotating = await app[DATABASE].read(lambda tx: rotate.open_rotate(tx, body))
     hours, now_ms = app[CONFIG].key_overlap_hours, app[NOW_MS]()

@@ -169,7 +169,7 @@ async def test_ten_thousand_mutants_are_refused_and_counted_and_nothing_is_writt
                 assert 400 <= status < 500
                 told[code_of(answer)] += 1
     assert told.total() == MUTANTS // LINE_SHARE
-    assert set(told) <= CODES | {"body_too_large"}
+    assert set(told) <= CODES | {"body_too_large", "enrol_too_many"}
     assert house.counted() == told
     assert house.content() == before
     reply = await house.send(house.batch())
