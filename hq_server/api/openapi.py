@@ -47,6 +47,7 @@ _OCTETS: Final = {"application/octet-stream": {"schema": {"type": "string", "for
 _TILLS: Final = (
     ("/v1/exchange", "A till's signed request; the signed reply."),
     ("/v1/enrol", "A till joins; the signed answer."),
+    ("/v1/rotate", "A till's next key, signed by both; the signed answer."),
 )
 
 
