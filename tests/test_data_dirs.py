@@ -1,7 +1,8 @@
-"""Data belongs to its owner: root leaves no file of its own among it, and nobody else reads any."""
+"""Data belongs to its owner, nobody else reads any, and what a disk kept is read from the disk."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from hq_server.store.connection import Connection as HqConnection
 from hq_server.store.database import create
 from loyalty_core.errors import BadInput
 from loyalty_shell.credentials import write_secret
-from loyalty_shell.data_dir import check_user
+from loyalty_shell.data_dir import check_user, is_read_only, read_anew
 
 NOBODYS = 54_321
 """A user that no machine has."""
@@ -91,3 +92,36 @@ def test_a_secret_follows_no_link_that_lies_in_its_way(tmp_path: Path) -> None:
     write_secret(tmp_path / "key", b"secret")
     assert (tmp_path / "victim").read_bytes() == b""
     assert not (tmp_path / "key").is_symlink()
+
+
+def test_a_database_is_read_from_the_disk_and_not_from_what_the_kernel_still_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "x.db"
+    read_anew(database)
+    forgotten: list[tuple[str, int]] = []
+
+    def forget(descriptor: int, start: int, length: int, advice: int) -> None:
+        assert (start, length) == (0, 0), "all of it"
+        forgotten.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, advice))
+
+    monkeypatch.setattr(os, "posix_fadvise", forget)
+    for name in ("x.db", "x.db-wal", "x.db-shm"):
+        (tmp_path / name).write_bytes(b"kept")
+    read_anew(database)
+    assert forgotten == [("x.db", os.POSIX_FADV_DONTNEED), ("x.db-wal", os.POSIX_FADV_DONTNEED)]
+
+
+@pytest.mark.parametrize(("number", "answer"), [(errno.EROFS, True), (errno.ENOSPC, False)])
+def test_a_disk_that_takes_no_writes_is_told_from_one_that_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, answer: bool
+) -> None:
+    assert not is_read_only(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+    def refused(*_: object) -> int:
+        raise OSError(number, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        assert is_read_only(tmp_path) is answer
