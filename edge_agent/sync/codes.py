@@ -51,6 +51,7 @@ BATCHES: Final = frozenset(
     {
         "branches_too_many",
         "chain_broken",
+        "claims_too_many",
         "envelope_invalid",
         "epoch_unknown",
         "fork",
