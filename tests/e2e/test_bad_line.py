@@ -60,14 +60,13 @@ async def test_a_till_whose_requests_nobody_answers_sells_on(tmp_path: Path, fou
         await sell(at, all_sales[:20])
         await until(lambda: at.acknowledged == at.head, "the till was not heard")
         line.hold()
+        before = at.head
         await sell(at, all_sales[20:21])
         await until(lambda: line.holding > 0, "the till said nothing")
-        known, held = at.acknowledged, at.head_at_hq
-        # Each of these is answered while the line holds what the till has said since.
+        # Each of these is answered while nothing that was sold since has left the shop.
         await sell(at, all_sales[21:])
         assert len(at.answers) == len(all_sales)
-        assert (at.acknowledged, at.head_at_hq) == (known, held)
-        assert line.holding > 0
+        assert max(at.acknowledged, at.head_at_hq) <= before < at.head
         line.mend()
         await at.settled(len(all_sales))
         await check(at, all_sales)
@@ -218,10 +217,10 @@ async def test_a_till_and_headquarters_agree_over_a_wire_that_loses_packets_or_a
         await until(lambda: at.acknowledged > 0, "nothing came through")
         await until(lambda: wire.lost > 0, "nothing was lost")
         wire.lose("")
-        known = at.acknowledged
+        before = at.head
         await some(40)
         await until(lambda: wire.lost > 0, "the till said nothing")
-        assert at.acknowledged == known
+        assert max(at.acknowledged, at.head_at_hq) <= before < at.head
         wire.mend()
         await at.settled(len(all_sales))
         await check(at, all_sales)
