@@ -13,7 +13,7 @@ from edge_agent.config import EdgeConfig
 from edge_agent.repair.asking import Held, copies_of
 from edge_agent.repair.chain import Damage, How, Mend, mends
 from edge_agent.store import journal, outbox
-from edge_agent.store.database import Connection, transaction
+from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
 from loyalty_core.errors import BrokenChain
 from loyalty_core.journal import first_hash
@@ -33,10 +33,15 @@ class Mended(msgspec.Struct, frozen=True):
     how: How
 
 
-def mend_journal(conn: Connection, config: EdgeConfig, identity: Terminal) -> list[Mended]:
-    """Make the journal whole and return what was put right; HQ is asked only for what its hashes do not say.
+class Plan(msgspec.Struct, frozen=True):
+    """What must change, by epoch, and what HQ has said that it holds."""
 
-    All of it is durable then, or nothing has changed.
+    mends: list[tuple[int, Mend]]
+    held: Held
+
+
+def plan(conn: Connection, config: EdgeConfig, identity: Terminal) -> Plan:
+    """Return what makes the journal whole; HQ is asked only for what its hashes do not say. Changes nothing.
 
     Raises:
         LinkError: HQ is needed and does not answer.
@@ -47,7 +52,7 @@ def mend_journal(conn: Connection, config: EdgeConfig, identity: Terminal) -> li
         found = _look(conn, identity, held)
         damaged = [(epoch, each.seq) for epoch, each in found if isinstance(each, Damage)]
         if not damaged:
-            return _write(conn, held, found)
+            return Plan([(epoch, each) for epoch, each in found if isinstance(each, Mend)], held)
         known = len(held.records)
         asked = asyncio.run(copies_of(conn, config, identity, damaged))
         held = Held(held.heads | asked.heads, held.records | asked.records)
@@ -85,19 +90,22 @@ def _look(conn: Connection, identity: Terminal, held: Held) -> list[tuple[int, M
     return found
 
 
-def _write(conn: Connection, held: Held, found: list[tuple[int, Mend | Damage]]) -> list[Mended]:
-    put = [(epoch, each) for epoch, each in found if isinstance(each, Mend)]
-    with transaction(conn):
-        for epoch in sorted({epoch for epoch, _ in put}):
-            journal.rewrite(conn, epoch, [(one.seq, one.record, one.hash) for of, one in put if of == epoch])
-        for epoch, said in held.heads.items():
-            stands = journal.hash_at(conn, epoch, said.seq)
-            is_of_hq = any(of == epoch and one.how == "hq" for of, one in put)
-            if is_of_hq and stands is not None and stands != said.hash:
-                raise BrokenChain(
-                    f"what HQ acknowledges at seq {said.seq} of epoch {epoch} does not follow from this "
-                    "journal: call HQ, or replace this till",
-                    code="repair_failed",
-                )
-        outbox.forget_wrong(conn)
-    return [Mended(epoch, one.seq, one.how) for epoch, one in put]
+def mend(conn: Connection, made: Plan) -> list[Mended]:
+    """Do what was planned and return it. Durable with the caller's transaction.
+
+    Raises:
+        BrokenChain: `repair_failed`: what HQ has acknowledged does not follow from it.
+    """
+    for epoch in sorted({epoch for epoch, _ in made.mends}):
+        rows = [(one.seq, one.record, one.hash) for of, one in made.mends if of == epoch]
+        journal.rewrite(conn, epoch, rows)
+    for epoch in sorted({epoch for epoch, one in made.mends if one.how == "hq"}):
+        said = made.held.heads[epoch]
+        if journal.hash_at(conn, epoch, said.seq) != said.hash:
+            raise BrokenChain(
+                f"what HQ acknowledges at seq {said.seq} of epoch {epoch} does not follow from this journal: "
+                "call HQ, or replace this till",
+                code="repair_failed",
+            )
+    outbox.forget_wrong(conn)
+    return [Mended(epoch, one.seq, one.how) for epoch, one in made.mends]

@@ -10,7 +10,7 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.recorder import Recorder
 from edge_agent.repair.checking import check_derived, damaged_programmes
-from edge_agent.repair.mending import Mended, mend_journal
+from edge_agent.repair.mending import Mended, mend, plan
 from edge_agent.repair.rebuilding import rebuild
 from edge_agent.repair.salvage import salvage
 from edge_agent.service import alone
@@ -51,10 +51,11 @@ def repair(config: EdgeConfig, clock: Clock) -> Repaired:
 
 def _repair(conn: Connection, config: EdgeConfig, clock: Clock, aside: Path | None) -> Repaired:
     identity = terminal.read(conn)
-    mended = mend_journal(conn, config, identity)
-    rebuilt, told = 0, None if aside is None else str(aside)
-    if aside is not None or mended or verify(conn) is not None or check_derived(conn) is not None:
+    made = plan(conn, config, identity)
+    mended, rebuilt, told = list[Mended](), 0, None if aside is None else str(aside)
+    if aside is not None or made.mends or verify(conn) is not None or check_derived(conn) is not None:
         with transaction(conn):
+            mended = mend(conn, made)
             for version in damaged_programmes(conn):
                 programmes.forget(conn, version)
             rebuilt = rebuild(conn, Recorder(config, clock))
