@@ -72,7 +72,7 @@ def rebuild(conn: Connection, recorder: Recorder) -> int:
     """
     books, known = recorder.books(conn), derived.remembered(conn)
     derived.forget(conn)
-    members.forget_cursors(conn)
+    members.begin_anew(conn)
     rebuilding = _Rebuilding(conn, books, known)
     read = 0
     for event, record in records_of(conn, books.terminal):

@@ -96,6 +96,7 @@ def put(conn: Connection, rows: Sequence[MemberRow]) -> None:
     conn.executemany(
         "DELETE FROM member_look_up WHERE member_id = ? AND look_up = ?", sorted(held - told.keys())
     )
+    conn.executemany("DELETE FROM untold_member WHERE member_id = ?", [(row.member_id,) for row in rows])
     conn.executemany("DELETE FROM member WHERE member_id = ?", [(row.member_id,) for row in rows if row.gone])
     conn.executemany(
         "INSERT OR REPLACE INTO member (member_id, masked_name, tier, balance, period_id, qualifying,"
@@ -147,9 +148,19 @@ def count(conn: Connection) -> int:
     return int(members)
 
 
-def forget_cursors(conn: Connection) -> None:
-    """Have HQ tell about all members again."""
+def begin_anew(conn: Connection) -> None:
+    """Have HQ, which is another than before, tell about all members again; those known stand until then."""
     conn.execute("DELETE FROM change_cursor")
+    conn.execute("INSERT OR IGNORE INTO untold_member (member_id) SELECT member_id FROM member")
+
+
+def forget_untold(conn: Connection) -> None:
+    """Forget the members of whom HQ, having told all it has to tell, has not spoken since it began anew."""
+    if conn.execute("SELECT 1 FROM untold_member LIMIT 1").fetchone() is None:
+        return
+    for table in ("member_look_up", "member"):
+        conn.execute(f"DELETE FROM {table} WHERE member_id IN (SELECT member_id FROM untold_member)")  # noqa: S608
+    conn.execute("DELETE FROM untold_member")
 
 
 def look_ups(conn: Connection) -> Iterator[tuple[str, set[str]]]:

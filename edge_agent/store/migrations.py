@@ -254,7 +254,12 @@ CREATE TABLE hq_key (
 INSERT INTO hq_key SELECT 'server', 1, hq_public_key FROM terminal;
 INSERT INTO hq_key SELECT 'programme', 1, hq_public_key FROM terminal;
 """
-SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE)
+_SIX: Final = """
+CREATE TABLE untold_member (
+    member_id TEXT NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+"""
+SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX)
 VERSION: Final = len(SCRIPTS)
 
 

@@ -78,6 +78,8 @@ def install(conn: Connection, reply: Reply, *, latest: bool = True) -> Installed
     moved += [_acknowledge(conn, said) for said in held]
     moved += [keep_programme(conn, identity, data) for data in reply.programmes]
     moved.append(_pages(conn, reply.pages))
+    if latest and reply.incarnation == identity.incarnation and reply.next_in_ms:
+        members.forget_untold(conn)
     asked = latest and follow(conn, identity, reply, held)
     return Installed(
         refusals=reply.refusals,
@@ -123,7 +125,7 @@ def _check_incarnation(conn: Connection, identity: Terminal, reply: Reply) -> bo
     if said.counter == known.counter:
         raise LinkError("another HQ database answers under the same key", code="hq_other")
     outbox.forget(conn)
-    members.forget_cursors(conn)
+    members.begin_anew(conn)
     terminal.set_incarnation(conn, said)
     return True
 

@@ -39,7 +39,7 @@ class RealTill(Till):
     def __init__(self, folder: Path, hq: Hq, store_id: str = "S012", now: str = made.NOW) -> None:
         self.hq = hq
         self.config = made.config_of(folder)
-        self.config.data_dir.mkdir(parents=True)
+        self.config.data_dir.mkdir(parents=True, exist_ok=True)
         self.key = keys.make_private_key(self.config.data_dir)
         self.clock = made.HeldClock(now)
         self.conn = open_database(self.config.database)

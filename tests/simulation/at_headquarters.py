@@ -6,9 +6,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-import hypothesis.strategies as st
-from hypothesis.stateful import precondition, rule
-
 from loyalty_core.calendar import day_of
 from loyalty_core.events import (
     HQ,
@@ -27,9 +24,9 @@ from tests.oracle.reading import figures
 from tests.oracle.told import period_called
 from tests.oracle.world import Adjustment
 from tests.simulation.at_tills import AtTills
-from tests.simulation.chain import CARDS, STRAY
-from tests.simulation.machine import AGO, TILLS, TIMES, key_of
-from tests.simulation.rules import CHOSEN, COMBINES
+from tests.simulation.founding import CARDS, STRAY
+from tests.simulation.people import AGO, TIMES, key_of
+from tests.simulation.rules import COMBINES, some_pieces
 
 PLACED: Final = (
     PurchaseRecorded
@@ -45,99 +42,78 @@ PLACED: Final = (
 class AtHeadquarters(AtTills):
     """Decisions that staff take."""
 
-    @rule(
-        pieces=CHOSEN,
-        combine=st.sampled_from(COMBINES),
-        back=st.sampled_from([0, 5, 60]),
-    )
-    def publish_another(self, pieces: set[int], combine: str, back: int) -> None:
-        self.chain.publish(pieces, combine, (self.chain.today - timedelta(days=back)).isoformat())
+    async def publish(self) -> None:
+        since = self.chain.today - timedelta(days=self.luck.choice([0, 5, 60]))
+        self.chain.publish_next(some_pieces(self.luck), self.luck.choice(COMBINES), since.isoformat())
 
-    @rule(
-        member=st.sampled_from(list(CARDS)),
-        redeemable=st.sampled_from([0, 20, -15]),
-        qualifying=st.sampled_from([0, 7, -4]),
-    )
-    def adjust(self, member: str, redeemable: int, qualifying: int) -> None:
-        if not redeemable and not qualifying:
-            return
+    async def adjust(self) -> None:
+        member = self.luck.choice(list(CARDS))
+        redeemable, qualifying = self.luck.choice([(20, 0), (-15, 0), (0, 7), (0, -4), (20, 7), (-15, -4)])
         today = day_of(self.chain.today)
         number = self.chain.desk.propose(member, redeemable, qualifying, day=today)
         self.chain.desk.approve(number)
         decided = EventId(HQ, 1, 0, Seq(number))
-        self.chain.adjustments.append(
+        self.chain.decided.adjustments.append(
             Adjustment(id=decided, member=member, day=today, redeemable=redeemable, qualifying=qualifying)
         )
 
-    @rule(pair=st.sampled_from([("M2", "M1"), ("M1", "M3"), ("M3", "M2")]), heard=st.booleans())
-    def merge(self, pair: tuple[str, str], heard: bool) -> None:
-        """Take one member as another, perhaps once tills have said all that is in dispute between them."""
-        one, into = pair
-        heads = self.chain.merges
-        if one in heads or into in heads:
-            return
-        if heard:
-            self.chain.settle()
-        self.chain.desk.merge(one, into)
-        heads[one] = into
+    async def merge(self) -> None:
+        """Take one member as another."""
+        one, into = self.luck.choice([("M2", "M1"), ("M1", "M3"), ("M3", "M2")])
+        heads = self.chain.decided.merges
+        if one not in heads and into not in heads:
+            self.chain.desk.merge(one, into)
+            heads[one] = into
 
-    @precondition(lambda self: self.chain.merges)
-    @rule(data=st.data())
-    def unmerge(self, data: st.DataObject) -> None:
-        one = data.draw(st.sampled_from(sorted(self.chain.merges)))
+    async def unmerge(self) -> None:
+        one = self.luck.choice(sorted(self.chain.decided.merges))
         self.chain.desk.unmerge(one)
-        del self.chain.merges[one]
+        del self.chain.decided.merges[one]
 
-    @precondition(lambda self: f"card:{STRAY}" not in self.chain.names)
-    @rule(member=st.sampled_from(list(CARDS)))
-    def attach(self, member: str) -> None:
-        if self.allowed(lambda: self.chain.desk.attach(STRAY, member), "nothing_held", "reference_unknown"):
-            self.chain.names[f"card:{STRAY}"] = member
+    async def attach(self) -> None:
+        names, member = self.chain.decided.names, self.luck.choice(list(CARDS))
+        if f"card:{STRAY}" not in names and self.decided(
+            lambda: self.chain.desk.attach(STRAY, member), "nothing_held", "reference_unknown"
+        ):
+            names[f"card:{STRAY}"] = member
 
-    @precondition(lambda self: self.sold)
-    @rule(data=st.data(), member=st.sampled_from(list(CARDS)))
-    def claim_there(self, data: st.DataObject, member: str) -> None:
-        _, sale = data.draw(st.sampled_from(self.sold))
-        receipt = "/".join(sale["receipt"].values())
-        self.allowed(
+    async def claim_there(self) -> None:
+        _, sale = self.luck.choice(self.sold)
+        receipt, member = "/".join(sale["receipt"].values()), self.luck.choice(list(CARDS))
+        self.decided(
             lambda: self.chain.desk.claim(receipt, member),
             *("receipt_not_found", "receipt_owned", "claim_own", "claim_late"),
         )
 
-    @precondition(lambda self: self.sold)
-    @rule(data=st.data(), till=TILLS, ago=AGO)
-    def match(self, data: st.DataObject, till: int, ago: int) -> None:
+    async def match(self) -> None:
         """Goods come back without their receipt, and headquarters finds the purchases of all such returns."""
-        self.bring_back(data, till, ago, "14:00", None, linked=False)
-        self.chain.tills[till].exchange_once()
-        matches = self.chain.matches
+        await self.bring_back(linked=False)
+        matches = self.chain.decided.matches
         for place, event in self.chain.world().facts:
             if isinstance(event, ReturnRecorded) and event.original is None and place not in matches:
-                _, sale = data.draw(st.sampled_from(self.sold))
+                _, sale = self.luck.choice(self.sold)
                 receipt = "/".join(sale["receipt"].values())
-                if self.allowed(partial(self.chain.desk.match, place, receipt), "receipt_not_found"):
+                if self.decided(partial(self.chain.desk.match, place, receipt), "receipt_not_found"):
                     matches[place] = key_of(sale)
 
-    @rule(data=st.data(), times=st.integers(1, 3), ago=AGO, at=st.one_of(st.none(), TIMES))
-    def place(self, data: st.DataObject, times: int, ago: int, at: str | None) -> None:
+    async def place_events(self) -> None:
         """Put events of a wrong clock on another date, and time if that is known too."""
         facts = self.chain.world().facts
         found = [of for of, event in facts if isinstance(event, PLACED) and of.terminal_id != HQ]
+        ago, at = self.luck.choice(AGO), self.luck.choice([None, *TIMES])
         day = day_of(self.chain.today) - ago
         at_ms = None if at is None else int(made.at(self.when(ago, at)))
-        for _ in range(times if found else 0):
-            event = data.draw(st.sampled_from(found))
-            self.allowed(
-                partial(self.chain.desk.place, event, day, at_ms), "event_not_filed", "already_placed"
-            )
+        for _ in range(self.luck.randint(1, 3) if found else 0):
+            event = self.luck.choice(found)
+            place = partial(self.chain.desk.place, event, day, at_ms)
+            self.decided(place, "event_not_filed", "already_placed")
 
-    @rule(data=st.data())
-    def close(self, data: st.DataObject) -> None:
-        """Close a period, once it is over."""
-        world = self.chain.world()
+    async def close(self) -> None:
+        """Close a period that is over."""
+        world, today = self.chain.world(), day_of(self.chain.today)
         told = {name for account in figures(world).accounts.values() for name in account.qualifying}
-        open_ones = sorted(period_called(world, name) for name in told - world.closes.keys())
-        if open_ones:
-            period = data.draw(st.sampled_from(open_ones))
-            self.chain.go_on(max(0, period.last + 1 - day_of(self.chain.today)), 0)
-            self.chain.close_period(period.id)
+        periods = sorted(period_called(world, name) for name in told - world.closes.keys())
+        over = [period for period in periods if period.last < today]
+        if over:
+            self.seen["period closed"] += 1
+            self.chain.close_period(self.luck.choice(over).id)

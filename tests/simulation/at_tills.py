@@ -4,101 +4,94 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import hypothesis.strategies as st
-from hypothesis.stateful import precondition, rule
+from tests.simulation.people import KNOWN, MEMBERS, TIMES, People, Power
 
-from tests.simulation.chain import CARDS, STRAY
-from tests.simulation.machine import AGO, KNOWN, POWER, TILLS, TIMES, Machine, Power
-
-MEMBERS: Final = st.sampled_from([*CARDS.values(), *CARDS.values(), CARDS["M1"], None, STRAY])
-LINES: Final = st.lists(
-    st.fixed_dictionaries(
-        {
-            "sku": st.sampled_from(["A", "B", ""]),
-            "category": st.sampled_from(["golf", "food"]),
-            "quantity": st.sampled_from(["1", "2", "0.5"]),
-            "net_minor": st.sampled_from([990, 1_000, 4_500, 12_990]),
-        }
-    ),
-    max_size=3,
-)
-TENDERS: Final = st.sampled_from(
-    [[], [("card", 3_000)], [("points", 500), ("card", 500)], [("gift_card", 2_000)]]
-)
-SALES: Final = st.fixed_dictionaries(
-    {
-        "till": TILLS,
-        "member": MEMBERS,
-        "ago": AGO,
-        "at": TIMES,
-        "lines": LINES,
-        "tenders": TENDERS,
-        "extra": st.integers(-300, 9_000),
-    }
-)
+PRICES: Final = [990, 1_000, 4_500, 12_990]
+TENDERS: Final = [[], [("card", 3_000)], [("points", 500), ("card", 500)], [("gift_card", 2_000)]]
 
 
-class AtTills(Machine):
+class AtTills(People):
     """Receipts of every kind, right and wrong, today's and old ones."""
 
-    @rule(sales=st.lists(SALES, min_size=1, max_size=4), power=POWER)
-    def sell(self, sales: list[dict[str, Any]], power: Power) -> None:
-        for sale in sales:
-            net = sum(line["net_minor"] for line in sale["lines"]) + sale["extra"]
-            told = self.receipt("purchase", sale["till"], sale["ago"], sale["at"]) | {
-                "member": sale["member"],
-                "net_minor": max(0, net),
-                "lines": [{"number": place + 1, **line} for place, line in enumerate(sale["lines"])],
-                "tenders": [{"type": kind, "amount_minor": amount} for kind, amount in sale["tenders"]],
-            }
-            self.sold.append((sale["till"], told))
-            self.hand_in(sale["till"], told, power)
+    async def sell(self) -> None:
+        for _ in range(self.luck.randint(1, 3)):
+            await self.sell_one(self.place())
 
-    @precondition(lambda self: self.sold)
-    @rule(data=st.data(), members=st.lists(MEMBERS, min_size=1, max_size=3), power=POWER)
-    def copy(self, data: st.DataObject, members: list[str | None], power: Power) -> None:
-        for member in members:
-            till, sale = data.draw(st.sampled_from(self.sold))
-            place = 1 - till if till < 2 and data.draw(st.booleans()) else till
-            self.hand_in(place, sale | {"member": member}, power)
+    async def sell_one(self, place: int) -> None:
+        lines = self.some(0, 3, self.line)
+        net = sum(line["net_minor"] for line in lines) + self.luck.choice([-300, 0, 0, 40, 9_000])
+        told = self.receipt("purchase", place, self.sometime()) | {
+            "member": self.luck.choice(MEMBERS),
+            "net_minor": max(0, net),
+            "lines": [{"number": number + 1, **line} for number, line in enumerate(lines)],
+            "tenders": [{"type": kind, "amount_minor": amount} for kind, amount in self.luck.choice(TENDERS)],
+        }
+        self.sold.append((place, told))
+        await self.hand_in(place, told)
 
-    @precondition(lambda self: self.sold)
-    @rule(data=st.data(), till=TILLS, ago=AGO, at=TIMES, power=POWER, linked=st.just(True))
-    def bring_back(
-        self, data: st.DataObject, till: int, ago: int, at: str, power: Power, linked: bool
-    ) -> None:
-        _, sale = data.draw(st.sampled_from(self.sold))
-        lines = data.draw(st.lists(st.sampled_from(sale["lines"]), max_size=2)) if sale["lines"] else []
-        net = data.draw(st.sampled_from([500, 3_000, sale["net_minor"] or 1]))
-        lines = [line | {"quantity": data.draw(st.sampled_from(["1", "0.5"]))} for line in lines]
-        if data.draw(st.booleans()):
+    def line(self) -> dict[str, Any]:
+        return {
+            "sku": self.luck.choice(["A", "B", ""]),
+            "category": self.luck.choice(["golf", "food"]),
+            "quantity": self.luck.choice(["1", "2", "0.5"]),
+            "net_minor": self.luck.choice(PRICES),
+        }
+
+    async def copy(self) -> None:
+        for member in self.some(1, 3, lambda: self.luck.choice(MEMBERS)):
+            place, sale = self.luck.choice(self.sold)
+            if place < 2 and self.luck.random() < 0.5:
+                place = 1 - place
+            await self.hand_in(place, sale | {"member": member})
+
+    async def bring_back(self, *, linked: bool = True) -> int:
+        """Bring goods of a sale back; return the place of the till."""
+        place = self.place()
+        _, sale = self.luck.choice(self.sold)
+        lines = self.some(0, 2, lambda: self.luck.choice(sale["lines"])) if sale["lines"] else []
+        lines = [line | {"quantity": self.luck.choice(["1", "0.5"])} for line in lines]
+        net = self.luck.choice([500, 3_000, sale["net_minor"] or 1])
+        if self.luck.random() < 0.5:
             lines, net = sale["lines"], sale["net_minor"] or 1
-        back = self.receipt("return", till, ago, at) | {
+        back = self.receipt("return", place, self.sometime()) | {
             "original": sale["receipt"] if linked else None,
             "lines": lines,
             "net_minor": net,
         }
-        self.hand_in(till, back, power)
+        await self.hand_in(place, back)
+        return place
 
-    @precondition(lambda self: self.sold)
-    @rule(data=st.data(), ago=AGO, at=TIMES, power=POWER)
-    def void(self, data: st.DataObject, ago: int, at: str, power: Power) -> None:
-        till, sale = data.draw(st.sampled_from(self.sold))
-        self.hand_in(till, self.receipt("void", till, ago, at) | {"original": sale["receipt"]}, power)
+    async def void(self) -> None:
+        place, sale = self.luck.choice(self.sold)
+        await self.undo(place, sale, self.sometime())
 
-    @rule(visits=st.lists(st.tuples(TILLS, KNOWN, AGO, TIMES), min_size=1, max_size=3), power=POWER)
-    def visit(self, visits: list[tuple[int, str, int, str]], power: Power) -> None:
-        for till, member, ago, at in visits:
-            self.hand_in(till, self.receipt("visit", till, ago, at) | {"member": member}, power)
+    async def undo(self, place: int, sale: dict[str, Any], when: str) -> None:
+        """Void a sale at its till."""
+        await self.hand_in(place, self.receipt("void", place, when) | {"original": sale["receipt"]})
 
-    @precondition(lambda self: self.sold)
-    @rule(data=st.data(), till=TILLS, member=KNOWN, ago=AGO, at=TIMES)
-    def claim(self, data: st.DataObject, till: int, member: str, ago: int, at: str) -> None:
-        _, sale = data.draw(st.sampled_from(self.sold))
-        self.number += 1
-        key, when = str(self.number), self.when(ago, at)
-        self.allowed(
-            lambda: self.chain.tills[till].claim(member, sale["receipt"], when, key),
-            "claim_refused",
-            "claim_late",
-        )
+    async def visit(self) -> None:
+        for _ in range(self.luck.randint(1, 3)):
+            place, member, when = self.place(), self.luck.choice(KNOWN), self.sometime()
+            await self.hand_in(place, self.receipt("visit", place, when) | {"member": member})
+
+    async def check_in(self) -> None:
+        """Somebody is there, and no receipt says so."""
+        place, member, when, key = self.place(), self.luck.choice(KNOWN), self.sometime(), self.key()
+
+        async def work(power: Power) -> None:
+            self.till(place).visit(member, when, key, power)
+
+        await self.ask(place, work)
+
+    async def claim(self) -> None:
+        _, sale = self.luck.choice(self.sold)
+        place, member, when, key = self.place(), self.luck.choice(KNOWN), self.sometime(), self.key()
+        named = sale["receipt"] | {"business_date": sale["receipt"]["business_date"]}
+
+        async def work(power: Power) -> None:
+            self.till(place).claim(member, named, when, key, power)
+
+        await self.ask(place, work, "claim_refused", "claim_late", "date_in_future")
+
+    def today_at(self) -> str:
+        return self.when(0, self.luck.choice(TIMES))

@@ -1,162 +1,237 @@
-"""A whole chain in one process on clocks that stand still: real tills, a real headquarters, no road between.
+"""A whole chain in one process: machines with the real agent, roads, a real headquarters, and time.
 
-What is handed in, decided, lost on the way or cut off in the middle is up to the caller. `world` is what the
-oracle is told of it, `stands` what came of it.
+What people hand in and decide, and what breaks, is up to the caller. `world` is what the oracle is told of
+it, `stands` what came of it.
 """
 
 from __future__ import annotations
 
-import os
+import asyncio
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any, Final, TypeVar
 
 from edge_agent.standing import standing
-from edge_agent.store import journal, outbox
+from edge_agent.store import members
+from edge_agent.store import terminal as edge_terminal
+from edge_agent.sync.exchange import LinkError
 from hq_server.audit import audit
-from hq_server.config import load_config
 from hq_server.derivation import Rulebook
 from hq_server.holds import lapse_some
-from hq_server.house import load_house
-from hq_server.keys import make_key
+from hq_server.house import House, load_house
 from hq_server.ledger import ledger_accounts
 from hq_server.member_rows import lots_of
+from hq_server.programmes import publish
 from hq_server.rederive import expire, expiry_is_due, rederive_some
-from hq_server.setup import found_house
-from hq_server.store.connection import Transaction, connect, reading, writing
-from hq_server.store.database import create
+from hq_server.store.connection import Transaction, reading
 from loyalty_core.calendar import Place, day_of, zone_named
 from loyalty_core.entries import NO_EVENT
+from loyalty_core.envelope import peek
 from loyalty_core.events import HQ, Event, EventId, ReceiptKey
+from loyalty_core.journal import chain as chain_of
 from loyalty_core.journal import unpack_record
-from loyalty_core.units import Day, Minute, Seq
+from loyalty_core.messages import Batch, unpack_records
+from loyalty_core.programme_toml import read_programme
+from loyalty_core.units import Day, EpochMs, Minute, Seq
+from loyalty_core.wire import unpack
 from tests.edge import made
-from tests.hq.conftest import Hq, StillClock
+from tests.hq.conftest import StillClock
 from tests.hq.desk import Desk
 from tests.oracle.reading import figures
 from tests.oracle.world import Adjustment, Close, Entries, Identity, Points, World
+from tests.simulation.founding import CARDS, START, STORES, founded
+from tests.simulation.road import Line
 from tests.simulation.rules import programme_text
-from tests.simulation.till import START, SimTill, cut_off
+from tests.simulation.server import Server
+from tests.simulation.till import SimTill, join
 
 T = TypeVar("T")
-STORES: Final = ("S012", "S012", "S013")
-"""Where each till stands."""
-CARDS: Final = {"M1": "2000123456782", "M2": "2000123456799", "M3": "2000123456805"}
-STRAY: Final = "2999123456787"
-"""A card that nobody has until headquarters attaches it."""
-MEMBERS: Final = (
-    "member_id,lookups,name,home_store,birthday\n"
-    f"M1,{CARDS['M1']},가,S012,1990-11-20\nM2,{CARDS['M2']},나,S012,2000-02-29\nM3,{CARDS['M3']},다,S013,\n"
-)
+JOINS_MAX: Final = 5
+"""How often a technician tries a code."""
 SEOUL: Final = Place(zone_named("Asia/Seoul"), Minute(300))
+OTHERS: Final = frozenset(
+    {
+        "clock_ahead",
+        "coupon_unknown",
+        "dated_ahead",
+        "day_closed_differs",
+        "day_open",
+        "fork",
+        "journal_behind",
+    }
+)
+"""Exceptions of which the oracle knows nothing: they come of clocks and journals, not of what is said."""
+
+
+@dataclass
+class Decided:
+    """What headquarters knows by decision: a backup takes it along, and what came later is lost with it."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    merges: dict[str, str] = field(default_factory=dict)
+    adjustments: list[Adjustment] = field(default_factory=list)
+    matches: dict[EventId, ReceiptKey] = field(default_factory=dict)
+    closes: dict[str, Close] = field(default_factory=dict)
 
 
 class Chain:
-    """Three tills of two stores, headquarters, its desk, and one date for all."""
+    """Three tills of two stores, headquarters, its desk, and one time for all."""
 
-    def __init__(self, folder: Path, months: int) -> None:
-        (folder / "hq").mkdir()
-        path = folder / "hq" / "hq.toml"
-        path.write_text('data_dir = "data"\n', "utf-8")
-        config = load_config(path)
-        Path(config.data_dir).mkdir()
-        clock = StillClock()
-        clock.now = int(made.at(START))
-        key = make_key(config.key_path)
-        connection = create(config.database_path)
-        with writing(connection) as tx:
-            found_house(tx, random=os.urandom(8), now_ms=clock())
-        self.line = connect(config.database_path)
-        connection.close()
-        self.hq = Hq(config, path, key, "", clock)
-        self.desk = Desk(self.hq)
-        self.months = months
-        self.versions = 0
-        self.publish((), "best", "2026-01-01")
-        self.hq.members(MEMBERS)
+    def __init__(self, folder: Path, months: int, luck: Random, seen: Counter[str]) -> None:
+        self.months, self.luck, self.seen = months, luck, seen
+        self.hq = founded(folder, months)
+        self._loop = asyncio.get_running_loop()
+        self._began_ms = int(made.at(START))
+        self.hq.clock = _Now(self)
+        self.server = Server(self.hq, luck, seen)
+        self.desk = _Desk(self.hq, server=self.server)
+        self.journaled: dict[bytes, bytes] = {}
         self.tills = [
-            SimTill(folder / f"till{place}", self.hq, store_id, self.line)
+            self._machine(
+                folder / f"till{place}", store_id, f"T0{place}", Line(self.server.serve, luck, seen)
+            )
             for place, store_id in enumerate(STORES)
         ]
-        self.names: dict[str, str] = {f"id:{member}": member for member in CARDS}
-        self.names |= {f"card:{card}": member for member, card in CARDS.items()}
-        self.merges: dict[str, str] = {}
-        self.adjustments: list[Adjustment] = []
-        self.matches: dict[EventId, ReceiptKey] = {}
-        self.closes: dict[str, Close] = {}
+        names = {f"id:{member}": member for member in CARDS}
+        self.decided = Decided(names=names | {f"card:{card}": member for member, card in CARDS.items()})
+        self.texts: dict[int, str] = {}
+        self.codes: dict[Path, str] = {}
+        self.backups: list[tuple[Path, Decided]] = []
 
-    def publish(self, pieces: Iterable[int], combine: str, since: str) -> None:
-        """Publish the next version, from a date on."""
-        self.versions += 1
-        text = programme_text(self.versions, since, pieces, months=self.months, combine=combine)
-        self.hq.publish(text)
+    def _machine(self, folder: Path, store_id: str, code: str, line: Line) -> SimTill:
+        return SimTill(
+            folder,
+            store_id,
+            code,
+            now_ms=self.now_ms,
+            line=line,
+            luck=self.luck,
+            seen=self.seen,
+            journaled=self.journaled,
+        )
 
-    def close(self) -> None:
-        """Let go of all databases."""
-        self.line.close()
-        for till in self.tills:
-            till.close()
+    async def replace(self, place: int) -> bool:
+        """Let a new machine take a till's place, and tell whether it could; the old one is gone for good."""
+        gone = self.tills[place]
+        till = gone.terminal_id.removeprefix(f"{gone.store_id}-")
+        folder = gone.folder.with_name(f"{gone.folder.name}n")
+        if folder not in self.codes:
+            self.codes[folder] = self.hq.invite(gone.store_id, till=till)
+        for _ in range(JOINS_MAX):
+            try:
+                await join(folder, gone.line, self.codes[folder])
+            except LinkError as error:
+                if error.code in ("invite_unknown", "invite_expired"):
+                    self.codes[folder] = self.hq.invite(gone.store_id, till=till)
+                await asyncio.sleep(60)
+                continue
+            gone.stop(power=True)
+            # A headquarters that is restored from before would not know the new machine, for good.
+            self.backups.clear()
+            self.tills[place] = self._machine(folder, gone.store_id, gone.code, gone.line)
+            return True
+        return False
+
+    def now_ms(self) -> int:
+        """Return the time that it really is."""
+        return self._began_ms + round(self._loop.time() * 1000)
 
     @property
     def today(self) -> date:
         """The date on every wall."""
-        passed = timedelta(milliseconds=self.hq.clock.now - int(made.at(START)))
+        passed = timedelta(milliseconds=self.now_ms() - self._began_ms)
         return (datetime.fromisoformat(START) + passed - timedelta(minutes=SEOUL.starts)).date()
 
-    def go_on(self, days: int, minutes: int) -> None:
-        """Let time pass."""
-        passed_ms = (days * 1_440 + minutes) * 60_000
-        self.hq.clock.now += passed_ms
+    def publish_next(self, pieces: Iterable[int], combine: str, since: str) -> None:
+        """Publish the next version, from a date on; first again what a restored headquarters has lost."""
+        with reading(self.server.line) as tx:
+            next_one = load_house(tx).newest.version + 1
+        text = self.texts.setdefault(
+            next_one, programme_text(next_one, since, pieces, months=self.months, combine=combine)
+        )
+        programme, key, now_ms = read_programme(text), self.hq.key, self.hq.clock()
+        self.server.write(lambda tx: publish(tx, programme, text, retroactive=True, key=key, now_ms=now_ms))
+
+    def close(self) -> None:
+        """Let go of all databases."""
+        self.server.line.close()
         for till in self.tills:
-            till.clock.go_on(passed_ms)
+            till.close()
 
-    def write(self, work: Callable[[Transaction], T], power: int | None = None) -> T:
-        """Do something at headquarters in one transaction."""
-        with writing(self.line) as tx, cut_off(self.line, power):
-            return work(tx)
+    def back_up(self) -> None:
+        """Make a backup of headquarters."""
+        file = self.server.back_up(f"{len(self.backups)}.db")
+        self.backups.append((file, deepcopy(self.decided)))
 
-    def settle(self) -> None:
-        """Let all tills talk and headquarters do its chores until nobody has anything to say."""
-        for _ in range(3):
-            for till in self.tills:
-                till.lapse()
-                till.exchange()
-            self.chores()
-        assert not any(outbox.waiting(till.conn)[0] for till in self.tills)
+    def restore(self) -> None:
+        """Put a backup in headquarters' place, and forget what was decided since."""
+        file, decided = self.luck.choice(self.backups)
+        self.server.restore(file)
+        self.decided = deepcopy(decided)
 
     def chores(self) -> None:
         """Do what is due at headquarters."""
-        now_ms = self.hq.clock()
-        while self.write(lambda tx: expiry_is_due(tx, now_ms) and expire(tx, now_ms) >= 0):
+        now_ms, write = self.hq.clock(), self.server.write
+        while write(lambda tx: expiry_is_due(tx, now_ms) and expire(tx, now_ms) >= 0):
             pass
-        self.write(lambda tx: lapse_some(tx, now_ms))
-        while self.write(lambda tx: rederive_some(tx, now_ms)):
+        write(lambda tx: lapse_some(tx, now_ms))
+        while write(lambda tx: rederive_some(tx, now_ms)):
             pass
 
     def close_period(self, period_id: str) -> None:
         """Close a period on what headquarters knows, as the decision of the close does."""
         self.chores()
         accounts = figures(self.world()).accounts
-        self.closes[period_id] = Close(
+        self.decided.closes[period_id] = Close(
             posted=frozenset((m, one) for m, account in accounts.items() for one in account.entries),
             totals={m: account.qualifying.get(period_id, 0) for m, account in accounts.items()},
         )
-        self.hq.sql(f"INSERT INTO bucket_closes SELECT bucket, '{period_id}', change_no FROM buckets")  # noqa: S608
+        self.server.line.execute(
+            "INSERT INTO bucket_closes SELECT bucket, ?, change_no FROM buckets", (period_id,)
+        )
+
+    def note(self) -> None:
+        """Remember what tills have journaled, whatever becomes of their disks."""
+        for till in self.tills:
+            till.note()
+
+    def held(self) -> dict[bytes, EventId]:
+        """Return under which name headquarters holds each record, by its hash: none twice."""
+        found: dict[bytes, EventId] = {}
+        rows = self.server.line.execute(
+            "SELECT terminal_id, epoch, branch, first_seq, last_seq, envelope FROM batches"
+            " ORDER BY terminal_id, epoch, branch, first_seq"
+        )
+        for terminal_id, epoch, branch, first, last, envelope in rows:
+            batch = unpack(peek(envelope, "dangol/batch/1")[1], Batch)
+            hashes = chain_of(batch.before, unpack_records(batch.packed))
+            for seq, digest in enumerate(hashes, start=batch.first_seq):
+                if first <= seq <= last:
+                    assert digest not in found, f"held twice: {found[digest]} and {branch}"
+                    found[digest] = EventId(terminal_id, epoch, branch, Seq(seq))
+        return found
+
+    def facts(self) -> list[tuple[EventId, Event]]:
+        """Return what tills journaled and headquarters has heard of, as the tills wrote it."""
+        self.note()
+        held = self.held()
+        assert held.keys() <= self.journaled.keys(), "headquarters holds what no till wrote"
+        return [(name, unpack_record(self.journaled[digest]).event) for digest, name in held.items()]
 
     def world(self) -> World:
         """Return everything that headquarters has heard of and decided, for the oracle."""
-        facts: list[tuple[EventId, Event]] = []
-        heads: dict[str, int] = dict(
-            self.hq.sql("SELECT terminal_id, max(seq) FROM events GROUP BY terminal_id")
+        facts, decided = self.facts(), self.decided
+        rows = self.server.line.execute(
+            "SELECT epoch, branch, seq, record FROM visiting_facts WHERE terminal_id = '~hq'"
         )
-        for till in self.tills:
-            for seq, record, _ in journal.walk(till.conn, 1, 0):
-                if seq <= heads.get(till.terminal_id, 0):
-                    facts.append((EventId(till.terminal_id, 1, 0, Seq(seq)), unpack_record(record).event))
-        rows = self.hq.sql("SELECT epoch, branch, seq, record FROM visiting_facts WHERE terminal_id = '~hq'")
         facts += [(EventId(HQ, row[0], row[1], Seq(row[2])), unpack_record(row[3]).event) for row in rows]
-        with reading(self.line) as tx:
+        with reading(self.server.line) as tx:
             house = load_house(tx)
         stores = (*set(STORES), "")
         return World(
@@ -164,27 +239,29 @@ class Chain:
             programmes=house.programmes,
             places=dict.fromkeys(stores, SEOUL),
             terminals={HQ: "", **{till.terminal_id: till.store_id for till in self.tills}},
-            members={(store, name): member for store in stores for name, member in self.names.items()},
+            members={(store, name): member for store in stores for name, member in decided.names.items()},
             through=day_of(self.today),
             birthdays={"M1": (11, 20), "M2": (2, 29)},
-            merges=tuple(self.merges.items()),
-            adjustments=tuple(self.adjustments),
-            closes=dict(self.closes),
-            matches=dict(self.matches),
+            merges=tuple(decided.merges.items()),
+            adjustments=tuple(decided.adjustments),
+            closes=dict(decided.closes),
+            matches=dict(decided.matches),
         )
 
-    def disputed(self) -> set[tuple[str, str]]:
-        """Return the open exceptions that receipts raise: kind and event."""
-        return set(
-            self.hq.sql(
-                "SELECT kind, subject FROM arrival_exceptions WHERE closed_at_ms IS NULL"
-                " AND kind NOT IN ('day_open', 'clock_ahead')"
-            )
+    def exceptions(self) -> set[tuple[str, str]]:
+        """Return the open exceptions that receipts and journals raise: kind and subject."""
+        found = self.server.line.execute(
+            "SELECT kind, subject FROM arrival_exceptions WHERE closed_at_ms IS NULL"
         )
+        return set(found)
+
+    def disputed(self) -> set[tuple[str, str]]:
+        """Return those that receipts raise: kind and event."""
+        return {(kind, subject) for kind, subject in self.exceptions() if kind not in OTHERS}
 
     def overdrawn(self) -> set[str]:
         """Return whose accounts are said to be overdrawn."""
-        rows = self.hq.sql(
+        rows = self.server.line.execute(
             "SELECT subject FROM account_exceptions WHERE kind = 'overdrawn' AND closed_at_ms IS NULL"
         )
         return {subject for (subject,) in rows}
@@ -192,7 +269,7 @@ class Chain:
     def stands(self) -> dict[str, tuple[Entries, int, dict[str, int], dict[str, int]]]:
         """Return what stands for each account: entries, balance, qualifying points and lots by period."""
         found = {}
-        with reading(self.line) as tx:
+        with reading(self.server.line) as tx:
             house = load_house(tx)
             rules = Rulebook(house)
             for bucket in range(house.bucket_count):
@@ -210,13 +287,44 @@ class Chain:
 
     def audited(self) -> None:
         """Derive everything again and compare."""
-        with reading(self.line) as tx:
+        with reading(self.server.line) as tx:
             audit(tx, self.hq.public_key, lambda *_: None)
+
+    def untold(self, till: SimTill) -> bool:
+        """Tell whether headquarters has something of members to tell a till."""
+        known = members.cursors(till.conn)
+        cursors = [known.get(bucket, 0) for bucket in range(edge_terminal.read(till.conn).buckets)]
+        with reading(self.server.line) as tx:
+            text = json.dumps(cursors)
+            return bool(tx.all("accounts.buckets_to_tell", cursors=text, audience=till.store_id))
 
     def shown(self, till: SimTill, member: str) -> int:
         """Return the balance that a till shows."""
-        books = till.books()
-        return standing(till.conn, books, f"id:{member}", Day(day_of(self.today))).balance
+        return standing(till.conn, till.books(), f"id:{member}", Day(day_of(self.today))).balance
+
+
+@dataclass(kw_only=True)
+class _Desk(Desk):
+    """The desk of this chain, which works on headquarters' own connection."""
+
+    server: Server
+
+    def write(self, work: Callable[[Transaction, House], T]) -> T:
+        return self.server.write(lambda tx: work(tx, load_house(tx)))
+
+    def read(self, work: Callable[[Transaction, House], T]) -> T:
+        with reading(self.server.line) as tx:
+            return work(tx, load_house(tx))
+
+
+class _Now(StillClock):
+    """Headquarters' clock, which is right."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+
+    def __call__(self) -> EpochMs:
+        return EpochMs(self._chain.now_ms())
 
 
 def _net(entries: Any) -> Entries:

@@ -4,110 +4,110 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import hypothesis.strategies as st
-from hypothesis.stateful import precondition, rule
-
 from loyalty_core.calendar import day_of
 from loyalty_core.units import Day
 from tests.simulation.at_tills import AtTills
-from tests.simulation.chain import CARDS
-from tests.simulation.machine import KNOWN, POWER, TILLS, TIMES, Power, key_of
+from tests.simulation.founding import CARDS
+from tests.simulation.people import KNOWN, People, Power, key_of
 
-WISHES: Final = st.sampled_from(
-    [{"points": 1}, {"points": 4}, {"points": 15}, {"points": 30}, {"reward": "ball"}, {"reward": "voucher"}]
+WISHES: Final[list[dict[str, Any]]] = [
+    {"points": 1},
+    {"points": 4},
+    {"points": 15},
+    {"points": 30},
+    {"reward": "ball"},
+    {"reward": "voucher"},
+]
+REFUSED: Final = (
+    *("points_missing", "allowance_exceeded", "member_unknown", "programme_missing", "redemption_off"),
+    *("terminal_revoked", "journal_behind", "fork", "clock_lost"),
 )
-LOST: Final = st.sampled_from(["", "", "request", "reply"])
-"""What becomes of the question: it is answered, never heard, or heard and its answer lost."""
-ASKED: Final = st.tuples(TILLS, KNOWN, WISHES, LOST)
-Asked = tuple[int, str, dict[str, Any], str]
-REFUSED: Final = ("points_missing", "allowance_exceeded", "member_unknown", "programme_missing")
-TOO_LATE: Final = ("redemption_lapsed", "receipt_taken_back")
-COUPON_REFUSED: Final = ("coupon_used", "coupon_expired", "coupon_other_member")
+TOO_LATE: Final = ("redemption_lapsed", "receipt_taken_back", "redemption_unknown")
+COUPON_REFUSED: Final = ("coupon_used", "coupon_expired", "coupon_other_member", "coupon_not_yet")
 
 
-class Spending(AtTills):
+class Spending(AtTills, People):
     """Redemptions from their authorisation to their end, on a sale, an older one, or none."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.under_way: list[tuple[int, str]] = []
-        self.coupons: list[str] = []
-        self.paid: list[tuple[int, dict[str, Any]]] = []
+    under_way: list[tuple[int, str]]
+    coupons: list[str]
+    paid: list[tuple[int, dict[str, Any]]]
 
-    @rule(data=st.data(), asked=st.lists(ASKED, min_size=1, max_size=3), later=st.booleans(), power=POWER)
-    def redeem(self, data: st.DataObject, asked: list[Asked], later: bool, power: Power) -> None:
-        for till, member, wish, lose in asked:
-            redemption = self.set_aside(till, {"member": member} | wish, lose, power)
-            if redemption is not None and not later:
-                self.end(till, redemption, data, power)
+    async def redeem(self) -> None:
+        for _ in range(self.luck.randint(1, 3)):
+            place = self.place()
+            wish = {"member": self.luck.choice(KNOWN), **self.luck.choice(WISHES)}
+            redemption = await self.set_aside(place, wish)
+            if redemption is not None and self.luck.random() < 0.6:
+                await self.end(place, redemption)
 
-    @rule(till=TILLS, member=KNOWN, wish=WISHES, lose=LOST, net=st.sampled_from([900, 9_500]), power=POWER)
-    def pay(self, till: int, member: str, wish: dict[str, Any], lose: str, net: int, power: Power) -> None:
+    async def pay(self) -> None:
         """Points pay for a sale that is printed after them."""
-        redemption = self.set_aside(till, {"member": member} | wish, lose, power)
+        place, member = self.place(), self.luck.choice(KNOWN)
+        redemption = await self.set_aside(place, {"member": member, **self.luck.choice(WISHES)})
         if redemption is None:
             return
-        sale = self.receipt("purchase", till, 0, "14:00") | {
+        sale = self.receipt("purchase", place, self.when(0, "14:00")) | {
             "member": member,
-            "net_minor": net,
+            "net_minor": self.luck.choice([900, 9_500]),
             "lines": [],
             "tenders": [{"type": "points", "amount_minor": 500}],
         }
-        self.chain.tills[till].commit(redemption, key_of(sale), None)
-        self.under_way.remove((till, redemption))
-        self.sold.append((till, sale))
-        self.paid.append((till, sale))
-        self.hand_in(till, sale, power)
+        self.under_way.remove((place, redemption))
 
-    @precondition(lambda self: self.paid)
-    @rule(data=st.data(), days=st.sampled_from([0, 0, 40, 200]), at=TIMES, power=POWER)
-    def regret(self, data: st.DataObject, days: int, at: str, power: Power) -> None:
-        """What points paid for is voided, perhaps after they would have expired."""
-        self.chain.go_on(days, 0)
-        till, sale = data.draw(st.sampled_from(self.paid))
-        self.hand_in(till, self.receipt("void", till, 0, at) | {"original": sale["receipt"]}, power)
+        async def work(power: Power) -> None:
+            self.till(place).commit(redemption, key_of(sale), power)
 
-    @rule(data=st.data(), member=st.sampled_from(list(CARDS)), tills=st.lists(TILLS, max_size=2))
-    def issue(self, data: st.DataObject, member: str, tills: list[int]) -> None:
-        desk, today = self.chain.desk, Day(day_of(self.chain.today))
-        reward = data.draw(st.sampled_from(["ball", "voucher"]))
-        if self.allowed(lambda: desk.issue(member, reward, (today, today + 40)), "coupon_too_many"):
+        await self.ask(place, work, *TOO_LATE)
+        self.sold.append((place, sale))
+        self.paid.append((place, sale))
+        await self.hand_in(place, sale)
+
+    async def regret(self) -> None:
+        """What points paid for is voided."""
+        place, sale = self.luck.choice(self.paid)
+        await self.undo(place, sale, self.today_at())
+
+    async def issue(self) -> None:
+        desk, today, member = self.chain.desk, Day(day_of(self.chain.today)), self.luck.choice(list(CARDS))
+        reward = self.luck.choice(["ball", "voucher"])
+        if self.decided(lambda: desk.issue(member, reward, (today, today + 40)), "coupon_too_many"):
             self.coupons.append(max(desk.coupons(member), key=lambda one: int(one.coupon_id[1:])).code)
-            self.use(data, tills, None)
 
-    @precondition(lambda self: self.coupons)
-    @rule(data=st.data(), tills=st.lists(TILLS, min_size=1, max_size=3), power=POWER)
-    def use(self, data: st.DataObject, tills: list[int], power: Power) -> None:
-        coupon = data.draw(st.sampled_from(self.coupons[::-1]))
-        for till in tills:
-            redemption = self.set_aside(till, {"coupon": coupon}, "", power)
+    async def use(self) -> None:
+        """Use a coupon, perhaps at several tills."""
+        coupon = self.luck.choice(self.coupons)
+        for place in self.some(1, 3, self.place):
+            redemption = await self.set_aside(place, {"coupon": coupon})
             if redemption is not None:
-                self.end(till, redemption, data, power)
+                await self.end(place, redemption)
 
-    @precondition(lambda self: self.under_way)
-    @rule(data=st.data(), power=POWER)
-    def finish(self, data: st.DataObject, power: Power) -> None:
-        till, redemption = data.draw(st.sampled_from(self.under_way))
-        self.end(till, redemption, data, power)
+    async def finish(self) -> None:
+        await self.end(*self.luck.choice(self.under_way))
 
-    def set_aside(self, till: int, wish: dict[str, Any], lose: str, power: Power) -> str | None:
+    async def set_aside(self, place: int, wish: dict[str, Any]) -> str | None:
         """Authorise, and return the redemption's id if it was granted."""
-        self.number += 1
-        one, key = self.chain.tills[till], str(self.number)
-        wanted = one.wanted(key, **wish)
-        if not self.ask(lambda power: one.authorise(wanted, lose, power), power, *REFUSED, *COUPON_REFUSED):
+        wanted = self.chain.tills[place].wanted(self.key(), **wish)
+
+        async def work(power: Power) -> None:
+            await self.till(place).authorise(wanted, power)
+
+        if not await self.ask(place, work, *REFUSED, *COUPON_REFUSED):
             return None
-        self.under_way.append((till, wanted.redemption_id))
+        self.under_way.append((place, wanted.redemption_id))
         return wanted.redemption_id
 
-    def end(self, till: int, redemption: str, data: st.DataObject, power: Power) -> None:
+    async def end(self, place: int, redemption: str) -> None:
         """Commit a redemption on a receipt of the store or none, or cancel it."""
-        one = self.chain.tills[till]
-        self.under_way.remove((till, redemption))
-        if not data.draw(st.sampled_from([True, True, True, False])):
-            self.ask(lambda power: one.cancel(redemption, power), power)
-            return
-        store = [sale for place, sale in self.sold if self.chain.tills[place].store_id == one.store_id]
-        paid = data.draw(st.sampled_from([None, *store]))
-        key = None if paid is None else key_of(paid)
-        self.ask(lambda power: one.commit(redemption, key, power), power, *TOO_LATE)
+        self.under_way.remove((place, redemption))
+        store = [sale for of, sale in self.sold if self.chain.tills[of].store_id == self.till(place).store_id]
+        paid = self.luck.choice([None, *map(key_of, store)])
+        cancelled = self.luck.random() < 0.25
+
+        async def work(power: Power) -> None:
+            if cancelled:
+                self.till(place).cancel(redemption, power)
+            else:
+                self.till(place).commit(redemption, paid, power)
+
+        await self.ask(place, work, *TOO_LATE)

@@ -56,6 +56,17 @@ class LinkedTill:
     async def cursor(self, bucket: int) -> int:
         return (await self.reader.do(members.cursors)).get(bucket, 0)
 
+    async def members(self) -> list[str]:
+        """Return whom the till knows, by the table of members and that of their look-ups, which agree."""
+
+        def job(conn: Connection) -> list[str]:
+            known = conn.execute("SELECT DISTINCT member_id FROM member ORDER BY 1").fetchall()
+            named = conn.execute("SELECT DISTINCT member_id FROM member_look_up ORDER BY 1").fetchall()
+            assert known == named
+            return [member_id for (member_id,) in known]
+
+        return await self.reader.do(job)
+
     async def balance(self) -> int:
         def job(conn: Connection) -> int:
             books = self.recorder.books(conn)

@@ -1,0 +1,94 @@
+"""What breaks: power, processes, roads, clocks, disks, and headquarters itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from tests.simulation.people import People
+
+DAY_MS: Final = 86_400_000
+CLOCKS: Final = {
+    "clock back": -3 * DAY_MS,
+    "clock back for years": -5 * 365 * DAY_MS,
+    "clock ahead": 20 * DAY_MS,
+    "clock over the half-year": 45 * DAY_MS,
+    "clock ahead for years": 3 * 365 * DAY_MS,
+    "clock a little off": 90_000,
+}
+
+
+class Faults(People):
+    """What nobody wants, at any time."""
+
+    shut: set[int]
+
+    async def kill(self) -> None:
+        """A till's process, or its machine, is gone; it is switched on when somebody needs it, or later."""
+        till = self.chain.tills[self.place()]
+        power = self.luck.random() < 0.5
+        self.seen["machine off" if power else "agent killed"] += 1
+        till.stop(power=power)
+        if self.luck.random() < 0.5:
+            asyncio.get_running_loop().call_later(self.luck.choice((0.5, 300.0, 90_000.0)), till.start)
+
+    async def cut_road(self) -> None:
+        """A till has no road for a long time, or has it again."""
+        line = self.chain.tills[self.place()].line
+        line.down = not line.down
+        self.seen["road gone" if line.down else "road back"] += 1
+
+    async def set_clock(self) -> None:
+        """Somebody sets a till's clock, wrong or right."""
+        clock = self.till(self.place()).clock
+        name = self.luck.choice([*CLOCKS, "clock right", "clock right"])
+        self.seen[name] += 1
+        clock.off_ms = CLOCKS.get(name, 0)
+
+    async def change_key(self) -> None:
+        """A technician gives a till a new key."""
+        await self.till(self.place()).rotate()
+
+    async def shut_out(self) -> None:
+        """Headquarters shuts a till out; it sells on, until another machine takes its place."""
+        place = self.place()
+        self.seen["till shut out"] += 1
+        self.chain.hq.set_state(self.chain.tills[place].terminal_id, "revoked", "lost")
+        self.shut.add(place)
+
+    async def replace(self) -> None:
+        """Another machine takes the place of a till that was shut out, or that is dead."""
+        place = self.luck.choice([*sorted(self.shut), self.place()])
+        self.chain.tills[place].stop(power=True)
+        self.shut.add(place)
+        if await self.chain.replace(place):
+            self.seen["till replaced"] += 1
+            self.shut.remove(place)
+        self.till(place)
+
+    async def kill_headquarters(self) -> None:
+        self.chain.server.stop("headquarters killed")
+
+    async def back_up(self) -> None:
+        self.chain.back_up()
+
+    async def restore_headquarters(self) -> None:
+        """Headquarters begins again from a backup."""
+        self.seen["headquarters restored"] += 1
+        self.chain.note()
+        self.chain.restore()
+
+    async def weeks(self) -> None:
+        """Days or weeks pass; where it is long, most machines are off."""
+        days = self.luck.choice([1, 1, 3, 30, 60])
+        if days > 3:
+            for till in self.chain.tills:
+                if self.luck.random() < 0.9:
+                    till.stop(power=True)
+        self.seen["a month passed" if days > 3 else "days passed"] += 1
+        await asyncio.sleep(days * DAY_MS / 1000)
+
+    async def chores(self) -> None:
+        """What the programs do by themselves is done now."""
+        self.chain.chores()
+        self.till(self.place()).chores()

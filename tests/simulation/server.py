@@ -1,0 +1,192 @@
+"""Headquarters as a process: it answers tills in steps, between which other requests, or its end, may fall.
+
+What it has acknowledged is remembered here, and looked for again whenever it comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Final, TypeVar
+
+from edge_agent.sync.exchange import PATH_ENROL, PATH_EXCHANGE, PATH_ROTATE
+from hq_server import backups, enrol, exchange, rotate
+from hq_server.config import Limits
+from hq_server.quotas import Quotas, TooMuch
+from hq_server.store.connection import Connection, Transaction, connect, reading, writing
+from hq_server.web_errors import problem
+from loyalty_core.envelope import peek
+from loyalty_core.errors import LoyaltyError
+from loyalty_core.messages import Acknowledgement, Reply
+from loyalty_core.wire import MESSAGE_BYTES_MAX, unpack
+from tests.hq.conftest import Hq
+from tests.simulation.road import Answered, Unreachable
+from tests.simulation.till import CutOff, cut_off
+
+T = TypeVar("T")
+NEXT_MS: Final = 86_400_000
+"""How soon tills are to come again: rarely, for many days pass."""
+ROWS_MAX: Final = 20
+LIMITS: Final = Limits(terminal_requests_a_minute=20)
+"""Few enough that a till which brings a queue meets them."""
+OVERLAP_HOURS: Final = 24
+DOWN_S: Final = (1.0, 20.0, 600.0, 90_000.0)
+
+
+class Server:
+    """Serves until its power is cut, and again after a while. `calm` ends all faults."""
+
+    def __init__(self, hq: Hq, luck: Random, seen: Counter[str]) -> None:
+        self.hq, self.calm = hq, True
+        self.broken: list[BaseException] = []
+        self.acknowledged: dict[tuple[str, int, int], tuple[int, bytes]] = {}
+        self._luck, self._seen = luck, seen
+        self._life, self._up = 0, True
+        self._open()
+
+    async def serve(self, path: str, body: bytes) -> Answered:
+        """Answer a till as `till_api` does.
+
+        Raises:
+            Unreachable: it is down, or goes down meanwhile.
+        """
+        assert len(body) <= MESSAGE_BYTES_MAX
+        if not self._up:
+            raise Unreachable
+        try:
+            work = {PATH_EXCHANGE: self._exchange, PATH_ROTATE: self._rotate, PATH_ENROL: self._enrol}[path]
+            reply = await work(body)
+        except CutOff:
+            self.stop("power cut at headquarters")
+            raise Unreachable from None
+        except Unreachable:
+            raise
+        except LoyaltyError as error:
+            self._seen[f"refused: {error.code}"] += 1
+            said = problem(error.code, str(error), error.retry_after_s if isinstance(error, TooMuch) else 0)
+            assert isinstance(said.body, bytes)
+            return Answered(said.status, said.headers, said.body)
+        except Exception as error:  # noqa: BLE001 - it ends the simulation
+            self.broken.append(error)
+            raise Unreachable from None
+        assert len(reply) <= MESSAGE_BYTES_MAX
+        return Answered(200, {}, reply)
+
+    async def _exchange(self, body: bytes) -> bytes:
+        keys, now_ms = self.hq.keyring, self.hq.clock()
+        answering = exchange.Answering(keys=keys, snapshot_rows_max=ROWS_MAX, next_in_ms=NEXT_MS)
+        with self._quotas.visit(asyncio.get_running_loop().time()) as visit:
+            steps = _Steps(self)
+            reply, _ = await exchange.exchange(steps, answering, body, now_ms, visit)  # type: ignore[arg-type]
+        self._remember(reply)
+        return reply
+
+    async def _enrol(self, body: bytes) -> bytes:
+        asked, steps, now_ms = enrol.open_enrol(body), _Steps(self), self.hq.clock()
+        terminal = await steps.write(lambda tx: enrol.apply(tx, asked, now_ms))
+        return await steps.read(lambda tx: enrol.answer(tx, asked, terminal, self.hq.keyring.signing(tx)))
+
+    async def _rotate(self, body: bytes) -> bytes:
+        steps, now_ms = _Steps(self), self.hq.clock()
+        asked = await steps.read(lambda tx: rotate.open_rotate(tx, body))
+        rotated = await steps.write(
+            lambda tx: rotate.apply(tx, asked, overlap_hours=OVERLAP_HOURS, now_ms=now_ms)
+        )
+        return await steps.read(lambda tx: rotate.answer(rotated, self.hq.keyring.signing(tx)))
+
+    def write(self, work: Callable[[Transaction], T], power: int | None = None) -> T:
+        """Do something at headquarters in one transaction."""
+        with writing(self.line) as tx, cut_off(self.line, power):
+            return work(tx)
+
+    def stop(self, why: str) -> None:
+        """End the process: what it was doing is undone, and what it had in memory is gone."""
+        self._seen[why] += 1
+        self._life += 1
+        self._up = False
+        self.line.close()
+        self._open()
+        self.check()
+        asyncio.get_running_loop().call_later(self._luck.choice(DOWN_S), self.start)
+
+    def _open(self) -> None:
+        """Open the database, without waiting for a real disk: here power is cut by undoing what was begun."""
+        self.line: Connection = connect(self.hq.config.database_path)
+        self.line.execute("PRAGMA synchronous = OFF")
+        self._quotas = Quotas(LIMITS)
+
+    def start(self) -> None:
+        """Begin to serve again."""
+        self._up = True
+
+    def back_up(self, name: str) -> Path:
+        """Write a backup."""
+        file = self.hq.config_path.parent / name
+        backups.back_up(self.hq.config, file, self.hq.clock())
+        return file
+
+    def restore(self, backup: Path) -> None:
+        """Put a backup in the place of the database: what was acknowledged since is not held any more."""
+        self.line.close()
+        self._life += 1
+        backups.restore(
+            self.hq.config, backup, replace=True, random=self._luck.randbytes(8), now_ms=self.hq.clock()
+        )
+        self._open()
+        self.acknowledged.clear()
+
+    def check(self) -> None:
+        """Hold headquarters to what it has acknowledged: it is durable."""
+        heads = {
+            (terminal, epoch, branch): seq
+            for terminal, epoch, branch, seq in self.line.execute(
+                "SELECT terminal_id, epoch, branch, seq FROM heads"
+            )
+        }
+        for journal, (seq, _) in self.acknowledged.items():
+            assert heads.get(journal, 0) >= seq, f"acknowledged and not held: {journal} {seq}"
+
+    def _remember(self, reply: bytes) -> None:
+        said = unpack(peek(reply, "dangol/reply/1")[1], Reply)
+        for one in said.refusals:
+            self._seen[f"refused: {one.code}"] += 1
+        for told in said.directives:
+            self._seen[f"directive: {told.code}"] += 1
+        for envelope in said.receipts:
+            held = unpack(peek(envelope, "dangol/receipt/1")[1], Acknowledgement)
+            journal = (held.terminal_id, held.epoch, held.branch)
+            before = self.acknowledged.get(journal, (0, b""))
+            self.acknowledged[journal] = max(before, (int(held.seq), held.hash))
+        self.check()
+
+    def fate(self) -> int | None:
+        """Return after how much work the power goes, None where it stays."""
+        return None if self.calm or self._luck.random() > 0.08 else self._luck.randrange(800)
+
+
+class _Steps:
+    """The database as an exchange sees it: one step after the other, each of its own moment."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._life = server, server._life
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        await self._moment()
+        with reading(self._server.line) as tx:
+            return work(tx)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        await self._moment()
+        return self._server.write(work, self._server.fate())
+
+    async def _moment(self) -> None:
+        server = self._server
+        if not server.calm:
+            await asyncio.sleep(server._luck.choice((0.0, 0.001, 0.01, 0.5)))
+            if server._life == self._life and server._luck.random() < 0.01:
+                server.stop("headquarters killed between two steps")
+        if server._life != self._life:
+            raise Unreachable

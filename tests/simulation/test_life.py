@@ -1,0 +1,70 @@
+"""Chains that live through anything, each from its seed, come to the oracle's figures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.simulation.__main__ import lived, main
+from tests.simulation.faults import CLOCKS
+from tests.simulation.life import Life
+from tests.simulation.road import FATES
+
+SEEDS: Final = range(200)
+KEPT: Final = Path(__file__).with_name("seeds.txt")
+SOMETIMES: Final = (
+    *[f"road: {fate}" for fate in FATES],
+    *CLOCKS,
+    *("clock right", "clock stepped", "road gone", "road back", "days passed", "a month passed"),
+    *("power cut at a till", "power cut at a till that talks", "power cut at headquarters"),
+    *("agent killed", "machine off", "answer lost at the till's counter"),
+    *("headquarters killed", "headquarters killed between two steps", "headquarters restored"),
+    *("key changed", "change of key cut off", "till shut out", "till replaced"),
+    *("asked: held", "asked: unanswered", "period closed"),
+)
+"""Everything that is to have happened in one life or another."""
+
+
+def test_two_hundred_chains_come_to_the_oracles_figures_and_each_fault_has_happened() -> None:
+    seen: Counter[str] = Counter()
+    for seed in SEEDS:
+        seen.update(lived(seed))
+    assert [name for name in SOMETIMES if not seen[name]] == []
+
+
+def test_lives_that_once_failed_do_so_no_more() -> None:
+    for line in KEPT.read_text("ascii").splitlines():
+        if not line.startswith("#"):
+            lived(*map(int, line.split()))
+
+
+def test_a_seed_gives_one_life_whatever_the_process(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--seed", "3", "12"])
+    here = capsys.readouterr().out
+    there = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", "--seed", "3", "12"],
+        env=os.environ | {"PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"},
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    assert here == there
+    assert "healing 0" in here
+
+
+def test_a_life_that_fails_is_told_with_the_command_that_shows_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def disagree(self: Life) -> None:
+        raise AssertionError("they differ")
+
+    monkeypatch.setattr(Life, "agree", disagree)
+    with pytest.raises(AssertionError, match="they differ") as failed:
+        lived(7, 3)
+    assert failed.value.__notes__ == ["see it again: python -m tests.simulation --seed 7 3"]
