@@ -29,7 +29,7 @@ from loyalty_core.key_statements import KeyStatement, Kind, seal_statement
 from loyalty_core.messages import ProgrammeText
 from loyalty_core.wire import pack
 from tests.edge.made import at
-from tests.hq.conftest import PROGRAMME, Hq
+from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.real_till import RealTill
 
 BOTH: tuple[Kind, ...] = ("server", "programme")
@@ -418,3 +418,23 @@ def test_a_version_that_an_earlier_key_has_signed_is_not_taken_back_from_a_till(
                     keep_version(tx, hq.keyring, "S012", sealed, hq.clock())
                 assert refused.value.code == "key_unknown"
     keys.audit()
+
+
+def test_a_house_that_has_had_one_key_says_so(keys: Keys) -> None:
+    (only,) = keys.run("key", "list")
+    assert (only["key"], only["state"]) == ("server-1 and programme-1", "signs")
+
+
+async def test_a_server_whose_key_is_not_there_sends_tills_away_for_a_while(
+    hq: Hq, keys: Keys, tills: Tills
+) -> None:
+    till = await tills.join()
+    keys.rotate("server")
+    file = key_file(hq.config, "server", 2)
+    file.rename(file.with_suffix(".away"))
+    answer = await tills.client.post("/v1/exchange", data=till.exchange_request())
+    assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+    assert (await answer.json(content_type=None))["code"] == "key_missing"
+    file.with_suffix(".away").rename(file)
+    answer = await tills.client.post("/v1/exchange", data=till.exchange_request())
+    assert answer.status == 200
