@@ -61,6 +61,7 @@ SPELLED = {
     "event": "S012-T01.1.1",
     "receipt": "S012/T01/2026-11-20/1",
     "period_id": "2026-H1",
+    "folder": ".",
 }
 """How a command's parameters are typed that are looked at before the database is."""
 
@@ -73,6 +74,7 @@ def typed_of(command: click.Command, before: tuple[str, ...] = ()) -> Iterator[t
             for one in [one for one in below.params if one.required]:
                 option = (one.opts[0],) if isinstance(one, click.Option) else ()
                 plain = "1.jsonl" if isinstance(one.type, click.Path) else "1"
+                plain = one.type.choices[0] if isinstance(one.type, click.Choice) else plain
                 words = (*words, *option, SPELLED.get(one.name or "", plain))
             yield words
         yield from typed_of(below, (*before, name))

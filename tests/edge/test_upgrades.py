@@ -118,7 +118,8 @@ def test_no_command_leaves_a_trace_on_the_database_of_a_later_release(
     desk: Desk, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(desk.folder)
-    (desk.folder / "1.jsonl").touch()
+    for name in ("1.jsonl", "1.to-till"):
+        (desk.folder / name).touch()
     with closing(connect(desk.config.database)) as conn:
         conn.execute(f"PRAGMA user_version={VERSION + 1}")
     before = parts_of(desk.config.database)

@@ -12,6 +12,7 @@ from hq_server.cli import hq_server
 from hq_server.store import migrate
 from hq_server.store.connection import connect
 from hq_server.store.database import create
+from hq_server.store.sqlite import sqlite3
 from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.test_audit import fill, run_audit
 from tests.upgrading import (
@@ -21,6 +22,7 @@ from tests.upgrading import (
     killed_when_done,
     parts_of,
     rows_of,
+    tables_of,
     torn_logs,
     typed_of,
 )
@@ -74,15 +76,15 @@ async def test_the_books_of_the_release_before_this_stand_after_the_upgrade(
     await fill(hq, tills)
     before, balances = rows_of(hq.connect()), hq.balances()
     old = of_release(len(FILES) - 1, hq.config.database_path, monkeypatch)
+    with closing(sqlite3.connect(old)) as connection:
+        known = set(tables_of(connection)) - {"migrations"}
     for name in parts_of(hq.config.database_path):
         hq.config.database_path.with_name(name).unlink()
     copied(old, hq.config.database_path)
     run_audit(hq)
     assert hq.balances() == balances
     after = rows_of(hq.connect())
-    assert {table: len(rows) for table, rows in after.items()} == {
-        table: len(rows) for table, rows in before.items()
-    }
+    assert {table: len(after[table]) for table in known} == {table: len(before[table]) for table in known}
 
 
 FILED = {"member": "member_id\nM1\n", "programme": PROGRAMME.replace("version = 1", "version = 2")}
