@@ -46,7 +46,8 @@ class Shop:
 
     async def _request(self, method: str, path: str, body: object) -> tuple[int, dict[str, Any]]:
         address, headers = self.till.address, {"Authorization": f"Bearer {self.till.token}"}
-        assert address is not None
+        if address is None:
+            raise aiohttp.ClientConnectionError("the agent has ended")
         async with (
             aiohttp.ClientSession() as session,
             session.request(method, address + path, json=body, headers=headers) as response,

@@ -6,6 +6,7 @@ What cannot be made durable is refused in one sentence, and nothing that was ans
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -58,14 +59,16 @@ async def test_a_till_whose_disk_does_not_keep_a_sale_asks_it_nothing_twice_and_
 async def test_a_till_whose_disk_does_not_keep_what_is_written_back_begins_anew(
     tmp_path: Path, at: Shop
 ) -> None:
-    """The sale itself is durable in the log; what SQLite writes back when nobody sells is what fails."""
+    """What SQLite writes back when nobody sells fails, before the second sale or after it."""
     pid = at.till.pid
     assert pid is not None
     async with injected(pid, tmp_path / "calls", "fdatasync,fsync:error=EIO:when=1", at.database):
-        assert await at.sell("2") == (200, "")
+        with suppress(aiohttp.ClientError):
+            await at.sell("2")
         assert await at.ended() == 1
     await at.till.open()
-    assert await at.sell("3") == (200, "")
+    for number in ("2", "3"):
+        assert await at.sell(number) == (200, "")
     await at.check()
 
 
