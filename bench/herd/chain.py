@@ -30,6 +30,8 @@ TILLS_OF_A_STORE, MEMBERS_OF_A_STORE = 10, 50
 AT_ONCE_AT_FIRST: Final = 8
 """How many tills at once get to know their members, before the line goes down."""
 DAY_S: Final = 86_400
+LONGEST_S: Final = 1800
+"""A herd that is not heard by then fails the run."""
 
 
 class Chain:
@@ -70,7 +72,7 @@ class Chain:
         path = self._folder / "herd"
         path.write_bytes(msgspec.msgpack.encode(herd))
         words = [sys.executable, "-m", "bench.herd.tills", str(path)]
-        done = subprocess.run(words, capture_output=True, cwd=ROOT, check=False)
+        done = subprocess.run(words, capture_output=True, cwd=ROOT, check=False, timeout=LONGEST_S)
         if done.returncode:
             raise RuntimeError(f"the herd failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
         return msgspec.msgpack.decode(done.stdout, type=Came)
