@@ -9,19 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from demo.processes import Program
 from hq_server.store.connection import connect
-from tests.e2e.processes import Founded, House, found, house
+from tests.e2e.processes import Founded, House, house
 from tests.e2e.test_restore import balances_at_till
-from tests.e2e.test_two_processes import MEMBERS, PROGRAMME, check, sales, sell
-
-
-@pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
-    """A headquarters that each test copies."""
-    return asyncio.run(found(tmp_path_factory.mktemp("founded"), PROGRAMME, MEMBERS))
+from tests.e2e.test_two_processes import MEMBERS, check, sales, sell
 
 
 async def each_file(of: Program, command: str, stick: Path) -> list[dict[str, Any]]:
