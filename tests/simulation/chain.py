@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, Final, TypeVar
@@ -55,18 +57,12 @@ T = TypeVar("T")
 JOINS_MAX: Final = 5
 """How often a technician tries a code."""
 SEOUL: Final = Place(zone_named("Asia/Seoul"), Minute(300))
-OTHERS: Final = frozenset(
-    {
-        "clock_ahead",
-        "coupon_unknown",
-        "dated_ahead",
-        "day_closed_differs",
-        "day_open",
-        "fork",
-        "journal_behind",
-    }
+DISPUTES: Final = frozenset(
+    {"copy_differs", "member_differs", "original_missing", "return_waiting", "return_exceeds"}
+    | {"return_unmatched", "claim_waiting", "claim_late", "claim_lost", "redemption_twice", "redemption_void"}
+    | {"coupon_used_twice"}
 )
-"""Exceptions of which the oracle knows nothing: they come of clocks and journals, not of what is said."""
+"""Exceptions that come of what receipts say, and so of the oracle's: no clock and no journal makes them."""
 
 
 @dataclass
@@ -100,6 +96,8 @@ class Chain:
         ]
         names = {f"id:{member}": member for member in CARDS}
         self.decided = Decided(names=names | {f"card:{card}": member for member, card in CARDS.items()})
+        self._numbers = count()
+        self.images: list[tuple[int, Path]] = []
         self.texts: dict[int, str] = {}
         self.codes: dict[Path, str] = {}
         self.backups: list[tuple[Path, Decided]] = []
@@ -134,9 +132,32 @@ class Chain:
             gone.stop(power=True)
             # A headquarters that is restored from before would not know the new machine, for good.
             self.backups.clear()
+            self.images = [(of, image) for of, image in self.images if of != place]
             self.tills[place] = self._machine(folder, gone.store_id, gone.code, gone.line)
             return True
         return False
+
+    def image(self, place: int) -> None:
+        """Keep a copy of a till's disk."""
+        till = self.tills[place]
+        file = till.folder / f"{next(self._numbers)}.image"
+        till.image(file)
+        self.images.append((place, file))
+
+    def copied(self, place: int) -> set[int]:
+        """Return the places of all machines with copies of this till's disk, itself among them."""
+        name = self.tills[place].terminal_id
+        return {other for other, till in enumerate(self.tills) if till.terminal_id == name}
+
+    def clone(self, place: int) -> None:
+        """Switch on another machine with a copy of a till's disk, on a road of its own."""
+        till = self.tills[place]
+        folder = till.folder.with_name(f"{till.folder.name}c")
+        shutil.copytree(till.config.data_dir, folder / "data", ignore=shutil.ignore_patterns("till.db*"))
+        till.image(folder / "data" / "till.db")
+        line = Line(self.server.serve, self.luck, self.seen)
+        line.calm = till.line.calm
+        self.tills.append(self._machine(folder, till.store_id, till.code, line))
 
     def now_ms(self) -> int:
         """Return the time that it really is."""
@@ -166,7 +187,7 @@ class Chain:
 
     def back_up(self) -> None:
         """Make a backup of headquarters."""
-        file = self.server.back_up(f"{len(self.backups)}.db")
+        file = self.server.back_up(f"{next(self._numbers)}.db")
         self.backups.append((file, deepcopy(self.decided)))
 
     def restore(self) -> None:
@@ -257,7 +278,7 @@ class Chain:
 
     def disputed(self) -> set[tuple[str, str]]:
         """Return those that receipts raise: kind and event."""
-        return {(kind, subject) for kind, subject in self.exceptions() if kind not in OTHERS}
+        return {(kind, subject) for kind, subject in self.exceptions() if kind in DISPUTES}
 
     def overdrawn(self) -> set[str]:
         """Return whose accounts are said to be overdrawn."""

@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from tests.simulation.people import People
+from tests.simulation.till import SimTill
 
 DAY_MS: Final = 86_400_000
 CLOCKS: Final = {
@@ -22,6 +23,7 @@ class Faults(People):
     """What nobody wants, at any time."""
 
     shut: set[int]
+    answered: dict[SimTill, dict[int, tuple[int, bytes]]]
 
     async def kill(self) -> None:
         """A till's process, or its machine, is gone; it is switched on when somebody needs it, or later."""
@@ -47,11 +49,36 @@ class Faults(People):
 
     async def change_key(self) -> None:
         """A technician gives a till a new key."""
-        await self.till(self.place()).rotate()
+        place = self.place()
+        if self.chain.copied(place) == {place}:
+            await self.till(place).rotate()
+
+    async def image(self) -> None:
+        """Somebody copies a till's disk."""
+        place = self.place()
+        self.till(place)
+        self.chain.image(place)
+
+    async def set_back(self) -> None:
+        """Somebody puts an older copy of a till's disk back, and it goes on from there."""
+        place, image = self.luck.choice(self.chain.images)
+        self.seen["disk set back"] += 1
+        self.chain.tills[place].set_back(image)
+        self.answered.pop(self.chain.tills[place], None)
+
+    async def clone(self) -> None:
+        """Two machines go on with one till's disk."""
+        place = self.place()
+        if place not in self.shut and self.chain.copied(place) == {place}:
+            self.till(place)
+            self.seen["disk cloned"] += 1
+            self.chain.clone(place)
 
     async def shut_out(self) -> None:
         """Headquarters shuts a till out; it sells on, until another machine takes its place."""
         place = self.place()
+        if self.chain.copied(place) != {place}:
+            return
         self.seen["till shut out"] += 1
         self.chain.hq.set_state(self.chain.tills[place].terminal_id, "revoked", "lost")
         self.shut.add(place)
@@ -59,6 +86,8 @@ class Faults(People):
     async def replace(self) -> None:
         """Another machine takes the place of a till that was shut out, or that is dead."""
         place = self.luck.choice([*sorted(self.shut), self.place()])
+        if self.chain.copied(place) != {place}:
+            return
         self.chain.tills[place].stop(power=True)
         self.shut.add(place)
         if await self.chain.replace(place):

@@ -107,11 +107,14 @@ class Life(Spending, AtHeadquarters, Faults):
             self.change_key: 1,
             self.shut_out: 1,
             self.replace: 1,
+            self.image: 2,
+            self.clone: 1,
         }
         sometimes: tuple[tuple[Act, object], ...] = (
             (self.regret, self.paid),
             (self.use, self.coupons),
             (self.finish, self.under_way),
+            (self.set_back, self.chain.images),
             (self.restore_headquarters, self.chain.backups),
             (self.unmerge, self.chain.decided.merges),
         )

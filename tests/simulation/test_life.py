@@ -26,6 +26,7 @@ SOMETIMES: Final = (
     *("agent killed", "machine off", "answer lost at the till's counter"),
     *("headquarters killed", "headquarters killed between two steps", "headquarters restored"),
     *("key changed", "change of key cut off", "till shut out", "till replaced"),
+    *("disk set back", "disk cloned", "directive: epoch", "directive: programmes"),
     *("asked: held", "asked: unanswered", "period closed"),
 )
 """Everything that is to have happened in one life or another."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -258,6 +259,19 @@ class SimTill:
     def cancel(self, redemption_id: str, power: int | None) -> None:
         """Let go of what was set aside."""
         self.do(lambda conn: self.redeeming.cancel(conn, self.books(), redemption_id), power)
+
+    def image(self, file: Path) -> None:
+        """Copy the database to a file, as it is now."""
+        self.conn.execute("VACUUM INTO ?", (str(file),))
+
+    def set_back(self, image: Path) -> None:
+        """Put an older copy in the place of the database: what was recorded since is not on this disk."""
+        self.stop(power=True)
+        for part in ("", "-wal", "-shm"):
+            self.config.database.with_name(self.config.database.name + part).unlink(missing_ok=True)
+        shutil.copy(image, self.config.database)
+        self._noted = (0, 0, b"")
+        self.start()
 
     def note(self) -> None:
         """Remember what was journaled, whatever becomes of the disk: each record follows from the last."""
