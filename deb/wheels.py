@@ -21,6 +21,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 PROGRAM_PACKAGES: Final = ("edge_agent", "hq_server")
+LEFT_OUT: Final = {"pip"}
+"""Required by sqlite-utils for a command of its own that nobody runs here."""
 _PINNED: Final = re.compile(r"(?m)^(?P<name>[\w.-]+)==\S+ \\\n(?:    --hash=\S+(?: \\)?\n?)+")
 _PIP: Final = [
     sys.executable,
@@ -47,7 +49,7 @@ def needed(root: Path, program: str) -> set[str]:
     (other,) = set(PROGRAM_PACKAGES) - {program}
     own = {program, "loyalty_core", "loyalty_shell"}
     elsewhere = imported(root / other).difference(*(imported(root / each) for each in own))
-    return closure(required - elsewhere)
+    return closure(required - elsewhere) - LEFT_OUT
 
 
 @functools.cache

@@ -21,8 +21,11 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 
 def tables_of(connection: Any) -> dict[str, list[str]]:
-    """Return every table with its columns."""
-    named = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+    """Return every table with its columns, but for those that SQLite and sqlite-utils keep for themselves."""
+    named = (
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
+        "AND name <> '_sqlite_migrations' ORDER BY name"
+    )
     return {
         table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
         for (table,) in connection.execute(named).fetchall()

@@ -1,13 +1,14 @@
 """The till's schema, one migration after another; a published one is never changed.
 
-`PRAGMA user_version` tells how many are applied. All that are missing are one transaction.
+`PRAGMA user_version` tells how many are applied, so that a start which has nothing to do needs no more than
+that. All that are missing are one transaction.
 """
 
 from __future__ import annotations
 
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge_agent.store.database import (
     Connection,
@@ -18,6 +19,12 @@ from edge_agent.store.database import (
     store_error,
     transaction,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
 
 _ONE: Final = """
 CREATE TABLE terminal (
@@ -308,22 +315,47 @@ def refuse_newer(path: Path) -> None:
         _version(conn)
 
 
-def migrate(conn: Connection) -> None:
+def migrate(conn: Connection, through: int = VERSION) -> None:
     """Bring the schema up to date, all at once or not at all; of two who begin at once one waits.
+
+    `through` an earlier version makes what the release of that version left.
 
     Raises:
         StoreError: `store_newer`, when a later release has written this database; the disk refuses.
     """
     try:
-        if _version(conn) == VERSION:
+        if _version(conn) >= through:
             return
     except DatabaseError as error:
         raise store_error(error) from error
+    from sqlite_utils import Database
+
+    later = [_name(number) for number in range(through + 1, VERSION + 1)]
     with transaction(conn):
-        for script in SCRIPTS[_version(conn) :]:
-            for statement in statements(script):
-                conn.execute(statement)
-        conn.execute(f"PRAGMA user_version={VERSION}")
+        if _version(conn) < through:
+            _migrations().apply(Database(conn, execute_plugins=False), stop_before=later)
+            conn.execute(f"PRAGMA user_version={through}")
+
+
+def _migrations() -> Migrations:
+    from sqlite_utils.migrations import Migrations
+
+    migrations = Migrations("dangol-edge")
+    for number, script in enumerate(SCRIPTS, start=1):
+        migrations(name=_name(number))(_running(script))
+    return migrations
+
+
+def _name(number: int) -> str:
+    return f"{number:04}"
+
+
+def _running(script: str) -> Callable[[Database], None]:
+    def run(db: Database) -> None:
+        for statement in statements(script):
+            db.conn.execute(statement)
+
+    return run
 
 
 def _version(conn: Connection) -> int:

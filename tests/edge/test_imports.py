@@ -39,7 +39,7 @@ async def start():
 
 asyncio.run(start())
 """
-HEAVY = {"aiohttp", "asyncio", "cryptography", "phonenumbers", "rich", "watchdog"}
+HEAVY = {"aiohttp", "asyncio", "cryptography", "phonenumbers", "rich", "sqlite_utils", "watchdog"}
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_look_at_the_till_loads_neither_network_nor_signatures(config: Path, w
 
 
 def test_verify_loads_no_network(config: Path) -> None:
-    assert loaded(COMMAND, config, "verify") & {"aiohttp", "rich", "watchdog"} == set()
+    assert loaded(COMMAND, config, "verify") & {"aiohttp", "rich", "sqlite_utils", "watchdog"} == set()
 
 
 def test_the_service_loads_what_it_needs_and_leaves_the_rest_until_it_is_needed(config: Path) -> None:

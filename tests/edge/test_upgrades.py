@@ -10,7 +10,7 @@ import pytest
 from edge_agent.__main__ import main
 from edge_agent.store.database import Connection, StoreError, connect
 from edge_agent.store.integrity import verify
-from edge_agent.store.migrations import SCRIPTS, VERSION, open_database, open_to_read, statements
+from edge_agent.store.migrations import VERSION, migrate, open_database, open_to_read
 from tests.edge.commands.desk import Desk
 from tests.edge.made import enrol_till, purchase, returned, visit, void
 from tests.edge.till import Till
@@ -43,10 +43,7 @@ def of_release(version: int, path: Path, till: Till) -> Connection:
     till.record(purchase("2", member=None))
     till.record(void("404"))
     conn = connect(path)
-    for script in SCRIPTS[:version]:
-        for statement in statements(script):
-            conn.execute(statement)
-    conn.execute(f"PRAGMA user_version={version}")
+    migrate(conn, version)
     carry_over(conn, till.config.database)
     return conn
 
