@@ -1,6 +1,6 @@
 """`make soak`: chains that live through anything, each from a seed, and many drawn worlds through the folds.
 
-ARGS: how many chains (default 500), how many steps each (default 25), the first seed (default: by the time).
+ARGS: how many chains (default 500), how many steps each (default 20), the first seed (default: by the time).
 `--seed N [STEPS]` lives one of them again, and tells its steps.
 """
 

@@ -22,7 +22,7 @@ from tests.simulation.till import SimTill
 from tests.simulation.virtual import chance_of, run
 
 Act = Callable[[], Awaitable[object]]
-STEPS: Final = 25
+STEPS: Final = 20
 PAUSES_S: Final = [0.0, 0.0, 0.1, 1.0, 3.0, 60.0, 1_000.0, 20_000.0]
 ROUND_S: Final = 12.5 * 3600
 """Longer than the longest wait of a till."""
