@@ -154,13 +154,24 @@ def begin_anew(conn: Connection) -> None:
     conn.execute("INSERT OR IGNORE INTO untold_member (member_id) SELECT member_id FROM member")
 
 
-def forget_untold(conn: Connection) -> None:
-    """Forget the members of whom HQ, having told all it has to tell, has not spoken since it began anew."""
+def forget_untold(conn: Connection) -> list[str]:
+    """Forget the members of whom HQ, having told all it has to tell, has not spoken since it began anew.
+
+    Returns those of them who stood for others.
+    """
     if conn.execute("SELECT 1 FROM untold_member LIMIT 1").fetchone() is None:
-        return
+        return []
+    stood = [
+        member_id
+        for member_id, more in conn.execute(
+            "SELECT member_id, more FROM untold_member JOIN member USING (member_id) ORDER BY member_id"
+        )
+        if _more(more)[-1]
+    ]
     for table in ("member_look_up", "member"):
         conn.execute(f"DELETE FROM {table} WHERE member_id IN (SELECT member_id FROM untold_member)")  # noqa: S608
     conn.execute("DELETE FROM untold_member")
+    return stood
 
 
 def look_ups(conn: Connection) -> Iterator[tuple[str, set[str]]]:

@@ -79,7 +79,8 @@ def install(conn: Connection, reply: Reply, *, latest: bool = True) -> Installed
     moved += [keep_programme(conn, identity, data) for data in reply.programmes]
     moved.append(_pages(conn, reply.pages))
     if latest and reply.incarnation == identity.incarnation and reply.next_in_ms:
-        members.forget_untold(conn)
+        for member_id in members.forget_untold(conn):
+            part(conn, f"id:{member_id}")
     asked = latest and follow(conn, identity, reply, held)
     return Installed(
         refusals=reply.refusals,

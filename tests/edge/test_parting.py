@@ -10,14 +10,16 @@ import pytest
 from edge_agent.store import entries, members, redemptions, sources
 from edge_agent.store.database import transaction
 from edge_agent.store.integrity import verify
+from edge_agent.sync.install import install
 from loyalty_core.lookups import hashed
-from loyalty_core.messages import MemberRow
+from loyalty_core.messages import Incarnation, MemberRow, Reply
 from tests.edge.conftest import MakeTill
 from tests.edge.made import (
     CARD,
     MOONLIGHT,
     OTHER_CARD,
     STORE_KEY,
+    at,
     claimed,
     member,
     programme,
@@ -70,6 +72,20 @@ def test_each_gets_back_what_was_theirs(till: Till, rows: tuple[MemberRow, Membe
     unmerge(till, *rows)
     assert balances(till) == (12 + 7, 50), "what was sold meanwhile was recorded as the first one's"
     assert verify(till.conn) is None
+
+
+def test_who_stood_for_another_and_is_not_told_of_by_a_restored_headquarters_has_parted(till: Till) -> None:
+    till.record(purchase("1"))
+    till.record(purchase("2", member=OTHER_CARD, net_minor=50_000))
+    merge(till)
+    reply = Reply(b"n" * 16, Incarnation(2, b"restored"), at("2026-11-20 12:00"), (), (), (), (), (), (), 1)
+    with transaction(till.conn):
+        install(till.conn, reply)
+    till.appear(OTHER)
+    with transaction(till.conn):
+        install(till.conn, reply)
+    assert members.read(till.conn, "M1") is None
+    assert till.balance(OTHER_CARD) == 50
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
