@@ -24,7 +24,7 @@ from loyalty_core.errors import BadInput, LoyaltyError
 from loyalty_core.events import AT_MAX, ReceiptKey
 from loyalty_core.messages import CouponIssued, MemberRow
 from loyalty_core.programme import Programme, Reward
-from loyalty_core.units import Day, EpochMs
+from loyalty_core.units import MINOR_MAX, POINTS_MAX, Day, EpochMs
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,7 +255,10 @@ def _priced(
         raise BadInput(f"at least {redeem.minimum} points are spent at once", code="points_below_minimum")
     if points % redeem.step:
         raise BadInput(f"points are spent in steps of {redeem.step}", code="points_off_step")
-    return points, points * redeem.minor_per_point
+    value_minor = points * redeem.minor_per_point
+    if points > POINTS_MAX or value_minor > MINOR_MAX:
+        raise BadInput(f"{points} points are more than one redemption takes", code="points_missing")
+    return points, value_minor
 
 
 def _not_given(reward: Reward, today: Day, store_id: str, tier: str) -> BadInput | None:

@@ -26,6 +26,8 @@ from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs
 
 COUPONS_MAX: Final = 20
+TOTAL_MAX: Final = 2**53
+"""The most points, up or down, that a row can tell of: a till that cannot read one row reads no reply."""
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -85,8 +87,8 @@ class Rows:
         member = changed.member_id
         head = self._groups.head_of[member]
         totals = self._totals[member]
-        balance = sum(redeemable for _, redeemable, _, _ in totals)
-        qualifying = sum(points for period_id, _, points, _ in totals if period_id == self._period.id)
+        balance = _told(sum(redeemable for _, redeemable, _, _ in totals))
+        qualifying = _told(sum(points for period_id, _, points, _ in totals if period_id == self._period.id))
         if changed.erased or head != member:
             return MemberRow(
                 member_id=member,
@@ -127,10 +129,12 @@ class Rows:
 
     def _held(self, member: str) -> int:
         """Return the points that are held for redemptions under way at other tills."""
-        return sum(
-            hold.points
-            for hold in self._holds.get(member, ())
-            if hold.terminal_id != self._terminal_id and hold.until_ms > self._now_ms
+        return _told(
+            sum(
+                hold.points
+                for hold in self._holds.get(member, ())
+                if hold.terminal_id != self._terminal_id and hold.until_ms > self._now_ms
+            )
         )
 
     def _expiring(self, member: str, totals: Sequence[tuple[str, int, int, int]]) -> tuple[Expiring, ...]:
@@ -143,7 +147,7 @@ class Rows:
         if over > 0 and lots.expired:
             ending.append((lots.expired[-1].last_day, over))
         known = sorted((last_day, points) for last_day, points in ending if last_day is not None)
-        return tuple([Expiring(points, last_day) for last_day, points in known[:EXPIRING_MAX]])
+        return tuple([Expiring(_told(points), last_day) for last_day, points in known[:EXPIRING_MAX]])
 
     def _tallies(self, member: str) -> tuple[Tally, ...]:
         """Return where each rule stands that counts over a period or a life.
@@ -167,7 +171,7 @@ class Rows:
         fold_period(self._period.id, days, self._rules.programme_on, counted, counts)
         through = dict.fromkeys(self._rules.period_caps(), (0, 0))
         through |= {rule: use.through for rule, use in counts.caps.items()}
-        caps = [Tally(rule, self._period.id, 0, *points) for rule, points in through.items()]
+        caps = [Tally(rule, self._period.id, 0, *map(_told, points)) for rule, points in through.items()]
         matches = [Tally(rule, self._period.id, count, 0, 0) for rule, count in counts.matches.items()]
         over = [Tally(rule, "", 1, 0, 0) for rule in dict.fromkeys(rule for _, rule in firsts)]
         return (*caps, *matches, *over)
@@ -211,3 +215,8 @@ def lots_of(
     """Return the lots of an account from its totals: (period id, redeemable, qualifying, credited)."""
     credited = {total[0]: total[3] for total in totals if total[3]}
     return fold_lots(credited, spendings(facts), rules.last_day, rules.months, through)
+
+
+def _told(total: int) -> int:
+    """Return a total as far as a row can tell it."""
+    return max(-TOTAL_MAX, min(total, TOTAL_MAX))

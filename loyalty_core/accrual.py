@@ -29,12 +29,10 @@ from loyalty_core.programme import (
     Weight,
 )
 from loyalty_core.resolved import Item, ItemKind, Resolved, Takeback
-from loyalty_core.units import Day
+from loyalty_core.units import POINTS_MAX, Day
 from loyalty_core.weighing import Scale, Scaled
 
-EVENT_POINTS_MAX: Final = 10**12
-"""The most points that one event may earn, whatever the rules say: sums stay within 64 bits."""
-_POINTS_MAX: Final = (EVENT_POINTS_MAX, EVENT_POINTS_MAX)
+_POINTS_MAX: Final = (POINTS_MAX, POINTS_MAX)
 _Pair = tuple[int, int]
 """(redeemable, qualifying)"""
 _KINDS: Final[tuple[Kind, ...]] = ("visit", "purchase")
@@ -291,9 +289,9 @@ class _Day:
         for cap, counts in plan.caps:
             if counts(item):
                 points = self._cap(cap, points, steps)
-        if max(points) > EVENT_POINTS_MAX:
+        if max(points) > POINTS_MAX:
             given = _cut(None, points, _POINTS_MAX)
-            steps += paired_steps("event-maximum", "cap", str(EVENT_POINTS_MAX), points, given)
+            steps += paired_steps("event-maximum", "cap", str(POINTS_MAX), points, given)
             points = given
         self.total = _plus(self.total, points)
         return points, steps

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from loyalty_core.units import MINOR_MAX, Seq
+from loyalty_core.units import MINOR_MAX, POINTS_MAX, Seq
 from loyalty_core.wire import pack
 
 ID_FORM: Final = r"^[A-Za-z0-9_-]{1,32}$"
@@ -35,6 +35,7 @@ Money = Annotated[int, Meta(ge=-MINOR_MAX, le=MINOR_MAX)]
 AtMs = Annotated[int, Meta(ge=AT_MIN, le=AT_MAX)]
 DayNumber = Annotated[int, Meta(ge=10957, le=47482)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
+SpentPoints = Annotated[int, Meta(ge=0, le=POINTS_MAX)]
 Total = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """A sum of money or points over many events."""
 TYPES_MAX: Final = 64
@@ -152,11 +153,11 @@ class RedemptionAuthorised(Event, frozen=True, array_like=True, forbid_unknown_f
     """
 
     redemption: SomeText
-    points: Count
+    points: SpentPoints
     value_minor: Money
     reward: Text
     coupon: Text
-    allowance: Count
+    allowance: SpentPoints
     until_ms: AtMs
 
 
@@ -164,7 +165,7 @@ class RedemptionCommitted(Event, frozen=True, array_like=True, forbid_unknown_fi
     """The points are spent; `receipt` is what they paid for, where the till says it."""
 
     redemption: SomeText
-    points: Count
+    points: SpentPoints
     value_minor: Money
     reward: Text
     receipt: ReceiptKey | None
@@ -286,13 +287,17 @@ HQ: Final = "~hq"
 """The terminal of HQ's own decisions: no till's id is spelled so."""
 
 
+ClaimedPoints = Annotated[int, Meta(ge=-10 * POINTS_MAX, le=10 * POINTS_MAX)]
+"""Above all that one event is given with its bonuses, and so little that sums stay within 64 bits."""
+
+
 class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True):
     """What the till answered: by which programme version and tier, how many points."""
 
     programme_version: Count
-    tier: str
-    redeemable: int
-    qualifying: int
+    tier: Text
+    redeemable: ClaimedPoints
+    qualifying: ClaimedPoints
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):

@@ -37,6 +37,8 @@ KEYS_MAX: Final = 8
 STATEMENTS_MAX: Final = 64
 """The most of them that a till which joins is told."""
 
+Number = Annotated[int, Meta(ge=1, le=2**53)]
+"""A seq, an epoch, or another count from 1 on; what is beyond fits in no table."""
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=16, max_length=16)]
 PERIOD_ID_FORM: Final = r"\A(|[12][0-9]{3}(-(H[12]|Q[1-4]|0[1-9]|1[0-2]))?)\Z"
@@ -62,7 +64,7 @@ class Batch(Message, frozen=True):
     programme_id: Text
     terminal_id: Identifier
     epoch: Count
-    first_seq: Annotated[int, Meta(ge=1)]
+    first_seq: Number
     before: Hash
     packed: bytes
     clock: Clock
@@ -119,16 +121,16 @@ class Ask(Message, frozen=True):
 class Wanted(Message, frozen=True):
     """Records of its own journal that a till can no longer read and asks HQ to give back."""
 
-    epoch: Annotated[int, Meta(ge=1)]
-    first_seq: Annotated[int, Meta(ge=1)]
-    last_seq: Annotated[int, Meta(ge=1)]
+    epoch: Number
+    first_seq: Number
+    last_seq: Number
 
 
 class Ended(Message, frozen=True):
     """The last record of an earlier epoch of the till's own journal."""
 
-    epoch: Annotated[int, Meta(ge=1)]
-    head: Annotated[int, Meta(ge=1)]
+    epoch: Number
+    head: Number
     head_hash: Hash
 
 
@@ -215,7 +217,7 @@ EXPIRING_MAX: Final = 3
 class Expiring(Message, frozen=True):
     """Points that are lost after the business day `last_day` unless they are spent."""
 
-    points: Annotated[int, Meta(ge=1)]
+    points: Number
     last_day: DayNumber
 
 
@@ -260,7 +262,7 @@ class Directive(Message, frozen=True):
     """Something HQ tells a terminal to do, once."""
 
     code: str
-    argument: int
+    argument: Count
 
 
 class Answer(Message, frozen=True):

@@ -18,6 +18,8 @@ Seq = NewType("Seq", int)
 
 MINOR_MAX: Final = 10**12
 """The largest amount of money that is believed, in minor units."""
+POINTS_MAX: Final = 10**12
+"""The most points that one event moves, whatever rules or tills say: sums stay within 64 bits."""
 
 _NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _TWO_DECIMALS = (

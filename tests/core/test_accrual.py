@@ -7,9 +7,10 @@ from itertools import permutations
 
 import pytest
 
-from loyalty_core.accrual import EVENT_POINTS_MAX, DaySoFar, derive_day
+from loyalty_core.accrual import DaySoFar, derive_day
 from loyalty_core.entries import Step
 from loyalty_core.programme import Combine, When
+from loyalty_core.units import POINTS_MAX
 from tests.core.days import bought, given, rules, standing, taken_back, visited
 from tests.core.made import FRIDAY, TUESDAY, TUESDAY_IN_DECEMBER, day, event_id
 from tests.core.programmes import PURCHASE, SPEND, VISIT, cap, earn, moonlight, programme, weight
@@ -180,7 +181,7 @@ def test_the_largest_amounts_stay_exact() -> None:
 def test_no_event_earns_more_than_the_ledger_can_add_up() -> None:
     rule = programme(earns=[earn("spend", 1_000_000_000, per=1)])
     (entry,) = derive_day(rules(rule), standing(bought(10**12)))
-    assert (entry.redeemable, entry.qualifying) == (EVENT_POINTS_MAX, EVENT_POINTS_MAX)
+    assert (entry.redeemable, entry.qualifying) == (POINTS_MAX, POINTS_MAX)
     assert entry.steps == (
         Step("spend", "earn", str(10**12), 0, 10**21),
         Step("event-maximum", "cap", str(10**12), 10**21, 10**12),
@@ -189,7 +190,7 @@ def test_no_event_earns_more_than_the_ledger_can_add_up() -> None:
 
 def test_an_event_may_earn_all_that_the_ledger_can_add_up() -> None:
     (entry,) = derive_day(rules(programme(earns=[earn("spend", 1, per=1)])), standing(bought(10**12)))
-    assert entry.redeemable == EVENT_POINTS_MAX
+    assert entry.redeemable == POINTS_MAX
     assert [step.rule for step in entry.steps] == ["spend"]
 
 

@@ -25,7 +25,7 @@ from hq_server.store.database import opened
 from hq_server.web_context import ANSWERING, CONFIG, DATABASE, METERS
 from loyalty_core.envelope import SIGNATURES_MAX, PayloadType, key_id, open_sealed, peek, public_of, seal
 from loyalty_core.errors import LoyaltyError
-from loyalty_core.events import LINES_MAX, Line
+from loyalty_core.events import LINES_MAX, Claim, Line
 from loyalty_core.journal import RECORD_BYTES_MAX, Record, pack_record
 from loyalty_core.messages import (
     ASKS_MAX,
@@ -45,7 +45,7 @@ from loyalty_core.wire import ITEMS_MAX, MESSAGE_BYTES_MAX, compress, pack, unpa
 from tests import hostile
 from tests.hostile import damaged
 from tests.hq.conftest import Hq
-from tests.hq.events import purchase, visit
+from tests.hq.events import purchase, spent, visit
 from tests.hq.till import Till
 from tests.hq.wire import Wire, code_of, joined, listening, post
 
@@ -376,6 +376,38 @@ async def test_a_batch_that_is_an_attack_is_refused_and_counted_and_writes_nothi
         told[refusal.code] += 1
         assert house.counted() == told, attack
     assert house.content() == before
+
+
+FAR = 2**64 - 1
+NUMBERS: dict[str, dict[str, object]] = {
+    "an earlier epoch that no table holds": {"older": ((FAR, 1, bytes(32)),)},
+    "a record of it": {"older": ((1, FAR, bytes(32)),)},
+    "records that it wants": {"wants": (1, 1, FAR)},
+}
+
+
+async def test_numbers_that_no_table_holds_are_refused_before_anything_looks_for_them(house: House) -> None:
+    before = house.content()
+    for attack, changes in NUMBERS.items():
+        status, said = await house.wire.ask(
+            post("/v1/exchange", in_envelope(house, payload_of(house, **changes)))
+        )
+        assert (status, code_of(said)) == (400, "wire_malformed"), attack
+    (refusal,) = (await house.send(filled(house, first_seq=FAR))).refusals
+    assert refusal.code == "wire_malformed"
+    assert house.content() == before
+
+
+async def test_points_beyond_all_that_an_event_moves_are_set_aside_and_hold_up_nothing(house: House) -> None:
+    """Two such records of one till made a balance that no till can read, and so no till any reply."""
+    house.till.record(spent(2**53, "R1"))
+    house.till.record(spent(2**53, "R2"))
+    house.till.record(purchase("2"), claim=Claim(7, "SILVER", 2**63, 0))
+    house.till.record(purchase("3"))
+    assert not (await house.send(house.till.batch(2))).refusals
+    unreadable = [subject for kind, subject in house.hq.exceptions() if kind == "record_unreadable"]
+    assert len(unreadable) == 3
+    assert house.hq.balances()["M1"] > 0
 
 
 async def test_of_batches_that_unpack_to_more_than_an_exchange_holds_those_beyond_are_refused(

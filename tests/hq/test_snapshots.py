@@ -94,3 +94,18 @@ def _stamp(till: Till) -> int:
     stamp = till.members["M1"].stamp
     assert stamp is not None
     return stamp.seq
+
+
+async def test_more_points_than_a_row_can_tell_of_keep_no_till_from_a_reply(hq: Hq, tills: Tills) -> None:
+    """One row that tills cannot read would keep them from every reply, and so from headquarters for good."""
+    hq.members(rows(1))
+    till = await tills.join()
+    till.record(purchase())
+    await tills.send(till)
+    hq.tamper("UPDATE totals SET redeemable = 1 << 60, qualifying = 1 << 60")
+    for most in (2**53, -(2**53)):
+        till.cursors = []
+        await tills.exchange(till)
+        row = till.members["M1"]
+        assert row.balance == row.qualifying == most
+        hq.tamper("UPDATE totals SET redeemable = -redeemable, qualifying = -qualifying")
