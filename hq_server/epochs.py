@@ -35,12 +35,14 @@ class Held(msgspec.Struct, frozen=True, order=True):
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What HQ knows of the till that asks.
 
-    `lineage` are the segments of its own records, None where HQ cannot place its journal: then it is told of
-    no members. `place` is where its head lies, None where that is not held. `behind`: others went on from it.
+    `lineage` are the segments of its own records, None where HQ cannot place its journal. `whole`: no other
+    record that HQ holds may be the till's as well; only then it is told of members, with how far its own are
+    posted. `place` is where its head lies, None where that is not held. `behind`: others went on from it.
     `held` is what is acknowledged.
     """
 
     lineage: tuple[Segment, ...] | None
+    whole: bool
     place: Segment | None
     behind: bool
     held: tuple[Held, ...]
@@ -87,8 +89,10 @@ def stand(
         named: dict[str, Value] = {"store_id": terminal.store_id, "terminal_id": terminal.terminal_id}
         tx.run("arrivals.raise_epoch", **named, epoch=min(request.epoch, EPOCH_MAX))
     _report(tx, terminal, request, [run for run in runs if isinstance(run, Kept)], number, journals, now_ms)
+    lineage = _lineage(journals, request, place, last)
     return Standing(
-        lineage=_lineage(journals, request, place, last),
+        lineage=lineage,
+        whole=lineage is not None and beyond is None and _whole(journals, request, last),
         place=place,
         behind=beyond is not None,
         held=_held(journals, request, place, beyond, last),
@@ -119,6 +123,20 @@ def _lineage(
     if at is None and journals.of(request.epoch):
         return None
     return (*found, *([] if at is None else journals.path(at)))
+
+
+def _whole(journals: Journals, request: Exchange, last: Mapping[int, Held]) -> bool:
+    """Tell whether all is known that HQ holds of the till's own records, where it was placed and not behind.
+
+    It may have more of a branch of which it has brought a part only, though HQ holds that since long.
+    """
+    ends = [(one.epoch, one.head, one.head_hash) for one in request.older]
+    for epoch, head, value in (*ends, (request.epoch, request.head, request.head_hash)):
+        if epoch in last and journals.at(epoch, head, value) is None:
+            place = last[epoch].place
+            if place.end < journals.of(epoch)[place.branch].seq:
+                return False
+    return True
 
 
 def _held(

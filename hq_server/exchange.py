@@ -191,11 +191,11 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
     rows_max = answering.snapshot_rows_max
     if _brings_queue(opened):
         rows_max = max(1, rows_max // QUEUE_SHARE)
-    lineage = outcome.standing.lineage
+    lineage = outcome.standing.lineage or ()
     snapshot, more = (
-        ((), False)
-        if lineage is None
-        else pages(tx, house, terminal, lineage, look_up_key, cursors.buckets, now_ms, rows_max)
+        pages(tx, house, terminal, lineage, look_up_key, cursors.buckets, now_ms, rows_max)
+        if outcome.standing.whole
+        else ((), True)
     )
     keys, more_keys = signing.book.told_to(request.hq_key, request.programme_key)
     # Who has not been told of all keys yet cannot believe what the last of them has signed.
@@ -212,7 +212,7 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
         directives=(*outcome.standing.directives, *_programmes_lost(house, request)),
         next_in_ms=0 if more or more_keys else answering.next_in_ms,
         keys=keys,
-        returned=_returned(tx, terminal, request, lineage or ()),
+        returned=_returned(tx, terminal, request, lineage),
     )
     return seal("dangol/reply/1", pack(reply), *signers)
 

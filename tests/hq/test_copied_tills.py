@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from aiohttp.web import Application
 
+from edge_agent.config import Sync
 from edge_agent.store import journal, outbox, terminal
 from edge_agent.store.database import transaction
 from edge_agent.sync.install import install, open_reply
@@ -73,6 +74,52 @@ def kinds(hq: Hq) -> list[str]:
 
 
 # A disk that is copied to a second machine.
+
+def test_a_till_that_brings_again_what_is_held_hears_of_members_once_all_of_it_is_told(
+    hq: Hq, till: CopiedTill
+) -> None:
+    till.settle()
+    till.sell(1, 2, 3, 4)
+    assert till.talk(lose="reply") is None
+    till.config = msgspec.structs.replace(till.config, sync=Sync(batch_records=1, batches=1))
+    till.sell(5)
+    told = till.talk()
+    assert told is not None
+    assert told[0].pages == ()
+    assert till.balance() == 5 * OF_A_SALE
+    agree(hq, 5, till)
+
+
+def test_a_copy_that_brings_what_the_other_has_brought_shows_what_headquarters_has(
+    hq: Hq, till: CopiedTill, folder: Folders
+) -> None:
+    till.settle()
+    till.sell(1, 2, 3, 4)
+    copy = till.clone(folder())
+    till.sell(5)
+    till.settle()
+    copy.config = msgspec.structs.replace(copy.config, sync=Sync(batch_records=2, batches=1))
+    copy.record(purchase("6", member=OTHER_CARD))
+    agree(hq, 5, copy, till)
+    copy.sell(7)
+    agree(hq, 6, copy, till)
+
+
+def test_an_old_request_from_a_stick_tells_a_till_of_no_members(
+    hq: Hq, till: CopiedTill, folder: Folders
+) -> None:
+    till.settle()
+    till.sell(1)
+    identity = terminal.read(till.conn)
+    body, _ = till.request(b"old".ljust(16))
+    till.sell(2)
+    till.talk(lose="reply")
+    old = open_reply(till.say(body), identity, b"old".ljust(16))
+    with transaction(till.conn):
+        install(till.conn, old, latest=False)
+    assert till.balance() == 2 * OF_A_SALE
+    agree(hq, 2, till)
+
 
 
 def test_two_tills_with_one_disk_both_sell_on_and_every_sale_counts_once(
