@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -193,9 +194,24 @@ def hq_in(folder: Path) -> Hq:
     return made
 
 
+def copy_of(made: Hq, folder: Path) -> Hq:
+    """Return a copy, in a folder, of a headquarters at rest: its keys, its token, its time."""
+    shutil.copytree(made.config_path.parent, folder, dirs_exist_ok=True)
+    path = folder / made.config_path.name
+    copied = Hq(load_config(path), path, made.key, made.token, StillClock())
+    copied.clock.now = made.clock.now
+    return copied
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Hq:
+    """A headquarters that was set up once, to be copied."""
+    return hq_in(tmp_path_factory.mktemp("founded"))
+
+
 @pytest.fixture
-def hq(tmp_path: Path) -> Hq:
-    return hq_in(tmp_path)
+def hq(founded: Hq, tmp_path: Path) -> Hq:
+    return copy_of(founded, tmp_path)
 
 
 @pytest.fixture

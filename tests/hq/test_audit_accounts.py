@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hq_server.audit import Difference
 from loyalty_core.events import Claim
 from tests.hq.accounts import DAY_MS, EXPIRY, JULY, MEMBERS, REDEEM, chores, close
-from tests.hq.conftest import PROGRAMME, Hq
+from tests.hq.conftest import PROGRAMME, Hq, copy_of
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, back, claim, purchase, spent, void
 from tests.hq.test_audit import run_audit
@@ -21,6 +23,11 @@ LATER = RULES.replace("version = 2", "version = 3").replace("2026-07-01", "2027-
 
 @pytest.fixture
 def desk(hq: Hq) -> Desk:
+    return desk_of(hq)
+
+
+def desk_of(hq: Hq) -> Desk:
+    """Return the desk of a headquarters that these rules and members are made known to."""
     hq.members(MEMBERS)
     hq.publish(RULES)
     return Desk(hq)
@@ -96,9 +103,18 @@ DAMAGE = {
 }
 
 
+@pytest.fixture(scope="module")
+def filled(founded: Hq, tmp_path_factory: pytest.TempPathFactory) -> Hq:
+    """Such a ledger, to be copied."""
+    made = copy_of(founded, tmp_path_factory.mktemp("filled"))
+    fill(made, desk_of(made))
+    run_audit(made)
+    return made
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_the_audit_names_what_of_a_whole_account_was_changed(hq: Hq, desk: Desk, damage: str) -> None:
-    fill(hq, desk)
+def test_the_audit_names_what_of_a_whole_account_was_changed(filled: Hq, tmp_path: Path, damage: str) -> None:
+    hq = copy_of(filled, tmp_path)
     hq.tamper(DAMAGE[damage])
     with pytest.raises(Difference, match=r"member M|returned receipts|event S012"):
         run_audit(hq)

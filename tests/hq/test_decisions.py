@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hq_server.audit import Difference
@@ -9,7 +11,7 @@ from hq_server.config import Adjustments
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.errors import BadInput
 from tests.hq.accounts import MEMBERS, entries
-from tests.hq.conftest import Hq
+from tests.hq.conftest import Hq, copy_of
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, back, purchase
 from tests.hq.test_audit import run_audit
@@ -221,10 +223,19 @@ def test_the_audit_finds_every_decision_in_what_stands(hq: Hq, desk: Desk) -> No
     assert hq.balances() == {"M1": 85, "M2": 0, "M3": 16, "M4": 9}
 
 
+@pytest.fixture(scope="module")
+def filled(founded: Hq, tmp_path_factory: pytest.TempPathFactory) -> Hq:
+    """Such a ledger, to be copied."""
+    made = copy_of(founded, tmp_path_factory.mktemp("filled"))
+    made.members(MEMBERS)
+    fill(made, Desk(made))
+    run_audit(made)
+    return made
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_the_audit_names_what_no_decision_explains(hq: Hq, desk: Desk, damage: str) -> None:
-    fill(hq, desk)
-    run_audit(hq)
+def test_the_audit_names_what_no_decision_explains(filled: Hq, tmp_path: Path, damage: str) -> None:
+    hq = copy_of(filled, tmp_path)
     hq.tamper(*DAMAGE[damage].split("; "))
     with pytest.raises(Difference, match=r"[a-z]"):
         run_audit(hq)
