@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from loyalty_core.envelope import (
     SIGNATURES_MAX,
     PayloadType,
+    countersign,
     fingerprint,
     key_id,
     open_sealed,
@@ -125,6 +126,16 @@ def test_during_a_rotation_both_keys_sign_and_either_is_enough_to_be_known() -> 
     both = envelope(signed(TILL, message), signed(HQ, message))
     for keys in (known(TILL), known(HQ), known(TILL, HQ)):
         assert open_sealed(both, BATCH, keys) == PAYLOAD
+
+
+def test_what_another_key_signs_keeps_the_signatures_that_are_named_and_one_of_its_own() -> None:
+    message = pae(BATCH, PAYLOAD)
+    both = envelope(signed(TILL, message), signed(HQ, message))
+    third = countersign(both, BATCH, known(TILL), STRANGER)
+    assert third == envelope(signed(TILL, message), signed(STRANGER, message))
+    assert countersign(third, BATCH, known(TILL, STRANGER), STRANGER) == third
+    with pytest.raises(BadEnvelope):
+        countersign(third, "dangol/exchange/1", known(TILL), STRANGER)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
