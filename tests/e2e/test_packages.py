@@ -216,10 +216,10 @@ def test_removing_keeps_settings_and_data_and_purging_takes_them(joined: list[Pa
         sell(machine, "3")
         assert receipts_at_hq(machine) == 3
 
-        say(machine, commands("Replace a till", 2))
+        say(machine, commands("Replace a till", 3))
         machine.until("edge-agent status --json | grep terminal_revoked")
         code = told(machine, f"hq-server terminal invite --store {STORE} --preapproved")["code"]
-        say(machine, commands("Replace a till", 3))
+        say(machine, commands("Replace a till", 4))
         enrol, start, *_ = commands("Install a till").splitlines()[1:]
         say(machine, f"{enrol}\n{start}", {"ABCD-...": code})
         sell(machine, "4")
