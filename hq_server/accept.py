@@ -26,8 +26,8 @@ from loyalty_core.messages import (
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import unpack
 
-EPOCH_MAX: Final = 1_000_000
-
+EPOCH_CLAIMED_MAX: Final = 2**40
+"""The highest epoch in which a till may say that it is by itself: there are always later ones to allot."""
 
 ENDED: Final = {
     "key_retired": "{terminal} has a new key, this one is over: edge-agent rotate-key, or replace the till",
@@ -111,9 +111,14 @@ def open_exchange(
         raise TerminalRefused("the request names another terminal than the key that signed it")
     if len(exchange.batches) > BATCHES_MAX:
         raise BadWire(f"an exchange carries at most {BATCHES_MAX} batches, this one {len(exchange.batches)}")
-    epoch_max = min(exchange.epoch, EPOCH_MAX)
+    epoch_max = epoch_of(terminal, exchange)
     runs = tuple(_runs(exchange.batches, terminal, keys, programme_id, epoch_max))
     return Opened(terminal, signed_by, exchange, runs)
+
+
+def epoch_of(terminal: Terminal, exchange: Exchange) -> int:
+    """Return the epoch in which the till says it is, as far as it is believed."""
+    return min(exchange.epoch, max(EPOCH_CLAIMED_MAX, terminal.epoch))
 
 
 def check_approved(terminal: Terminal) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from hq_server.accept import EPOCH_MAX, Terminal
+from hq_server.accept import Terminal, epoch_of
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.keeping import Kept, Known
 from hq_server.lineage import Journal, Journals, name_of
@@ -87,7 +87,7 @@ def stand(
             )
     if beyond is None:
         named: dict[str, Value] = {"store_id": terminal.store_id, "terminal_id": terminal.terminal_id}
-        tx.run("arrivals.raise_epoch", **named, epoch=min(request.epoch, EPOCH_MAX))
+        tx.run("arrivals.raise_epoch", **named, epoch=epoch_of(terminal, request))
     _report(tx, terminal, request, [run for run in runs if isinstance(run, Kept)], number, journals, now_ms)
     lineage = _lineage(journals, request, place, last)
     return Standing(
@@ -188,15 +188,14 @@ def _set_back(
     if found is not None or request.lacks != beyond.hash:
         return found
     number = _allot(tx, terminal, request, place, request.lacks, now_ms)
-    if number is not None:
-        sentence = (
-            f"{terminal.terminal_id} ends at record {place.end} of epoch {place.epoch}, headquarters holds "
-            f"{beyond.seq} of epoch {beyond.epoch}: it was set back to an older image of its disk, or is a "
-            f"copy. It goes on in epoch {number}, and all that was recorded counts. Find out who restored or "
-            "copied it, and that no second machine sells with its data"
-        )
-        name = name_of(terminal.terminal_id, number, 0)
-        open_arrivals(tx, [ArrivalException(terminal.store_id, BEHIND, name, sentence)], now_ms)
+    sentence = (
+        f"{terminal.terminal_id} ends at record {place.end} of epoch {place.epoch}, headquarters holds "
+        f"{beyond.seq} of epoch {beyond.epoch}: it was set back to an older image of its disk, or is a "
+        f"copy. It goes on in epoch {number}, and all that was recorded counts. Find out who restored or "
+        "copied it, and that no second machine sells with its data"
+    )
+    name = name_of(terminal.terminal_id, number, 0)
+    open_arrivals(tx, [ArrivalException(terminal.store_id, BEHIND, name, sentence)], now_ms)
     return number
 
 
@@ -235,14 +234,12 @@ def _allotted(tx: Transaction, terminal: Terminal, place: Segment, lacks: bytes)
 
 def _allot(
     tx: Transaction, terminal: Terminal, request: Exchange, place: Segment, lacks: bytes, now_ms: EpochMs
-) -> int | None:
-    """Return the epoch that belongs to this branch or loss; None where there are no more."""
+) -> int:
+    """Return the epoch that belongs to this branch or loss."""
     found = _allotted(tx, terminal, place, lacks)
     if found is not None:
         return found
-    number = max(terminal.epoch, request.epoch) + 1
-    if number > EPOCH_MAX:
-        return None
+    number = max(terminal.epoch, epoch_of(terminal, request)) + 1
     tx.run("arrivals.allot_epoch", **_asked(terminal, place, lacks), epoch=number, allotted_at_ms=now_ms)
     tx.run("arrivals.raise_epoch", store_id=terminal.store_id, terminal_id=terminal.terminal_id, epoch=number)
     return number

@@ -24,7 +24,7 @@ from loyalty_core.messages import Batch, unpack_records
 from loyalty_core.units import Day, EpochMs, Seq
 from loyalty_core.wire import unpack
 
-_EVENT: Final = re.compile(r"([A-Za-z0-9_-]{1,32})\.([0-9]{1,9})(?:\.b([0-9]{1,9}))?\.([0-9]{1,15})")
+_EVENT: Final = re.compile(r"([A-Za-z0-9_-]{1,32})\.([0-9]{1,15})(?:\.b([0-9]{1,9}))?\.([0-9]{1,15})")
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

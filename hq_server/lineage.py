@@ -133,11 +133,12 @@ class Journals:
 
     def lineage(self, place: Segment) -> list[Segment]:
         """Return the segments of all epochs that lead to a held record."""
-        segments = self.path(place)
-        if not segments:
-            return []
-        first = self.of(place.epoch)[segments[0].branch].parent
-        return [*(self.lineage(first) if first is not None else []), *segments]
+        found: list[Segment] = []
+        before: Segment | None = place
+        while before is not None and (segments := self.path(before)):
+            found = [*segments, *found]
+            before = self.of(before.epoch)[segments[0].branch].parent
+        return found
 
     def ended(self, older: Iterable[Ended], before: int) -> Segment | None:
         """Return where the newest of these ends lies that is held and of an epoch before this one."""

@@ -42,7 +42,7 @@ from loyalty_core.events import Event, EventId, MemberPresented, ReceiptClaimed,
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs, Seq
 
-_EVENT_FORM: Final = re.compile(r"(?:([A-Za-z0-9_-]{1,32})\.)?(\d{1,9})\.(\d{1,15})", re.ASCII)
+_EVENT_FORM: Final = re.compile(r"(?:([A-Za-z0-9_-]{1,32})\.)?(\d{1,15})\.(\d{1,15})", re.ASCII)
 _NOT_KEPT: Final = frozenset({"idempotency_conflict", "event_unknown", "claim_refused", "claim_late"})
 """Refusals that leave nothing to set aside: what was handed in is recorded, or is no receipt."""
 

@@ -58,6 +58,16 @@ async def copies_of(
     return held
 
 
+async def programmes_of(conn: Connection, config: EdgeConfig, identity: Terminal) -> tuple[bytes, ...]:
+    """Return the programme versions that HQ sends to a till which has none from the first missing one on.
+
+    Raises:
+        LinkError: HQ does not answer, or not as it should.
+    """
+    async with exchange.open_session(config.sync) as session:
+        return (await _ask(conn, session, config, identity, None)).programmes
+
+
 def _next(damaged: Sequence[tuple[int, int]], held: Held) -> Wanted | None:
     """Return the first run that is damaged and that HQ has not sent yet."""
     run: list[tuple[int, int]] = []

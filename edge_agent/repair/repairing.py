@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.recorder import Recorder
+from edge_agent.repair.asking import programmes_of
 from edge_agent.repair.checking import check_derived, damaged_programmes
 from edge_agent.repair.mending import Mended, mend, plan
 from edge_agent.repair.rebuilding import rebuild
@@ -18,6 +20,9 @@ from edge_agent.store import programmes, terminal
 from edge_agent.store.database import Connection, transaction
 from edge_agent.store.integrity import Fault, damaged_pages, verify
 from edge_agent.store.migrations import open_database
+from edge_agent.store.terminal import Terminal
+from edge_agent.sync.install import keep_programme
+from loyalty_core.errors import BrokenChain
 from loyalty_shell.data_dir import check_user
 
 
@@ -36,7 +41,7 @@ def repair(config: EdgeConfig, clock: Clock) -> Repaired:
     Raises:
         BadInput: `already_running`.
         StoreError: `store_lost`: replace the till.
-        LinkError: records must come from HQ, which does not answer: nothing was changed.
+        LinkError: records or rules must come from HQ, which does not answer: nothing was changed.
         BrokenChain: `repair_failed`.
     """
     check_user(config.data_dir)
@@ -56,7 +61,28 @@ def _repair(conn: Connection, config: EdgeConfig, clock: Clock, aside: Path | No
     if aside is not None or made.mends or verify(conn) is not None or check_derived(conn) is not None:
         with transaction(conn):
             mended = mend(conn, made)
-            for version in damaged_programmes(conn):
-                programmes.forget(conn, version)
+            _restore_programmes(conn, config, identity)
             rebuilt = rebuild(conn, Recorder(config, clock))
     return Repaired(aside=told, mended=mended, rebuilt=rebuilt, fault=verify(conn) or check_derived(conn))
+
+
+def _restore_programmes(conn: Connection, config: EdgeConfig, identity: Terminal) -> None:
+    """Have HQ send the versions again that are damaged: points that are booked anew without them are lost.
+
+    Raises:
+        LinkError: HQ does not answer.
+        BrokenChain: `repair_failed`: it does not send them.
+    """
+    for version in damaged_programmes(conn):
+        programmes.forget(conn, version)
+    missing = [version for version, envelope in programmes.envelopes(conn) if not envelope]
+    if not missing:
+        return
+    for data in asyncio.run(programmes_of(conn, config, identity)):
+        keep_programme(conn, identity, data)
+    if programmes.known(conn) < max(missing):
+        raise BrokenChain(
+            f"programme version {missing[0]} is damaged and HQ does not send it again: publish it there once "
+            "more, or call HQ",
+            code="repair_failed",
+        )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from hq_server.audit import Difference, audit
+from hq_server.lineage import Journals
 from hq_server.reconcile import Wanted, open_exceptions
 from hq_server.store.connection import reading
 from hq_server.store.database import opened
 from hq_server.store.sqlite import sqlite3
+from loyalty_core.lineage import Segment
 from loyalty_core.messages import BATCH_RECORDS_MAX, Ask, Directive, Reply, Stamp
 from tests.hq.accounts import REDEEM
 from tests.hq.conftest import PROGRAMME, Hq, Tills
@@ -451,6 +453,20 @@ async def test_a_restored_headquarters_takes_epochs_that_it_forgot_and_allots_la
     assert (await tills.send(copy)).directives == (Directive("epoch", 5),)
     assert journals(hq)[1] == (4, 0, 2, 1, 0, 1)
     audited(hq)
+
+
+async def test_a_till_may_begin_as_many_epochs_as_it_likes(hq: Hq, tills: Tills) -> None:
+    await selling(tills, 1)
+    epochs = "WITH RECURSIVE e(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM e WHERE n < 3000)"
+    hq.tamper(
+        f"{epochs} INSERT INTO heads (store_id, terminal_id, epoch, branch, seq, hash)"  # noqa: S608
+        " SELECT 'S012', 'S012-T01', n, 0, 1, zeroblob(32) FROM e",
+        f"{epochs} INSERT INTO journals (store_id, terminal_id, epoch, branch, parent_epoch, parent_branch,"  # noqa: S608
+        " parent_seq) SELECT 'S012', 'S012-T01', n, 0, n - 1, 0, 1 FROM e",
+    )
+    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+        lineage = Journals(tx, "S012", "S012-T01").lineage(Segment(3000, 0, 1))
+    assert lineage == [Segment(epoch, 0, 1) for epoch in range(1, 3001)]
 
 
 # What is told of members

@@ -11,7 +11,7 @@ from hq_server.fleet import HOUR_MS
 from loyalty_core.envelope import seal
 from loyalty_core.errors import BadWire
 from loyalty_core.invite import pin_of, read_code
-from loyalty_core.messages import Enrol
+from loyalty_core.messages import Directive, Enrol
 from loyalty_core.wire import pack
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase
@@ -97,6 +97,24 @@ async def test_a_replaced_till_goes_on_as_itself_in_the_next_epoch(hq: Hq, tills
     assert reply.refusals == ()
     new.record(purchase("2", member=None))
     assert new.acknowledged(await tills.send(new)) == {2: 1}
+
+
+async def test_who_has_a_tills_key_cannot_use_up_the_epochs_of_the_one_that_replaces_it(
+    hq: Hq, tills: Tills
+) -> None:
+    old, new = await tills.join(), Till()
+    old.begin(2**53)
+    old.record(purchase(member=None))
+    assert (await tills.send(old)).refusals[0].code == "epoch_unknown"
+    answer = await tills.client.post("/v1/enrol", data=new.enrol_request(hq.invite(till="T01")))
+    new.enrolled(await answer.read(), hq.public_key)
+    new.record(purchase("2", member=None))
+    assert new.acknowledged(await tills.send(new)) == {new.epoch: 1}
+    copy = new.copied()
+    new.record(purchase("3", member=None))
+    copy.record(purchase("4", member=None))
+    await tills.send(new)
+    assert (await tills.send(copy)).directives == (Directive("epoch", new.epoch + 1),)
 
 
 async def test_terminals_are_numbered_after_the_highest_that_is_taken(hq: Hq, tills: Tills) -> None:

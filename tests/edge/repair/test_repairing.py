@@ -25,11 +25,11 @@ from edge_agent.store.journal import LOST
 from edge_agent.sync import keys
 from edge_agent.sync.exchange import LinkError
 from loyalty_core.envelope import peek, seal
-from loyalty_core.errors import BadInput, LoyaltyError
+from loyalty_core.errors import BadInput, BrokenChain, LoyaltyError
 from loyalty_core.messages import Batch, pack_records, unpack_records
 from loyalty_core.wire import pack, unpack
 from tests.edge.fake_hq import FakeHq
-from tests.edge.made import HeldClock, config_of, purchase, returned, void
+from tests.edge.made import HeldClock, config_of, programme, purchase, returned, void
 from tests.edge.repair.day import DERIVED, LINES, dump, lived
 from tests.edge.sync.linked_till import LinkedTill
 from tests.edge.till import Till
@@ -351,13 +351,29 @@ def test_an_acknowledgement_of_what_is_not_in_the_journal_is_forgotten(till: Til
     assert outbox.acknowledged(till.conn, 1) == 0
 
 
-def test_a_damaged_programme_is_forgotten_and_asked_for_again(till: Till) -> None:
-    spoil(till.config.database, "UPDATE programme SET envelope = zeroblob(20)")
-    fault = found(till.config.database)
+async def test_a_damaged_programme_comes_back_from_headquarters_and_points_stay(
+    linked: LinkedTill, hq: FakeHq
+) -> None:
+    """Booked anew without the rules, what this till had given would be nothing, and nobody would see it."""
+    entries = await linked.reader.do(lambda conn: dump(conn, "entry"))
+    await ended(linked)
+    spoil(linked.config.database, "UPDATE programme SET envelope = zeroblob(20)")
+    fault = found(linked.config.database)
     assert fault is not None
     assert fault.code == "programme_damaged"
-    assert repair(till.config, till.clock).fault is None
-    assert till.conn.execute("SELECT version, envelope FROM programme").fetchall() == [(7, b"")]
+    hq.problem = (503, {"code": "server_busy"}, {})
+    with pytest.raises(LinkError):
+        await repaired(linked)
+    assert found(linked.config.database) == fault
+    hq.problem = None
+    with pytest.raises(BrokenChain, match="programme version 7 is damaged"):
+        await repaired(linked)
+    assert found(linked.config.database) == fault
+    hq.programmes = [programme()]
+    assert (await repaired(linked)).fault is None
+    with closing(connect(linked.config.database, read_only=True)) as conn:
+        assert conn.execute("SELECT version, envelope FROM programme").fetchall() == [(7, programme())]
+        assert dump(conn, "entry") == entries
 
 
 # What SQLite cannot read
