@@ -349,9 +349,11 @@ def import_(ctx: click.Context, folder: Path, dry_run: bool, as_json: bool) -> N
     """Install headquarters' replies from a stick. Again, or with another till's files, is harmless."""
     from edge_agent.sync.usb_replies import import_replies
     from edge_agent.usb_words import imported_line
+    from loyalty_shell.stick import as_text
 
     refused = 0
-    for told in import_replies(_config(ctx), folder, dry_run=dry_run):
+    for one in import_replies(_config(ctx), folder, dry_run=dry_run):
+        told = msgspec.structs.replace(one, file=as_text(one.file), sentence=as_text(one.sentence))
         refused += told.became == "refused" or bool(told.refusals)
         click.echo(msgspec.json.encode(told) if as_json else _inert(imported_line(told)))
     if refused:

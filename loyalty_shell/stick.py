@@ -98,6 +98,11 @@ def read_file(folder: Path, name: str, bytes_max: int) -> bytes:
     return data
 
 
+def as_text(name: str) -> str:
+    """Return a name from a stick, or a sentence with one, as text: its bytes may be of no encoding."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def write_file(folder: Path, name: str, data: bytes) -> None:
     """Write a file whole or not at all, in place of one of that name; it is on the stick when this returns.
 

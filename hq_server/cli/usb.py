@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 
 from hq_server.cli.shell import Shell, command, now_ms
 from hq_server.cli.usb_words import found_lines, took_line
@@ -15,6 +16,7 @@ from hq_server.store.database import Database
 from hq_server.usb import PAUSE_S, Stick
 from hq_server.usb_requests import Took
 from loyalty_core.errors import BadInput
+from loyalty_shell.stick import as_text
 
 
 @command("import")
@@ -28,7 +30,11 @@ def import_command(shell: Shell, folder: Path, *, dry_run: bool) -> None:
     """
     config, taken = shell.config, list[Took]()
 
-    def tell(took: Took) -> None:
+    def tell(one: Took) -> None:
+        replies = tuple(map(as_text, one.replies))
+        took = msgspec.structs.replace(
+            one, file=as_text(one.file), replies=replies, sentence=as_text(one.sentence)
+        )
         taken.append(took)
         if not shell.as_json:
             click.echo(took_line(took, config.language, dry_run=dry_run))

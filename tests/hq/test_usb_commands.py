@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,16 @@ def test_in_korean(shell: Shell, stick: Stick) -> None:
         "파일 1개, 새 기록 2건을 받았습니다.",
         f"다음: 매장에서 edge-agent import {stick.folder}",
     ]
+
+
+def test_a_name_of_no_encoding_is_told_as_text(hq: Hq, shell: Shell, stick: Stick) -> None:
+    (file,) = stick.files()
+    file.rename(stick.folder / os.fsdecode(b"\xff\xfe.to-hq"))
+    told = shell.json("import", str(stick.folder))
+    assert [(one["file"], one["replies"]) for one in told["files"]] == [
+        ("\ufffd\ufffd.to-hq", ["\ufffd\ufffd.to-till"])
+    ]
+    assert hq.balances() == {"M1": 24}
 
 
 def test_json_is_one_value(shell: Shell, stick: Stick) -> None:

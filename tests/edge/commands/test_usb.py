@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,12 @@ def test_a_reply_is_installed_and_said_what_it_brought(desk: Desk, stick: Path) 
     assert desk.ok("import", str(stick)) == expected
     assert "Nothing waiting" in desk.ok("status")
     assert desk.ok("import", str(stick)) == f"{name}: nothing new\n"
+
+
+def test_a_name_of_no_encoding_is_told_as_text(desk: Desk, stick: Path) -> None:
+    (stick / os.fsdecode(b"\xff.to-till")).write_bytes(b"x")
+    done = desk.call("import", str(stick), "--json")
+    assert json.loads(done.stdout)["file"] == "\ufffd.to-till"
 
 
 def test_json_is_one_object_a_file(desk: Desk, stick: Path) -> None:
