@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -33,7 +33,9 @@ class Attempts:
 
     @contextmanager
     def attempt(self, remote: str | None, now_s: float) -> Iterator[None]:
-        """Let an attempt happen, and count it if it fails by its own fault.
+        """Let an attempt happen; it counts until it has succeeded, or failed by no fault of its own.
+
+        So no more of them fail at once than one after the other.
 
         Raises:
             TooMuch: `enrol_too_many`.
@@ -47,13 +49,22 @@ class Attempts:
                 code="enrol_too_many",
                 retry_after_s=wait_s,
             )
+        for place, used_s in places.items():
+            self._used_until_s[place] = self._until_s(place, used_s, now_s)
+        self._forget(now_s)
         try:
             yield
         except _FAILED:
-            for place, used_s in places.items():
-                self._used_until_s[place] = self._until_s(place, used_s, now_s)
-            self._forget(now_s)
             raise
+        except BaseException:
+            self._give_back(places)
+            raise
+        self._give_back(places)
+
+    def _give_back(self, places: Mapping[str, float]) -> None:
+        for place, used_s in places.items():
+            if place in self._used_until_s:
+                self._used_until_s[place] -= used_s
 
     def _until_s(self, place: str, used_s: float, now_s: float) -> float:
         """Return when all that a place has used, and one more attempt, would be paid off."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import msgspec
 
 from hq_server.attempts import ALL, KEPT_MAX, Attempts
@@ -41,6 +43,17 @@ def test_an_address_has_so_many_failures_a_minute_and_is_told_when_the_next() ->
     assert fail(tried, "192.0.2.1", 20) == 0
     assert fail(tried, "192.0.2.1", 20) == 20
     assert fail(tried, "192.0.2.2", 20) == 0
+
+
+def test_attempts_at_once_are_no_more_than_one_after_the_other() -> None:
+    """Else one address could use up, before the first of its failures is known, what all others have."""
+    tried = attempts(in_all=10)
+    with ExitStack() as under_way:
+        for _ in range(3):
+            under_way.enter_context(tried.attempt("192.0.2.1", 0))
+        assert fail(tried, "192.0.2.1", 0) == 20
+        assert fail(tried, "192.0.2.2", 0) == 0
+    assert [fail(tried, "192.0.2.1", 0) for _ in range(4)] == [0, 0, 0, 20]
 
 
 def test_all_addresses_together_have_a_bound() -> None:
