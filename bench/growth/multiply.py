@@ -1,9 +1,10 @@
 """A till's and an HQ's database, grown by copies of what they hold.
 
 Every copy is the same receipts so many days earlier, under keys of its own: on the till further on in the
-same journal, whose chain is hashed on and verifies; at HQ from another terminal of the same store. What they
-hold in packed form keeps its first date, so an audit of such a database finds differences; nothing that is
-measured reads them. Schemas change: a table that holds many rows and is not named here is refused.
+same journal, whose chain is hashed on and verifies; at HQ from another terminal of the same store. What
+they hold in packed form keeps its first date, so an audit of such a database finds differences, as `verify`
+does in a till's counts of days; nothing that is measured reads them. Schemas change: a table that holds
+many rows and is not named here is refused.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def copied(original: Path, folder: Path) -> Path:
     return folder / original.name
 
 
-def test_a_multiplied_journal_is_as_long_as_asked_verifies_and_goes_on(
+def test_a_multiplied_journal_is_as_long_as_asked_goes_on_and_verifies_but_for_its_counts_of_days(
     sold: tuple[Path, Path], tmp_path: Path
 ) -> None:
     till = copied(sold[1], tmp_path / "till")
@@ -57,12 +57,14 @@ def test_a_multiplied_journal_is_as_long_as_asked_verifies_and_goes_on(
     before = rows_in(data, "journal", "source", "entry", "day_count")
     multiply_till(data, 3, days_of(200))
     assert rows_in(data, "journal", "source", "entry", "day_count") == [3 * one for one in before]
-    assert f"{3 * before[0]} records: database, chain and hashes are whole" in command(
-        CODE, EDGE, till, "verify"
-    )
     with running(CODE, EDGE, till) as agent:
         Watching(till, agent).take(receipts(20, first=200))
-    assert "whole" in command(CODE, EDGE, till, "verify")
+    with pytest.raises(RuntimeError, match="day_count does not say what the journal says"):
+        command(CODE, EDGE, till, "verify")
+    command(CODE, EDGE, till, "verify", "--repair")
+    assert f"{3 * before[0] + 21} records: database, chain and hashes are whole" in command(
+        CODE, EDGE, till, "verify"
+    )
 
 
 def test_a_multiplied_ledger_holds_as_many_entries_as_asked_and_totals_that_are_their_sums(
