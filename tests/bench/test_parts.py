@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import folder_intake, herd, hq_ingest, one_receipt, till_to_hq
+from bench import herd, hq_ingest, one_receipt
 from bench.client import Load, drive
 from bench.code import ROOT, Code, code_of, this_code
 from bench.figures import Figure
@@ -37,27 +37,19 @@ def test_one_receipt_over_http_is_measured_beside_a_server_that_does_nothing(tmp
     assert [one.unit for one in figures] == ["us", "/s", "us", "%"]
 
 
-def test_files_through_the_folder_are_measured_beside_bare_inserts(tmp_path: Path) -> None:
-    check(folder_intake.measure(CODES, tmp_path / "folder", count=300, rounds=2), 2)
-
-
 def test_ingest_is_measured_on_recorded_requests_beside_raw_sql(tmp_path: Path) -> None:
     check(hq_ingest.measure(CODES, tmp_path / "ingest", count=1500, rounds=2), 2)
 
 
-def test_a_queue_is_measured_from_the_till_to_headquarters_and_audited_there(tmp_path: Path) -> None:
-    figures = till_to_hq.measure(CODES, tmp_path / "sync", count=400, lines=2, rounds=1)
-    check(figures, 1)
-    assert figures[0].what == "400 purchases of 2 lines, till to HQ"
-
-
-def test_another_revision_is_measured_in_turn_and_shown_beside_this_one(tmp_path: Path) -> None:
-    words = ["--events", "200", "--rounds", "1", "--only", "folder", "--against", "HEAD"]
+def test_files_through_the_folder_are_measured_in_turn_with_another_revision(tmp_path: Path) -> None:
+    words = ["--events", "200", "--rounds", "2", "--only", "folder", "--against", "HEAD"]
     files = ["--json", str(tmp_path / "told.json"), "--markdown", str(tmp_path / "told.md")]
     subprocess.run([sys.executable, "-m", "bench", *words, *files], cwd=ROOT, check=True, capture_output=True)
     told = json.loads((tmp_path / "told.json").read_text())
     assert told["against"] != ""
-    assert [len(one["before"]) for one in told["figures"]] == [1, 1]
+    assert [one["missing"] for one in told["figures"]] == ["", ""]
+    for side in ("values", "before", "floor"):
+        assert [len(one[side]) for one in told["figures"]] == [2, 2]
     assert "| before | change |" in (tmp_path / "told.md").read_text()
 
 

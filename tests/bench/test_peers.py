@@ -42,15 +42,18 @@ def test_a_peer_that_fails_is_no_measurement(sales: Path, tmp_path: Path) -> Non
         carry(Peer("a broken one", ["false"]), sales, tmp_path / "own")
 
 
-def test_peers_stand_in_the_table_beside_what_dangol_did_in_the_same_turns(tmp_path: Path) -> None:
+def test_peers_stand_beside_a_queue_from_the_till_to_headquarters_that_was_audited_there(
+    tmp_path: Path,
+) -> None:
     peers = all_peers(NoTools())
     figures = till_to_hq.measure(
-        [this_code()], tmp_path / "sync", count=200, lines=0, rounds=1, peers=lambda: peers
+        [this_code()], tmp_path / "sync", count=200, lines=2, rounds=1, peers=lambda: peers
     )
     told = {one.what: one for one in figures}
-    ours = told["200 purchases without lines, till to HQ"]
-    naive = told["200 purchases without lines, naive JSON, 100 a request, over aiohttp into SQLite"]
+    ours = told["200 purchases of 2 lines, till to HQ"]
+    naive = told["200 purchases of 2 lines, naive JSON, 100 a request, over aiohttp into SQLite"]
     assert naive.floor == ours.values
+    assert len(ours.values) == 1
     assert [one.missing for one in figures if one.missing] == [
         "node and npm are not installed",
         "no registry answers",
