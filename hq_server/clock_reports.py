@@ -1,33 +1,47 @@
-"""A till's clock that is wrong, and what it dated: told to people, who set it and place the events.
+"""A till's clock that is wrong, and what it dated: put on its day where that is proven, and told to people.
 
 A stretch whose clock was right is not looked at, so that a sale pays nothing for this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from hq_server.accept import Terminal
-from hq_server.clocks import CLOCK_TOLERANCE_MS, When, id_in, keep_readings, marks_in, stretch_of
+from hq_server.clock_words import recorded_between, span_text
+from hq_server.clocks import When, id_in, keep_readings, marks_in, met_before, stretch_of
 from hq_server.dating import DATED_WRONG, is_undone
+from hq_server.evidence import Recorded, evidence_of
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals, restate_arrivals
+from hq_server.filing import Placed, place_by_itself, placed, placing_of
 from hq_server.house import House
 from hq_server.keeping import Kept
 from hq_server.open_days import place_of
+from hq_server.proving import Proven, proven
 from hq_server.receipt_facts import facts_of, receipt_rules
 from hq_server.receipt_keys import Filed
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import Place, business_day, date_of
-from loyalty_core.events import Event, EventId
+from loyalty_core.errors import BadInput
+from loyalty_core.events import ClockStepped, Event, EventId
 from loyalty_core.journal import Record
 from loyalty_core.receipts import fold_receipt
 from loyalty_core.units import Day, EpochMs
 
 CLOCK_OFF: Final = "clock_off"
 """The exception of a terminal whose wall clock is wrong now."""
+PLACED_AT_ONCE_MAX: Final = 2000
+"""The most events of one request that are placed; the others wait for a person."""
+
+
+class _Off(msgspec.Struct, frozen=True):
+    """An event that counts on a day which a wrong clock gave it, and may be of another one."""
+
+    found: Recorded
+    filed: Filed
 
 
 def note_clocks(
@@ -38,28 +52,32 @@ def note_clocks(
     now_ms: EpochMs,
     *,
     carried: bool,
+    tolerance_ms: int,
 ) -> None:
     """Keep what kept runs say of the till's clocks, and report a clock that is wrong and what it dated.
 
-    `carried` if they were made some time ago and brought: then `now_ms` only says that they are no later.
+    What is proven to be of another day is placed there. A clock may be `tolerance_ms` off. `carried` if the
+    runs were made some time ago and brought: then `now_ms` only says that they are no later.
     """
     keep_readings(tx, terminal, kept, now_ms, carried=carried)
     place = place_of(tx, terminal)
-    for run in kept:
-        _report_dates(tx, house, terminal, place, run, now_ms)
-    _report_clock(tx, terminal, kept[-1], now_ms, carried=carried)
+    found = [one for run in kept for one in _dated_by_wrong(tx, terminal, place, run, now_ms, tolerance_ms)]
+    _judge(tx, house, terminal, place, found, now_ms, carried=carried)
+    _report_clock(tx, terminal, kept[-1], now_ms, carried=carried, tolerance_ms=tolerance_ms)
 
 
-def _report_clock(tx: Transaction, terminal: Terminal, run: Kept, now_ms: EpochMs, *, carried: bool) -> None:
+def _report_clock(
+    tx: Transaction, terminal: Terminal, run: Kept, now_ms: EpochMs, *, carried: bool, tolerance_ms: int
+) -> None:
     """Keep by how much the wall clock is ahead; open an exception while that is too much."""
     named = {"store_id": terminal.store_id, "terminal_id": terminal.terminal_id}
     read = run.clock
     row = tx.one("arrivals.boot", boot_id=read.boot_id, **named)
     ahead_ms = read.wall_ms - (row[0] + read.monotonic_ms if row else now_ms)
-    if carried and ahead_ms <= CLOCK_TOLERANCE_MS:
+    if carried and ahead_ms <= tolerance_ms:
         return  # how long it was on its way is not known
     tx.run("arrivals.clock_was_read", clock_ahead_ms=ahead_ms, **named)
-    if abs(ahead_ms) <= CLOCK_TOLERANCE_MS:
+    if abs(ahead_ms) <= tolerance_ms:
         close_arrivals(tx, [(terminal.store_id, CLOCK_OFF, terminal.terminal_id)], now_ms)
         return
     sentence = (
@@ -70,54 +88,124 @@ def _report_clock(tx: Transaction, terminal: Terminal, run: Kept, now_ms: EpochM
     restate_arrivals(tx, [found], now_ms)
 
 
-def _report_dates(
+def _dated_by_wrong(
     tx: Transaction,
-    house: House,
     terminal: Terminal,
     place: Place,
     run: Kept,
     now_ms: EpochMs,
-) -> None:
-    """Open an exception for each event that counts on a day which a wrong clock gave it.
+    tolerance_ms: int,
+) -> Iterator[_Off]:
+    """Yield the events of a run that a wrong clock put on a day which is not surely theirs.
 
     Nothing is looked at in a stretch whose clock was right.
     """
-    today = business_day(now_ms, place)
-    ends = run.first_seq + len(run.says)
-    starts = sorted({run.first_seq, *(seq for seq, _ in marks_in(run))})
+    ends, marks = run.first_seq + len(run.says), marks_in(run)
+    starts = sorted({run.first_seq, *(seq for seq, _ in marks)})
     for first, following in zip(starts, [*starts[1:], ends], strict=True):
         stretch = stretch_of(tx, terminal.store_id, id_in(terminal, run, first))
-        if stretch is None or not stretch.may_be_wrong:
+        if stretch is None or not stretch.may_be_wrong(tolerance_ms):
             continue
         for seq in range(first, following):
             says = run.says[seq - run.first_seq]
-            # What is dated ahead of the day on which it came is told as that.
-            if not isinstance(says, Record) or says.event.business_day > today + 1:
+            if not isinstance(says, Record):
                 continue
             known = stretch.when(says.monotonic_ms, now_ms)
-            if known.stamped_wrongly(says.event.occurred_at_ms):
-                _report_date(tx, house, terminal, place, id_in(terminal, run, seq), says.event, known, now_ms)
+            if not known.stamped_wrongly(says.event.occurred_at_ms, tolerance_ms):
+                continue
+            event_id = id_in(terminal, run, seq)
+            filed = (
+                None if _may_be_right(known, says.event, place) else _filed(tx, terminal.store_id, event_id)
+            )
+            if filed is not None:
+                steps = [
+                    one.event.step_ms for at, one in marks if at > seq and isinstance(one.event, ClockStepped)
+                ]
+                yield _Off(_recorded(terminal, run, event_id, says, known, filed, steps, now_ms), filed)
 
 
-def _report_date(
+def _recorded(
+    terminal: Terminal,
+    run: Kept,
+    event_id: EventId,
+    record: Record,
+    known: When,
+    filed: Filed,
+    steps_ms: Sequence[int],
+    now_ms: EpochMs,
+) -> Recorded:
+    evidence = evidence_of(
+        event_id,
+        record,
+        known,
+        sent_at_ms=run.clock.wall_ms,
+        received_at_ms=now_ms,
+        steps_ms=steps_ms,
+    )
+    return Recorded(
+        id=event_id,
+        store_id=terminal.store_id,
+        data=run.records[event_id.seq - run.first_seq],
+        record=record,
+        filed=filed,
+        known=known,
+        evidence=evidence,
+    )
+
+
+def _judge(
     tx: Transaction,
     house: House,
     terminal: Terminal,
     place: Place,
-    event_id: EventId,
-    event: Event,
-    known: When,
+    found: Sequence[_Off],
     now_ms: EpochMs,
+    *,
+    carried: bool,
 ) -> None:
-    sentence = _sentence(known, event.occurred_at_ms, Day(event.business_day), event_id, place)
-    filed = _filed(tx, terminal.store_id, event_id)
-    if sentence is None or filed is None:
-        return
-    facts = facts_of(tx, filed.store_id, [filed.receipt_key]).get(filed.receipt_key, [])
-    rules = receipt_rules(tx, house, [filed.store_id])[filed.store_id]
-    if not is_undone(fold_receipt(facts, rules), str(event_id)):
-        found = ArrivalException(filed.store_id, DATED_WRONG, str(event_id), sentence, filed.receipt_key)
-        open_arrivals(tx, [found], now_ms)
+    """Place each event that is proven to be of another day, and open an exception for all of them."""
+    today = business_day(now_ms, place)
+    placings: list[tuple[EventId, Placed, str]] = []
+    exceptions: list[ArrivalException] = []
+    for one in _that_count(tx, house, found):
+        event_id, record, known = one.found.id, one.found.record, one.found.known
+        says: Proven | str = "it came on a stick, which does not tell when it was made"
+        if len(placings) == PLACED_AT_ONCE_MAX:
+            says = f"more than {PLACED_AT_ONCE_MAX} such events came at once"
+        elif not carried:
+            says = proven(known, record, place, met_before(tx, terminal, event_id))
+        if isinstance(says, Proven):
+            try:
+                detail = placed(tx, house, one.found, says.day, says.at_ms, now_ms)
+            except BadInput as error:
+                says = str(error)
+            else:
+                reason = f"the till's clock was {_off_text(known)}"
+                placings.append((event_id, detail, reason))
+        # What is dated ahead of the day on which it came, and stays there, is told as that.
+        if isinstance(says, Proven) or record.event.business_day <= today + 1:
+            sentence = _sentence(one.found, says, place)
+            exceptions.append(
+                ArrivalException(
+                    one.filed.store_id, DATED_WRONG, str(event_id), sentence, one.filed.receipt_key
+                )
+            )
+    if placings:
+        place_by_itself(tx, house, placings, now_ms)
+    open_arrivals(tx, exceptions, now_ms)
+
+
+def _that_count(tx: Transaction, house: House, found: Sequence[_Off]) -> Iterator[_Off]:
+    """Yield the events that were neither undone by a void nor placed before."""
+    stores = {one.filed.store_id for one in found}
+    rules = receipt_rules(tx, house, stores) if stores else {}
+    for one in found:
+        store_id, key = one.filed.store_id, one.filed.receipt_key
+        facts = facts_of(tx, store_id, [key]).get(key, [])
+        if is_undone(fold_receipt(facts, rules[store_id]), str(one.found.id)):
+            continue
+        if placing_of(tx, one.found.id) is None:
+            yield one
 
 
 def _filed(tx: Transaction, store_id: str, event_id: EventId) -> Filed | None:
@@ -132,35 +220,40 @@ def _filed(tx: Transaction, store_id: str, event_id: EventId) -> Filed | None:
     return None if elsewhere is None else Filed(*elsewhere)
 
 
-def _sentence(known: When, occurred_at_ms: int, dated: Day, event_id: EventId, place: Place) -> str | None:
-    """Say on which day an event was recorded, None where that may be the day that it is dated."""
-    ahead_ms = known.ahead_ms or 0
-    clock = f"it is dated {date_of(dated)} by a clock that was {span_text(abs(ahead_ms))}"
-    clock += " ahead" if ahead_ms > 0 else " behind"
-    at_ms = known.corrected_ms(occurred_at_ms)
+def _may_be_right(known: When, event: Event, place: Place) -> bool:
+    """Tell whether an event may have been recorded on the day that it is dated."""
+    at_ms = known.corrected_ms(event.occurred_at_ms)
     if at_ms is not None:
-        day = business_day(EpochMs(at_ms), place)
-        if day == dated:
-            return None
-        return (
-            f"{clock}, and was recorded on {date_of(day)}: put all such events on their days with "
-            f"hq-server event place-all {event_id.terminal_id}"
-        )
+        return business_day(EpochMs(at_ms), place) == event.business_day
     last = business_day(EpochMs(known.latest_ms), place)
     first = None if known.earliest_ms is None else business_day(EpochMs(known.earliest_ms), place)
-    if dated <= last and (first is None or first <= dated):
-        return None
-    between = f"by {date_of(last)}" if first is None else f"between {date_of(first)} and {date_of(last)}"
+    return event.business_day <= last and (first is None or first <= event.business_day)
+
+
+def _sentence(found: Recorded, says: Proven | str, place: Place) -> str:
+    """Say what became of an event that a wrong clock dated: on which day it was put, or why on none."""
+    till, event, known = found.id.terminal_id, found.record.event, found.known
+    dated = f"it is dated {date_of(Day(event.business_day))} by a clock that was {_off_text(known)}"
+    if isinstance(says, Proven):
+        return (
+            f"{dated}, and headquarters put it on {date_of(says.day)}: agree with hq-server event place-all "
+            f"{till}, or put it back with hq-server event unplace {found.id}"
+        )
+    at_ms = known.corrected_ms(event.occurred_at_ms)
+    if at_ms is not None:
+        day = date_of(business_day(EpochMs(at_ms), place))
+        return (
+            f"{dated}, and seems to be of {day}; headquarters does not put it there by itself: {says}. Put "
+            f"all such events on their days with hq-server event place-all {till}"
+        )
+    between = recorded_between(known, place)
+    because = "" if says == between else f" ({says})"
     return (
-        f"{clock} or more, and was recorded {between}: find out when, and put it on its day with "
-        f"hq-server event place {event_id}"
+        f"{dated} or more, and {between.removeprefix('it ')}{because}: find out when, and put it on its day "
+        f"with hq-server event place {found.id}"
     )
 
 
-def span_text(ms: int) -> str:
-    """Return a length of time as people say it: its two largest units."""
-    minutes = ms // 60_000
-    days, hours = minutes // 1440, minutes // 60 % 24
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+def _off_text(known: When) -> str:
+    ahead_ms = known.ahead_ms or 0
+    return f"{span_text(abs(ahead_ms))} {'ahead' if ahead_ms > 0 else 'behind'}"

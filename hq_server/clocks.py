@@ -19,10 +19,9 @@ from hq_server.keeping import Kept
 from hq_server.store.connection import Transaction, Value, Values
 from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, EventId
 from loyalty_core.journal import Record
+from loyalty_core.lineage import Segment
 from loyalty_core.units import EpochMs, Seq
 
-CLOCK_TOLERANCE_MS: Final = 600_000
-"""A wall clock that is less wrong is right enough."""
 STAMPED_WITHIN_MS: Final = 3_600_000
 """An event whose time is so near to what the till's clock showed has its time from that clock."""
 
@@ -31,13 +30,14 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
     """When a record was written, by HQ's time: not before `earliest_ms`, not after `latest_ms`.
 
     `likely_ms` where that is known, to the delay of the quickest batch. `shown_ms` is what the till's wall
-    clock showed. None is for what is not known.
+    clock showed. None is for what is not known. `apart_ms` is how far the readings of the boot differ.
     """
 
     earliest_ms: int | None
     latest_ms: int
     likely_ms: int | None = None
     shown_ms: int | None = None
+    apart_ms: int = 0
 
     @property
     def ahead_ms(self) -> int | None:
@@ -50,9 +50,9 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
             return self.shown_ms - self.earliest_ms
         return 0
 
-    def stamped_wrongly(self, occurred_at_ms: int) -> bool:
+    def stamped_wrongly(self, occurred_at_ms: int, tolerance_ms: int) -> bool:
         """Tell whether this time of an event comes from a clock that was wrong."""
-        if self.shown_ms is None or abs(self.ahead_ms or 0) <= CLOCK_TOLERANCE_MS:
+        if self.shown_ms is None or abs(self.ahead_ms or 0) <= tolerance_ms:
             return False
         # The agent's own events are clamped to what a record can hold.
         shown_ms = min(max(self.shown_ms, AT_MIN), AT_MAX)
@@ -75,22 +75,28 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
     monotonic_ms: int
     wall_ms: int
     zero_ms: int | None
+    apart_ms: int = 0
     earliest_ms: int | None = None
     latest_ms: int | None = None
 
-    @property
-    def may_be_wrong(self) -> bool:
-        """Whether the wall clock is not known to be right."""
+    def may_be_wrong(self, tolerance_ms: int) -> bool:
+        """Tell whether the wall clock is not known to be right."""
         if self.zero_ms is None:
             return True
-        return abs(self.wall_ms - self.zero_ms - self.monotonic_ms) > CLOCK_TOLERANCE_MS
+        return abs(self.wall_ms - self.zero_ms - self.monotonic_ms) > tolerance_ms
 
     def when(self, monotonic_ms: int, received_at_ms: EpochMs) -> When:
         """Return when a record of it was written."""
         shown_ms = self.wall_ms + monotonic_ms - self.monotonic_ms
         if self.zero_ms is not None and self.zero_ms + monotonic_ms <= received_at_ms:
             at_ms = self.zero_ms + monotonic_ms
-            return When(earliest_ms=at_ms, latest_ms=at_ms, likely_ms=at_ms, shown_ms=shown_ms)
+            return When(
+                earliest_ms=at_ms,
+                latest_ms=at_ms,
+                likely_ms=at_ms,
+                shown_ms=shown_ms,
+                apart_ms=self.apart_ms,
+            )
         latest_ms = received_at_ms if self.latest_ms is None else min(received_at_ms, self.latest_ms)
         return When(earliest_ms=self.earliest_ms, latest_ms=latest_ms, shown_ms=shown_ms)
 
@@ -107,7 +113,7 @@ def stretch_of(tx: Transaction, store_id: str, event_id: EventId) -> Stretch | N
         if parent is None:
             return None
         journal |= dict(zip(("epoch", "branch", "seq"), parent, strict=True))
-    boot_id, monotonic_ms, wall_ms, zero_ms = row
+    boot_id, monotonic_ms, wall_ms, zero_ms, apart_ms = row
     bounds: list[int | None] = [None, None]
     if zero_ms is None:
         found = [tx.one(f"arrivals.clock_known_{side}", **journal) for side in ("before", "after")]
@@ -117,6 +123,7 @@ def stretch_of(tx: Transaction, store_id: str, event_id: EventId) -> Stretch | N
         monotonic_ms=monotonic_ms,
         wall_ms=wall_ms,
         zero_ms=zero_ms,
+        apart_ms=apart_ms,
         earliest_ms=bounds[0],
         latest_ms=bounds[1],
     )
@@ -150,6 +157,35 @@ def keep_readings(
                 zero_ms=now_ms - run.clock.monotonic_ms,
             )
         _keep_marks(tx, terminal, run)
+
+
+def note_meeting(tx: Transaction, terminal: Terminal, place: Segment, now_ms: EpochMs) -> None:
+    """Keep that a till came over the line whose journal ended there, all of which is held."""
+    tx.run(
+        "arrivals.met",
+        store_id=terminal.store_id,
+        terminal_id=terminal.terminal_id,
+        epoch=place.epoch,
+        branch=place.branch,
+        seq=place.end,
+        met_at_ms=now_ms,
+    )
+
+
+def met_before(tx: Transaction, terminal: Terminal, event_id: EventId) -> int:
+    """Return when HQ last met the till before it wrote a record: when it joined, where there was no meeting.
+
+    A journal in which there was none goes on from its parent's.
+    """
+    journal: dict[str, Value] = {"store_id": terminal.store_id, **msgspec.structs.asdict(event_id)}
+    while (row := tx.one("arrivals.meeting", **journal)) is None:
+        named = {name: value for name, value in journal.items() if name != "seq"}
+        parent = tx.one("arrivals.journal_parent", **named)
+        if parent is None:
+            row = tx.one("arrivals.joined_at", store_id=terminal.store_id, terminal_id=terminal.terminal_id)
+            break
+        journal |= dict(zip(("epoch", "branch", "seq"), parent, strict=True))
+    return 0 if row is None else int(row[0])
 
 
 def marks_in(run: Kept) -> list[tuple[int, Record]]:

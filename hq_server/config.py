@@ -19,6 +19,8 @@ DEFAULT_PATH: Final = Path("/etc/dangol/hq.toml")
 _Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 _Some = Annotated[int, Meta(ge=1, le=100_000)]
 _MIB: Final = 1 << 20
+CLOCK_TOLERANCE_MS: Final = 600_000
+"""A till's wall clock that is less wrong is right enough, unless the settings have another measure."""
 
 TEMPLATE: Final = """\
 # Settings of hq-server. Paths are relative to this file's folder.
@@ -98,6 +100,8 @@ class HqConfig(_Settings, frozen=True):
     """Where the key is that signs programmes; it may be kept elsewhere and brought to publish."""
     key_overlap_hours: Annotated[int, Meta(ge=0, le=24 * 90)] = 24
     """How long a till's old key is good after it has brought a new one."""
+    clock_tolerance_ms: Annotated[int, Meta(ge=60_000, le=43_200_000)] = CLOCK_TOLERANCE_MS
+    """A till's clock that is further off is told, and what it dated is put on its day."""
     language: Literal["ko", "en"] = "ko"
     phone_region: Annotated[str, Meta(pattern="^[A-Z]{2}$")] = "KR"
     listen: Listen = Listen()

@@ -6,6 +6,7 @@ Read from the signed batch, which has every record, also those that are filed un
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -103,6 +104,7 @@ def _recorded(
     else:
         elsewhere = tx.one("arrivals.filed_elsewhere", **msgspec.structs.asdict(event_id))
         filed = None if elsewhere is None else Filed(*elsewhere)
+    after = [each.event for each in map(_readable, records[1:]) if each is not None]
     return Recorded(
         id=event_id,
         store_id=store_id,
@@ -110,7 +112,14 @@ def _recorded(
         record=record,
         filed=filed,
         known=known,
-        evidence=_evidence(event_id, record, batch, known, records, received_at_ms),
+        evidence=evidence_of(
+            event_id,
+            record,
+            known,
+            sent_at_ms=batch.clock.wall_ms,
+            received_at_ms=received_at_ms,
+            steps_ms=[event.step_ms for event in after if isinstance(event, ClockStepped)],
+        ),
     )
 
 
@@ -124,27 +133,31 @@ def _batch(
     return batch, unpack_records(batch.packed)[event_id.seq - batch.first_seq :], EpochMs(received_at_ms)
 
 
-def _evidence(
+def evidence_of(
     event_id: EventId,
     record: Record,
-    batch: Batch,
     known: When,
-    records: tuple[bytes, ...],
+    *,
+    sent_at_ms: int,
     received_at_ms: EpochMs,
+    steps_ms: Iterable[int],
 ) -> Evidence:
-    after = [each.event for each in map(_readable, records[1:]) if each is not None]
+    """Return what is known of when an event happened, as people and decisions are told it.
+
+    `sent_at_ms` is what the till's clock showed when it sent it, `steps_ms` how it was moved in between.
+    """
     return Evidence(
         event=str(event_id),
         kind=EVENT_NAMES[type(record.event)],
         business_date=date_of(Day(record.event.business_day)).isoformat(),
         occurred_at=at_text(record.event.occurred_at_ms),
         received_at=at_text(received_at_ms),
-        sent_at=at_text(batch.clock.wall_ms),
+        sent_at=at_text(sent_at_ms),
         likely_at=None if known.likely_ms is None else at_text(known.likely_ms),
         earliest_at=None if known.earliest_ms is None else at_text(known.earliest_ms),
         latest_at=at_text(known.latest_ms),
         clock_ahead_ms=known.ahead_ms,
-        clock_steps_ms=tuple([event.step_ms for event in after if isinstance(event, ClockStepped)]),
+        clock_steps_ms=tuple(steps_ms),
     )
 
 

@@ -21,8 +21,9 @@ from hq_server.accept import (
     terminal_of_key,
 )
 from hq_server.clock_reports import note_clocks
+from hq_server.clocks import note_meeting
 from hq_server.closings import closing_of, follow
-from hq_server.config import HqConfig
+from hq_server.config import CLOCK_TOLERANCE_MS, HqConfig
 from hq_server.epochs import Standing, stand
 from hq_server.handed_back import take_back
 from hq_server.holds import answer_asks
@@ -65,6 +66,7 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     keys: Keyring
     snapshot_rows_max: int
     next_in_ms: int
+    clock_tolerance_ms: int = CLOCK_TOLERANCE_MS
 
 
 def answering_of(config: HqConfig) -> Answering:
@@ -73,6 +75,7 @@ def answering_of(config: HqConfig) -> Answering:
         keys=Keyring(lambda: [key for key, _ in keys_in_reach(config, "server")]),
         snapshot_rows_max=config.limits.snapshot_rows_max,
         next_in_ms=config.limits.next_in_ms,
+        clock_tolerance_ms=config.clock_tolerance_ms,
     )
 
 
@@ -118,14 +121,25 @@ async def take(
     refused = await take_back(
         database, answering.keys, opened.terminal.store_id, opened.exchange.programmes, now_ms
     )
-    outcome = await database.write(lambda tx: apply(tx, opened, now_ms, carried=carried))
+    tolerance_ms = answering.clock_tolerance_ms
+    outcome = await database.write(
+        lambda tx: apply(tx, opened, now_ms, carried=carried, clock_tolerance_ms=tolerance_ms)
+    )
     return msgspec.structs.replace(outcome, refusals=(*refused, *outcome.refusals))
 
 
-def apply(tx: Transaction, opened: Opened, now_ms: EpochMs, *, carried: bool = False) -> Outcome:
+def apply(
+    tx: Transaction,
+    opened: Opened,
+    now_ms: EpochMs,
+    *,
+    carried: bool = False,
+    clock_tolerance_ms: int = CLOCK_TOLERANCE_MS,
+) -> Outcome:
     """Accept, spread and post a request. A batch that is refused does not hold up the others.
 
-    `carried` if it came by hand: when it was made is not known.
+    `carried` if it came by hand: when it was made is not known. A till's clock may be so far off as
+    `clock_tolerance_ms`.
     """
     house = load_house(tx)
     terminal = terminal_of_key(tx, opened.signed_by) or opened.terminal
@@ -146,13 +160,15 @@ def apply(tx: Transaction, opened: Opened, now_ms: EpochMs, *, carried: bool = F
         deliver.deliver(tx, house, terminal, spreading, now_ms)
         deliver.dispute(tx, house, spreading, now_ms)
         follow(tx, terminal, kept, now_ms)
-        note_clocks(tx, house, terminal, kept, now_ms, carried=carried)
+        note_clocks(tx, house, terminal, kept, now_ms, carried=carried, tolerance_ms=clock_tolerance_ms)
     refusals = (*refused, *standing.refusals)
     events = sum(len(one.records) for one in kept)
     if standing.behind:
         # Somebody may have repeated an old request: neither is the till seen by it, nor are points held.
         return Outcome(refusals, standing, (), len(kept), events)
     place = standing.place
+    if place is not None and not carried:
+        note_meeting(tx, terminal, place, now_ms)
     if place is not None:
         state = closing_of(tx, terminal, place.epoch, place.branch)
         if state.counted == place.end:

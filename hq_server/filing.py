@@ -7,6 +7,7 @@ of two placings the later stands, and what else was wrong is put right by an adj
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -57,6 +58,8 @@ _PLACED_KINDS: Final = (
     | CouponUsed
 )
 _REASON_SHOWN: Final = 64
+HEADQUARTERS: Final = "headquarters"
+"""Who decides where nobody has to."""
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -135,7 +138,7 @@ def claim(
             code="claim_late",
         )
     number = keep_decision(tx, "claim", member_id, detail, by, now_ms)
-    _take(tx, house, _claim_fact(number, member_id, detail), now_ms)
+    _take(tx, house, [_claim_fact(number, member_id, detail)], now_ms)
     return number
 
 
@@ -160,7 +163,7 @@ def match(
     _purchase(tx, house, filed)
     detail = Matched(filed.store_id, filed.receipt_key)
     number = keep_decision(tx, "match", str(found.id), detail, by, now_ms)
-    _take(tx, house, FiledFact(filed, found.id, found.data), now_ms)
+    _take(tx, house, [FiledFact(filed, found.id, found.data)], now_ms)
     close_arrivals(tx, [(found.store_id, "return_waiting", str(found.id))], now_ms)
     return number
 
@@ -169,6 +172,42 @@ def place(
     tx: Transaction, house: House, found: Recorded, day: Day, at_ms: int | None, by: Said, now_ms: EpochMs
 ) -> int:
     """Put an event on another business date, and instant if given; a later placing replaces this one.
+
+    Raises:
+        BadInput: as `placed`.
+    """
+    detail = placed(tx, house, found, day, at_ms, now_ms)
+    return _keep_placings(tx, house, [(found.id, detail, by, None)], now_ms)[0]
+
+
+def place_by_itself(
+    tx: Transaction, house: House, placings: Iterable[tuple[EventId, Placed, str]], now_ms: EpochMs
+) -> None:
+    """Put events on days that are proven: a decision of headquarters for each, with its reason, and once."""
+    _keep_placings(
+        tx,
+        house,
+        [
+            (event_id, detail, Said(HEADQUARTERS, reason), f"placing/{event_id}")
+            for event_id, detail, reason in placings
+        ],
+        now_ms,
+    )
+
+
+def placing_of(tx: Transaction, event_id: EventId) -> tuple[Placed, bool] | None:
+    """Return how an event was placed last, and whether headquarters did that by itself."""
+    last = decisions_about(tx, "placing", str(event_id))[-1:]
+    if not last:
+        return None
+    by_itself = last[0].made_by == HEADQUARTERS and last[0].natural_key is not None
+    return msgspec.json.decode(last[0].detail, type=Placed), by_itself
+
+
+def placed(
+    tx: Transaction, house: House, found: Recorded, day: Day, at_ms: int | None, now_ms: EpochMs
+) -> Placed:
+    """Return the detail of a placing that may be made.
 
     Raises:
         BadInput: `event_not_placed`, `event_not_filed`, `date_ahead`, `instant_off_date`, `already_placed`.
@@ -182,7 +221,7 @@ def place(
             f"event {found.id} is a return that no purchase is known of: match it first",
             code="event_not_filed",
         )
-    if day > house.today(now_ms):
+    if house.today(now_ms) < day != found.record.event.business_day:
         raise BadInput(f"{date_of(day)} is still to come", code="date_ahead")
     place_of_day = house.newest.place
     at = found.record.event.occurred_at_ms if at_ms is None else at_ms
@@ -191,18 +230,11 @@ def place(
     ):
         raise BadInput(f"the instant does not lie on {date_of(day)} or beside it", code="instant_off_date")
     detail = Placed(found.filed.store_id, found.filed.receipt_key, day, at, found.evidence)
-    last = decisions_about(tx, "placing", str(found.id))[-1:]
-    event = found.record.event
-    stands = (event.business_day, event.occurred_at_ms)
-    if last:
-        before = msgspec.json.decode(last[0].detail, type=Placed)
-        stands = (before.business_day, before.occurred_at_ms)
-    if stands == (day, at):
+    last = placing_of(tx, found.id)
+    stands = found.record.event if last is None else last[0]
+    if (stands.business_day, stands.occurred_at_ms) == (day, at):
         raise BadInput(f"event {found.id} stands at this date and time already", code="already_placed")
-    number = keep_decision(tx, "placing", str(found.id), detail, by, now_ms)
-    _take(tx, house, _placing_fact(number, found.id, by.reason, detail), now_ms)
-    close_arrivals(tx, [(found.filed.store_id, kind, str(found.id)) for kind in sorted(DATED)], now_ms)
-    return number
+    return detail
 
 
 def fact_by(tx: Transaction, decision: Decision) -> FiledFact:
@@ -212,8 +244,8 @@ def fact_by(tx: Transaction, decision: Decision) -> FiledFact:
             claimed = msgspec.json.decode(decision.detail, type=Claimed)
             return _claim_fact(decision.number, decision.subject, claimed)
         case "placing":
-            placed = msgspec.json.decode(decision.detail, type=Placed)
-            return _placing_fact(decision.number, event_named(decision.subject), decision.reason, placed)
+            detail = msgspec.json.decode(decision.detail, type=Placed)
+            return _placing_fact(decision.number, event_named(decision.subject), decision.reason, detail)
         case _:
             matched = msgspec.json.decode(decision.detail, type=Matched)
             found = recorded(tx, event_named(decision.subject))
@@ -239,11 +271,32 @@ def _placing_fact(number: int, event_id: EventId, reason: str, detail: Placed) -
     return FiledFact(Filed(detail.store_id, detail.receipt_key), _own_id(number), _packed(event))
 
 
-def _take(tx: Transaction, house: House, fact: FiledFact, now_ms: EpochMs) -> None:
-    """File a fact and post what it moves."""
-    store_id, receipt_key = fact.filed.store_id, fact.filed.receipt_key
-    said = fact_of(tx, (*msgspec.structs.astuple(fact.id), fact.data, 1))
-    spread = decide(tx, house, store_id, receipt_key, said, fact.data, now_ms)
+def _keep_placings(
+    tx: Transaction,
+    house: House,
+    placings: Sequence[tuple[EventId, Placed, Said, str | None]],
+    now_ms: EpochMs,
+) -> list[int]:
+    """Keep placings and post what they move; returns the numbers of the decisions."""
+    numbers, facts = [], []
+    for event_id, detail, by, natural_key in placings:
+        number = keep_decision(tx, "placing", str(event_id), detail, by, now_ms, natural_key=natural_key)
+        numbers.append(number)
+        facts.append(_placing_fact(number, event_id, by.reason, detail))
+    _take(tx, house, facts, now_ms)
+    gone = [
+        (detail.store_id, kind, str(event_id)) for event_id, detail, *_ in placings for kind in sorted(DATED)
+    ]
+    close_arrivals(tx, gone, now_ms)
+    return numbers
+
+
+def _take(tx: Transaction, house: House, facts: Iterable[FiledFact], now_ms: EpochMs) -> None:
+    """File facts and post what they move."""
+    filed = [
+        (one.filed, fact_of(tx, (*msgspec.structs.astuple(one.id), one.data, 1)), one.data) for one in facts
+    ]
+    spread = decide(tx, house, filed, now_ms)
     deliver.deliver(tx, house, None, spread, now_ms)
     deliver.dispute(tx, house, spread, now_ms)
 

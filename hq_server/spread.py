@@ -108,14 +108,18 @@ def spread(
 
 
 def decide(
-    tx: Transaction, house: House, store_id: str, receipt_key: str, fact: Fact, record: bytes, now_ms: EpochMs
+    tx: Transaction, house: House, filed: Iterable[tuple[Filed, Fact, bytes]], now_ms: EpochMs
 ) -> Spread:
-    """File a fact that HQ adds to a receipt: a claim, a placing, a return that was matched."""
+    """File facts that HQ adds to receipts, and their records: claims, placings, returns that were matched."""
     result = Spread([], {}, [], {})
-    earlier = {store_id: facts_of(tx, store_id, [receipt_key])}
-    place = msgspec.structs.astuple(fact.id)
-    tx.many("arrivals.add_visiting_fact", [(store_id, receipt_key, *place, record)])
-    _fold_all(tx, house, result, {store_id: {receipt_key: [fact]}}, earlier, house.today(now_ms), now_ms)
+    facts: dict[str, dict[str, list[Fact]]] = {}
+    rows: list[Values] = []
+    for where, fact, record in filed:
+        facts.setdefault(where.store_id, {}).setdefault(where.receipt_key, []).append(fact)
+        rows.append((*msgspec.structs.astuple(where), *msgspec.structs.astuple(fact.id), record))
+    earlier = {store_id: facts_of(tx, store_id, keys) for store_id, keys in facts.items()}
+    tx.many("arrivals.add_visiting_fact", rows)
+    _fold_all(tx, house, result, facts, earlier, house.today(now_ms), now_ms)
     return result
 
 

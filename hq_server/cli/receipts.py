@@ -11,8 +11,7 @@ import msgspec
 from hq_server import filing, placing
 from hq_server.cli import deciding
 from hq_server.cli.shell import Shell, command, group, now_ms
-from hq_server.clock_reports import span_text
-from hq_server.clocks import CLOCK_TOLERANCE_MS
+from hq_server.clock_words import span_text
 from hq_server.decisions import said
 from hq_server.evidence import Evidence, event_named, recorded
 from hq_server.house import load_house
@@ -76,7 +75,7 @@ def place(shell: Shell, event: str, day: str, at: str | None, yes: bool, by: str
     with shell.database() as connection:
         with reading(connection) as tx:
             found = recorded(tx, event_named(event))
-        for line in _evidence_lines(found.evidence):
+        for line in _evidence_lines(found.evidence, shell.config.clock_tolerance_ms):
             shell.say(line)
         if not yes:
             click.confirm(f"Place it on {date_of(placed_day)}?", abort=True, err=True)
@@ -92,21 +91,26 @@ def place(shell: Shell, event: str, day: str, at: str | None, yes: bool, by: str
 @deciding.by
 @deciding.reason
 def place_all(shell: Shell, terminal: str, yes: bool, by: str, reason: str) -> None:
-    """Put every event that a wrong clock of a terminal dated on its day, as far as that is known."""
-    decided = said(by, reason)
+    """Put every event that a wrong clock of a terminal dated on its day, as far as that is known.
+
+    With what headquarters has placed by itself you agree; event unplace undoes that.
+    """
+    decided, tolerance_ms = said(by, reason), shell.config.clock_tolerance_ms
     with shell.database() as connection:
         with reading(connection) as tx:
-            found = placing.propose(tx, terminal)
+            found = placing.propose(tx, terminal, tolerance_ms)
         for line in _proposal_lines(found):
             shell.say(line)
         if any(one.date for one in found):
             if not yes:
                 click.confirm("Place them?", abort=True, err=True)
             with writing(connection) as tx:
-                found = placing.place_all(tx, load_house(tx), terminal, decided, now_ms())
+                found = placing.place_all(tx, load_house(tx), terminal, decided, now_ms(), tolerance_ms)
     placed = sum(one.decision is not None for one in found)
     told = f"{placed} of {len(found)} events were placed" if found else f"no event of {terminal} waits for it"
-    more = ": call it again for the rest" if len(found) == placing.AT_ONCE_MAX and placed else ""
+    if agreed := sum(one.by_headquarters for one in found):
+        told += f", {agreed} stay where headquarters put them"
+    more = ": call it again for the rest" if len(found) == placing.AT_ONCE_MAX and placed + agreed else ""
     shell.show(found, [f"{told}{more}."])
 
 
@@ -129,7 +133,8 @@ def show(shell: Shell, event: str) -> None:
     """Show when an event happened, as far as it is known."""
     with shell.reading() as tx:
         found = recorded(tx, event_named(event))
-    shell.show(msgspec.to_builtins(found.evidence), _evidence_lines(found.evidence))
+    lines = _evidence_lines(found.evidence, shell.config.clock_tolerance_ms)
+    shell.show(msgspec.to_builtins(found.evidence), lines)
 
 
 for _command in (claim, match):
@@ -144,17 +149,18 @@ def _proposal_lines(found: list[Proposal]) -> Iterator[str]:
         if one.date is None:
             yield f"{one.event}  {one.dated}: find out when it was, and use hq-server event place"
         else:
-            yield f"{one.event}  {one.dated} -> {one.date}, at {one.at}"
+            done = ", by headquarters" if one.by_headquarters else ""
+            yield f"{one.event}  {one.dated} -> {one.date}, at {one.at}{done}"
 
 
-def _ahead_text(ahead_ms: int, *, exact: bool) -> str:
-    if abs(ahead_ms) <= CLOCK_TOLERANCE_MS:
+def _ahead_text(ahead_ms: int, tolerance_ms: int, *, exact: bool) -> str:
+    if abs(ahead_ms) <= tolerance_ms:
         return "right" if exact else "not seen to be wrong"
     least = "" if exact else "at least "
     return f"{least}{span_text(abs(ahead_ms))} {'ahead' if ahead_ms > 0 else 'behind'}"
 
 
-def _evidence_lines(found: Evidence) -> Iterator[str]:
+def _evidence_lines(found: Evidence, tolerance_ms: int) -> Iterator[str]:
     yield f"{found.event} {found.kind}: business date {found.business_date}, at {found.occurred_at}"
     yield f"headquarters got it at {found.received_at}; the till's clock said {found.sent_at} when it sent it"
     if found.likely_at is not None:
@@ -164,6 +170,7 @@ def _evidence_lines(found: Evidence) -> Iterator[str]:
     else:
         yield f"it was recorded before {found.latest_at} of headquarters' time: nothing else is known"
     if found.clock_ahead_ms is not None:
-        yield f"the till's clock was {_ahead_text(found.clock_ahead_ms, exact=found.likely_at is not None)}"
+        exact = found.likely_at is not None
+        yield f"the till's clock was {_ahead_text(found.clock_ahead_ms, tolerance_ms, exact=exact)}"
     for step in found.clock_steps_ms:
         yield f"after it, the till's clock was moved by {step / 1000:+,.0f} seconds"

@@ -60,15 +60,22 @@ class ClockTill(RealTill):
         self.clock.monotonic = 20_000
         self._own(lambda at: Booted(None, at, self._day(at), self.clock.boot_id(), "test"))
 
-    def sell(self, net_minor: int = 12_990, *, at_ms: int | None = None) -> Outcome:
+    def sell(
+        self,
+        net_minor: int = 12_990,
+        *,
+        at_ms: int | None = None,
+        business_date: str | None = None,
+        adapter: str = "http",
+    ) -> Outcome:
         """Sell to M1, at the time that the machine shows."""
         self.sold += 1
         shown = EPOCH + timedelta(milliseconds=self.clock.wall if at_ms is None else at_ms)
         receipt = purchase(
             str(self.sold), occurred_at=shown.astimezone(SEOUL).isoformat(), member=CARD, net_minor=net_minor
         )
-        receipt["receipt"]["business_date"] = None
-        return self.record(receipt)
+        receipt["receipt"]["business_date"] = business_date
+        return self.record(receipt, adapter)
 
     def _own(self, make: object) -> None:
         at_ms = EpochMs(min(max(self.clock.wall, AT_MIN), AT_MAX))

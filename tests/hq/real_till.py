@@ -19,6 +19,7 @@ from edge_agent.sync.install import install, open_reply
 from hq_server import enrol as hq_enrol
 from hq_server import exchange as hq_exchange
 from hq_server.accept import open_exchange
+from hq_server.config import CLOCK_TOLERANCE_MS
 from hq_server.house import load_house
 from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
@@ -38,6 +39,7 @@ class RealTill(Till):
 
     def __init__(self, folder: Path, hq: Hq, store_id: str = "S012", now: str = made.NOW) -> None:
         self.hq = hq
+        self.clock_tolerance_ms = CLOCK_TOLERANCE_MS
         self.config = made.config_of(folder)
         self.config.data_dir.mkdir(parents=True, exist_ok=True)
         self.key = keys.make_private_key(self.config.data_dir)
@@ -98,7 +100,7 @@ class RealTill(Till):
             with reading(connection) as tx:
                 asked = open_exchange(tx, body, load_house(tx).newest.programme_id)
             with writing(connection) as tx:
-                outcome = hq_exchange.apply(tx, asked, now_ms)
+                outcome = hq_exchange.apply(tx, asked, now_ms, clock_tolerance_ms=self.clock_tolerance_ms)
             with reading(connection) as tx:
                 return hq_exchange.answer(tx, answering, asked, outcome, now_ms)
 

@@ -10,11 +10,15 @@ import pytest
 from edge_agent.store import outbox
 from edge_agent.store.database import transaction
 from edge_agent.store.outbox import Link
-from hq_server import placing
+from hq_server import filing, placing
 from hq_server.decisions import said
 from hq_server.evidence import Evidence, event_named, recorded
+from hq_server.house import House
 from hq_server.reconcile import open_exceptions
+from hq_server.store.connection import Transaction
+from loyalty_core.calendar import date_of
 from loyalty_core.events import EventId
+from loyalty_core.units import Day
 from tests.edge.made import CARD, at
 from tests.hq.clock_till import DAY_MS, HOUR, ClockTill
 from tests.hq.conftest import PROGRAMME, Hq
@@ -60,6 +64,22 @@ def place_all(hq: Hq, desk: Desk, till: ClockTill) -> int:
     return sum(one.decision is not None for one in done)
 
 
+def placings(hq: Hq) -> list[tuple[str, str]]:
+    """Return which event each placing was about, and who made it."""
+    return hq.sql("SELECT subject, made_by FROM decisions WHERE kind = 'placing' ORDER BY number")
+
+
+def unplace(hq: Hq, desk: Desk, event: EventId) -> None:
+    """Put an event back on the date of its record, by a person's word."""
+    by, now = said("kim", "it was right"), hq.clock()
+
+    def work(tx: Transaction, house: House) -> None:
+        found = recorded(tx, event)
+        filing.place(tx, house, found, Day(found.record.event.business_day), None, by, now)
+
+    desk.write(work)
+
+
 def evidence(desk: Desk, event: EventId) -> Evidence:
     return desk.read(lambda tx, _: recorded(tx, event_named(str(event)))).evidence
 
@@ -78,7 +98,7 @@ def agree(hq: Hq, till: ClockTill) -> None:
 
 
 @pytest.mark.parametrize("ahead_ms", [2 * HOUR, 40 * DAY_MS, -24 * HOUR, -40 * DAY_MS, -5 * 365 * DAY_MS])
-def test_a_clock_that_was_wrong_since_the_start_is_told_and_its_sales_are_put_on_their_days(
+def test_headquarters_puts_the_sales_of_a_clock_that_was_wrong_since_the_start_on_their_day(
     hq: Hq, desk: Desk, opened: Open, ahead_ms: int
 ) -> None:
     till = opened("2026-11-20 04:30")
@@ -88,9 +108,12 @@ def test_a_clock_that_was_wrong_since_the_start_is_told_and_its_sales_are_put_on
     found = told(hq, desk)
     assert "ahead of" in found[till.terminal_id] if ahead_ms > 0 else "behind" in found[till.terminal_id]
     assert set(found) == {till.terminal_id, *map(str, sold)}
-    assert place_all(hq, desk, till) == 3
-    assert set(told(hq, desk)) == {till.terminal_id}
+    assert "headquarters put it on 2026-11-19" in found[str(sold[0])]
     assert halves(hq) == {"2026-H2": 36}
+    assert placings(hq) == [(str(event), "headquarters") for event in sold]
+    agree(hq, till)
+    assert place_all(hq, desk, till) == 0
+    assert set(told(hq, desk)) == {till.terminal_id}
     assert evidence(desk, sold[0]).likely_at == "2026-11-19T19:31:00Z"
     till.step(-ahead_ms)
     till.exchange()
@@ -118,12 +141,18 @@ def test_points_of_a_clock_that_jumped_over_the_half_year_end_in_the_right_one(
 ) -> None:
     till = opened(now)
     till.step(ahead_ms)
+    event = till.sell().event
+    till.exchange()
+    assert halves(hq) == then
+    assert set(told(hq, desk)) == {till.terminal_id, str(event)}
+    agree(hq, till)
+    unplace(hq, desk, event)
+    assert halves(hq) == first
+    assert set(told(hq, desk)) == {till.terminal_id}
+    till.step(-ahead_ms)
     till.sell()
     till.exchange()
-    assert halves(hq) == first
-    assert place_all(hq, desk, till) == 1
-    assert halves(hq) == then
-    till.step(-ahead_ms)
+    assert [made_by for _, made_by in placings(hq)] == ["headquarters", "kim"]
     agree(hq, till)
 
 
@@ -140,8 +169,9 @@ def test_a_technician_sets_the_clock_right_after_two_hundred_sales(hq: Hq, desk:
     found = told(hq, desk)
     assert set(found) == set(map(str, wrong))
     assert "365 d 0 h behind" in found[str(wrong[0])]
-    assert f"event place-all {till.terminal_id}" in found[str(wrong[0])]
-    assert place_all(hq, desk, till) == 200
+    assert "headquarters put it on 2026-11-20" in found[str(wrong[0])]
+    assert placings(hq) == [(str(event), "headquarters") for event in wrong]
+    assert place_all(hq, desk, till) == 0
     assert told(hq, desk) == {}
     assert evidence(desk, right[0]).clock_ahead_ms == 0
     assert halves(hq) == {"2026-H2": 205}
@@ -162,7 +192,7 @@ def test_a_clock_that_jumps_forth_and_back_within_a_day_dates_only_what_was_sold
     till.step(-3 * HOUR)
     till.exchange()
     assert set(told(hq, desk)) == {str(between)}
-    assert place_all(hq, desk, till) == 1
+    assert placings(hq) == [(str(between), "headquarters")]
     assert hq.sql("SELECT DISTINCT business_day FROM entries WHERE kind = 'earn'") != []
     agree(hq, till)
 
@@ -284,14 +314,148 @@ def test_what_was_placed_is_put_back_and_told_no_more(hq: Hq, desk: Desk, opened
     till.boot(60_000, -30 * DAY_MS)
     event = till.sell().event
     till.exchange()
-    (as_recorded,) = hq.sql("SELECT business_day FROM entries WHERE kind = 'earn'")[0]
-    assert place_all(hq, desk, till) == 1
-    desk.place(event, as_recorded)
+    as_recorded = evidence(desk, event).business_date
+    unplace(hq, desk, event)
     days = hq.sql(
         "SELECT business_day, sum(redeemable) FROM entries GROUP BY business_day HAVING sum(redeemable) <> 0"
     )
-    assert days == [(as_recorded, 12)]
+    assert [(date_of(day).isoformat(), points) for day, points in days] == [(as_recorded, 12)]
     assert str(event) not in told(hq, desk)
+    agree(hq, till)
+
+
+def test_the_till_shows_what_headquarters_placed_and_a_person_puts_it_back_for_good(
+    hq: Hq, desk: Desk, opened: Open
+) -> None:
+    """A year ahead on the last day of a half-year: the points count now, and not when the day comes."""
+    till = opened("2026-12-31 10:00")
+    till.boot(60_000, 365 * DAY_MS)
+    event = till.sell().event
+    till.exchange()
+    assert halves(hq) == {"2026-H2": 12}
+    said = "it is dated 2027-12-31 by a clock that was 365 d 0 h ahead, and headquarters put it on 2026-12-31"
+    assert told(hq, desk)[str(event)].startswith(said)
+    agree(hq, till)
+    unplace(hq, desk, event)
+    assert halves(hq) == {"2027-H2": 12}
+    till.sell()
+    till.exchange()
+    assert halves(hq) == {"2026-H2": 12, "2027-H2": 12}
+    assert [made_by for _, made_by in placings(hq)] == ["headquarters", "kim", "headquarters"]
+    agree(hq, till)
+
+
+def test_a_request_that_is_repeated_or_relayed_places_nothing_again(hq: Hq, desk: Desk, opened: Open) -> None:
+    till = opened("2026-11-20 10:00")
+    till.step(-30 * DAY_MS)
+    event = till.sell().event
+    body, _ = till.request(b"n" * 16)
+    till.exchange()
+    for _ in range(2):
+        till.carried(body)
+        till.exchange()
+    assert placings(hq) == [(str(event), "headquarters")]
+    unplace(hq, desk, event)
+    till.carried(body)
+    assert [made_by for _, made_by in placings(hq)] == ["headquarters", "kim"]
+
+
+def test_what_a_stick_brings_is_placed_by_people_alone(hq: Hq, desk: Desk, opened: Open) -> None:
+    till = opened("2026-11-20 10:00")
+    till.sell()
+    till.exchange()
+    till.step(-30 * DAY_MS)
+    event = till.sell().event
+    body, _ = till.request(b"n" * 16)
+    till.carried(body)
+    assert "by itself: it came on a stick" in told(hq, desk)[str(event)]
+    till.exchange()
+    assert placings(hq) == []
+    assert place_all(hq, desk, till) == 1
+    agree(hq, till)
+
+
+@pytest.mark.parametrize(("now", "placed"), [("05:09", False), ("05:11", True)])
+def test_an_event_that_may_be_of_the_day_before_is_not_placed(
+    hq: Hq, desk: Desk, opened: Open, now: str, placed: bool
+) -> None:
+    """A day begins at five. What was read ten minutes late would be of the other day."""
+    till = opened("2026-11-20 04:00")
+    till.exchange()
+    till.boot(int(at(f"2026-11-20 {now}")) - hq.clock.now, -30 * DAY_MS)
+    event = till.sell().event
+    till.exchange()
+    assert [name for name, _ in placings(hq)] == ([str(event)] if placed else [])
+    assert ("recorded on 2026-11-19 or 2026-11-20" in told(hq, desk)[str(event)]) == (not placed)
+
+
+def test_an_error_within_the_tolerance_places_nothing(hq: Hq, desk: Desk, opened: Open) -> None:
+    till = opened("2026-11-20 10:00")
+    till.boot(60_000, -30 * DAY_MS)
+    event = till.sell().event
+    till.clock_tolerance_ms = 30 * DAY_MS
+    till.exchange()
+    assert placings(hq) == []
+    assert str(event) not in told(hq, desk)
+
+
+def test_the_date_and_the_time_of_a_software_are_its_own(hq: Hq, desk: Desk, opened: Open) -> None:
+    till = opened("2026-11-20 10:00")
+    till.boot(60_000, -3 * DAY_MS)
+    dated = till.sell(business_date="2026-11-18").event
+    timed = till.sell(at_ms=till.clock.wall - 61_000).event
+    filed = till.sell(adapter="csv").event
+    shown = till.sell(at_ms=till.clock.wall - 59_000).event
+    till.exchange()
+    found = told(hq, desk)
+    assert "its date is that of the till's software" in found[str(dated)]
+    assert all("its time may be that of the till's software" in found[str(one)] for one in (timed, filed))
+    assert placings(hq) == [(str(shown), "headquarters")]
+    assert place_all(hq, desk, till) == 3
+    agree(hq, till)
+
+
+def test_readings_move_nothing_back_beyond_the_last_meeting(hq: Hq, desk: Desk, opened: Open) -> None:
+    """A key that lies: its readings say that what it sold now was sold a month ago."""
+    till = opened("2026-06-30 10:00")
+    till.boot(60_000, 0)
+    till.wait(30 * DAY_MS)
+    till.exchange()
+    till.step(-40 * DAY_MS)
+    till.clock.monotonic -= 29 * DAY_MS
+    event = till.sell(at_ms=till.clock.wall - 29 * DAY_MS).event
+    till.clock.monotonic += 29 * DAY_MS
+    till.exchange()
+    assert "before headquarters last had all" in told(hq, desk)[str(event)]
+    assert placings(hq) == []
+
+
+def test_two_machines_that_go_by_one_boot_are_not_believed(hq: Hq, desk: Desk, opened: Open) -> None:
+    """A machine that was frozen and woke up names the boot of before: its readings do not go together."""
+    till = opened("2026-11-20 10:00")
+    till.exchange()
+    till.sell()
+    till.exchange()
+    hq.clock.now += 3 * DAY_MS
+    till.step(-30 * DAY_MS)
+    event = till.sell().event
+    till.exchange()
+    assert placings(hq) == []
+    assert "do not go together" in told(hq, desk)[str(event)]
+
+
+def test_a_boot_between_two_that_were_read_on_one_day_is_of_that_day(
+    hq: Hq, desk: Desk, opened: Open
+) -> None:
+    till = opened("2026-11-20 10:00")
+    till.exchange()
+    till.boot(60_000, -40 * DAY_MS)
+    event = till.sell().event
+    till.boot(HOUR, 0)
+    till.exchange()
+    assert evidence(desk, event).likely_at is None
+    assert placings(hq) == [(str(event), "headquarters")]
+    assert evidence(desk, event).earliest_at == "2026-11-20T01:00:00Z"
     agree(hq, till)
 
 
@@ -328,8 +492,8 @@ def test_by_command_all_events_of_a_wrong_clock_are_shown_placed_and_put_back(
     told = shell.run("event", "place-all", till.terminal_id, "--yes", *BY)[1].splitlines()
     assert told == [
         f"{lost}  2025-11-21: find out when it was, and use hq-server event place",
-        f"{sold}  2025-11-22 -> 2026-11-22, at 2026-11-22T01:00:00Z",
-        "1 of 2 events were placed.",
+        f"{sold}  2025-11-22 -> 2026-11-22, at 2026-11-22T01:00:00Z, by headquarters",
+        "0 of 2 events were placed, 1 stay where headquarters put them.",
     ]
     assert shell.json("decision", "list")[0]["detail"]["evidence"]["clock_ahead_ms"] == -365 * DAY_MS
     again = shell.run("event", "place-all", till.terminal_id, "--yes", *BY)[1]

@@ -1,7 +1,8 @@
 -- name: boot_was_read(store_id, terminal_id, boot_id, zero_ms)!
-INSERT INTO boots (store_id, terminal_id, boot_id, zero_ms)
-VALUES (:store_id, :terminal_id, :boot_id, :zero_ms)
-ON CONFLICT (store_id, terminal_id, boot_id) DO UPDATE SET zero_ms = min(zero_ms, excluded.zero_ms);
+INSERT INTO boots (store_id, terminal_id, boot_id, zero_ms, zero_last_ms)
+VALUES (:store_id, :terminal_id, :boot_id, :zero_ms, :zero_ms)
+ON CONFLICT (store_id, terminal_id, boot_id) DO UPDATE SET zero_ms = min(zero_ms, excluded.zero_ms),
+  zero_last_ms = max(coalesce(zero_last_ms, zero_ms), excluded.zero_last_ms);
 
 -- name: boot(store_id, terminal_id, boot_id)^
 SELECT zero_ms FROM boots WHERE store_id = :store_id AND terminal_id = :terminal_id AND boot_id = :boot_id;
@@ -11,8 +12,9 @@ INSERT INTO clock_marks (store_id, terminal_id, epoch, branch, seq, boot_id, mon
 VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :boot_id, :monotonic_ms, :wall_ms);
 
 -- name: clock_mark(store_id, terminal_id, epoch, branch, seq)^
--- The last mark up to a record, and when its boot began by HQ's time where that is known.
-SELECT clock_marks.boot_id, clock_marks.monotonic_ms, clock_marks.wall_ms, boots.zero_ms
+-- The last mark up to a record, when its boot began by HQ's time where that is known, and how far its readings differ.
+SELECT clock_marks.boot_id, clock_marks.monotonic_ms, clock_marks.wall_ms, boots.zero_ms,
+  coalesce(boots.zero_last_ms - boots.zero_ms, 0)
 FROM clock_marks LEFT JOIN boots USING (store_id, terminal_id, boot_id)
 WHERE clock_marks.store_id = :store_id AND clock_marks.terminal_id = :terminal_id
   AND clock_marks.epoch = :epoch AND clock_marks.branch = :branch AND clock_marks.seq <= :seq
@@ -39,6 +41,19 @@ FROM clock_marks JOIN boots USING (store_id, terminal_id, boot_id)
 WHERE clock_marks.store_id = :store_id AND clock_marks.terminal_id = :terminal_id
   AND clock_marks.epoch = :epoch AND clock_marks.branch = :branch AND clock_marks.seq > :seq
 ORDER BY clock_marks.seq LIMIT 1;
+
+-- name: met(store_id, terminal_id, epoch, branch, seq, met_at_ms)!
+INSERT INTO meetings (store_id, terminal_id, epoch, branch, seq, met_at_ms)
+VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :met_at_ms)
+ON CONFLICT (store_id, terminal_id, epoch, branch) DO UPDATE SET seq = excluded.seq, met_at_ms = excluded.met_at_ms
+WHERE meetings.met_at_ms <= excluded.met_at_ms;
+
+-- name: meeting(store_id, terminal_id, epoch, branch, seq)^
+SELECT met_at_ms FROM meetings
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq <= :seq;
+
+-- name: joined_at(store_id, terminal_id)^
+SELECT enrolled_at_ms FROM terminals WHERE store_id = :store_id AND terminal_id = :terminal_id;
 
 -- name: clock_was_read(store_id, terminal_id, clock_ahead_ms)!
 UPDATE terminals SET clock_ahead_ms = :clock_ahead_ms WHERE store_id = :store_id AND terminal_id = :terminal_id;
