@@ -14,10 +14,10 @@ from edge_agent.repair.asking import programmes_of
 from edge_agent.repair.checking import check_derived, damaged_programmes
 from edge_agent.repair.mending import Mended, mend, plan
 from edge_agent.repair.rebuilding import rebuild
-from edge_agent.repair.salvage import salvage
+from edge_agent.repair.salvage import lost, salvage, with_its_head
 from edge_agent.service import alone
 from edge_agent.store import programmes, terminal
-from edge_agent.store.database import Connection, transaction
+from edge_agent.store.database import Connection, StoreError, transaction
 from edge_agent.store.integrity import Fault, damaged_pages, verify
 from edge_agent.store.migrations import open_database
 from edge_agent.store.terminal import Terminal
@@ -46,12 +46,22 @@ def repair(config: EdgeConfig, clock: Clock) -> Repaired:
     """
     check_user(config.data_dir)
     with alone(config.data_dir):
-        aside = salvage(config.database) if damaged_pages(config.database) else None
+        aside = with_its_head(config.database)
+        aside = salvage(config.database) if _is_damaged(config.database) else aside
         conn = open_database(config.database)
         try:
             return _repair(conn, config, clock, aside)
         finally:
             conn.close()
+
+
+def _is_damaged(database: Path) -> bool:
+    try:
+        return damaged_pages(database)
+    except StoreError as error:
+        if error.code == "store_damaged":
+            raise lost() from error
+        raise
 
 
 def _repair(conn: Connection, config: EdgeConfig, clock: Clock, aside: Path | None) -> Repaired:

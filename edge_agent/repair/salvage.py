@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import Final
 
 from edge_agent.store import copying
 from edge_agent.store.database import StoreError, connect
 from edge_agent.store.migrations import open_database
 from loyalty_shell.data_dir import make_durable
+
+_HEAD: Final = b"SQLite format 3\x00" + bytes([16, 0, 2, 2, 0, 64, 32, 32])
+"""How every database of a till begins: without this SQLite opens none, however whole the rest is."""
+
+_WRONG_MAX: Final = 4
+"""More bytes than this do not flip: what begins otherwise is something else."""
+
+
+def with_its_head(database: Path) -> Path | None:
+    """Give a database its first bytes back; return where the old one is, None where nothing was wrong.
+
+    Cut off anywhere, one of the two is in place, whole.
+    """
+    if not database.is_file():
+        return None
+    with database.open("rb") as file:
+        found = file.read(len(_HEAD))
+    wrong = sum(one != other for one, other in zip(found, _HEAD, strict=False))
+    if len(found) < len(_HEAD) or not 0 < wrong <= _WRONG_MAX:
+        return None
+    fresh = database.with_name(database.name + ".salvaged")
+    _forget(fresh)
+    shutil.copyfile(database, fresh)
+    fresh.chmod(0o600)
+    with fresh.open("r+b") as file:
+        file.write(_HEAD)
+    return _in_place(database, fresh)
 
 
 def salvage(database: Path) -> Path:
@@ -26,15 +55,25 @@ def salvage(database: Path) -> Path:
     try:
         copying.written_back(old)
         if not copying.copy_readable(old, new):
-            raise StoreError(
-                "this till's identity cannot be read from its database: replace the till at HQ (hq-server "
-                "terminal invite --till) and enrol it again",
-                code="store_lost",
-            )
+            raise lost()
         copying.written_back(new)
     finally:
         old.close()
         new.close()
+    return _in_place(database, fresh)
+
+
+def lost() -> StoreError:
+    """Return what is told where nothing can be read."""
+    return StoreError(
+        "this till's identity cannot be read from its database: replace the till at HQ (hq-server terminal "
+        "invite --till) and enrol it again",
+        code="store_lost",
+    )
+
+
+def _in_place(database: Path, fresh: Path) -> Path:
+    """Put a new database in place of the old one; return where that is."""
     aside = _free_name(database)
     make_durable(fresh)
     os.link(database, aside)
