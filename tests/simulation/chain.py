@@ -319,6 +319,11 @@ class Chain:
             text = json.dumps(cursors)
             return bool(tx.all("accounts.buckets_to_tell", cursors=text, audience=till.store_id))
 
+    def told(self, store_id: str) -> set[str]:
+        """Return the members of whom headquarters tells the tills of a store, but who count as another."""
+        rows = self.server.line.execute("SELECT member_id FROM changes WHERE audience = ?", (store_id,))
+        return {member_id for (member_id,) in rows} - self.decided.merges.keys()
+
     def shown(self, till: SimTill, member: str) -> int:
         """Return the balance that a till shows."""
         return standing(till.conn, till.books(), f"id:{member}", Day(day_of(self.today))).balance

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from edge_agent.store import journal, outbox
+from edge_agent.store import journal, members, outbox, terminal
 from tests.oracle.reading import figures
 from tests.oracle.told import survivor
 from tests.simulation.at_headquarters import AtHeadquarters
@@ -19,7 +18,7 @@ from tests.simulation.founding import CARDS
 from tests.simulation.rules import COMBINES, some_pieces
 from tests.simulation.spending import Spending
 from tests.simulation.till import SimTill
-from tests.simulation.virtual import chance_of, run
+from tests.simulation.virtual import chance_of, disk, run
 
 Act = Callable[[], Awaitable[object]]
 STEPS: Final = 20
@@ -37,7 +36,7 @@ def live(seed: int, steps: int = STEPS, trace: Callable[[str], None] = lambda _:
         AssertionError: a law does not hold.
     """
     seen: Counter[str] = Counter()
-    with chance_of(seed) as luck, tempfile.TemporaryDirectory(prefix="dangol-simulation-") as folder:
+    with chance_of(seed) as luck, disk() as folder:
 
         async def story() -> None:
             life = Life(Chain(Path(folder), luck.choice([1, 6]), luck, seen), trace)
@@ -203,7 +202,11 @@ class Life(Spending, AtHeadquarters, Faults):
         assert not differing, f"control totals differ: {differing}"
         chain.audited()
         for till in chain.tills:
+            told = chain.told(till.store_id)
             for member in CARDS:
-                row = till.conn.execute("SELECT 1 FROM member WHERE member_id = ?", (member,)).fetchone()
-                if row is not None:
+                known = members.read(till.conn, member) is not None
+                assert known == (member in told), (till.code, member)
+                if known:
                     assert chain.shown(till, member) == stands.get(member, ({}, 0))[1], (till.code, member)
+        stand = [(till.terminal_id, terminal.read(till.conn).epoch) for till in chain.tills]
+        assert len(set(stand)) == len(stand), f"two machines write one journal: {stand}"
