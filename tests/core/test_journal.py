@@ -35,7 +35,7 @@ from loyalty_core.journal import (
     place_run,
     unpack_record,
 )
-from loyalty_core.units import MINOR_MAX, Seq
+from loyalty_core.units import MINOR_MAX, POINTS_MAX, Seq
 from tests.core.made import at, day, key, line, purchase, returned, visit, visit_void, void
 
 WHEN = at("2026-11-20 10:00")
@@ -100,9 +100,8 @@ def test_the_largest_receipt_that_events_allow_fits_a_record() -> None:
         (Line(2**53, wider, wider, -(10**12), -MINOR_MAX),) * LINES_MAX,
         (Tender(wider, -MINOR_MAX),) * TENDERS_MAX,
     )
-    written = record(
-        event, natural_key=wider * 4, monotonic_ms=2**53, claim=Claim(2**53, wider, 2**63, -(2**63))
-    )
+    claim = Claim(2**53, wider, 10 * POINTS_MAX, -10 * POINTS_MAX)
+    written = record(event, natural_key=wider * 4, monotonic_ms=2**53, claim=claim)
     assert unpack_record(pack_record(written)) == written
 
 

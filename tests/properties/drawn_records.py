@@ -33,7 +33,7 @@ from loyalty_core.events import (
     VisitVoided,
 )
 from loyalty_core.journal import Record
-from loyalty_core.units import MINOR_MAX
+from loyalty_core.units import MINOR_MAX, POINTS_MAX
 
 T = TypeVar("T")
 
@@ -48,6 +48,8 @@ _name = st.text(min_size=1, max_size=32)
 _some = st.text(min_size=1, max_size=64)
 _count = st.integers(0, 2**53)
 _sum = st.integers(-(2**53), 2**53)
+_points = st.integers(0, POINTS_MAX)
+_claimed = st.integers(-10 * POINTS_MAX, 10 * POINTS_MAX)
 _money = st.integers(-MINOR_MAX, MINOR_MAX)
 _common = {
     "member": st.one_of(st.none(), st.text(min_size=3, max_size=80)),
@@ -75,18 +77,18 @@ events: st.SearchStrategy[Event] = st.one_of(
         RedemptionAuthorised,
         **_common,
         redemption=_some,
-        points=_count,
+        points=_points,
         value_minor=_money,
         reward=_text,
         coupon=_text,
-        allowance=_count,
+        allowance=_points,
         until_ms=st.integers(AT_MIN, AT_MAX),
     ),
     st.builds(
         RedemptionCommitted,
         **_common,
         redemption=_some,
-        points=_count,
+        points=_points,
         value_minor=_money,
         reward=_text,
         receipt=maybe(_key),
@@ -117,7 +119,5 @@ records = st.builds(
     adapter=_text,
     natural_key=maybe(_text),
     monotonic_ms=_count,
-    claim=maybe(
-        st.builds(Claim, _count, _text, st.integers(-(2**63), 2**64 - 1), st.integers(-(2**63), 2**63))
-    ),
+    claim=maybe(st.builds(Claim, _count, _text, _claimed, _claimed)),
 )
