@@ -122,10 +122,9 @@ DAMAGE = {
 }
 
 
-@pytest.fixture(scope="module")
-def filled(founded: Hq, tmp_path_factory: pytest.TempPathFactory) -> Hq:
-    """Such a ledger, to be copied."""
-    made = copy_of(founded, tmp_path_factory.mktemp("filled"))
+def filled_in(folder: Path, founded: Hq) -> Hq:
+    """Return a copy of a new headquarters, with such a ledger."""
+    made = copy_of(founded, folder)
 
     async def live() -> None:
         async with TestClient(TestServer(build_app(made.config, made.clock))) as client:
@@ -134,6 +133,12 @@ def filled(founded: Hq, tmp_path_factory: pytest.TempPathFactory) -> Hq:
     asyncio.run(live())
     assert run_audit(made).events == 11
     return made
+
+
+@pytest.fixture(scope="module")
+def filled(founded: Hq, tmp_path_factory: pytest.TempPathFactory) -> Hq:
+    """Such a ledger, to be copied."""
+    return filled_in(tmp_path_factory.mktemp("filled"), founded)
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

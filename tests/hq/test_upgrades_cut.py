@@ -13,8 +13,8 @@ from hq_server.store import migrate
 from hq_server.store.connection import connect
 from hq_server.store.database import create
 from hq_server.store.sqlite import sqlite3
-from tests.hq.conftest import PROGRAMME, Hq, Tills
-from tests.hq.test_audit import fill, run_audit
+from tests.hq.conftest import PROGRAMME, Hq, copy_of
+from tests.hq.test_audit import filled_in, run_audit
 from tests.upgrading import (
     carry_over,
     copied,
@@ -31,6 +31,17 @@ FILES = list(migrate.migrations())
 RELEASES = range(1, len(FILES) + 1)
 
 
+@pytest.fixture(scope="module")
+def filled(founded: Hq, tmp_path_factory: pytest.TempPathFactory) -> Hq:
+    """A headquarters with everything in its ledger, to be copied."""
+    return filled_in(tmp_path_factory.mktemp("filled"), founded)
+
+
+@pytest.fixture
+def traded(filled: Hq, tmp_path: Path) -> Hq:
+    return copy_of(filled, tmp_path)
+
+
 def of_release(number: int, present: Path, patch: pytest.MonkeyPatch) -> Path:
     """Return the database of an earlier release with what it could hold of the present one's trade."""
     path = present.with_name(f"of-{number}.db")
@@ -42,11 +53,10 @@ def of_release(number: int, present: Path, patch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("number", RELEASES)
-async def test_an_upgrade_that_is_killed_at_any_statement_is_done_at_the_next_start(
-    hq: Hq, tills: Tills, monkeypatch: pytest.MonkeyPatch, number: int
+def test_an_upgrade_that_is_killed_at_any_statement_is_done_at_the_next_start(
+    traded: Hq, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    await fill(hq, tills)
-    old = of_release(number - 1, hq.config.database_path, monkeypatch)
+    old = of_release(number - 1, traded.config.database_path, monkeypatch)
     # A release at a time: how the files after it are cut is seen from the releases after it.
     monkeypatch.setattr(migrate, "migrations", lambda: iter(FILES[:number]))
     with closing(create(copied(old, old.with_name("whole.db")))) as whole:
@@ -57,11 +67,10 @@ async def test_an_upgrade_that_is_killed_at_any_statement_is_done_at_the_next_st
 
 
 @pytest.mark.parametrize("number", [0, len(FILES) - 1])
-async def test_an_upgrade_that_loses_power_while_it_is_committed_is_whole_or_never_was(
-    hq: Hq, tills: Tills, monkeypatch: pytest.MonkeyPatch, number: int
+def test_an_upgrade_that_loses_power_while_it_is_committed_is_whole_or_never_was(
+    traded: Hq, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    await fill(hq, tills)
-    old = of_release(number, hq.config.database_path, monkeypatch)
+    old = of_release(number, traded.config.database_path, monkeypatch)
     killed = killed_when_done(old, create)
     with closing(create(copied(killed, old.with_name("whole.db")))) as whole:
         wanted = rows_of(whole)
@@ -70,10 +79,10 @@ async def test_an_upgrade_that_loses_power_while_it_is_committed_is_whole_or_nev
             assert rows_of(connection) == wanted
 
 
-async def test_the_books_of_the_release_before_this_stand_after_the_upgrade(
-    hq: Hq, tills: Tills, monkeypatch: pytest.MonkeyPatch
+def test_the_books_of_the_release_before_this_stand_after_the_upgrade(
+    traded: Hq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(hq, tills)
+    hq = traded
     before, balances = rows_of(hq.connect()), hq.balances()
     old = of_release(len(FILES) - 1, hq.config.database_path, monkeypatch)
     with closing(sqlite3.connect(old)) as connection:
