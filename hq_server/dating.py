@@ -1,42 +1,47 @@
-"""Events dated ahead of the day on which HQ got them: posted as they say, and told until placed or voided.
+"""Events whose date is doubtful: posted as they say, and told until placed or voided.
 
-A till's day may begin before that of HQ's clock, so one day ahead is none.
+Dated ahead of the day on which HQ got them, or by the till's software more than a day off their own time. A
+till's day may begin before that of HQ's clock, so one day ahead is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.store.connection import Transaction
-from loyalty_core.calendar import date_of
-from loyalty_core.events import Fact
+from loyalty_core.calendar import Place, business_day, date_of
+from loyalty_core.events import HQ, Fact
 from loyalty_core.receipts import Receipt
 from loyalty_core.units import Day, EpochMs
 
 DATED_AHEAD: Final = "dated_ahead"
 """The exception of an event dated ahead."""
+DATED_APART: Final = "dated_apart"
+"""The exception of an event whose date is not that of its time."""
 DATED_WRONG: Final = "dated_wrong"
 """The exception of an event that a wrong clock gave its date; see `clock_reports`."""
-DATED: Final = frozenset({DATED_AHEAD, DATED_WRONG})
+DATED: Final = frozenset({DATED_AHEAD, DATED_APART, DATED_WRONG})
 """Exceptions that end when the event is placed or undone, and not with the next fact of its receipt."""
 
 
-def note_ahead(
+def note_dates(
     tx: Transaction,
     store_id: str,
     facts: Mapping[str, Iterable[Fact]],
     folded: Mapping[str, Receipt],
-    today: Day,
+    place: Place,
     now_ms: EpochMs,
 ) -> None:
-    """Open an exception for each of these facts, which have just come, that is dated ahead of `today`."""
+    """Open an exception for each of these facts, which have just come to `place`, whose date is doubtful."""
+    today = business_day(now_ms, place)
     found = [
-        ArrivalException(store_id, DATED_AHEAD, str(fact.id), _sentence(fact, today), key)
+        ArrivalException(store_id, *said, key)
         for key, of_key in facts.items()
         for fact in of_key
-        if fact.event.business_day > today + 1 and not is_undone(folded[key], str(fact.id))
+        for said in _doubts(fact, place, today)
+        if not is_undone(folded[key], str(fact.id))
     ]
     open_arrivals(tx, found, now_ms)
 
@@ -49,9 +54,22 @@ def is_undone(receipt: Receipt, event: str) -> bool:
     return event not in map(str, dated)
 
 
-def _sentence(fact: Fact, today: Day) -> str:
-    dated = date_of(Day(fact.event.business_day))
-    return (
-        f"it is dated {dated} and came on {date_of(today)}: set the clock of {fact.id.terminal_id}, then put "
-        f"it on its day with hq-server event place {fact.id}"
-    )
+def _doubts(fact: Fact, place: Place, today: Day) -> Iterator[tuple[str, str, str]]:
+    """Yield kind, subject and sentence of what is doubtful about a fact's date."""
+    dated = Day(fact.event.business_day)
+    if dated > today + 1:
+        sentence = (
+            f"it is dated {date_of(dated)} and came on {date_of(today)}: set the clock of "
+            f"{fact.id.terminal_id}, then put it on its day with hq-server event place {fact.id}"
+        )
+        yield DATED_AHEAD, str(fact.id), sentence
+    # What headquarters decides has the date and the time that it was given.
+    if fact.id.terminal_id == HQ:
+        return
+    timed = business_day(EpochMs(fact.event.occurred_at_ms), place)
+    if abs(dated - timed) > 1:
+        sentence = (
+            f"the till's software dated it {date_of(dated)}, and its time is of {date_of(timed)}: ask the "
+            f"store, and put it on its day with hq-server event place {fact.id}, or explain it"
+        )
+        yield DATED_APART, str(fact.id), sentence

@@ -37,6 +37,7 @@ _OWNERS: Final = {
     "programme_differs": "headquarters",
     "award_unexplained": "headquarters",
     "dated_ahead": "headquarters",
+    "dated_apart": "headquarters",
     "dated_wrong": "headquarters",
 }
 """Whose it is to end an exception of a kind; of all others the store's, or the member desk's."""

@@ -15,7 +15,7 @@ import msgspec
 
 from hq_server.accept import Terminal
 from hq_server.conflicts import Dispute, report_conflicts
-from hq_server.dating import note_ahead
+from hq_server.dating import note_dates
 from hq_server.exceptions import ArrivalException, open_arrivals
 from hq_server.house import House
 from hq_server.keeping import Kept
@@ -25,7 +25,7 @@ from hq_server.receipt_facts import facts_of, receipt_rules, visitor
 from hq_server.receipt_keys import Filed, SetAside, VisitAt, filed_under
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction, Values
-from loyalty_core.calendar import business_day
+from loyalty_core.calendar import Place as CalendarPlace
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import (
     EVENT_CODES,
@@ -40,7 +40,7 @@ from loyalty_core.journal import Record
 from loyalty_core.lineage import Segment, holder
 from loyalty_core.receipts import Receipt, ReceiptRules, fold_receipt
 from loyalty_core.resolved import Resolved
-from loyalty_core.units import Day, EpochMs, Seq
+from loyalty_core.units import EpochMs, Seq
 
 RESOLVED: Final = msgspec.msgpack.Decoder(Resolved)
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -103,7 +103,7 @@ def spread(
     tx.many("arrivals.add_event", arrived.events)
     tx.many("arrivals.add_visiting_fact", arrived.visiting)
     open_arrivals(tx, arrived.exceptions, now_ms)
-    _fold_all(tx, house, result, arrived.facts, earlier, business_day(now_ms, place_of(tx, terminal)), now_ms)
+    _fold_all(tx, house, result, arrived.facts, earlier, place_of(tx, terminal), now_ms)
     return result
 
 
@@ -119,7 +119,7 @@ def decide(
         rows.append((*msgspec.structs.astuple(where), *msgspec.structs.astuple(fact.id), record))
     earlier = {store_id: facts_of(tx, store_id, keys) for store_id, keys in facts.items()}
     tx.many("arrivals.add_visiting_fact", rows)
-    _fold_all(tx, house, result, facts, earlier, house.today(now_ms), now_ms)
+    _fold_all(tx, house, result, facts, earlier, house.newest.place, now_ms)
     return result
 
 
@@ -241,7 +241,7 @@ def _fold_all(
     result: Spread,
     new: Mapping[str, Mapping[str, list[Fact]]],
     earlier: Mapping[str, Mapping[str, list[Fact]]],
-    today: Day,
+    place: CalendarPlace,
     now_ms: EpochMs,
 ) -> None:
     rules = receipt_rules(tx, house, new)
@@ -252,7 +252,7 @@ def _fold_all(
             for key, of_key in facts.items()
         }
         result.disputed.extend(report_conflicts(tx, store_id, folded, known, now_ms))
-        note_ahead(tx, store_id, facts, folded, today, now_ms)
+        note_dates(tx, store_id, facts, folded, place, now_ms)
 
 
 def _fold(

@@ -37,9 +37,10 @@ from tests.hq.conftest import Hq
 class RealTill(Till):
     """A till that has joined headquarters; `exchange` is one talk until there is nothing more to say."""
 
+    clock_tolerance_ms = CLOCK_TOLERANCE_MS
+
     def __init__(self, folder: Path, hq: Hq, store_id: str = "S012", now: str = made.NOW) -> None:
         self.hq = hq
-        self.clock_tolerance_ms = CLOCK_TOLERANCE_MS
         self.config = made.config_of(folder)
         self.config.data_dir.mkdir(parents=True, exist_ok=True)
         self.key = keys.make_private_key(self.config.data_dir)
