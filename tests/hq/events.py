@@ -19,6 +19,11 @@ DAY = 20778
 """2026-11-21."""
 
 
+def on(day: int, after_ms: int, at: int | None) -> int:
+    """Return the time of an event of a day where none is given: so long after the hour of `NOW_MS`."""
+    return NOW_MS + (day - DAY) * 86_400_000 + after_ms if at is None else at
+
+
 def key(number: str, *, store: str = "S012", till: str = "T01", day: int = DAY) -> ReceiptKey:
     return ReceiptKey(store, till, day, number)
 
@@ -29,10 +34,10 @@ def purchase(
     member: str | None = "id:M1",
     *,
     store: str = "S012",
-    at: int = NOW_MS,
+    at: int | None = None,
     day: int = DAY,
 ) -> PurchaseRecorded:
-    return PurchaseRecorded(member, at, day, key(number, store=store, day=day), net, 0, (), ())
+    return PurchaseRecorded(member, on(day, 0, at), day, key(number, store=store, day=day), net, 0, (), ())
 
 
 def void(
@@ -41,11 +46,11 @@ def void(
     of_store: str = "S012",
     of_day: int = DAY,
     store: str = "S012",
-    at: int = NOW_MS,
+    at: int | None = None,
     day: int = DAY,
 ) -> PurchaseVoided:
     receipt = key(f"void-{number}", store=store, day=day)
-    return PurchaseVoided(None, at, day, receipt, key(number, store=of_store, day=of_day))
+    return PurchaseVoided(None, on(day, 0, at), day, receipt, key(number, store=of_store, day=of_day))
 
 
 def back(
@@ -54,7 +59,7 @@ def back(
     of: str | None = "1",
     net: int = 3_990,
     lines: tuple[Line, ...] = (),
-    at: int = NOW_MS + 1,
+    at: int | None = None,
     day: int = DAY,
     store: str = "S012",
     of_store: str = "S012",
@@ -62,13 +67,13 @@ def back(
 ) -> ReturnRecorded:
     original = None if of is None else key(of, store=of_store, day=of_day)
     receipt = key(number, store=store, day=day)
-    return ReturnRecorded(None, at, day, receipt, original, net, 0, lines, ())
+    return ReturnRecorded(None, on(day, 1, at), day, receipt, original, net, 0, lines, ())
 
 
 def claim(
-    number: str = "1", member: str = "id:M1", *, at: int = NOW_MS + 2, day: int = DAY, of_day: int = DAY
+    number: str = "1", member: str = "id:M1", *, at: int | None = None, day: int = DAY, of_day: int = DAY
 ) -> ReceiptClaimed:
-    return ReceiptClaimed(member, at, day, key(number, day=of_day))
+    return ReceiptClaimed(member, on(day, 2, at), day, key(number, day=of_day))
 
 
 def spent(
@@ -77,11 +82,11 @@ def spent(
     member: str = "id:M1",
     *,
     paid: str | None = None,
-    at: int = NOW_MS + 3,
+    at: int | None = None,
     day: int = DAY,
 ) -> RedemptionCommitted:
     return RedemptionCommitted(
-        member, at, day, redemption, points, points, "", None if paid is None else key(paid)
+        member, on(day, 3, at), day, redemption, points, points, "", None if paid is None else key(paid)
     )
 
 

@@ -101,3 +101,24 @@ def test_the_day_that_comes_does_not_end_it(hq: Hq, desk: Desk) -> None:
     hq.clock.now += 9 * DAY_MS
     desk.send(till, back(day=DAY + 9, of_day=DAY + 5, at=NOW_MS + 9 * DAY_MS))
     assert ahead(hq) == [str(event)]
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(-2, True), (-1, False), (0, False), (1, False), (2, True)])
+def test_a_date_that_is_more_than_a_day_off_the_time_counts_and_is_told(
+    hq: Hq, desk: Desk, days: int, is_told: bool
+) -> None:
+    """The till's software knows which day it is; it is asked where that is far from the time it gave."""
+    day = DAY - 10
+    (event,) = desk.send(desk.till(), purchase(day=day, at=NOW_MS - (10 - days) * DAY_MS))
+    assert hq.exceptions() == ([("dated_apart", str(event))] if is_told else [])
+    assert hq.sql("SELECT business_day FROM entries") == [(day,)]
+    run_audit(hq)
+
+
+def test_a_date_that_is_off_is_told_until_it_is_placed_or_voided(hq: Hq, desk: Desk) -> None:
+    till = desk.till()
+    first, second = desk.send(till, purchase(at=NOW_MS - 3 * DAY_MS), purchase("2", at=NOW_MS - 3 * DAY_MS))
+    assert hq.exceptions() == [("dated_apart", str(first)), ("dated_apart", str(second))]
+    desk.place(first, DAY - 3)
+    desk.send(till, void("2"))
+    assert hq.exceptions() == []
