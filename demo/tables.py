@@ -22,6 +22,7 @@ _CAUSES: Final = {
     "tier": "the till knew another tier",
     "other_tills": "what another till recorded that day counts too",
     "later_events": "what the till recorded later counts before it that day",
+    "other_names": "the till did not know that several names of that day are one member",
     UNEXPLAINED: "headquarters has no cause for it",
 }
 Remark = tuple[str, str]

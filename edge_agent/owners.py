@@ -11,7 +11,7 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.store import entries, members
 from edge_agent.store.database import Connection
-from loyalty_core.lookups import candidates, hashed, unknown_of
+from loyalty_core.lookups import candidates, hashed, other_way, unknown_of
 
 SPELLINGS_KEPT: Final = 4096
 _RECORDED: Final = re.compile(r"h:[0-9a-f]{32}|(?:id|card):[A-Za-z0-9._-]{1,40}")
@@ -62,17 +62,31 @@ def _spellings(region: str, key: bytes, text: str) -> tuple[tuple[str, ...], Own
 
 
 def _as_recorded(form: str, key: bytes) -> tuple[tuple[str, ...], Owner | None]:
-    """Return the keyed hash to look for, and whose it is if nobody has it: a hash stands for itself."""
+    """Return the keyed hashes to look for, and whose it is if nobody has any: a hash stands for itself."""
     kind, _, text = form.partition(":")
-    look_up = form if kind == "h" else hashed(form, key)
+    look_ups = _look_ups(form, key)
     can_be = kind == "h" or form in candidates(text)
-    return (look_up,), Owner(recorded=form, account=look_up, member_id=None) if can_be else None
+    return look_ups, Owner(recorded=form, account=look_ups[0], member_id=None) if can_be else None
 
 
 def account_of(conn: Connection, key: bytes, recorded: str) -> str:
     """Return the account under which the till keeps what was recorded under this form, now."""
     if recorded.startswith("id:") and entries.has_account(conn, recorded):
         return recorded
-    look_up = recorded if recorded.startswith("h:") else hashed(recorded, key)
-    row = members.find(conn, [look_up])
-    return look_up if row is None else f"id:{row.member_id}"
+    look_ups = _look_ups(recorded, key)
+    row = members.find(conn, look_ups)
+    return look_ups[0] if row is None else f"id:{row.member_id}"
+
+
+def keep_spelling(conn: Connection, key: bytes, recorded: str, account: str) -> None:
+    """Let what is kept of somebody whom nobody knows be found by what else the recorded form may mean."""
+    other = other_way(recorded)
+    if account.startswith("h:") and other is not None:
+        entries.spell(conn, hashed(other, key), account)
+
+
+def _look_ups(recorded: str, key: bytes) -> tuple[str, ...]:
+    """Return the keyed hashes by which a recorded form is found, likeliest first."""
+    if recorded.startswith("h:"):
+        return (recorded,)
+    return tuple([hashed(form, key) for form in (recorded, other_way(recorded)) if form is not None])

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from edge_agent.books import Books
-from edge_agent.owners import Owner
+from edge_agent.owners import Owner, account_of
 from edge_agent.store import presented
 from edge_agent.store.database import Connection
 from loyalty_core.events import PurchaseRecorded
@@ -42,10 +42,12 @@ def pair(conn: Connection, books: Books, event: PurchaseRecorded, adapter: str) 
     ended = presented.take(conn, at_ms + (span_ms if by_http else FILE_TIME_STEP_MS))
     fitting = [card for card in ended if card.occurred_at_ms >= at_ms - span_ms]
     if len(fitting) == 1:
-        return Paired(owner=_owner(fitting[0]))
-    offers = tuple([_owner(card) for card in fitting or (ended if by_http else [])])
+        return Paired(owner=_owner(conn, books, fitting[0]))
+    offers = tuple([_owner(conn, books, card) for card in fitting or (ended if by_http else [])])
     return Paired(offers=offers, notices=() if fitting or not offers else (_LATE,))
 
 
-def _owner(card: presented.Presented) -> Owner:
-    return Owner(recorded=card.member, account=card.account, member_id=None)
+def _owner(conn: Connection, books: Books, card: presented.Presented) -> Owner:
+    """Return whose card it is by what is known now: HQ may have told of the member since it was shown."""
+    account = account_of(conn, books.terminal.store_key, card.member)
+    return Owner(recorded=card.member, account=account, member_id=None)

@@ -20,7 +20,7 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.member_days import MemberDays, Posted
 from edge_agent.own_facts import purchase_of
-from edge_agent.owners import Owner, Owners
+from edge_agent.owners import Owner, Owners, keep_spelling
 from edge_agent.pairing import Paired, pair
 from edge_agent.placing import place_of
 from edge_agent.pos_adapter.understanding import Expectations, Understood
@@ -195,6 +195,8 @@ class Recorder:
             claim=posted.claim,
         )
         books.head = journal.append(conn, books.terminal, books.head, pack_record(record))
+        if account is not None and place.recorded is not None:
+            keep_spelling(conn, books.terminal.store_key, place.recorded, account)
         source = Source(content=intake.content, account=account, event=event_id, raw_sha256=intake.raw_sha256)
         sources.put(conn, intake.natural_key, source)
         purchase = purchase_of(event)

@@ -11,10 +11,10 @@ from hq_server.decisions import Said, keep_decision
 from hq_server.deliver import attach, settle_disputes
 from hq_server.hashes import hashes_of
 from hq_server.house import House
-from hq_server.references import bucket_of, card_of, digest_of, held_spellings, members_of, places_json
+from hq_server.references import bucket_of, digest_of, held_spellings, members_of, places_json
 from hq_server.store.connection import Transaction
 from loyalty_core.errors import BadInput
-from loyalty_core.lookups import candidates
+from loyalty_core.lookups import candidates, card_of
 from loyalty_core.units import EpochMs
 
 

@@ -22,10 +22,11 @@ from hq_server.house import House
 from hq_server.merges import groups_of
 from hq_server.posting import post
 from hq_server.receipt_facts import facts_of, receipt_rules
-from hq_server.references import bucket_of, card_of, members_of, places_json
+from hq_server.references import bucket_of, members_of, places_json
 from hq_server.spread import RESOLVED, Place, Spread
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import Stamp, Version, Work
+from loyalty_core.lookups import card_of
 from loyalty_core.receipts import fold_receipt
 from loyalty_core.units import EpochMs
 

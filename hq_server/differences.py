@@ -6,12 +6,14 @@ found by deriving the day again as the till could have known it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from itertools import combinations
 from typing import Final, Literal
 
 import msgspec
 
 from hq_server.derivation import Rulebook
+from hq_server.names import Names
 from hq_server.references import keys_json
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import MemberDay
@@ -29,14 +31,18 @@ Cause = Literal[
     "tier",
     "other_tills",
     "later_events",
+    "other_names",
     "unexplained",
 ]
 """The till knew no member or no rules when it answered; it had another version, or another tier; other tills'
-events of that day count too, or those of a copy of its disk; events of its own that came after count too."""
+events of that day count too, or those of a copy of its disk; events of its own that came after count too; it
+did not know that some of its own events, which name a member otherwise, are the same member's."""
 
 
 KIND: Final = "award_unexplained"
 """The exception of an award that differs without a cause."""
+NAMES_MAX: Final = 4
+"""Of a day with more names besides the event's own, a till is taken to have known all of them or none."""
 _Key = tuple[str, int, EventId]
 """(member, business day, event)"""
 
@@ -71,8 +77,9 @@ def note_differences(
     what differs is told of the head only.
     """
     found: dict[_Key, Difference] = {}
+    names = Names(tx)
     for (member, day), (facts, derived) in touched.items():
-        for event, one in differences(rules, day, facts, derived).items():
+        for event, one in differences(rules, day, facts, derived, names).items():
             found[member, day, event] = one
     days = keys_json((buckets[member], member, day) for member, day in touched.keys() & known)
     members = msgspec.json.encode({member: buckets[member] for member in whole}).decode()
@@ -95,7 +102,7 @@ def note_differences(
 
 
 def differences(
-    rules: Rulebook, day: int, facts: Sequence[Resolved], derived: Iterable[PointEntry]
+    rules: Rulebook, day: int, facts: Sequence[Resolved], derived: Iterable[PointEntry], names: Names
 ) -> dict[EventId, Difference]:
     """Return, by event, where what should stand for a member-day is not what the tills answered."""
     found: dict[EventId, Difference] = {}
@@ -107,12 +114,17 @@ def differences(
         claimed = (0, 0) if claim is None else (claim.redeemable, claim.qualifying)
         stands = (entry.redeemable, entry.qualifying)
         if claimed != stands:
-            found[entry.event] = Difference(claimed, stands, cause(rules, day, facts, entry, claim))
+            found[entry.event] = Difference(claimed, stands, cause(rules, day, facts, entry, claim, names))
     return found
 
 
 def cause(
-    rules: Rulebook, day: int, facts: Sequence[Resolved], entry: PointEntry, claim: Claim | None
+    rules: Rulebook,
+    day: int,
+    facts: Sequence[Resolved],
+    entry: PointEntry,
+    claim: Claim | None,
+    names: Names,
 ) -> Cause:
     """Return why an entry is not what its till claimed."""
     of_day = rules.on(day)
@@ -127,6 +139,9 @@ def cause(
         before = [_known(one, entry.event, same_till=False) for one in facts]
         same = _gives(of_day, before, entry.event) == (claim.redeemable, claim.qualifying)
         return "later_events" if same else "other_tills"
+    for apart in _kept_apart(facts, entry.event, names):
+        if _gives(of_day, apart, entry.event) == (claim.redeemable, claim.qualifying):
+            return "other_names"
     # What a return left counts in those before it, so what it left without them cannot be told any more.
     missed = {back.id for one in facts for back in _missed_among_several(one, entry.event)}
     if not missed:
@@ -156,12 +171,32 @@ def _known(one: Resolved, event: EventId, *, same_till: bool) -> Resolved | None
     def known(other: EventId) -> bool:
         if other.terminal_id != event.terminal_id:
             return not same_till
-        return other <= event
+        return _is_before(other, event)
 
     if not any(known(naming) for naming in one.item.named_by or (one.item.id,)):
         return None
     takebacks = tuple([back for back in one.takebacks if known(back.id)])
     return msgspec.structs.replace(one, takebacks=takebacks)
+
+
+def _kept_apart(facts: Sequence[Resolved], event: EventId, names: Names) -> Iterator[list[Resolved]]:
+    """Yield what a till knew of the day by its own events, if it took some names there for other members."""
+    own: list[tuple[Resolved, frozenset[str | None]]] = []
+    ours: frozenset[str | None] = frozenset()
+    for fact in facts:
+        one = _known(fact, event, same_till=True)
+        if one is None:
+            continue
+        naming = [by for by in fact.item.named_by or (fact.item.id,) if _is_before(by, event)]
+        own.append((one, frozenset(map(names.of, naming))))
+        if event in (one.item.id, *one.item.named_by, *[back.id for back in one.takebacks]):
+            ours = own[-1][1] | {names.of(event)}
+    others = sorted({name or "" for _, named in own for name in named - ours})
+    few = len(others) <= NAMES_MAX
+    for count in range(len(others)) if few else (0,):
+        for joined in combinations(others, count):
+            kept = ours.union(joined)
+            yield [one for one, named in own if named & kept]
 
 
 def _missed_among_several(one: Resolved, event: EventId) -> tuple[Takeback, ...]:
@@ -183,6 +218,11 @@ def _of_another_journal(one: Resolved, event: EventId) -> bool:
         other.terminal_id == event.terminal_id and (other.epoch, other.branch) != (event.epoch, event.branch)
         for other in said
     )
+
+
+def _is_before(one: EventId, event: EventId) -> bool:
+    """Tell whether the till of an event had recorded one when it answered that event, or with it."""
+    return one.terminal_id == event.terminal_id and one <= event
 
 
 def _gives(rules: DayRules, facts: Iterable[Resolved | None], event: EventId) -> tuple[int, int]:

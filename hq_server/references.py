@@ -2,19 +2,19 @@
 
 A reference is `id:`, `card:` or `h:<store>:<hash>`: a till's hash means something under its store's key
 only, so the store is put into it on arrival. A till that knows nobody of the name cannot tell ids from cards:
-it writes digits as `card:` and what has letters as `id:`, as it was typed, so each may be the other.
+each may be the other.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
 
 from hq_server.store.connection import Transaction
+from loyalty_core.lookups import other_way
 
 
 @lru_cache(maxsize=65_536)
@@ -32,12 +32,12 @@ def members_of(tx: Transaction, references: Iterable[str], bucket_count: int) ->
     """Return reference -> member id for those that are known, be it as the other of id and card."""
     wanted = set(references)
     found = _known(tx, wanted, bucket_count)
-    other_ways = {name: _other_way(name) for name in wanted - found.keys()}
+    other_ways = {name: other_way(name) for name in wanted - found.keys()}
     known = _known(tx, {way for way in other_ways.values() if way is not None}, bucket_count)
     found |= {name: known[way] for name, way in other_ways.items() if way in known}
     # What once named a member who was erased is known by its digest only.
     digests = {
-        name: [digest_of(way) for way in (name, _other_way(name)) if way is not None]
+        name: [digest_of(way) for way in (name, other_way(name)) if way is not None]
         for name in wanted - found.keys()
     }
     known = _known(tx, {digest for ways in digests.values() for digest in ways}, bucket_count)
@@ -49,11 +49,6 @@ def held_spellings(tx: Transaction, cards: Iterable[str], bucket_count: int) -> 
     """Return the held references that are one of these `card:` references as somebody typed it."""
     keys = places_json(cards, bucket_count)
     return {name for (name,) in tx.all("accounts.held_spellings", keys=keys)}
-
-
-def card_of(reference: str) -> str:
-    """Return the card that an `id:` or `card:` reference is, should it be none of a member's id."""
-    return f"card:{re.sub('[ -]', '', reference.split(':', 1)[1])}"
 
 
 def digest_of(reference: str) -> str:
@@ -69,13 +64,6 @@ def keys_json(keys: Iterable[tuple[str | int, ...]]) -> str:
 def places_json(names: Iterable[str], bucket_count: int) -> str:
     """Return members or references as the JSON object of each one's bucket that statements take."""
     return msgspec.json.encode({name: bucket_of(name, bucket_count) for name in names}).decode()
-
-
-def _other_way(reference: str) -> str | None:
-    """Return what else a reference may mean."""
-    if reference.startswith("card:"):
-        return f"id:{reference.removeprefix('card:')}"
-    return card_of(reference) if reference.startswith("id:") else None
 
 
 def _known(tx: Transaction, references: set[str], bucket_count: int) -> dict[str, str]:

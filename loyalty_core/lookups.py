@@ -69,6 +69,21 @@ def unknown_of(forms: tuple[str, ...]) -> str | None:
     return next(iter(phones + digits + list(forms)), None)
 
 
+def card_of(reference: str) -> str:
+    """Return the card that an `id:` or `card:` reference is, should it be none of a member's id."""
+    return f"card:{re.sub('[ -]', '', reference.split(':', 1)[1])}"
+
+
+def other_way(reference: str) -> str | None:
+    """Return what else a reference may mean that was recorded where nobody knew the member.
+
+    Digits are written as `card:` and what has letters as `id:`, as it was typed, so each may be the other.
+    """
+    if reference.startswith("card:"):
+        return f"id:{reference.removeprefix('card:')}"
+    return card_of(reference) if reference.startswith("id:") else None
+
+
 def hashed(look_up: str, store_key: bytes) -> str:
     """Return the form that a till keeps: `h:` and 16 bytes of HMAC-SHA256 under the store's key, in hex."""
     return "h:" + hmac.digest(store_key, look_up.encode(), "sha256")[:16].hex()

@@ -15,7 +15,7 @@ from edge_agent import closing, takebacks
 from edge_agent.books import Books
 from edge_agent.member_days import MemberDays
 from edge_agent.own_facts import purchase_of
-from edge_agent.owners import Owner, account_of
+from edge_agent.owners import Owner, account_of, keep_spelling
 from edge_agent.placing import place_of
 from edge_agent.pos_adapter.understanding import natural_key
 from edge_agent.recorder import Recorder
@@ -130,6 +130,9 @@ class _Rebuilding:
             return None
         if place.account is not None and not place.is_theirs:
             self._days.post(self._conn, self._books, place.account, place.day, Fact(event_id, event))
+            keep_spelling(
+                self._conn, self._books.terminal.store_key, place.recorded or place.account, place.account
+            )
         purchase = purchase_of(event)
         if purchase is not None and not isinstance(event, PurchaseRecorded):
             receipt_facts.add(self._conn, purchase, event_id)

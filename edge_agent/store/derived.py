@@ -13,6 +13,7 @@ _FORGET: Final = (
     "DELETE FROM entry",
     "DELETE FROM receipt_fact",
     "DELETE FROM presented",
+    "DELETE FROM spelling",
     "DELETE FROM redemption",
     "DELETE FROM closing",
     "DELETE FROM day_count",

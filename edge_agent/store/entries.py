@@ -166,6 +166,22 @@ def attach(conn: Connection, look_up: str, account: str) -> None:
     )
 
 
+def spell(conn: Connection, look_up: str, account: str) -> None:
+    """Note what else an account may be found by that nobody has yet."""
+    conn.execute("INSERT OR IGNORE INTO spelling (look_up, account) VALUES (?, ?)", (look_up, account))
+
+
+def spelled(conn: Connection, look_ups: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (look-up, account) of what is kept of somebody whom nobody knew, and may be found by these."""
+    return list(
+        conn.execute(
+            "SELECT s.look_up, s.account FROM json_each(?) CROSS JOIN spelling AS s ON s.look_up = value"
+            " WHERE EXISTS (SELECT 1 FROM entry WHERE account = s.account)",
+            (msgspec.json.encode(look_ups).decode(),),
+        )
+    )
+
+
 def merge(conn: Connection, merged: str, account: str) -> None:
     """Give what was recorded under a member to the one who stands for both by HQ's decision."""
     _give_all(conn, merged, account)

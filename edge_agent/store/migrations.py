@@ -266,7 +266,14 @@ CREATE TABLE untold_member (
     member_id TEXT NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 """
-SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX)
+_SEVEN: Final = """
+CREATE TABLE spelling (
+    look_up TEXT NOT NULL,
+    account TEXT NOT NULL,
+    PRIMARY KEY (look_up, account)
+) STRICT, WITHOUT ROWID;
+"""
+SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN)
 VERSION: Final = len(SCRIPTS)
 
 

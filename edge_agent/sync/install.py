@@ -198,10 +198,13 @@ def _members(conn: Connection, rows: Sequence[MemberRow]) -> None:
         parted = set(before.get(row.member_id, ())) - set(stands.also)
         if parted & alone if stands.gone else parted:
             part(conn, f"id:{row.member_id}")
-    unattached = entries.accounts_among(conn, [look_up for row in rows for look_up in row.look_ups])
-    for row in rows if unattached else ():
-        for look_up in unattached.intersection(row.look_ups):
-            entries.attach(conn, look_up, f"id:{row.member_id}")
+    told = {look_up: row.member_id for row in rows for look_up in row.look_ups}
+    for look_up in entries.accounts_among(conn, list(told)):
+        entries.attach(conn, look_up, f"id:{told[look_up]}")
+    for look_up, account in entries.spelled(conn, list(told)):
+        owner = members.find(conn, [account, look_up])
+        if owner is not None:
+            entries.attach(conn, account, f"id:{owner.member_id}")
     for row in rows:
         for member_id in row.also:
             if entries.has_account(conn, f"id:{member_id}"):

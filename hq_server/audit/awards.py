@@ -11,13 +11,18 @@ from hq_server.audit.comparing import differs
 from hq_server.derivation import Rulebook
 from hq_server.differences import differences
 from hq_server.ledger import LedgerAccount
+from hq_server.names import Names
 from hq_server.store.connection import Row
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import EventId
 
 
 def check_awards(
-    rules: Rulebook, account: LedgerAccount, derived: Iterable[PointEntry], rows: Sequence[Row]
+    rules: Rulebook,
+    account: LedgerAccount,
+    derived: Iterable[PointEntry],
+    rows: Sequence[Row],
+    names: Names,
 ) -> None:
     """End the audit unless the kept differences of a member are those of the member's days."""
     by_day: dict[int, list[PointEntry]] = defaultdict(list)
@@ -26,7 +31,7 @@ def check_awards(
     should = {
         (day, *msgspec.structs.astuple(event), *one.claimed, *one.stands, one.cause)
         for day, facts in account.facts.days.items()
-        for event, one in differences(rules, day, facts, by_day[day]).items()
+        for event, one in differences(rules, day, facts, by_day[day], names).items()
     }
     stands = {tuple(row[1:]) for row in rows}
     if should != stands:

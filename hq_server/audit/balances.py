@@ -15,6 +15,7 @@ from hq_server.derivation import Rulebook, Whole, whole_account
 from hq_server.house import House
 from hq_server.ledger import LedgerAccount, ledger_accounts, ledger_days
 from hq_server.member_rows import lots_of
+from hq_server.names import Names
 from hq_server.store.connection import Row, Transaction
 from loyalty_core.account import Totals, fold_account
 from loyalty_core.entries import diff
@@ -44,7 +45,7 @@ def audit_balances(
             _explained(tx, house, rules, account, done, kin, progress)
             lost = account.member_id in kin
             check_dated(tx, rules, house.bucket_count, account, whole.entries, past_is_lost=lost)
-            check_awards(rules, account, whole.entries, awards.pop(account.member_id, []))
+            check_awards(rules, account, whole.entries, awards.pop(account.member_id, []), Names(tx))
             rows = totals.pop(account.member_id, [])
             _sums(account, rows)
             _lots(rules, account, whole, rows)

@@ -152,6 +152,7 @@ async def check(at: House, all_sales: Sequence[Sale]) -> None:
     for name, answer in at.answers.items():
         assert events[answer["event"]["id"]] == name
     assert at.posted == expected(all_sales)
+    assert await at.hq.told("exceptions", "list") == []
     await at.check_themselves()
 
 
@@ -218,7 +219,8 @@ async def test_an_answer_lost_after_the_commit_doubles_nothing(tmp_path: Path, f
 async def test_a_till_that_has_never_heard_of_headquarters_since_it_joined_loses_nothing(
     tmp_path: Path, founded: Founded
 ) -> None:
-    all_sales = sales(random.Random(11), 0, 60)
+    chance = random.Random(17)
+    all_sales, later = sales(chance, 0, 40), sales(chance, 1000, 80)
     async with house(tmp_path, founded) as at:
         await at.hq.kill()
         await at.till.open()
@@ -228,4 +230,7 @@ async def test_a_till_that_has_never_heard_of_headquarters_since_it_joined_loses
         assert at.acknowledged == 0
         await at.hq.serve()
         await at.settled(len(all_sales))
-        await check(at, all_sales)
+        # What it sold to whom it did not know counts on the days of members whom it knows now.
+        await sell(at, later)
+        await at.settled(len(all_sales) + len(later))
+        await check(at, all_sales + later)

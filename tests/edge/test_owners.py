@@ -72,3 +72,30 @@ def test_what_an_unknown_card_earned_is_the_members_when_the_member_appears(till
     assert till.record(purchase("2", member="M1")).repeated
     assert till.points(void("1")) == -12
     assert till.balance() == 112
+
+
+@pytest.mark.parametrize(
+    ("typed", "member_id", "names"),
+    [
+        ("CARD00001", "M1", ("card:CARD00001",)),
+        ("AB-C123", "M1", ("card:ABC123",)),
+        ("20000001", "20000001", ()),
+    ],
+)
+def test_what_was_typed_for_an_unknown_member_is_found_by_card_and_by_id(
+    till: Till, typed: str, member_id: str, names: tuple[str, ...]
+) -> None:
+    assert till.points(purchase("1", member=typed)) == 12
+    row = member(member_id, look_ups=tuple(hashed(form, STORE_KEY) for form in (f"id:{member_id}", *names)))
+    till.appear(row)
+    assert till.balance(member_id) == till.balance(typed) == row.balance + 12
+    assert till.points(void("1")) == -12
+    assert till.balance(member_id) == row.balance
+
+
+def test_what_was_typed_is_whose_id_it_is_before_whose_card_it_is(till: Till) -> None:
+    assert till.points(purchase("1", member="ABC-123")) == 12
+    card = member("M2", balance=0, look_ups=(hashed("id:M2", STORE_KEY), hashed("card:ABC123", STORE_KEY)))
+    own = member("ABC-123", balance=0, look_ups=(hashed("id:ABC-123", STORE_KEY),))
+    till.appear(card, own)
+    assert (till.balance("ABC-123"), till.balance("M2")) == (12, 0)

@@ -139,3 +139,10 @@ def test_a_card_that_waited_too_long_is_forgotten_with_the_next_receipt(till: Ti
 def test_showing_a_card_moves_no_points(till: Till) -> None:
     show(till, CARD, "2026-11-20 10:25")
     assert till.balance() == 0
+
+
+def test_a_card_that_was_shown_before_its_member_was_known_pairs_with_the_member(till: Till) -> None:
+    show(till, CARD, "2026-11-20 10:25")
+    till.appear(member(balance=0))
+    assert till.points(purchase("1", member=None)) == 12
+    assert till.balance("M1") == 12

@@ -8,6 +8,7 @@ from hq_server.day_view import terminal_days
 from hq_server.store.connection import writing
 from hq_server.store.database import opened
 from loyalty_core.events import Claim
+from loyalty_core.lookups import hashed
 from loyalty_core.units import Day
 from tests.hq.accounts import (
     CAP,
@@ -15,7 +16,9 @@ from tests.hq.accounts import (
     net,
 )
 from tests.hq.conftest import PROGRAMME, Hq, Tills
+from tests.hq.desk import Desk
 from tests.hq.events import DAY, back, claim, purchase, visit
+from tests.hq.test_audit import run_audit
 from tests.hq.till import NOW_MS
 
 
@@ -118,3 +121,59 @@ async def test_an_award_without_a_cause_is_an_exception_until_it_is_what_the_til
     assert awards == {"S012-T01": {}, "S012-T02": {"unexplained": 1}}
     await tills.send(first)
     assert hq.exceptions() == []
+
+
+CARD, OTHER_CARD = "card:2000123456782", "card:2000123456799"
+
+
+@pytest.mark.parametrize("imported_before", [False, True])
+@pytest.mark.parametrize(("answered", "cause"), [(12, "other_names"), (11, "unexplained"), (3, None)])
+async def test_what_one_till_kept_under_two_names_of_one_member_is_explained_by_that_alone(
+    hq: Hq, tills: Tills, answered: int, cause: str | None, imported_before: bool
+) -> None:
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + CAP)
+    members = "member_id,lookups,phone\nM1,2000123456782,010-1234-5678\n"
+    if imported_before:
+        hq.members(members)
+    till = await tills.join()
+    phone = hashed("phone:+821012345678", till.store_key)
+    till.record(purchase("1", 12_990, member=CARD), claim=Claim(2, "BRONZE", 12, 12))
+    second = Claim(2, "BRONZE", answered, answered)
+    till.record(purchase("2", 12_990, member=phone, at=NOW_MS + 1), claim=second)
+    await tills.send(till)
+    if not imported_before:
+        hq.members(members)
+    await tills.until(lambda: hq.balances() == {"M1": 15})
+    found = hq.sql("SELECT seq, redeemable, cause FROM award_differences")
+    assert found == ([] if cause is None else [(2, 3, cause)])
+    assert [kind for kind, _ in hq.exceptions()] == ["award_unexplained"] * (cause == "unexplained")
+    run_audit(hq)
+
+
+async def test_what_a_till_answered_before_two_members_were_one_is_explained_while_they_are(
+    hq: Hq, tills: Tills
+) -> None:
+    hq.members(MEMBERS)
+    till = await tills.join()
+    till.record(visit(), claim=Claim(1, "BRONZE", 10, 10))
+    till.record(visit("id:M2", at=NOW_MS + 1), claim=Claim(1, "BRONZE", 10, 10))
+    await tills.send(till)
+    desk = Desk(hq)
+    desk.merge("M2", "M1")
+    assert hq.sql("SELECT member_id, seq, cause FROM award_differences") == [("M1", 2, "other_names")]
+    assert hq.exceptions() == []
+    run_audit(hq)
+    desk.unmerge("M2")
+    assert hq.sql("SELECT cause FROM award_differences") == []
+
+
+async def test_of_three_names_a_till_may_know_that_two_are_one(hq: Hq, tills: Tills) -> None:
+    hq.members("member_id,lookups\nM1,2000123456782;2000123456799\n")
+    till = await tills.join()
+    till.record(visit(CARD), claim=Claim(1, "BRONZE", 10, 10))
+    till.record(visit(OTHER_CARD, at=NOW_MS - 2), claim=Claim(1, "BRONZE", 10, 10))
+    till.record(visit("id:M1", at=NOW_MS - 1), claim=Claim(1, "BRONZE", 10, 10))
+    till.record(visit("id:M1", at=NOW_MS + 1), claim=Claim(1, "BRONZE", 10, 10))
+    await tills.send(till)
+    found = hq.sql("SELECT seq, cause FROM award_differences ORDER BY seq")
+    assert found == [(1, "later_events"), (3, "other_names"), (4, "unexplained")]

@@ -98,6 +98,10 @@ ORDER BY seq;
 SELECT state, receipt_key FROM events
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
 
+-- name: record(store_id, terminal_id, epoch, branch, seq)^
+SELECT record FROM events
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
+
 -- name: batch_of(store_id, terminal_id, epoch, branch, seq)
 -- The batch that holds a record.
 SELECT envelope, received_at_ms FROM batches
