@@ -12,6 +12,7 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.store import (
     closings,
+    exported,
     journal,
     members,
     outbox,
@@ -52,6 +53,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     link: str
     link_since: str | None
     last_answer: str | None
+    last_answer_by_stick: str | None
     link_error: str | None
     link_error_code: str | None
     next_try: str | None
@@ -93,6 +95,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
         link=_link(link),
         link_since=_iso(link.since_ms),
         last_answer=_iso(link.answered_at_ms),
+        last_answer_by_stick=_iso(exported.last_answer_ms(conn)),
         link_error=link.error,
         link_error_code=link.error_code,
         next_try=_iso(link.next_try_ms),
@@ -124,7 +127,7 @@ def lines(told: Status) -> list[str]:
     state = {
         "up": f"Online since {told.link_since}. Sales are safe. {waits}.",
         "down": f"{_trouble(told)}. Sales are safe. {waits}, next try {told.next_try}.",
-        "never": f"HQ has not answered yet. Sales are safe. {waits}.",
+        "never": f"{_unheard(told)}. Sales are safe. {waits}.",
     }[told.link]
     if told.disk_free_bytes < DISK_FULL_BYTES:
         state = f"THE DISK IS FULL: sales cannot be recorded until space is freed. {waits} for HQ."
@@ -139,6 +142,7 @@ def lines(told: Status) -> list[str]:
         ("terminal", f"{told.terminal} of store {told.store}"),
         ("journal", _journal(told)),
         ("last answer", told.last_answer or "never"),
+        *([("by stick", told.last_answer_by_stick)] if told.last_answer_by_stick else []),
         ("last error", f"{told.link_error} ({told.link_error_code})" if told.link_error else "none"),
         ("oldest unsent", told.oldest_unsent or "none"),
         ("quarantine", f"{told.quarantine} set aside" if told.quarantine else "empty"),
@@ -158,6 +162,12 @@ def _journal(told: Status) -> str:
     if not told.epochs_before:
         return stands
     return f"{stands}; the disk was set back or copied: let one machine only run as {told.terminal}"
+
+
+def _unheard(told: Status) -> str:
+    if told.last_answer_by_stick is None:
+        return "HQ has not answered yet"
+    return f"HQ has answered by stick at {told.last_answer_by_stick}, and never by line"
 
 
 def _trouble(told: Status) -> str:

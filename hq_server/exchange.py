@@ -34,6 +34,7 @@ from hq_server.keys import keys_in_reach
 from hq_server.lineage import Journals
 from hq_server.open_days import note_open_days
 from hq_server.quotas import Visit
+from hq_server.seen import note_seen
 from hq_server.snapshots import pages
 from hq_server.spread import spread
 from hq_server.store.connection import Transaction
@@ -42,7 +43,6 @@ from loyalty_core.envelope import seal
 from loyalty_core.lineage import Segment
 from loyalty_core.messages import (
     BATCHES_MAX,
-    NO_KEY,
     Acknowledgement,
     Answer,
     Directive,
@@ -175,24 +175,7 @@ def apply(
             note_open_days(tx, terminal, place, state.last_day, now_ms)
     asks = () if standing.lineage is None else request.asks
     answers = answer_asks(tx, house, terminal, asks, now_ms)
-    if request.hq_key != NO_KEY:
-        tx.run(
-            "arrivals.note_beliefs",
-            store_id=terminal.store_id,
-            terminal_id=terminal.terminal_id,
-            hq_key=request.hq_key,
-            programme_key=request.programme_key,
-        )
-    tx.run(
-        "arrivals.terminal_was_seen",
-        store_id=terminal.store_id,
-        terminal_id=terminal.terminal_id,
-        seen_at_ms=now_ms,
-        software=request.health.software,
-        waiting=request.health.waiting,
-        quarantined=request.health.quarantined,
-        disk_free_bytes=request.health.disk_free_bytes,
-    )
+    note_seen(tx, terminal, request, now_ms, news=bool(kept))
     return Outcome(refusals, standing, answers, len(kept), events)
 
 

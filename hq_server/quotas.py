@@ -54,10 +54,18 @@ class Quotas:
             with self._lock:
                 self._inside -= {visit.place}
 
-    def enter(self, place: _Place, size: int, now_s: float) -> None:
-        """Count a request, or raise TooMuch and count nothing."""
+    def count(self, terminal: Terminal, size: int, now_s: float) -> None:
+        """Count a request that may come while another of this terminal is worked on.
+
+        Raises:
+            TooMuch: `terminal_over_quota`; nothing is counted.
+        """
+        self.enter((terminal.store_id, terminal.terminal_id), size, now_s, alone=False)
+
+    def enter(self, place: _Place, size: int, now_s: float, *, alone: bool = True) -> None:
+        """Count a request, or raise TooMuch and count nothing; no other is worked on while one is `alone`."""
         with self._lock:
-            if place in self._inside:
+            if alone and place in self._inside:
                 raise TooMuch(
                     f"a request of {place[1]} is still worked on: try again in a moment",
                     code="terminal_busy",
@@ -72,7 +80,8 @@ class Quotas:
                     retry_after_s=wait_s,
                 )
             self._keep(place, until_s, now_s)
-            self._inside.add(place)
+            if alone:
+                self._inside.add(place)
 
     def add(self, place: _Place, size: int, now_s: float) -> None:
         """Count bytes that a request turned out to hold."""

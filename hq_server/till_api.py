@@ -58,11 +58,12 @@ async def take_enrol(request: web.Request) -> web.Response:
 
 @routes.post("/v1/rotate")
 async def take_rotate(request: web.Request) -> web.Response:
-    """Take a till's next key."""
-    app = request.app
+    """Take a till's next key; of its share it counts as any request, and its service may run meanwhile."""
+    app, now_s = request.app, asyncio.get_running_loop().time()
     _check_room(app)
     async with app[BODIES].whole(request, rotate.ROTATE_BYTES_MAX) as body:
         rotating = await app[DATABASE].read(lambda tx: rotate.open_rotate(tx, body))
+        app[QUOTAS].count(rotating.terminal, len(body), now_s)
     hours, now_ms = app[CONFIG].key_overlap_hours, app[NOW_MS]()
     rotated = await app[DATABASE].write(
         lambda tx: rotate.apply(tx, rotating, overlap_hours=hours, now_ms=now_ms)

@@ -13,6 +13,7 @@ import msgspec
 from hq_server.accept import Opened, Run, Terminal, TerminalRefused
 from hq_server.exchange import Answering, Outcome, answer
 from hq_server.house import load_house
+from hq_server.seen import Age, age_of
 from hq_server.store.connection import Transaction
 from loyalty_core.envelope import peek
 from loyalty_core.errors import BadEnvelope, BadWire, LoyaltyError
@@ -51,14 +52,11 @@ class Took(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(msgspec.Struct, frozen=True, order=True):
-    """A request on the stick, in the order in which the records of a till follow each other.
-
-    `age` is higher for a later request of a till.
-    """
+    """A request on the stick, in the order in which the records of a till follow each other."""
 
     terminal_id: str
     first: Place
-    age: tuple[int, int, int, int]
+    age: Age
     name: str
 
 
@@ -82,8 +80,7 @@ def asked(name: str, body: bytes) -> Asked:
     if said.batches:
         batch = unpack(peek(said.batches[0], "dangol/batch/1")[1], Batch)
         first = (batch.epoch, batch.first_seq)
-    age = (said.epoch, said.head, said.cursors.programme_version, sum(said.cursors.buckets))
-    return Asked(said.terminal_id, first, age, name)
+    return Asked(said.terminal_id, first, age_of(said), name)
 
 
 def body_of(tx: Transaction, file: Closed) -> bytes:

@@ -37,6 +37,12 @@ def answer(conn: Connection, request: int, hq_time_ms: int) -> bool:
     return later is None
 
 
+def last_answer_ms(conn: Connection) -> int | None:
+    """Return HQ's time of the latest answer that came on a stick, None where none has."""
+    (answered_ms,) = conn.execute("SELECT max(answered_ms) FROM exported").fetchone()
+    return None if answered_ms is None else int(answered_ms)
+
+
 def count(conn: Connection, outcomes: Counter[str]) -> None:
     """Add to how many files came to which end."""
     conn.executemany(

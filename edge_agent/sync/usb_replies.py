@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.config import EdgeConfig
-from edge_agent.store import exported, journal, members, outbox, programmes, terminal
+from edge_agent.store import exported, hq_keys, journal, members, outbox, programmes, terminal
 from edge_agent.store.database import (
     CHECKPOINT_BYTES,
     Connection,
@@ -26,7 +26,9 @@ from edge_agent.store.database import (
 from edge_agent.store.migrations import migrate, open_database
 from edge_agent.store.terminal import Terminal
 from edge_agent.store.turn import give_way
+from edge_agent.sync.exchange import LinkError
 from edge_agent.sync.install import install, install_loose, opened
+from loyalty_core.envelope import open_sealed
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import Reply
 from loyalty_core.stick import FILE_BYTES_MAX, TO_TILL, Place, open_file, parse_file
@@ -93,11 +95,12 @@ def _each(conn: Connection, folder: Path, names: list[str], config: EdgeConfig) 
     found: list[_Found] = []
     seen: set[bytes] = set()
     for name in names:
+        data = b""
         try:
             data = read_file(folder, name, FILE_BYTES_MAX)
             reply = _reply(identity, data)
         except LoyaltyError as error:
-            yield _refused(name, error)
+            yield _refused(name, _by_old_key(conn, identity, data, error))
             continue
         digest = hashlib.sha256(data).digest()
         if reply is None:
@@ -111,10 +114,12 @@ def _each(conn: Connection, folder: Path, names: list[str], config: EdgeConfig) 
             found.append(_Found(-reply.hq_time_ms, -request, next(pages, (0, 0)), name))
     for one in sorted(found):
         give_way(config.database)
+        data = b""
         try:
-            yield _installed(conn, identity, one.name, read_file(folder, one.name, FILE_BYTES_MAX))
+            data = read_file(folder, one.name, FILE_BYTES_MAX)
+            yield _installed(conn, identity, one.name, data)
         except LoyaltyError as error:
-            yield _refused(one.name, error)
+            yield _refused(one.name, _by_old_key(conn, identity, data, error))
         if wal_bytes(config.database) > CHECKPOINT_BYTES:
             checkpoint(conn)
 
@@ -134,6 +139,21 @@ def _reply(identity: Terminal, data: bytes) -> Reply | None:
             return None
         raise
     return opened(envelope, identity)
+
+
+def _by_old_key(conn: Connection, identity: Terminal, data: bytes, error: LoyaltyError) -> LoyaltyError:
+    """Return why a file is refused: an old one that HQ signed itself is no reason for alarm."""
+    if error.code != "hq_wrong_key":
+        return error
+    present = terminal.read(conn).hq_public_key
+    believed = hq_keys.believed(conn, "server")
+    before = {one: public_key for one, public_key in believed.items() if public_key != present}
+    try:
+        open_sealed(open_file(parse_file(data), identity.store_key), "dangol/reply/1", before)
+    except LoyaltyError:
+        return error
+    sentence = "it is an old file, signed by a key of HQ's that this till believes no more: leave it"
+    return LinkError(sentence, code="hq_key_old")
 
 
 def _installed(conn: Connection, identity: Terminal, name: str, data: bytes) -> Imported:

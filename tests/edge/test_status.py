@@ -54,3 +54,11 @@ def test_a_refusal_is_not_called_offline(told: Status, code: str, begins: str) -
 )
 def test_what_a_technician_can_mend_is_said_with_how(told: Status, code: str, what: str) -> None:
     assert what in first(told, link="down", link_error_code=code)
+
+
+def test_a_till_that_was_answered_by_stick_alone_says_so(told: Status) -> None:
+    assert first(told, link="never").startswith("HQ has not answered yet. Sales are safe.")
+    by_stick = msgspec.structs.replace(told, link="never", last_answer_by_stick="2026-11-20T01:31:00Z")
+    begins = "HQ has answered by stick at 2026-11-20T01:31:00Z, and never by line. Sales are safe."
+    assert lines(by_stick)[0].startswith(begins)
+    assert "  by stick      2026-11-20T01:31:00Z" in lines(by_stick)

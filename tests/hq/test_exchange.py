@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from typing import Any
 
 import pytest
 
@@ -356,3 +357,47 @@ async def test_a_day_that_no_version_covers_waits_until_one_does(hq: Hq, tills: 
     await tills.until(lambda: hq.balances() == {"M1": 12})
     assert hq.exceptions() == []
     assert hq.sql("SELECT period_id, qualifying FROM totals") == [("2026-H1", 12)]
+
+
+def doing(hq: Hq) -> list[Any]:
+    """Return what is known of how the till does."""
+    return hq.sql("SELECT seen_at_ms, waiting, software, hq_key FROM terminals")
+
+
+async def test_a_till_is_not_seen_by_an_older_request_that_somebody_repeats(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    for number in ("1", "2", "3"):
+        till.record(purchase(number))
+    old = [till.exchange_request([till.batch(1, 1)])]
+    till.record(purchase("4"))
+    await tills.exchange(till, [till.batch(1, 2)])
+    till.record(purchase("5"))
+    old.append(till.exchange_request())
+    hq.members(MEMBERS)
+    await tills.exchange(till)
+    old.append(till.exchange_request())
+    till.programme_version = 1
+    await tills.exchange(till)
+    before = doing(hq)
+    hq.clock.now += 60_000
+    for body in old:
+        assert (await tills.client.post("/v1/exchange", data=body)).status == 200
+    assert doing(hq) == before
+    await tills.exchange(till)
+    assert doing(hq)[0][0] == before[0][0] + 60_000
+
+
+async def test_a_till_that_was_set_back_is_seen_by_the_next_that_it_sells(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    for number in ("1", "2", "3"):
+        till.record(purchase(number))
+    await tills.exchange(till, [till.batch(1, 1)])
+    till.records = till.records[:1]
+    hq.clock.now += 60_000
+    till.record(purchase("4"))
+    await tills.send(till)
+    seen = doing(hq)[0][0]
+    assert seen == hq.clock.now
+    hq.clock.now += 60_000
+    await tills.exchange(till)
+    assert doing(hq)[0][0] == seen + 60_000

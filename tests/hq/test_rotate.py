@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from hq_server.accept import Terminal
 from hq_server.fleet import HOUR_MS
+from hq_server.web_context import QUOTAS
 from loyalty_core.envelope import key_id, open_sealed, public_of, seal
 from loyalty_core.messages import Rotate, Rotated
 from loyalty_core.wire import pack, unpack
@@ -137,3 +141,18 @@ async def test_a_code_joins_nobody_again_whose_terminal_was_replaced_or_revoked(
     assert await tills.refused("/v1/enrol", first) == (403, "terminal_replaced")
     hq.set_state("S012-T01", "revoked", "stolen")
     assert await tills.refused("/v1/enrol", second) == (403, "terminal_revoked")
+
+
+async def test_next_keys_are_counted_in_the_tills_share_although_its_service_asks_meanwhile(
+    hq: Hq, tills: Tills
+) -> None:
+    till = await tills.join()
+    terminal = Terminal(till.store_id, till.terminal_id, "approved", "", b"", 1)
+    quotas, now_s = tills.client.app[QUOTAS], asyncio.get_running_loop().time()
+    with quotas.visit(now_s) as visit:
+        visit.admit(terminal, 0)
+        await rotated(tills, till)
+        for _ in range(hq.config.limits.terminal_requests_a_minute - 2):
+            quotas.count(terminal, 0, now_s + 60)
+        refused = await tills.refused("/v1/rotate", request(till))
+    assert refused == (429, "terminal_over_quota")

@@ -98,3 +98,23 @@ def test_a_till_that_writes_in_anothers_name_is_refused_by_its_signature(
     assert (took.became, took.code) == ("refused", "terminal_unknown")
     assert hq.balances() == {}
     other.close()
+
+
+def test_an_old_stick_that_comes_late_says_nothing_of_how_the_till_does(
+    hq: Hq, till: CopiedTill, stick: Stick
+) -> None:
+    till.sell(1)
+    stick.from_till(till)
+    old = {file.name: file.read_bytes() for file in stick.folder.glob("*.to-hq")}
+    stick.round(till, hq)
+    hq.clock.now += 1
+    stick.round(till, hq)
+    before = hq.sql("SELECT seen_at_ms, waiting FROM terminals")
+    assert before == [(hq.clock.now, 0)]
+    for file in stick.folder.iterdir():
+        file.unlink()
+    for name, data in old.items():
+        (stick.folder / name).write_bytes(data)
+    hq.clock.now += 60_000
+    assert [took.became for took in stick.at_hq(hq)] == ["known"]
+    assert hq.sql("SELECT seen_at_ms, waiting FROM terminals") == before

@@ -14,7 +14,8 @@ from edge_agent.store.journal import hash_at
 from edge_agent.sync import usb, usb_replies
 from edge_agent.sync.usb import export
 from edge_agent.sync.usb_replies import import_replies
-from loyalty_core.envelope import peek, seal
+from loyalty_core.envelope import peek, public_of, seal
+from loyalty_core.key_statements import KeyStatement, seal_statement
 from loyalty_core.messages import Acknowledgement, Exchange, Incarnation, Page, Refusal, Reply
 from loyalty_core.stick import close_file, open_file, parse_file
 from loyalty_core.wire import pack, unpack
@@ -114,7 +115,11 @@ def test_a_reply_is_installed_and_said_what_it_brought(desk: Desk, stick: Path) 
     assert desk.ok("import", "--dry-run", str(stick)) == expected
     assert "1 waiting" in desk.ok("status")
     assert desk.ok("import", str(stick)) == expected
-    assert "Nothing waiting" in desk.ok("status")
+    said = desk.ok("status")
+    assert said.startswith(
+        "HQ has answered by stick at 2026-12-04T16:00:00Z, and never by line. Sales are safe."
+    )
+    assert "Nothing waiting" in said
     assert desk.ok("import", str(stick)) == f"{name}: nothing new\n"
 
 
@@ -201,6 +206,31 @@ def test_a_reply_that_cannot_be_believed_changes_nothing(
     assert (result.exit_code, result.stderr) == (1, "")
     assert result.stdout.startswith("reply.to-till: refused, ")
     assert result.stdout.endswith(f"({code})\n")
+    assert "1 waiting" in desk.ok("status")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_old_reply_by_a_key_that_is_believed_no_more_is_called_old(
+    desk: Desk, stick: Path, at_once: bool
+) -> None:
+    desk.ok("take", desk.write("a.jsonl", purchase("1")))
+    desk.ok("export", str(stick))
+    old = answer(desk, stick, "old", hq_time_ms=HQ_TIME_MS - 1)
+    kept = (stick / old).read_bytes()
+    if not at_once:
+        (stick / old).unlink()
+    statement = seal_statement(KeyStatement("server", 2, public_of(OTHER_KEY), HQ_TIME_MS), HQ_KEY, OTHER_KEY)
+    answer(desk, stick, "new", receipts=(), keys=(statement,), hq_time_ms=HQ_TIME_MS + 1)
+    told = desk.call("import", str(stick)).stdout
+    assert "new.to-till: installed" in told
+    if not at_once:
+        (stick / old).write_bytes(kept)
+        told = desk.call("import", str(stick)).stdout
+    (line,) = [one for one in told.splitlines() if one.startswith(old)]
+    assert line.startswith(
+        f"{old}: refused, it is an old file, signed by a key of HQ's that this till believes no"
+    )
+    assert line.endswith("(hq_key_old)")
     assert "1 waiting" in desk.ok("status")
 
 
