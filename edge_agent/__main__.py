@@ -101,17 +101,23 @@ def _echo_json(value: object) -> None:
 
 @main.command()
 @_with_config
-@click.option("--hq", required=True, help="HQ's address, https://...")
+@click.option("--hq", help="HQ's address, https://... [default with --again: as before]")
 @click.option("--code", required=True, help="The invite code that HQ printed.")
+@click.option("--again", is_flag=True, help="HQ was restored and knows this till no more: keep everything.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
-def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
-    """Join: make this till's key, prove the invite, and learn who this till is."""
+def enrol(ctx: click.Context, hq: str | None, code: str, again: bool, as_json: bool) -> None:
+    """Join: make this till's key, prove the invite, and learn who this till is.
+
+    With --again a till that has joined is known again to a headquarters that was restored from before that;
+    the service may run.
+    """
     import asyncio
 
     from edge_agent.store.migrations import open_database
     from edge_agent.sync import keys
     from edge_agent.sync.enrol import enrol as join
+    from edge_agent.sync.enrol import enrol_again
     from edge_agent.sync.exchange import open_session
     from loyalty_core.envelope import fingerprint, public_of
     from loyalty_core.messages import Enrolled
@@ -123,7 +129,9 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
 
     async def ask() -> Enrolled:
         async with open_session(config.sync) as session:
-            return await join(conn, session, config.data_dir, hq, code)
+            if again:
+                return await enrol_again(conn, session, config.data_dir, hq, code)
+            return await join(conn, session, config.data_dir, hq or "", code)
 
     with keys.alone(config.data_dir):
         conn = open_database(config.database)
@@ -144,7 +152,9 @@ def enrol(ctx: click.Context, hq: str, code: str, as_json: bool) -> None:
     click.echo(f"terminal     {enrolled.terminal_id} of store {enrolled.store_id}")
     click.echo(f"fingerprint  {print_of_key}")
     click.echo(f"token file   {config.data_dir / keys.TOKEN_FILE}")
-    if enrolled.approved:
+    if again and enrolled.approved:
+        click.echo("HQ knows this till again, which hands in its whole journal now.")
+    elif enrolled.approved:
         click.echo("This till has joined. Start it with: systemctl start dangol-edge (or edge-agent run)")
     else:
         click.echo(

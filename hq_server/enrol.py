@@ -10,14 +10,14 @@ from typing import Final
 
 import msgspec
 
-from hq_server.accept import Terminal, check_approved, check_key
+from hq_server.accept import EPOCH_CLAIMED_MAX, Terminal, check_approved, check_key
 from hq_server.fleet import Store, find_store, next_terminal_id, secret_hash
 from hq_server.house import House, load_house
 from hq_server.key_book import Signing
 from hq_server.store.connection import Transaction
 from loyalty_core.envelope import key_id, open_sealed, peek, seal
 from loyalty_core.errors import LoyaltyError
-from loyalty_core.messages import Enrol, Enrolled
+from loyalty_core.messages import Again, Enrol, Enrolled, store_print
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack, unpack
 
@@ -26,7 +26,10 @@ ENROL_BYTES_MAX: Final = 4096
 
 
 class InviteRefused(LoyaltyError):
-    """`invite_unknown`, `invite_expired` or `invite_used`."""
+    """`invite_unknown`, `invite_expired` or `invite_used`.
+
+    Of a till that joins again also `invite_for_another`, `terminal_taken` or `store_differs`.
+    """
 
     code = "invite_unknown"
 
@@ -69,6 +72,8 @@ def find_invite(tx: Transaction, enrol: Enrol) -> Invite:
 def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
     """Use the invite up and make the terminal. A known terminal gets a new key and its next epoch.
 
+    A till that joins again keeps its epoch: its whole journal is to come.
+
     Raises:
         InviteRefused: no such code, too late, or used by another key.
         TerminalRefused: it was used by this key, whose terminal was replaced or revoked since.
@@ -81,10 +86,16 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
     if now_ms >= invite.expires_at_ms:
         raise InviteRefused("this invite code has expired: ask for a new one", code="invite_expired")
     if tx.one("arrivals.terminal_by_key", key_id=key_id(enrol.public_key)) is not None:
-        raise InviteRefused("this key belongs to a terminal already: replace the till", code="key_in_use")
+        done = "nothing is to be done" if enrol.again else "replace the till"
+        raise InviteRefused(f"this key belongs to a terminal already: {done}", code="key_in_use")
     store_id = invite.store_id
     terminal_id = invite.terminal_id or next_terminal_id(tx, store_id)
-    stands = tx.one("arrivals.terminal", store_id=store_id, terminal_id=terminal_id)
+    row = tx.one("arrivals.terminal", store_id=store_id, terminal_id=terminal_id)
+    stands = None if row is None else Terminal(*row)
+    epoch = 1 if stands is None else stands.epoch + 1
+    if enrol.again is not None:
+        _check_again(tx, invite, enrol.again, stands)
+        epoch = min(enrol.again.epoch, EPOCH_CLAIMED_MAX)
     tx.run(
         "arrivals.use_invite",
         store_id=store_id,
@@ -105,7 +116,7 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
         terminal_id=terminal_id,
         state="approved" if invite.preapproved else "pending",
         key_id=key_id(enrol.public_key),
-        epoch=1 if stands is None else Terminal(*stands).epoch + 1,
+        epoch=epoch,
         enrolled_at_ms=now_ms,
         software=enrol.software[:64],
     )
@@ -117,6 +128,29 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
         public_key=enrol.public_key,
     )
     return _terminal(tx, store_id, terminal_id)
+
+
+def _check_again(tx: Transaction, invite: Invite, again: Again, stands: Terminal | None) -> None:
+    """Refuse a till that is not the one of the invite, or whose place a later one has here."""
+    if invite.terminal_id != again.terminal_id:
+        till = again.terminal_id.removeprefix(f"{invite.store_id}-")
+        raise InviteRefused(
+            f"this code is not for {again.terminal_id}: ask for one that is made with --till {till}",
+            code="invite_for_another",
+        )
+    if stands is not None and stands.epoch >= again.epoch:
+        raise InviteRefused(
+            f"{again.terminal_id} is another till here, in epoch {stands.epoch}: set this one up anew; "
+            "what it has not handed in stays in its journal",
+            code="terminal_taken",
+        )
+    store = find_store(tx, invite.store_id)
+    if store is None or store_print(store.look_up_key) != again.store_print:
+        raise InviteRefused(
+            f"store {invite.store_id} was made anew here, with another key than this till has: set this till "
+            "up as a new one; what it has not handed in stays in its journal",
+            code="store_differs",
+        )
 
 
 def answer(tx: Transaction, enrol: Enrol, terminal: Terminal, signing: Signing) -> bytes:

@@ -17,10 +17,15 @@ from hq_server.store.connection import Transaction
 from loyalty_core.calendar import zone_named
 from loyalty_core.errors import BadInput
 from loyalty_core.events import ID_FORM
-from loyalty_core.invite import make_code, read_code
+from loyalty_core.invite import ALPHABET, make_code, read_code
 from loyalty_core.units import EpochMs
 
 HOUR_MS: Final = 3_600_000
+FIRST_LIFE: Final = 1
+"""The incarnation of a headquarters that was never restored."""
+LIVES_FROM_S: Final = 1_767_225_600
+"""2026-01-01: counters of lives that began later are shown by the seconds since."""
+_NUMBER: Final = re.compile(r"(\d{1,9})(?:-[0-9A-Z]+)?")
 
 
 class Store(msgspec.Struct, frozen=True):
@@ -150,11 +155,17 @@ def secret_hash(secret: bytes) -> bytes:
 
 
 def next_terminal_id(tx: Transaction, store_id: str) -> str:
-    """Return `<store>-T01`, or the number after the highest that is taken."""
+    """Return `<store>-T01`, or the number after the highest that is taken.
+
+    A headquarters that was restored does not know which ids it has given since the backup. So each that it
+    gives then ends with its life, such as `-RVN4C`: a till that comes back finds its id free.
+    """
     taken = [terminal_id for (terminal_id,) in tx.all("arrivals.terminal_ids", store_id=store_id)]
     prefix = f"{store_id}-T"
-    numbers = [int(name[len(prefix) :]) for name in taken if re.fullmatch(r"\d+", name.removeprefix(prefix))]
-    return f"{prefix}{max(numbers, default=0) + 1:02}"
+    found = [_NUMBER.fullmatch(name.removeprefix(prefix)) for name in taken if name.startswith(prefix)]
+    number = max([int(one[1]) for one in found if one is not None], default=0) + 1
+    life = load_house(tx).incarnation.counter
+    return f"{prefix}{number:02}{'' if life == FIRST_LIFE else f'-{_short(life)}'}"
 
 
 def find_terminal(tx: Transaction, terminal_id: str) -> Terminal:
@@ -202,6 +213,15 @@ def check_id(text: str, what: str) -> None:
         raise BadInput(
             f'{what} "{text}" is not an id: 1 to 32 letters, digits, "-" or "_"', code=f"{what}_malformed"
         )
+
+
+def _short(life: int) -> str:
+    """Return the counter of a life, the time of a restore in seconds, in few letters."""
+    left, letters = life - LIVES_FROM_S if life > LIVES_FROM_S else life, ""
+    while left:
+        left, digit = divmod(left, len(ALPHABET))
+        letters = ALPHABET[digit] + letters
+    return letters
 
 
 def _set_state(tx: Transaction, terminal: Terminal, state: str, reason: str) -> Terminal:

@@ -17,13 +17,13 @@ from loyalty_core.units import EpochMs
 class Age(msgspec.Struct, frozen=True, order=True):
     """How new a request is by what it says: higher for a later one of a till.
 
-    Its epoch and head, the programme version that it has, and how many changes of members in all.
+    Its epoch and head, the programme version that it has, and how many changes of members it was told.
     """
 
     epoch: int
     head: int
     version: int
-    changes: int
+    told: int
 
 
 def age_of(request: Exchange) -> Age:

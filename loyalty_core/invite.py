@@ -14,8 +14,8 @@ from loyalty_core.errors import BadInput
 
 SECRET_BYTES: Final = 8
 """A secret and a pin are 60 bits in 8 bytes: the last four bits are zero."""
-_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)} | {"O": 0, "I": 1, "L": 1}
+ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES: Final = {letter: value for value, letter in enumerate(ALPHABET)} | {"O": 0, "I": 1, "L": 1}
 _HALF: Final = 12
 _GROUP: Final = 4
 
@@ -52,7 +52,7 @@ def _sixty_bits(data: bytes) -> bytes:
 
 def _letters(half: bytes) -> str:
     bits = int.from_bytes(half[:SECRET_BYTES]) >> 4
-    return "".join(_ALPHABET[bits >> shift & 31] for shift in range(55, -1, -5))
+    return "".join(ALPHABET[bits >> shift & 31] for shift in range(55, -1, -5))
 
 
 def _bytes(letters: str) -> bytes:

@@ -5,6 +5,7 @@ Up go batches of a journal; down come acknowledgements, members, programmes and 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -314,6 +315,17 @@ class ProgrammeText(Message, frozen=True):
     text: str
 
 
+class Again(Message, frozen=True):
+    """Who a till is that joins again, since HQ was restored from before it had joined.
+
+    Its present epoch, and the print of its store's key, which it does not say before HQ is proven.
+    """
+
+    terminal_id: Identifier
+    epoch: Number
+    store_print: Hash
+
+
 class Enrol(Message, frozen=True):
     """A till asks to join: the invite's secret, and its public key, which signs this envelope."""
 
@@ -321,6 +333,12 @@ class Enrol(Message, frozen=True):
     secret: Annotated[bytes, Meta(min_length=8, max_length=8)]
     public_key: Key
     software: Text
+    again: Again | None = None
+
+
+def store_print(store_key: bytes) -> bytes:
+    """Return what is said of a store's key instead of it."""
+    return hashlib.sha256(b"dangol/store/1" + store_key).digest()
 
 
 class Rotate(Message, frozen=True):

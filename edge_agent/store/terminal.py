@@ -111,6 +111,11 @@ def install(conn: Connection, enrolled: Enrolled, hq_url: str) -> None:
     hq_keys.join(conn, enrolled)
 
 
+def set_hq_url(conn: Connection, hq_url: str) -> None:
+    """Talk to HQ at another address from now on."""
+    conn.execute("UPDATE terminal SET hq_url = ?", (hq_url,))
+
+
 def set_programme_id(conn: Connection, programme_id: str) -> None:
     """Note the programme's id, which a till that joined before the first publication does not know."""
     conn.execute("UPDATE terminal SET programme_id = ?", (programme_id,))

@@ -10,6 +10,7 @@ import aiohttp
 from edge_agent.store import terminal
 from edge_agent.store.database import Connection, StoreError, transaction
 from edge_agent.sync import keys
+from edge_agent.sync.belief import take_statements
 from edge_agent.sync.exchange import PATH_ENROL, LinkError, check_url, post
 from edge_agent.sync.install import keep_programme
 from edge_agent.version import VERSION
@@ -17,7 +18,7 @@ from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
 from loyalty_core.errors import BadEnvelope, BadWire
 from loyalty_core.invite import pin_of, read_code
 from loyalty_core.key_statements import claimed_statement
-from loyalty_core.messages import Enrol, Enrolled
+from loyalty_core.messages import Again, Enrol, Enrolled, store_print
 from loyalty_core.wire import pack, unpack
 
 
@@ -34,7 +35,9 @@ async def enrol(
     """
     if terminal.is_enrolled(conn):
         raise StoreError(
-            f"this till has joined already, as {terminal.read(conn).terminal_id}", code="already_enrolled"
+            f"this till has joined already, as {terminal.read(conn).terminal_id}: where HQ was restored and "
+            "knows it no more, ask HQ for a code for it and add --again",
+            code="already_enrolled",
         )
     secret, pin = read_code(code)
     url = check_url(hq_url)
@@ -50,6 +53,43 @@ async def enrol(
             keep_programme(conn, identity, data)
         # Before the identity is kept: a till joins once, and its service waits for this file.
         keys.make_token(data_dir)
+    return enrolled
+
+
+async def enrol_again(
+    conn: Connection, session: aiohttp.ClientSession, data_dir: Path, hq_url: str | None, code: str
+) -> Enrolled:
+    """Have a HQ that was restored from before this till joined know it again; return what it said.
+
+    Key, journal and all that is known here stay, and the service may run: it then hands in the whole journal.
+    Asking again after a lost answer is harmless.
+
+    Raises:
+        BadInput: `code_malformed`, `hq_url_invalid`, `key_missing`.
+        StoreError: `not_enrolled`.
+        LinkError: HQ is absent or refuses (`invite_for_another`, `terminal_taken`, `store_differs`, and as
+            for `enrol`), is not the HQ that made the code, or signs with a key that this till does not
+            believe (`hq_wrong_key`).
+    """
+    identity = terminal.read(conn)
+    secret, pin = read_code(code)
+    url = check_url(hq_url or identity.hq_url)
+    key, nonce = keys.private_key(data_dir), secrets.token_bytes(16)
+    again = Again(identity.terminal_id, identity.epoch, store_print(identity.store_key))
+    request = Enrol(nonce, secret, public_of(key), VERSION, again)
+    answer = await post(session, url + PATH_ENROL, seal("dangol/enrol/1", pack(request), key))
+    enrolled = _open(answer, pin, nonce)
+    us = (identity.terminal_id, identity.store_id, identity.store_key)
+    if (enrolled.terminal_id, enrolled.store_id, enrolled.store_key) != us:
+        raise LinkError("the answer is about another till", code="hq_nonsense")
+    with transaction(conn):
+        take_statements(conn, enrolled.keys)
+        if terminal.read(conn).hq_public_key != enrolled.hq_public_key:
+            raise LinkError(
+                "HQ was restored with an older key than this till believes: bring back its key, too",
+                code="hq_wrong_key",
+            )
+        terminal.set_hq_url(conn, url)
     return enrolled
 
 

@@ -44,6 +44,7 @@ from loyalty_core.journal import Record, chain, first_hash, pack_record
 from loyalty_core.key_statements import KeyStatement
 from loyalty_core.messages import (
     Acknowledgement,
+    Again,
     Answer,
     Ask,
     Batch,
@@ -168,7 +169,7 @@ PAYLOADS: Final[dict[PayloadType, Shape]] = {
     "dangol/coupon/1": CouponIssued(
         "C1", "M1", "golf-balls", (("en", "golf balls"), ("ko", "골프공")), 0, DAY, DAY + 30
     ),
-    "dangol/enrol/1": Enrol(NONCE, b"a secret", public_of(TILL_KEY), "0.1.0"),
+    "dangol/enrol/1": Enrol(NONCE, b"a secret", public_of(TILL_KEY), "0.1.0", Again("S012-T03", 3, HASH)),
     "dangol/enrolled/1": Enrolled(
         NONCE,
         "S012-T01",

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import aiohttp
 
-from demo.processes import until
-from tests.e2e.processes import Founded, House, house
+from demo.processes import Hq, Till, until
+from edge_agent.store import outbox
+from tests.e2e.processes import STORE, Founded, House, house
 from tests.e2e.test_systemd import SYSTEMD, settings
 from tests.e2e.test_two_processes import MEMBERS, check, sales, sell
 
@@ -52,6 +53,45 @@ async def test_tills_hand_in_again_what_a_restored_headquarters_lacks(
                 break
             await asyncio.sleep(0.1)
         assert said == stands
+
+
+async def test_a_till_that_joined_after_the_backup_comes_back_and_hands_in_all_it_has_sold(
+    tmp_path: Path, founded: Founded
+) -> None:
+    chance = random.Random(19)
+    before, unknown, meanwhile = sales(chance, 0, 40), sales(chance, 1000, 20), sales(chance, 2000, 40)
+    shutil.copytree(founded.folder, tmp_path / "early")
+    await Hq(tmp_path / "early").told("backup", tmp_path / "early.db")
+    async with house(tmp_path, founded) as at:
+        await at.till.open()
+        await sell(at, before)
+        await at.settled(len(before))
+        fingerprint = (await at.hq.told("terminal", "list"))[0]["fingerprint"]
+        await at.hq.kill()
+        shutil.rmtree(at.hq.database.parent)
+        await at.hq.told("restore", tmp_path / "early.db")
+        assert await at.hq.told("terminal", "list") == []
+        await at.hq.serve()
+        await sell(at, unknown)
+
+        await until(lambda: link_error(at) == "terminal_unknown", "the till was not refused", 60)
+        other = Till(tmp_path / "other", STORE)
+        await other.enrol(at.line.url, await at.hq.invite(STORE))
+        assert other.terminal_id.startswith(f"{at.till.terminal_id}-"), "the same id for two tills"
+        invited = await at.hq.told("terminal", "invite", "--store", STORE, "--till", "T01", "--preapproved")
+        selling = asyncio.create_task(sell(at, meanwhile))
+        words = ("enrol", "--again", "--code", invited["code"])
+        for known in (await at.till.told(*words), await at.till.told(*words)):
+            assert (known["terminal"], known["fingerprint"]) == (at.till.terminal_id, fingerprint)
+        await selling
+        await at.settled(len(before + unknown + meanwhile))
+        await check(at, before + unknown + meanwhile)
+
+
+def link_error(at: House) -> str | None:
+    """Return the code by which the till says that headquarters refuses it."""
+    with at.store() as conn:
+        return outbox.link(conn).error_code
 
 
 async def balances_at_till(at: House) -> dict[str, int]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from hq_server.enrol import ENROL_BYTES_MAX, open_enrol
+from hq_server.backups import back_up, restore
+from hq_server.enrol import ENROL_BYTES_MAX, InviteRefused, answer, apply, open_enrol
 from hq_server.fleet import HOUR_MS
+from hq_server.store.connection import writing
+from hq_server.store.database import opened
 from loyalty_core.envelope import seal
 from loyalty_core.errors import BadWire
+from loyalty_core.events import ID_FORM
 from loyalty_core.invite import pin_of, read_code
-from loyalty_core.messages import Directive, Enrol
+from loyalty_core.messages import Directive, Enrol, Enrolled
 from loyalty_core.wire import pack
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase
@@ -134,3 +141,108 @@ async def test_neither_code_nor_secret_lies_in_the_database(hq: Hq) -> None:
 def test_a_stranger_is_heard_to_the_bound_and_no_further(size: int, why: str) -> None:
     with pytest.raises(BadWire, match=why):
         open_enrol(b"\x91" * size)
+
+
+# A till that joined after the backup from which headquarters was restored
+
+
+def backed_up(hq: Hq, tmp_path: Path) -> Callable[[], None]:
+    """Make a backup; return what restores headquarters from it."""
+    made = back_up(hq.config, tmp_path / "backup.db", hq.clock())
+
+    def back() -> None:
+        hq.clock.now += HOUR_MS
+        restore(hq.config, Path(made.file), replace=True, random=b"r" * 8, now_ms=hq.clock())
+
+    return back
+
+
+class Served:
+    """Asks a headquarters without a server, so that it can be restored."""
+
+    def __init__(self, hq: Hq) -> None:
+        self.hq = hq
+
+    def join(self, till: Till, code: str, *, again: bool = False) -> Enrolled:
+        with opened(self.hq.config.database_path) as connection, writing(connection) as tx:
+            asked = open_enrol(till.enrol_request(code, again=again))
+            joined = apply(tx, asked, self.hq.clock())
+            said = answer(tx, asked, joined, self.hq.keyring.signing(tx))
+        return till.enrolled(said, self.hq.public_key)
+
+    def refused(self, till: Till, code: str) -> str:
+        before = self.hq.sql("SELECT * FROM terminals"), self.hq.sql("SELECT used_by FROM invites")
+        with pytest.raises(InviteRefused) as refused:
+            self.join(till, code, again=True)
+        assert before == (self.hq.sql("SELECT * FROM terminals"), self.hq.sql("SELECT used_by FROM invites"))
+        return refused.value.code
+
+
+@pytest.fixture
+def served(hq: Hq) -> Served:
+    return Served(hq)
+
+
+def test_a_till_that_a_restored_headquarters_does_not_know_joins_again_as_what_it_is(
+    hq: Hq, served: Served, tmp_path: Path
+) -> None:
+    first, second = Till(), Till()
+    served.join(first, hq.invite())
+    back = backed_up(hq, tmp_path)
+    served.join(second, hq.invite())
+    second.begin(3)
+    assert second.terminal_id == "S012-T02"
+    back()
+    code = hq.invite(till="T02")
+    said = [served.join(second, code, again=True) for _ in range(2)]
+    assert (said[0].terminal_id, said[0].epoch, said[0].store_key) == ("S012-T02", 3, second.store_key)
+    assert said[0] == said[1]
+    assert served.refused(second, hq.invite(till="T02")) == "key_in_use"
+
+
+def test_no_new_till_of_a_restored_headquarters_gets_the_id_of_one_that_it_does_not_know(
+    hq: Hq, served: Served, tmp_path: Path
+) -> None:
+    served.join(Till(), hq.invite())
+    back = backed_up(hq, tmp_path)
+    known = Till()
+    served.join(known, hq.invite())
+    ids = set()
+    for _ in range(2):
+        back()
+        for _ in range(2):
+            new = Till()
+            served.join(new, hq.invite())
+            ids.add(new.terminal_id)
+        served.join(known, hq.invite(till="T02"), again=True)
+    assert {one[:9] for one in ids} == {"S012-T02-", "S012-T03-"}
+    assert len(ids) == 4
+    assert all(re.fullmatch(ID_FORM, one) for one in ids)
+
+
+def test_who_joins_again_needs_a_code_for_that_till(hq: Hq, served: Served, tmp_path: Path) -> None:
+    back = backed_up(hq, tmp_path)
+    till = Till()
+    served.join(till, hq.invite())
+    back()
+    assert served.refused(till, hq.invite()) == "invite_for_another"
+    assert served.refused(till, hq.invite(till="T09")) == "invite_for_another"
+    assert served.refused(till, hq.invite(till="T01")) == "store_differs", "its store was made anew"
+
+
+def test_a_till_whose_id_another_has_by_now_is_told_so_and_a_replacement_takes_its_place(
+    hq: Hq, served: Served, tmp_path: Path
+) -> None:
+    first = Till()
+    served.join(first, hq.invite(till="T01"))
+    back = backed_up(hq, tmp_path)
+    instead = Till()
+    served.join(instead, hq.invite(till="T01"))
+    assert instead.epoch == 2
+    late = Till()
+    served.join(late, hq.invite(till="T05"))
+    back()
+    served.join(Till(), hq.invite(till="T05"))
+    assert served.refused(late, hq.invite(till="T05")) == "terminal_taken"
+    assert served.join(instead, hq.invite(till="T01"), again=True).epoch == 2
+    assert hq.sql("SELECT count(*) FROM terminal_keys WHERE ended = 'terminal_replaced'") == [(1,)]

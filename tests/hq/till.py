@@ -14,6 +14,7 @@ from loyalty_core.invite import read_code
 from loyalty_core.journal import Record, chain, first_hash, pack_record
 from loyalty_core.messages import (
     Acknowledgement,
+    Again,
     Ask,
     Batch,
     Clock,
@@ -27,6 +28,7 @@ from loyalty_core.messages import (
     Reply,
     Wanted,
     pack_records,
+    store_print,
 )
 from loyalty_core.wire import pack, unpack
 
@@ -75,9 +77,10 @@ class Till:
             self.past[self.epoch] = self.records
         self.epoch, self.records, self.lacks = epoch, [], None
 
-    def enrol_request(self, code: str) -> bytes:
+    def enrol_request(self, code: str, *, again: bool = False) -> bytes:
         secret, _ = read_code(code)
-        request = Enrol(b"n" * 16, secret, public_of(self.key), "test till")
+        who = Again(self.terminal_id, self.epoch, store_print(self.store_key)) if again else None
+        request = Enrol(b"n" * 16, secret, public_of(self.key), "test till", who)
         return seal("dangol/enrol/1", pack(request), self.key)
 
     def enrolled(self, body: bytes, hq_key: bytes) -> Enrolled:

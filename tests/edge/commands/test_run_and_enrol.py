@@ -39,6 +39,8 @@ def test_enrol_to_a_foreign_machine_without_https_is_refused(desk: Desk) -> None
     (desk.folder / "other").mkdir()
     other = Desk(desk.folder / "other")
     assert "(hq_url_invalid)" in other.refused("enrol", "--hq", "http://hq.example", "--code", code)
+    assert "(hq_url_invalid)" in other.refused("enrol", "--code", code)
+    assert "(not_enrolled)" in other.refused("enrol", "--again", "--code", code)
     assert "(already_enrolled)" in desk.refused("enrol", "--hq", "https://hq.example", "--code", code)
 
 

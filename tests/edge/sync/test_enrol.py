@@ -11,15 +11,15 @@ import pytest
 from edge_agent.config import EdgeConfig
 from edge_agent.recorder import Recorder
 from edge_agent.store import programmes, terminal
-from edge_agent.store.database import Connection
+from edge_agent.store.database import Connection, StoreError
 from edge_agent.store.migrations import open_database
 from edge_agent.sync import keys
-from edge_agent.sync.enrol import enrol
-from edge_agent.sync.exchange import check_url, open_session
+from edge_agent.sync.enrol import enrol, enrol_again
+from edge_agent.sync.exchange import LinkError, check_url, open_session
 from loyalty_core.envelope import public_of
 from loyalty_core.errors import BadInput, LoyaltyError
 from loyalty_core.invite import make_code
-from loyalty_core.messages import Enrolled
+from loyalty_core.messages import Enrolled, Incarnation
 from tests.edge.fake_hq import OTHER_KEY, SECRET, FakeHq, Spoil
 from tests.edge.made import HeldClock, config_of, programme
 
@@ -202,3 +202,56 @@ def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(BadInput) as refused:
         check_url(url)
     assert refused.value.code == "hq_url_invalid"
+
+
+async def again(till: Joining, code: str | None = None, hq_url: str | None = None) -> Enrolled:
+    async with open_session(till.config.sync) as session:
+        return await enrol_again(till.conn, session, till.config.data_dir, hq_url, code or till.hq.code)
+
+
+async def test_a_till_that_joins_again_stays_what_it_is(till: Joining, hq: FakeHq) -> None:
+    await till.join()
+    before, key = terminal.read(till.conn), keys.private_key(till.config.data_dir)
+    hq.change_enrolled = {"epoch": 9, "buckets": 1, "incarnation": Incarnation(2**40, b"later")}
+    await again(till)
+    assert (terminal.read(till.conn), keys.private_key(till.config.data_dir)) == (before, key)
+    await again(till, hq_url=hq.url.replace("127.0.0.1", "localhost"))
+    assert terminal.read(till.conn).hq_url == hq.url.replace("127.0.0.1", "localhost")
+
+
+async def test_a_till_that_has_not_joined_cannot_join_again(till: Joining) -> None:
+    with pytest.raises(StoreError) as refused:
+        await again(till)
+    assert refused.value.code == "not_enrolled"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"terminal_id": "S012-T09"}, "hq_nonsense"),
+        ({"store_id": "S013"}, "hq_nonsense"),
+        ({"store_key": b"x" * 32}, "hq_nonsense"),
+        ({"nonce": bytes(16)}, "hq_wrong_key"),
+    ],
+)
+async def test_an_answer_about_another_till_changes_nothing(
+    till: Joining, hq: FakeHq, changed: dict[str, object], code: str
+) -> None:
+    await till.join()
+    before = terminal.read(till.conn)
+    hq.change_enrolled = changed
+    with pytest.raises(LinkError) as refused:
+        await again(till, hq_url=hq.url.replace("127.0.0.1", "localhost"))
+    assert (refused.value.code, terminal.read(till.conn)) == (code, before)
+
+
+async def test_a_headquarters_with_a_key_that_the_till_does_not_believe_is_refused_whatever_the_code_says(
+    till: Joining, hq: FakeHq
+) -> None:
+    await till.join()
+    before = terminal.read(till.conn)
+    hq.key = OTHER_KEY
+    for code in (make_code(SECRET, before.hq_public_key), make_code(SECRET, public_of(OTHER_KEY))):
+        with pytest.raises(LinkError) as refused:
+            await again(till, code)
+        assert (refused.value.code, terminal.read(till.conn)) == ("hq_wrong_key", before)

@@ -103,14 +103,14 @@ SELECT coalesce(sum(seen_at_ms >= :since_ms), 0), count(*) FROM terminals WHERE 
 -- name: set_terminal_state(store_id, terminal_id, state, reason)!
 UPDATE terminals SET state = :state, reason = :reason WHERE store_id = :store_id AND terminal_id = :terminal_id;
 
--- name: terminal_was_seen(store_id, terminal_id, seen_at_ms, software, waiting, quarantined, disk_free_bytes, epoch, head, version, changes, news)!
+-- name: terminal_was_seen(store_id, terminal_id, seen_at_ms, software, waiting, quarantined, disk_free_bytes, epoch, head, version, told, news)!
 -- By a request that brings news, or is no older than the one by which it was seen last.
 UPDATE terminals
 SET seen_at_ms = :seen_at_ms, software = :software, waiting = :waiting, quarantined = :quarantined,
   disk_free_bytes = :disk_free_bytes, said_epoch = :epoch, said_head = :head, said_version = :version,
-  said_changes = :changes
+  said_changes = :told
 WHERE store_id = :store_id AND terminal_id = :terminal_id
-  AND (:news OR (:epoch, :head, :version, :changes) >= (said_epoch, said_head, said_version, said_changes));
+  AND (:news OR (:epoch, :head, :version, :told) >= (said_epoch, said_head, said_version, said_changes));
 
 -- name: till_counts()
 -- By state: how many terminals, the longest unheard of them, and what they said of their queues and what they set aside.
