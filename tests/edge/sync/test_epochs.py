@@ -293,7 +293,7 @@ async def test_programmes_that_headquarters_lost_are_handed_back_a_few_at_a_time
 async def test_a_headquarters_that_takes_no_programme_back_is_not_asked_without_pause(
     till: LinkedTill, hq: FakeHq
 ) -> None:
-    says(hq, Directive("programmes", -5))
+    says(hq, Directive("programmes", 0))
     assert await till.turn() == 0
     assert await till.turn() > 0
     assert len(hq.asked[-1].programmes) == 1
