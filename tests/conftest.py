@@ -10,11 +10,12 @@ import gc
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.folds import watch
 
@@ -22,6 +23,16 @@ WATCH: Final = pytest.StashKey[Coverage]()
 """Set in a run of all tests; a run of some of them cannot tell what is left out."""
 
 CORE: Final = "tests/core/"
+
+LONGEST: Final = "tests/simulation/test_life.py"
+
+TOGETHER: Final = {
+    CORE: "core",
+    "tests/test_folds": "core",
+    "tests/e2e/test_packages": "packages",
+    "tests/e2e/test_wheel": "packages",
+}
+"""How names of files begin that one process must run, in this order: one needs what another saw or made."""
 
 settings.register_profile(
     "local", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -37,8 +48,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of core come first."""
-    items.sort(key=lambda item: not item.nodeid.startswith(CORE))
+    """Let the tests of core come first; then the longest file, lest one process wait for it at the end."""
+    items.sort(key=lambda item: (not item.nodeid.startswith(CORE), not item.nodeid.startswith(LONGEST)))
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands whole files to several processes, and files that belong together to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Part the tests, where several processes run them."""
+    return ByFile(config, log)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
