@@ -320,7 +320,7 @@ def _repair(config: EdgeConfig, *, as_json: bool) -> None:
         _echo_json(done)
     else:
         for line in lines(done):
-            click.echo(line)
+            click.echo(_inert(line))
     if done.fault is not None:
         _say_error(done.fault.code, done.fault.sentence)
         sys.exit(REFUSED)

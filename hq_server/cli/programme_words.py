@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from hq_server.programmes import Moves
@@ -31,24 +31,23 @@ def published(programme: Programme, language: Language, *, again: bool) -> str:
     return f"{what} version {programme.version} {verb}, effective from {day}."
 
 
-def moved(moves: Moves, language: Language) -> str:
-    """Return what publishing changes in what is posted already, a line for each kind of points."""
+def moved(moves: Moves, language: Language) -> Iterator[str]:
+    """Yield what publishing changes in what is posted already, a line for each kind of points."""
     redeemable = (moves.redeemable_up, -moves.redeemable_down)
     qualifying = (moves.qualifying_up, -moves.qualifying_down)
     if language == "ko":
-        return (
-            f"회원 {moves.members:,}명의 포인트가 바뀝니다.\n"
-            f"  사용 가능 포인트: {_ko(*redeemable)}\n"
-            f"  등급 포인트: {_ko(*qualifying)}"
-            + (f"\n  {moves.claims:,}건의 구매는 임자가 바뀝니다." if moves.claims else "")
-        )
+        yield f"회원 {moves.members:,}명의 포인트가 바뀝니다."
+        yield f"  사용 가능 포인트: {_ko(*redeemable)}"
+        yield f"  등급 포인트: {_ko(*qualifying)}"
+        if moves.claims:
+            yield f"  {moves.claims:,}건의 구매는 임자가 바뀝니다."
+        return
     whose = {0: "no member", 1: "1 member"}.get(moves.members, f"{moves.members:,} members")
-    return (
-        f"This changes the points of {whose}.\n"
-        f"  Redeemable points: {_en(*redeemable)}\n"
-        f"  Qualifying points: {_en(*qualifying)}"
-        + (f"\n  Claimed purchases that change hands besides: {moves.claims:,}" if moves.claims else "")
-    )
+    yield f"This changes the points of {whose}."
+    yield f"  Redeemable points: {_en(*redeemable)}"
+    yield f"  Qualifying points: {_en(*qualifying)}"
+    if moves.claims:
+        yield f"  Claimed purchases that change hands besides: {moves.claims:,}"
 
 
 def _ko(up: int, down: int) -> str:

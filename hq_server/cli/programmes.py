@@ -86,7 +86,8 @@ def publish_command(
             moves = preview(tx, house, programme, now_ms()) if retroactive else None
         consent = None
         if moves is not None:
-            shell.say(words.moved(moves, language))
+            for line in words.moved(moves, language):
+                shell.say(line)
             if by is None:
                 raise BadInput("say who agrees to this: give --by NAME", code="name_missing")
             consent = Consent(said(by, reason), moves)

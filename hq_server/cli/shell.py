@@ -26,7 +26,7 @@ from hq_server.keys import keys_in_reach
 from hq_server.store.connection import Connection, Transaction, reading, writing
 from hq_server.store.database import opened
 from hq_server.store.disk import NotKept
-from loyalty_core.errors import LoyaltyError, ProgrammeErrors
+from loyalty_core.errors import LoyaltyError, ProgrammeErrors, printable
 from loyalty_core.units import EpochMs
 from loyalty_shell.refusals import was_logged
 
@@ -69,12 +69,15 @@ class Shell:
             yield tx
 
     def show(self, value: object, lines: Iterable[str]) -> None:
-        """Print the value as JSON where that was asked for, else the lines."""
+        """Print the value as JSON where that was asked for, else the lines.
+
+        A line may hold what a till wrote: nothing in it steers a terminal.
+        """
         if self.as_json:
             click.echo(msgspec.json.encode(value).decode())
         else:
             for line in lines:
-                click.echo(line)
+                click.echo(printable(line))
 
     def refuse(self, error: LoyaltyError) -> NoReturn:
         """Say why nothing, or not all, was done, and end with status 1."""
@@ -87,12 +90,12 @@ class Shell:
             click.echo(msgspec.json.encode({"error": told}).decode(), err=True)
         else:
             for line in hanging(f"error ({error.code}): {error}", sys.stderr):
-                click.echo(line, err=True)
+                click.echo(printable(line), err=True)
         _end(error)
 
     def say(self, sentence: str) -> None:
         """Tell people what goes on; never in the way of JSON."""
-        click.echo(sentence, err=self.as_json)
+        click.echo(printable(sentence), err=self.as_json)
 
 
 def _end(error: LoyaltyError) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hq_server.usb_requests import Took
+from loyalty_core.errors import printable
 from loyalty_core.explain import Language, pick
 
 
@@ -15,8 +16,7 @@ def took_line(took: Took, language: Language, *, dry_run: bool) -> str:
         parts.append(_replies(took, language))
     if took.code:
         parts.append(f"{took.sentence} ({took.code})")
-    name = "".join(letter if letter.isprintable() else "?" for letter in took.file)
-    return f"{name}: {_whose(took)}{', '.join(parts)}"
+    return printable(f"{took.file}: {_whose(took)}{', '.join(parts)}")
 
 
 def found_lines(taken: Sequence[Took], folder: str, language: Language, *, dry_run: bool) -> Iterator[str]:

@@ -313,6 +313,23 @@ async def test_what_is_open_is_counted_and_listed(shell: Shell, tills: Tills) ->
     assert len(shell.json("exceptions")) == 2
 
 
+async def test_what_a_till_wrote_steers_no_terminal(shell: Shell, hq: Hq, tills: Tills) -> None:
+    hq.members(MEMBERS)
+    till, steering = await tills.join(), "\x1b]0;x\x07\x9b2J\u202e\r\n"
+    till.record(purchase(steering))
+    till.record(purchase(steering, net=1))
+    till.record(purchase("2", member="card:" + steering))
+    till.record(purchase("3", store="S2" + steering))
+    await tills.send(till)
+    for words in (("exceptions",), ("reconcile",), ("member", "show", "M1", "--explain")):
+        status, out, _ = shell.run(*words, "--language", "en") if "show" in words else shell.run(*words)
+        assert status == 0
+        assert "".join(out.split("\n")).isprintable(), words
+    assert "]0;x" in shell.run("exceptions")[1]
+    told = shell.run("member", "show", steering)
+    assert (told[0], "".join(told[2].split("\n")).isprintable()) == (1, True)
+
+
 async def test_an_audit_ends_with_1_and_says_where(shell: Shell, hq: Hq, tills: Tills) -> None:
     hq.members(MEMBERS)
     till = await tills.join()

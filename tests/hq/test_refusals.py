@@ -195,16 +195,16 @@ def test_a_check_speaks_one_language_to_its_end(shell: Shell, hq: Hq, tmp_path: 
 
 
 def test_what_moves_is_told_with_right_plurals_and_without_empty_numbers() -> None:
-    assert moved(Moves(1, 24, 0, 0, 0), "en").splitlines() == [
+    assert [*moved(Moves(1, 24, 0, 0, 0), "en")] == [
         "This changes the points of 1 member.",
         "  Redeemable points: 24 added",
         "  Qualifying points: none change",
     ]
-    assert moved(Moves(2000, 0, -1500, 0, 0), "en").splitlines()[:2] == [
+    assert [*moved(Moves(2000, 0, -1500, 0, 0), "en")][:2] == [
         "This changes the points of 2,000 members.",
         "  Redeemable points: 1,500 taken away",
     ]
-    assert moved(Moves(2, 0, -1500, 0, 0), "ko").splitlines()[1:] == [
+    assert [*moved(Moves(2, 0, -1500, 0, 0), "ko")][1:] == [
         "  사용 가능 포인트: 1,500점 차감",
         "  등급 포인트: 그대로",
     ]
