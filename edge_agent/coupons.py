@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from loyalty_core.envelope import open_sealed
-from loyalty_core.errors import BadEnvelope, BadInput, BadWire
+from loyalty_core.errors import BadEnvelope, BadInput, BadWire, UnknownKey
 from loyalty_core.messages import CouponIssued
 from loyalty_core.wire import unpack
 
@@ -24,7 +24,8 @@ def read_code(code: str, keys: Mapping[bytes, bytes]) -> CouponIssued:
     """Return the coupon of a code; `keys` are those of HQ's server, by id.
 
     Raises:
-        BadInput: `coupon_unreadable`, `coupon_forged`.
+        BadInput: `coupon_unreadable`, `coupon_forged`, or `coupon_key_unknown`: a stranger has signed it, or
+            a key of headquarters' that this till has not heard of yet. Without a line nobody can tell.
     """
     text = "".join(code.split()).rstrip("=")
     try:
@@ -34,6 +35,12 @@ def read_code(code: str, keys: Mapping[bytes, bytes]) -> CouponIssued:
         return open_coupon(envelope, keys)
     except (binascii.Error, ValueError, BadWire):
         raise BadInput("this is no coupon's code: scan it again", code="coupon_unreadable") from None
+    except UnknownKey:
+        raise BadInput(
+            "this coupon is signed by a key that this till does not know: let the till reach headquarters, "
+            "then scan it again; do not take it unless the till does",
+            code="coupon_key_unknown",
+        ) from None
     except BadEnvelope:
         raise BadInput(
             "this coupon was not issued by headquarters: do not take it", code="coupon_forged"

@@ -25,6 +25,7 @@ from hq_server.keys import key_file, private_key
 from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
 from loyalty_core.envelope import key_id, public_of, seal
+from loyalty_core.errors import BadInput
 from loyalty_core.key_statements import KeyStatement, Kind, seal_statement
 from loyalty_core.messages import ProgrammeText
 from loyalty_core.wire import pack
@@ -203,30 +204,38 @@ def test_a_stolen_server_key_publishes_nothing(hq: Hq, keys: Keys, tmp_path: Pat
     assert programmes.highest(till.conn) == 1
 
 
-def test_a_coupon_that_a_key_before_has_signed_stays_good(hq: Hq, keys: Keys, tmp_path: Path) -> None:
+def issued(hq: Hq, keys: Keys) -> str:
+    """Return the code of a coupon that headquarters has made for a member."""
     rules = PROGRAMME + '\n[[reward]]\nid = "balls"\nname = { ko = "공", en = "Balls" }\npoints = 5\n'
     hq.publish(rules.replace("version = 1", "version = 2"))
     hq.members("member_id,lookups,home_store\nM1,2000123456782,S012\n")
+    days = ("--from", "2026-11-21", "--until", "2026-12-21")
+    code: str = keys.run("coupon", "issue", "M1", "balls", *days, "--by", "kim")["code"]
+    return code
+
+
+def test_a_coupon_that_a_key_before_has_signed_stays_good(hq: Hq, keys: Keys, tmp_path: Path) -> None:
     there = joined(hq, tmp_path)
-    issued = (
-        "coupon",
-        "issue",
-        "M1",
-        "balls",
-        "--from",
-        "2026-11-21",
-        "--until",
-        "2026-12-21",
-        "--by",
-        "kim",
-    )
-    code = keys.run(*issued)["code"]
+    code = issued(hq, keys)
     keys.rotate("server")
     there.exchange()
     later = joined(hq, tmp_path, "later")
     for till in (there, later):
         assert read_code(code, hq_keys.believed(till.conn, "server")).member_id == "M1"
     keys.audit()
+
+
+def test_a_coupon_of_a_key_that_a_till_has_not_heard_of_is_taken_once_it_has(
+    hq: Hq, keys: Keys, tmp_path: Path
+) -> None:
+    till = joined(hq, tmp_path)
+    keys.rotate("server")
+    code = issued(hq, keys)
+    with pytest.raises(BadInput) as refused:
+        read_code(code, hq_keys.believed(till.conn, "server"))
+    assert refused.value.code == "coupon_key_unknown", "nobody who holds it is called a forger"
+    till.exchange()
+    assert read_code(code, hq_keys.believed(till.conn, "server")).member_id == "M1"
 
 
 def test_a_server_that_runs_takes_up_the_next_key(hq: Hq, keys: Keys) -> None:
