@@ -32,17 +32,27 @@ class Held(msgspec.Struct, frozen=True, order=True):
     hash: bytes
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What HQ knows of the till that asks.
+class Own(msgspec.Struct, frozen=True):
+    """What HQ holds of the till that asks, as of one state of the database.
 
     `lineage` are the segments of its own records, None where HQ cannot place its journal. `whole`: no other
     record that HQ holds may be the till's as well; only then it is told of members, with how far its own are
-    posted. `place` is where its head lies, None where that is not held. `behind`: others went on from it.
-    `held` is what is acknowledged.
+    posted.
     """
 
     lineage: tuple[Segment, ...] | None
     whole: bool
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What HQ made of a request.
+
+    `brought` is the furthest record of each epoch that it brought and that is held. `place` is where the
+    till's head lies, None where that is not held. `behind`: others went on from it. `held` is what is
+    acknowledged.
+    """
+
+    brought: Mapping[int, Held]
     place: Segment | None
     behind: bool
     held: tuple[Held, ...]
@@ -89,16 +99,26 @@ def stand(
         named: dict[str, Value] = {"store_id": terminal.store_id, "terminal_id": terminal.terminal_id}
         tx.run("arrivals.raise_epoch", **named, epoch=epoch_of(terminal, request))
     _report(tx, terminal, request, [run for run in runs if isinstance(run, Kept)], number, journals, now_ms)
-    lineage = _lineage(journals, request, place, last)
     return Standing(
-        lineage=lineage,
-        whole=lineage is not None and beyond is None and _whole(journals, request, last),
+        brought=last,
         place=place,
         behind=beyond is not None,
         held=_held(journals, request, place, beyond, last),
         refusals=tuple(refusals),
         directives=() if number is None else (Directive("epoch", number),),
     )
+
+
+def own(journals: Journals, request: Exchange, brought: Mapping[int, Held]) -> Own:
+    """Return what is held of the till that asks now.
+
+    By another road more of it may have come since the request was taken. Members are told of as they stand
+    when it is answered, and so must their stamps be: else the till counts once more what came meanwhile.
+    """
+    place = journals.at(request.epoch, request.head, request.head_hash)
+    lineage = _lineage(journals, request, place, brought)
+    behind = place is not None and journals.following(place) is not None
+    return Own(lineage, lineage is not None and not behind and _whole(journals, request, brought))
 
 
 def _lineage(

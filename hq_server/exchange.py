@@ -24,7 +24,7 @@ from hq_server.clock_reports import note_clocks
 from hq_server.clocks import note_meeting
 from hq_server.closings import closing_of, follow
 from hq_server.config import CLOCK_TOLERANCE_MS, HqConfig
-from hq_server.epochs import Standing, stand
+from hq_server.epochs import Standing, own, stand
 from hq_server.handed_back import take_back
 from hq_server.holds import answer_asks
 from hq_server.house import House, load_house
@@ -173,7 +173,8 @@ def apply(
         state = closing_of(tx, terminal, place.epoch, place.branch)
         if state.counted == place.end:
             note_open_days(tx, terminal, place, state.last_day, now_ms)
-    asks = () if standing.lineage is None else request.asks
+    placed = not request.asks or own(journals, request, standing.brought).lineage is not None
+    asks = request.asks if placed else ()
     answers = answer_asks(tx, house, terminal, asks, now_ms)
     note_seen(tx, terminal, request, now_ms, news=bool(kept))
     return Outcome(refusals, standing, answers, len(kept), events)
@@ -190,10 +191,12 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
     rows_max = answering.snapshot_rows_max
     if _brings_queue(opened):
         rows_max = max(1, rows_max // QUEUE_SHARE)
-    lineage = outcome.standing.lineage or ()
+    journals = Journals(tx, terminal.store_id, terminal.terminal_id)
+    till = own(journals, request, outcome.standing.brought)
+    lineage = till.lineage or ()
     snapshot, more = (
         pages(tx, house, terminal, lineage, look_up_key, cursors.buckets, now_ms, rows_max)
-        if outcome.standing.whole
+        if till.whole
         else ((), True)
     )
     keys, more_keys = signing.book.told_to(request.hq_key, request.programme_key)
@@ -211,7 +214,7 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
         directives=(*outcome.standing.directives, *_programmes_lost(house, request)),
         next_in_ms=0 if more or more_keys else answering.next_in_ms,
         keys=keys,
-        returned=_returned(tx, terminal, request, lineage),
+        returned=_returned(journals, request, lineage),
     )
     return seal("dangol/reply/1", pack(reply), *signers)
 
@@ -223,14 +226,11 @@ def _programmes_lost(house: House, request: Exchange) -> Iterator[Directive]:
         yield Directive("programmes", newest)
 
 
-def _returned(
-    tx: Transaction, terminal: Terminal, request: Exchange, lineage: Sequence[Segment]
-) -> tuple[bytes, ...]:
+def _returned(journals: Journals, request: Exchange, lineage: Sequence[Segment]) -> tuple[bytes, ...]:
     """Return the till's own batches that hold the records it wants, as many as a reply takes."""
     wanted, found = request.wants, list[bytes]()
     if wanted is None:
         return ()
-    journals = Journals(tx, terminal.store_id, terminal.terminal_id)
     for segment in lineage:
         if segment.epoch != wanted.epoch or segment.end < wanted.first_seq:
             continue

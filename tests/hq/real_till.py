@@ -6,6 +6,7 @@ The agent's store, recorder and exchange; headquarters' enrolment and exchange. 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,11 @@ class RealTill(Till):
         assert installed.refusals == ()
         return reply, sent > 0 or installed.moved
 
-    def say(self, body: bytes) -> bytes:
-        """Return headquarters' answer to a request, whoever sends it."""
+    def say(self, body: bytes, meanwhile: Callable[[], object] = lambda: None) -> bytes:
+        """Return headquarters' answer to a request, whoever sends it.
+
+        What happens `meanwhile` falls between what it kept of the request and its answer.
+        """
         answering = hq_exchange.Answering(keys=self.hq.keyring, snapshot_rows_max=100, next_in_ms=1)
         now_ms = self.hq.clock()
         with opened(self.hq.config.database_path) as connection:
@@ -102,6 +106,7 @@ class RealTill(Till):
                 asked = open_exchange(tx, body, load_house(tx).newest.programme_id)
             with writing(connection) as tx:
                 outcome = hq_exchange.apply(tx, asked, now_ms, clock_tolerance_ms=self.clock_tolerance_ms)
+            meanwhile()
             with reading(connection) as tx:
                 return hq_exchange.answer(tx, answering, asked, outcome, now_ms)
 

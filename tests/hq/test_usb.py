@@ -8,17 +8,20 @@ import random
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from edge_agent.config import Sync
-from edge_agent.store import exported, outbox, programmes
+from edge_agent.store import exported, outbox, programmes, terminal
 from edge_agent.store.database import transaction
+from edge_agent.sync.install import install, open_reply
 from edge_agent.sync.usb import export
 from hq_server import usb
 from hq_server.backups import back_up, restore
 from hq_server.config import Limits
+from hq_server.usb_requests import Part, part
 from loyalty_core.events import ClockStepped
 from loyalty_shell.stick import StickError
 from tests.edge.made import CARD, NOW, OTHER_CARD, at, day, purchase
@@ -443,6 +446,45 @@ def test_a_reply_that_wants_records_again_is_passed_over_where_a_line_has_brough
         link = outbox.link(till.conn)
         outbox.set_link(till.conn, msgspec.structs.replace(link, hq_time_ms=hq.clock()))
     assert not any(back.refusals for back in stick.to_till(till))
+    assert agree(till, hq)
+
+
+@pytest.mark.parametrize("known", [6, 12])
+def test_a_stick_that_is_read_while_the_line_is_answered_has_no_sale_counted_twice(
+    hq: Hq, till: RealTill, stick: Stick, known: int
+) -> None:
+    sell(till, 0, known)
+    till.config = msgspec.structs.replace(till.config, sync=Sync(batch_records=6, batches=1))
+    nonce, identity = b"n" * 16, terminal.read(till.conn)
+    body, brought = till.request(nonce)
+    assert brought == 6
+    sell(till, known, 12 - known)
+    stick.from_till(till)
+    reply = open_reply(till.say(body, lambda: stick.at_hq(hq)), identity, nonce)
+    with transaction(till.conn):
+        install(till.conn, reply)
+    assert till.balance(CARD) == 12 * 12
+    till.exchange()
+    assert agree(till, hq)
+
+
+def test_a_line_that_brings_more_before_a_stick_is_answered_has_no_sale_counted_twice(
+    hq: Hq, till: RealTill, stick: Stick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sell(till, 0, 3)
+    stick.from_till(till)
+    sell(till, 3, 3)
+    body, _ = till.request(b"n" * 16)
+
+    def late(*args: Any, **named: Any) -> Part:
+        till.say(body)
+        return part(*args, **named)
+
+    monkeypatch.setattr("hq_server.usb.part", late)
+    stick.at_hq(hq)
+    stick.to_till(till)
+    assert till.balance(CARD) == 6 * 12
+    till.exchange()
     assert agree(till, hq)
 
 
