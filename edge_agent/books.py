@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
+from edge_agent import signed_programmes
 from edge_agent.believing import known_day
 from edge_agent.pos_adapter.understanding import Expectations
-from edge_agent.store import hq_keys, members, openings, programmes
+from edge_agent.store import members, openings, programmes
 from edge_agent.store.database import Connection
 from edge_agent.store.journal import Head
 from edge_agent.store.terminal import Terminal
@@ -118,11 +119,22 @@ class Books(msgspec.Struct, kw_only=True):
         return EventId(self.terminal.terminal_id, self.terminal.epoch, 0, Seq(self.head.seq + 1))
 
 
+class _Read(NamedTuple):
+    """The versions as they were read last, and the highest of them.
+
+    `doubtful` is what was there where not all of it could be used: HQ sends what is damaged once more.
+    """
+
+    highest: int
+    published: Published
+    doubtful: list[tuple[int, bytes]] | None
+
+
 class Shelf:
     """Opens books; keeps the published programmes that it has read."""
 
     def __init__(self) -> None:
-        self._published: tuple[int, Published] = (0, Published(()))
+        self._read = _Read(0, Published(()), None)
 
     def open(self, conn: Connection) -> Books:
         """Return the books of this transaction.
@@ -131,13 +143,12 @@ class Shelf:
             StoreError: `not_enrolled`.
         """
         opening = openings.read(conn)
-        known = self._published  # once: the reader opens books too, and may see the versions of before
-        if opening.programme != known[0]:
-            known = (opening.programme, Published(_read_programmes(conn)))
-            self._published = known
+        known = self._read  # once: the reader opens books too, and may see the versions of before
+        if opening.programme != known.highest or _has_changed(conn, known):
+            known = self._read = _read_programmes(conn, opening.programme)
         return Books(
             terminal=opening.terminal,
-            published=known[1],
+            published=known.published,
             head=opening.head,
             cards_wait=opening.cards_wait,
             known_day=known_day(opening.counted, opening.hq_time_ms, opening.terminal.place),
@@ -145,17 +156,21 @@ class Shelf:
         )
 
 
-def _read_programmes(conn: Connection) -> tuple[Programme, ...]:
-    """Return the published versions, each verified again: what the disk holds is not believed by itself.
+def _has_changed(conn: Connection, known: _Read) -> bool:
+    return known.doubtful is not None and known.doubtful != programmes.envelopes(conn)
+
+
+def _read_programmes(conn: Connection, highest: int) -> _Read:
+    """Return the published versions, each verified again.
 
     One that was damaged, or that this release cannot read, gives no points and stops no sale.
     """
-    keys = hq_keys.believed(conn, "programme")
+    keys, there = signed_programmes.keys(conn), programmes.envelopes(conn)
     found = []
-    for version, data in programmes.envelopes(conn):
+    for version, data in there:
         try:
             text = unpack(open_sealed(data, "dangol/programme/1", keys), ProgrammeText).text
             found.append(read_programme(text, f"version {version}"))
         except LoyaltyError as error:
             log.error("programme_unusable", extra={"version": version, "code": error.code})
-    return tuple(found)
+    return _Read(highest, Published(tuple(found)), there if len(found) < len(there) else None)

@@ -180,6 +180,8 @@ def _trouble(told: Status) -> str:
         return f"Offline since {told.link_since}"
     if told.link_error_code == "journal_damaged":
         return f"HQ gets no sales since {told.link_since}: {told.link_error}"
+    if told.link_error_code == "programme_damaged":
+        return f"Sales give no points since {told.link_since}: {told.link_error}"
     return f"HQ has taken nothing from this till since {told.link_since} ({told.link_error_code})"
 
 

@@ -6,15 +6,14 @@ figure there is shown at this till alone, and only until HQ has posted what it i
 
 from __future__ import annotations
 
+from edge_agent import signed_programmes
 from edge_agent.own_facts import purchase_of
 from edge_agent.repair.rebuilding import natural_key_of, records_of
-from edge_agent.store import closings, hq_keys, members, programmes, receipt_facts, sources, terminal
+from edge_agent.store import closings, members, receipt_facts, sources, terminal
 from edge_agent.store.database import Connection, DatabaseError, one_state
 from edge_agent.store.integrity import Fault, unreadable
 from edge_agent.store.terminal import Terminal
 from loyalty_core.control import count_records
-from loyalty_core.envelope import open_sealed
-from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import EventId, PurchaseRecorded, content_hash
 from loyalty_core.journal import Record
 from loyalty_core.lookups import hashed
@@ -69,20 +68,9 @@ def _check_counts(conn: Connection, identity: Terminal) -> Fault | None:
 
 
 def _check_programmes(conn: Connection) -> Fault | None:
-    for version in damaged_programmes(conn):
+    for version in signed_programmes.damaged(conn):
         return Fault(code="programme_damaged", sentence=f"programme version {version} is not what HQ signed")
     return None
-
-
-def damaged_programmes(conn: Connection) -> list[int]:
-    """Return the versions that are not as HQ signed them, without those that HQ is to send again."""
-    keys, found = hq_keys.believed(conn, "programme"), list[int]()
-    for version, envelope in programmes.envelopes(conn):
-        try:
-            open_sealed(envelope, "dangol/programme/1", keys)
-        except LoyaltyError:
-            found += [version] if envelope else []
-    return found
 
 
 def _check_members(conn: Connection, identity: Terminal) -> Fault | None:

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import msgspec
 
+from edge_agent import signed_programmes
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.recorder import Recorder
 from edge_agent.repair.asking import programmes_of
-from edge_agent.repair.checking import check_derived, damaged_programmes
+from edge_agent.repair.checking import check_derived
 from edge_agent.repair.mending import Mended, mend, plan
 from edge_agent.repair.rebuilding import rebuild
 from edge_agent.repair.salvage import lost, salvage, with_its_head
 from edge_agent.service import alone
-from edge_agent.store import programmes, terminal
+from edge_agent.store import terminal
 from edge_agent.store.database import Connection, StoreError, transaction
 from edge_agent.store.integrity import Fault, damaged_pages, verify
 from edge_agent.store.migrations import open_database
@@ -83,16 +84,13 @@ def _restore_programmes(conn: Connection, config: EdgeConfig, identity: Terminal
         LinkError: HQ does not answer.
         BrokenChain: `repair_failed`: it does not send them.
     """
-    for version in damaged_programmes(conn):
-        programmes.forget(conn, version)
-    missing = [version for version, envelope in programmes.envelopes(conn) if not envelope]
-    if not missing:
+    if not signed_programmes.damaged(conn):
         return
     for data in asyncio.run(programmes_of(conn, config, identity)):
         keep_programme(conn, identity, data)
-    if programmes.known(conn) < max(missing):
+    for version in signed_programmes.damaged(conn):
         raise BrokenChain(
-            f"programme version {missing[0]} is damaged and HQ does not send it again: publish it there once "
+            f"programme version {version} is damaged and HQ does not send it again: publish it there once "
             "more, or call HQ",
             code="repair_failed",
         )

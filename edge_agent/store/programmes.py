@@ -27,22 +27,11 @@ def highest(conn: Connection) -> int:
 def put(conn: Connection, version: int, envelope: bytes) -> bool:
     """Keep a version and tell whether it is new. A version that is known stays as it is."""
     done = conn.execute(
-        "INSERT INTO programme (version, envelope) VALUES (?, ?) ON CONFLICT (version) DO UPDATE"
-        " SET envelope = excluded.envelope WHERE envelope = x''",
-        (version, envelope),
+        "INSERT OR IGNORE INTO programme (version, envelope) VALUES (?, ?)", (version, envelope)
     )
     return done.rowcount == 1
 
 
-def known(conn: Connection) -> int:
-    """Return up to which version none is known to be damaged, 0 for none: what HQ need not send."""
-    (version,) = conn.execute(
-        "SELECT coalesce((SELECT max(version) FROM programme WHERE version <"
-        " coalesce((SELECT min(version) FROM programme WHERE envelope = x''), 9223372036854775807)), 0)"
-    ).fetchone()
-    return int(version)
-
-
 def forget(conn: Connection, version: int) -> None:
-    """Forget what is damaged, so that HQ sends this version again."""
-    conn.execute("UPDATE programme SET envelope = x'' WHERE version = ?", (version,))
+    """Forget a version that is damaged: the same one, as HQ signed it, takes its place."""
+    conn.execute("DELETE FROM programme WHERE version = ?", (version,))

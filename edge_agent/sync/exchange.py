@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 from msgspec import Meta
 
+from edge_agent import signed_programmes
 from edge_agent.config import Sync
 from edge_agent.store import journal, members, outbox, programmes
 from edge_agent.store.database import Connection
@@ -114,7 +115,9 @@ def signed(
         epoch=identity.epoch,
         head=head.seq,
         head_hash=head.hash,
-        cursors=Cursors(programmes.known(conn), tuple(known.get(b, 0) for b in range(identity.buckets))),
+        cursors=Cursors(
+            signed_programmes.known(conn), tuple(known.get(b, 0) for b in range(identity.buckets))
+        ),
         batches=load.batches,
         asks=asks,
         health=health,

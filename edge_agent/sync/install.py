@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from edge_agent import signed_programmes
 from edge_agent.parting import part
 from edge_agent.store import entries, journal, members, outbox, programmes, redemptions, terminal
 from edge_agent.store.database import Connection
@@ -27,13 +28,15 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a reply: what HQ refused, and whether anything moved, here or there.
 
     `asked` tells that HQ wants something of this till that it had not wanted before. `untrusted` is the code
-    by which it refuses this till's present journal as set back or copied.
+    by which it refuses this till's present journal as set back or copied. `damaged` is a programme version
+    that is not as HQ signed it, and that the reply did not bring.
     """
 
     refusals: tuple[Refusal, ...]
     moved: bool
     asked: bool
     untrusted: str | None
+    damaged: int | None
 
 
 def open_reply(data: bytes, identity: Terminal, nonce: bytes) -> Reply:
@@ -87,6 +90,7 @@ def install(conn: Connection, reply: Reply, *, latest: bool = True) -> Installed
         moved=asked or any(moved),
         asked=asked,
         untrusted=untrusted(reply.refusals, identity.epoch),
+        damaged=min(signed_programmes.damaged(conn), default=None),
     )
 
 
@@ -153,6 +157,8 @@ def _acknowledge(conn: Connection, said: Acknowledgement) -> bool:
 def keep_programme(conn: Connection, identity: Terminal, data: bytes) -> bool:
     """Keep a version and tell whether it is new; one that this release cannot read is left at HQ.
 
+    It takes the place of one that is damaged; another of the same number is left alone.
+
     Raises:
         LinkError: `hq_wrong_key`, `hq_other`.
     """
@@ -169,6 +175,8 @@ def keep_programme(conn: Connection, identity: Terminal, data: bytes) -> bool:
     if identity.programme_id not in {"", read.programme_id} or read.version != said.version:
         raise LinkError("HQ sent a programme of another name", code="hq_other")
     terminal.set_programme_id(conn, read.programme_id)
+    if said.version in signed_programmes.damaged(conn):
+        programmes.forget(conn, said.version)
     return programmes.put(conn, said.version, data)
 
 

@@ -194,7 +194,7 @@ class SyncLoop:
             # An HQ that says "at once" and moves nothing would be asked without pause.
             wait_ms = min(self._reply.next_in_ms or sync.interval_ms, sync.interval_ms)
             wait_ms = 0 if installed.asked or (more and installed.moved) else wait_ms
-            await self._note(tried_at_ms, wait_ms, self._fault(), self._reply)
+            await self._note(tried_at_ms, wait_ms, self._fault(installed), self._reply)
             return wait_ms
         self._failures += 1
         wait_ms = delay_ms(self._failures, sync.retry_first_ms, sync.retry_max_ms, random.random())
@@ -217,13 +217,18 @@ class SyncLoop:
             return False
         return self._followed
 
-    def _fault(self) -> LinkError | None:
-        """Return why not all of the journal goes to HQ, though it answers."""
-        if self._damaged is None:
-            return None
-        epoch, seq = self._damaged
-        sentence = f"record {seq} of epoch {epoch} is not what was written: run edge-agent verify --repair"
-        return LinkError(sentence, code="journal_damaged")
+    def _fault(self, installed: Installed) -> LinkError | None:
+        """Return what of this till is damaged and stays so, though HQ answers."""
+        if self._damaged is not None:
+            epoch, seq = self._damaged
+            sentence = (
+                f"record {seq} of epoch {epoch} is not what was written: run edge-agent verify --repair"
+            )
+            return LinkError(sentence, code="journal_damaged")
+        if installed.damaged is not None:
+            sentence = f"rules version {installed.damaged} is damaged and HQ does not send it again: call HQ"
+            return LinkError(sentence, code="programme_damaged")
+        return None
 
     def _clocks(self) -> Clock:
         return Clock(self._clock.wall_ms(), self._clock.monotonic_ms(), self._clock.boot_id())

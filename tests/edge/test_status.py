@@ -37,7 +37,11 @@ def test_what_was_set_aside_is_in_the_first_sentence(told: Status) -> None:
 
 @pytest.mark.parametrize(
     ("code", "begins"),
-    [("hq_unreachable", "Offline since"), ("terminal_pending", "HQ has taken nothing from this till since")],
+    [
+        ("hq_unreachable", "Offline since"),
+        ("terminal_pending", "HQ has taken nothing from this till since"),
+        ("programme_damaged", "Sales give no points since"),
+    ],
 )
 def test_a_refusal_is_not_called_offline(told: Status, code: str, begins: str) -> None:
     assert first(told, link="down", link_error_code=code).startswith(begins)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_agent.recorder import Recorder
 from edge_agent.store import members, programmes
 from loyalty_core.lookups import hashed
 from loyalty_core.messages import Page
@@ -128,6 +129,38 @@ async def test_a_new_programme_is_taken_once_and_rules_from_then_on(till: Linked
     await till.sell(1)
     assert (await till.balance(), await till.reader.do(programmes.highest)) == (24, 8)
     assert hq.asked[-1].cursors.programme_version == 8
+
+
+async def test_a_damaged_programme_is_asked_for_again_while_the_till_sells(
+    till: LinkedTill, hq: FakeHq
+) -> None:
+    hq.programmes = [programme(), programme(8)]
+    await till.turn()
+    await till.writer.do(lambda conn: conn.execute("UPDATE programme SET envelope = zeroblob(20)"))
+    till.recorder = Recorder(till.config, till.clock)
+    await till.sell(1)
+    assert await till.balance() == 0, "no sale is refused, and no rules are made up"
+    hq.programmes = [programme(8)]
+    await till.turn()
+    link = await till.link()
+    assert (link.error_code, await till.waiting()) == ("programme_damaged", 0)
+    assert "rules version 7 is damaged" in str(link.error)
+    hq.programmes = [programme(), programme(8)]
+    await till.turn()
+    assert hq.asked[-1].cursors.programme_version == 0
+    assert (await till.link()).error_code is None
+    await till.turn()
+    assert hq.asked[-1].cursors.programme_version == 8
+    await till.sell(2)
+    assert await till.balance() == 24, "the whole day has its points"
+
+
+async def test_one_damaged_key_makes_no_programme_a_damaged_one(till: LinkedTill, hq: FakeHq) -> None:
+    await till.writer.do(lambda conn: conn.execute("UPDATE hq_key SET public_key = zeroblob(32)"))
+    await till.sell(1)
+    assert await till.balance() == 12
+    await till.turn()
+    assert hq.asked[-1].cursors.programme_version == 7
 
 
 @pytest.mark.parametrize("text", ["schema = 99\n" + MOONLIGHT, "not toml", MOONLIGHT + "\nnew_key = 1\n"])
