@@ -23,6 +23,7 @@ _CAUSES: Final = {
     "other_tills": "what another till recorded that day counts too",
     "later_events": "what the till recorded later counts before it that day",
     "other_names": "the till did not know that several names of that day are one member",
+    "day_too_long": "too much of one day differs to look for why",
     UNEXPLAINED: "headquarters has no cause for it",
 }
 Remark = tuple[str, str]

@@ -32,17 +32,20 @@ Cause = Literal[
     "other_tills",
     "later_events",
     "other_names",
+    "day_too_long",
     "unexplained",
 ]
 """The till knew no member or no rules when it answered; it had another version, or another tier; other tills'
 events of that day count too, or those of a copy of its disk; events of its own that came after count too; it
-did not know that some of its own events, which name a member otherwise, are the same member's."""
-
+did not know that some of its own events, which name a member otherwise, are the same member's; so much
+of that day counts, and differs, that no cause is looked for."""
 
 KIND: Final = "award_unexplained"
 """The exception of an award that differs without a cause."""
 NAMES_MAX: Final = 4
 """Of a day with more names besides the event's own, a till is taken to have known all of them or none."""
+LOOKED_AT_MAX: Final = 256
+"""Facts of one member-day that are looked at again for causes of differences; each takes all of its day."""
 _Key = tuple[str, int, EventId]
 """(member, business day, event)"""
 
@@ -106,41 +109,51 @@ def differences(
 ) -> dict[EventId, Difference]:
     """Return, by event, where what should stand for a member-day is not what the tills answered."""
     found: dict[EventId, Difference] = {}
-    claims = _claims(facts)
+    of_day, claims = rules.on(day), _claims(facts)
+    if of_day is None:
+        return found
+    length, looked_at = sum(1 + len(one.takebacks) for one in facts), 0
     for entry in derived:
         if entry.event not in claims or entry.kind not in ("earn", "clawback"):
             continue
         claim = claims[entry.event]
         claimed = (0, 0) if claim is None else (claim.redeemable, claim.qualifying)
         stands = (entry.redeemable, entry.qualifying)
-        if claimed != stands:
-            found[entry.event] = Difference(claimed, stands, cause(rules, day, facts, entry, claim, names))
+        if claimed == stands:
+            continue
+        cause = _told(of_day, entry, claim)
+        if cause is None:
+            looked_at += length
+            looks = looked_at <= LOOKED_AT_MAX
+            cause = _looked_for(of_day, facts, entry, claimed, names) if looks else "day_too_long"
+        found[entry.event] = Difference(claimed, stands, cause)
     return found
 
 
-def cause(
-    rules: Rulebook,
-    day: int,
-    facts: Sequence[Resolved],
-    entry: PointEntry,
-    claim: Claim | None,
-    names: Names,
-) -> Cause:
-    """Return why an entry is not what its till claimed."""
-    of_day = rules.on(day)
-    if claim is None or of_day is None:
+def _told(of_day: DayRules, entry: PointEntry, claim: Claim | None) -> Cause | None:
+    """Return why an entry is not what its till claimed, where the claim itself tells."""
+    if claim is None:
         return "nothing_claimed"
     if claim.programme_version != entry.programme_version:
         return "programme_version"
-    if claim.tier != of_day.tier:
-        return "tier"
+    return "tier" if claim.tier != of_day.tier else None
+
+
+def _looked_for(
+    of_day: DayRules,
+    facts: Sequence[Resolved],
+    entry: PointEntry,
+    claimed: tuple[int, int],
+    names: Names,
+) -> Cause:
+    """Return why an entry is not what its till claimed, by what the till knew of the day."""
     own = [_known(one, entry.event, same_till=True) for one in facts]
-    if _gives(of_day, own, entry.event) == (claim.redeemable, claim.qualifying):
+    if _gives(of_day, own, entry.event) == claimed:
         before = [_known(one, entry.event, same_till=False) for one in facts]
-        same = _gives(of_day, before, entry.event) == (claim.redeemable, claim.qualifying)
+        same = _gives(of_day, before, entry.event) == claimed
         return "later_events" if same else "other_tills"
     for apart in _kept_apart(facts, entry.event, names):
-        if _gives(of_day, apart, entry.event) == (claim.redeemable, claim.qualifying):
+        if _gives(of_day, apart, entry.event) == claimed:
             return "other_names"
     # What a return left counts in those before it, so what it left without them cannot be told any more.
     missed = {back.id for one in facts for back in _missed_among_several(one, entry.event)}

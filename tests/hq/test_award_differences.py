@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hq_server.day_view import terminal_days
+from hq_server.differences import LOOKED_AT_MAX
 from hq_server.store.connection import writing
 from hq_server.store.database import opened
 from loyalty_core.events import Claim
@@ -177,3 +178,24 @@ async def test_of_three_names_a_till_may_know_that_two_are_one(hq: Hq, tills: Ti
     await tills.send(till)
     found = hq.sql("SELECT seq, cause FROM award_differences ORDER BY seq")
     assert found == [(1, "later_events"), (3, "other_names"), (4, "unexplained")]
+
+
+async def test_of_a_day_on_which_much_differs_the_causes_of_the_first_are_looked_for(
+    hq: Hq, tills: Tills
+) -> None:
+    """Each takes all of its day, so that a till that claims nonsense all day would hold up the others."""
+    hq.members(MEMBERS)
+    till = await tills.join()
+    for number in range(20):
+        till.record(purchase(str(number), at=NOW_MS + number), claim=Claim(1, "BRONZE", 3, 3))
+    till.record(back("r", of="0", at=NOW_MS + 30), claim=Claim(1, "GOLD", 3, 3))
+    await tills.send(till)
+    looked = LOOKED_AT_MAX // 21
+    found = hq.sql("SELECT cause, count(*), min(seq), max(seq) FROM award_differences GROUP BY 1 ORDER BY 2")
+    assert found == [
+        ("tier", 1, 21, 21),
+        ("day_too_long", 20 - looked, looked + 1, 20),
+        ("unexplained", looked, 1, looked),
+    ]
+    assert [kind for kind, _ in hq.exceptions()] == ["award_unexplained"] * looked
+    run_audit(hq)
