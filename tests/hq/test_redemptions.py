@@ -217,6 +217,8 @@ def test_an_online_commit_that_comes_after_its_hold_was_over_posts_into_the_nega
     one, other = tills
     outcome = one.authorise(1000, online=True)
     one.commit(outcome)
+    for clock in (one.clock, other.clock):
+        clock.go_on(HOLD)
     spending.clock.now += HOLD
     let_lapse(spending)
     other.exchange()
