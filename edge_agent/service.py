@@ -9,11 +9,11 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from socket import gaierror
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -29,6 +29,14 @@ from loyalty_shell.logs import connection_log
 from loyalty_shell.notify import Manager
 
 GC_ALLOCATIONS: Final = 20_000
+LINGER_S: Final = 2
+"""How long the rest of a refused body is read, so that its sender gets to see the refusal."""
+CONNECTIONS: Final[Mapping[str, Any]] = {
+    "lingering_time": LINGER_S,
+    "auto_decompress": False,
+    "logger": connection_log(),
+}
+"""How connections are kept. Nothing is decompressed: a stranger's bomb would hold up the sales."""
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +76,7 @@ def alone(data_dir: Path) -> Iterator[None]:
 async def _serve(config: EdgeConfig, stop: asyncio.Event) -> None:
     read_anew(config.database)
     app = build_app(config, MachineClock())
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, logger=connection_log())
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, **CONNECTIONS)
     await runner.setup()
     try:
         host, port = await _listen(runner, config)

@@ -17,6 +17,7 @@ from loyalty_shell.answers import Refusal
 log = logging.getLogger(__name__)
 
 _STATUS: Final = {
+    "body_unreadable": 400,
     "json_invalid": 400,
     "encoding_wrong": 400,
     "idempotency_key_missing": 400,

@@ -8,7 +8,7 @@ import re
 from typing import Final, TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from loyalty_core.errors import BadInput, said
 
@@ -17,7 +17,13 @@ _KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,64}")
 
 
 async def body_of(request: web.Request, ms_max: int) -> bytes:
-    """Return the request's body; one that does not come in time ends in a TimeoutError."""
+    """Return the request's body; one that does not come in time ends in a TimeoutError.
+
+    Raises:
+        BadInput: `body_unreadable`: it is compressed.
+    """
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise BadInput("the body has a Content-Encoding: send the bytes as they are", code="body_unreadable")
     if request.content.is_eof():
         return await request.read()
     async with asyncio.timeout(ms_max / 1000):

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from edge_agent.app import build_app
 from edge_agent.config import Http
+from edge_agent.service import CONNECTIONS
 from edge_agent.sync import keys
 from tests.edge.counter import BODY_MAX, Counter
 from tests.edge.made import HeldClock, config_of, enrol_till, quiet_sync
@@ -55,5 +56,7 @@ async def counter(tmp_path: Path) -> AsyncIterator[Counter]:
     )
     enrol_till(config)
     clock = HeldClock()
-    async with TestClient(TestServer(build_app(config, clock))) as client:
+    server = TestServer(build_app(config, clock))
+    await server.start_server(**CONNECTIONS)
+    async with TestClient(server) as client:
         yield Counter(client, keys.token(config.data_dir), clock)
