@@ -2,7 +2,8 @@
 
 To derive a long day anew for each receipt costs more with each. So the fold of such a day is kept, and goes
 on for a receipt that comes after all of the day. It is used only while all is as it was: the rules, HQ's
-stamp, and every movement of the day. What was kept and then rolled back is known by the journal.
+stamp, and every movement of the day. What was kept and then rolled back is known by the journal; the fold
+before it is used then, so that a full disk, which refuses one sale after another, takes its time for none.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class GrowingDays:
     """Keeps the folds of a few long days."""
 
     def __init__(self) -> None:
-        self._days: dict[tuple[str, Day], _Kept] = {}
+        self._days: dict[tuple[str, Day], tuple[_Kept, ...]] = {}
 
     def grow(
         self,
@@ -65,25 +66,25 @@ class GrowingDays:
 
         None where the day has to be derived. Nothing but its record may be known of the receipt.
         """
-        kept = self._days.pop((account, rules.day), None)
         item = item_of(new, books.terminal.store_id, books.terminal.place.zone)
-        if (
-            kept is None
-            or (kept.rules, kept.stamp) != (rules, stamp)
-            or item.order < kept.end
-            or not _holds(conn, account, kept)
-        ):
+        for kept in self._days.pop((account, rules.day), ()):
+            if (kept.rules, kept.stamp) == (rules, stamp) and _holds(conn, account, kept):
+                break
+        else:
             return None
-        entry = kept.so_far.take(item)
+        if item.order < kept.end:
+            return None
+        so_far, entry = kept.so_far.with_next(item)
         grown = msgspec.structs.replace(
             kept,
             booked=entries.text_with(kept.booked, Award(new.id, entry.redeemable, entry.qualifying)),
             last=new,
             before=books.head.hash,
             end=item.order,
+            so_far=so_far,
             earning=[*kept.earning, Resolved(rules.day, item, ())],
         )
-        self._days[account, rules.day] = grown
+        self._days[account, rules.day] = (grown, kept)
         return entry, grown.earning
 
     def keep(
@@ -105,7 +106,7 @@ class GrowingDays:
         self._days.pop((account, rules.day), None)
         if len(self._days) >= DAYS_KEPT:
             del self._days[next(iter(self._days))]
-        self._days[account, rules.day] = _Kept(
+        kept = _Kept(
             rules=rules,
             stamp=stamp,
             booked=entries.text_of_day(conn, account, rules.day),
@@ -115,6 +116,7 @@ class GrowingDays:
             so_far=DaySoFar(rules, earning),
             earning=earning,
         )
+        self._days[account, rules.day] = (kept,)
 
 
 def _places(one: Resolved) -> list[Order]:

@@ -181,7 +181,7 @@ def fold_day(rules: DayRules, receipts: Sequence[Resolved]) -> DerivedDay:
 
 
 class DaySoFar:
-    """What stands of a member-day, and what one item more would earn after it."""
+    """What stands of a member-day, and what one item more would earn after it. It does not change."""
 
     def __init__(self, rules: DayRules, receipts: Iterable[Resolved]) -> None:
         self._rules, self._day = rules, _Day(rules)
@@ -192,9 +192,13 @@ class DaySoFar:
         """Return the (redeemable, qualifying) points that an item would add, being the last of its day."""
         return self._day.copy().take(item)[0]
 
-    def take(self, item: Item) -> PointEntry:
-        """Return the entry of an item that comes after all facts of the day, and stands in it from now on."""
-        return _earned(self._rules, item, *self._day.take(item))
+    def with_next(self, item: Item) -> tuple[DaySoFar, PointEntry]:
+        """Return the day with an item that comes after all of its facts, and the entry of that."""
+        day = self._day.copy()
+        entry = _earned(self._rules, item, *day.take(item))
+        grown = DaySoFar(self._rules, ())
+        grown._day = day
+        return grown, entry
 
 
 def _standing(receipts: Iterable[Resolved]) -> list[Item]:

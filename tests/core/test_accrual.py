@@ -210,5 +210,7 @@ def test_an_item_taken_last_has_its_entry_and_leaves_less_to_what_comes_after_it
     second = bought(8_000, when=f"{FRIDAY} 11:00", seq=2)
     third = bought(8_000, when=f"{FRIDAY} 12:00", seq=3)
     whole = derive_day(day_rules, standing(bought(8_000, seq=1), second, third))
-    assert [so_far.take(second), so_far.take(third)] == list(whole[1:])
+    after, entry = so_far.with_next(second)
+    assert [entry, after.with_next(third)[1]] == list(whole[1:])
+    assert so_far.with_next(second)[1] == entry, "it does not change"
     assert [entry.redeemable for entry in whole] == [8, 2, 0]

@@ -184,6 +184,20 @@ def test_a_receipt_that_is_the_last_of_a_long_day_reads_nothing_else_of_the_day(
         till.record(purchase("before", occurred_at="2026-11-20T10:30:00+09:00"))
 
 
+def test_a_receipt_that_is_undone_again_and_again_reads_nothing_else_of_the_day(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk refuses one sale after the other: that is quick, too."""
+    for minute in range(growing.LONG_FROM + 1):
+        till.record(after_ten(minute))
+    monkeypatch.delattr(own_facts, "read")
+    for _ in range(3):
+        with suppress(Undone), transaction(till.conn):
+            recorded(till.recorder, till.conn, after_ten(30))
+            raise Undone
+    assert minutes(till.record(after_ten(40))) == {*range(growing.LONG_FROM + 1), 40}
+
+
 def test_a_receipt_from_before_a_return_has_no_room_that_the_return_left(till: Till) -> None:
     for minute in range(growing.LONG_FROM):
         till.record(after_ten(minute, 1000 if minute else 600_000))
