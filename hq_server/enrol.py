@@ -1,7 +1,7 @@
 """A till joins: it shows the secret of an invite and proves that it holds the key it brings.
 
-One code makes one terminal, raced or not. The same key with the same code gets the same answer again, so
-that a lost answer costs nothing.
+One code makes one terminal, raced or not. The same key gets the same answer again, with the same code or a
+further one, until the till has been heard: so a lost answer costs nothing.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
-from hq_server.accept import EPOCH_CLAIMED_MAX, Terminal, check_approved, check_key
-from hq_server.fleet import Store, find_store, next_terminal_id, secret_hash
+from hq_server.accept import EPOCH_CLAIMED_MAX, Terminal, check_approved, check_key, terminal_of_key
+from hq_server.fleet import Store, approve, find_store, next_terminal_id, secret_hash
 from hq_server.house import House, load_house
 from hq_server.key_book import Signing
+from hq_server.lineage import Journals
 from hq_server.store.connection import Transaction
 from loyalty_core.envelope import key_id, open_sealed, peek, seal
 from loyalty_core.errors import LoyaltyError
@@ -26,7 +27,7 @@ ENROL_BYTES_MAX: Final = 4096
 
 
 class InviteRefused(LoyaltyError):
-    """`invite_unknown`, `invite_expired` or `invite_used`.
+    """`invite_unknown`, `invite_expired`, `invite_used` or `key_in_use`.
 
     Of a till that joins again also `invite_for_another`, `terminal_taken` or `store_differs`.
     """
@@ -75,8 +76,8 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
     A till that joins again keeps its epoch: its whole journal is to come.
 
     Raises:
-        InviteRefused: no such code, too late, or used by another key.
-        TerminalRefused: it was used by this key, whose terminal was replaced or revoked since.
+        InviteRefused: no such code, too late, used by another key, or by a machine that has joined before.
+        TerminalRefused: this key's terminal was replaced or revoked since.
     """
     invite = find_invite(tx, enrol)
     if invite.used_by == enrol.public_key and invite.terminal_id is not None:
@@ -85,9 +86,8 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
         raise InviteRefused("this invite code has been used: ask for a new one", code="invite_used")
     if now_ms >= invite.expires_at_ms:
         raise InviteRefused("this invite code has expired: ask for a new one", code="invite_expired")
-    if tx.one("arrivals.terminal_by_key", key_id=key_id(enrol.public_key)) is not None:
-        done = "nothing is to be done" if enrol.again else "replace the till"
-        raise InviteRefused(f"this key belongs to a terminal already: {done}", code="key_in_use")
+    if (joined := terminal_of_key(tx, key_id(enrol.public_key))) is not None:
+        return _with_another_code(tx, invite, enrol, joined, now_ms)
     store_id = invite.store_id
     terminal_id = invite.terminal_id or next_terminal_id(tx, store_id)
     row = tx.one("arrivals.terminal", store_id=store_id, terminal_id=terminal_id)
@@ -188,10 +188,55 @@ def _enrolled(
 def _joined_before(tx: Transaction, invite: Invite, enrol: Enrol) -> Terminal:
     """Return the terminal that this key has joined as with this code, as it stands now."""
     terminal = _terminal(tx, invite.store_id, invite.terminal_id or "")
-    check_key(tx, terminal, key_id(enrol.public_key), EpochMs(0))
+    _check_lost(tx, terminal, enrol, EpochMs(0))
+    return terminal
+
+
+def _with_another_code(
+    tx: Transaction, invite: Invite, enrol: Enrol, terminal: Terminal, now_ms: EpochMs
+) -> Terminal:
+    """Return the terminal that this key has joined as; the answer was lost, and this code is used up, too."""
+    if enrol.again is not None:
+        raise InviteRefused(
+            "this key belongs to a terminal already: nothing is to be done", code="key_in_use"
+        )
+    _check_lost(tx, terminal, enrol, now_ms)
+    store_id, terminal_id = terminal.store_id, terminal.terminal_id
+    if (invite.store_id, invite.terminal_id or terminal_id) != (store_id, terminal_id):
+        till = terminal_id.removeprefix(f"{store_id}-")
+        raise InviteRefused(
+            f"this machine has joined as {terminal_id}, and this code is for another till: ask for one that "
+            f"is made with --store {store_id} --till {till}, or set the machine's data aside and use this one",
+            code="key_in_use",
+        )
+    tx.run(
+        "arrivals.use_invite",
+        store_id=store_id,
+        secret_hash=secret_hash(enrol.secret),
+        terminal_id=terminal_id,
+        used_by=enrol.public_key,
+    )
+    if invite.preapproved:
+        approve(tx, terminal_id)
+    return _terminal(tx, store_id, terminal_id)
+
+
+def _check_lost(tx: Transaction, terminal: Terminal, enrol: Enrol, now_ms: EpochMs) -> None:
+    """Refuse a machine that cannot have lost the answer, or whose place another has.
+
+    Who has handed in records knew who it was. Told again it would begin the same journal anew.
+    """
+    check_key(tx, terminal, key_id(enrol.public_key), now_ms)
     if terminal.state == "revoked":
         check_approved(terminal)
-    return terminal
+    heard = Journals(tx, terminal.store_id, terminal.terminal_id).of(terminal.epoch)
+    if heard and enrol.again is None:
+        till = terminal.terminal_id.removeprefix(f"{terminal.store_id}-")
+        raise InviteRefused(
+            f"this machine was heard as {terminal.terminal_id} and has lost what it knew: set its data "
+            f"aside, then use a code that is made with --till {till}",
+            code="key_in_use",
+        )
 
 
 def _terminal(tx: Transaction, store_id: str, terminal_id: str) -> Terminal:

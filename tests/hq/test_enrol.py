@@ -124,6 +124,62 @@ async def test_who_has_a_tills_key_cannot_use_up_the_epochs_of_the_one_that_repl
     assert (await tills.send(copy)).directives == (Directive("epoch", new.epoch + 1),)
 
 
+# An answer that was lost, and a further code
+
+
+async def knocked(tills: Tills, till: Till, code: str) -> Enrolled:
+    answer = await tills.client.post("/v1/enrol", data=till.enrol_request(code))
+    assert answer.status == 200, await answer.text()
+    return till.enrolled(await answer.read(), tills.hq.public_key)
+
+
+@pytest.mark.parametrize("name", [None, "T01"])
+async def test_a_till_whose_answer_was_lost_is_told_again_by_a_further_code_of_its_store(
+    hq: Hq, tills: Tills, name: str | None
+) -> None:
+    till = Till()
+    first = await knocked(tills, till, hq.invite(preapproved=False))
+    second = hq.invite(till=name, preapproved=False)
+    assert await knocked(tills, till, second) == first
+    assert (first.terminal_id, first.epoch, first.approved) == ("S012-T01", 1, False)
+    assert len(hq.sql("SELECT 1 FROM terminals")) == 1
+    assert await tills.refused("/v1/enrol", Till().enrol_request(second)) == (403, "invite_used")
+    assert await knocked(tills, till, second) == first, "also where that answer is lost"
+    assert (await knocked(tills, till, hq.invite())).approved, "whoever made this code let its user in"
+    assert (await knocked(tills, till, hq.invite(preapproved=False))).approved
+
+
+@pytest.mark.parametrize(("store_id", "name"), [("S012", "T02"), ("S099", None), ("S099", "T01")])
+async def test_a_further_code_for_another_till_makes_this_one_no_other_and_stays_good(
+    hq: Hq, tills: Tills, store_id: str, name: str | None
+) -> None:
+    till = Till()
+    await knocked(tills, till, hq.invite())
+    code = hq.invite(store_id, till=name)
+    assert await tills.refused("/v1/enrol", till.enrol_request(code)) == (409, "key_in_use")
+    assert len(hq.sql("SELECT 1 FROM terminals")) == 1
+    assert (await knocked(tills, Till(), code)).store_id == store_id
+
+
+async def test_a_machine_that_was_heard_and_lost_what_it_knew_does_not_begin_its_journal_anew(
+    hq: Hq, tills: Tills
+) -> None:
+    till, first = Till(), hq.invite()
+    await knocked(tills, till, first)
+    till.record(purchase(member=None))
+    await tills.send(till)
+    stands = hq.sql("SELECT * FROM terminals")
+    for code in (first, hq.invite(), hq.invite(till="T01")):
+        assert await tills.refused("/v1/enrol", till.enrol_request(code)) == (409, "key_in_use")
+    assert hq.sql("SELECT * FROM terminals") == stands
+    new = Till()
+    assert (await knocked(tills, new, hq.invite(till="T01"))).epoch == 2
+    for code in (first, hq.invite(till="T01")):
+        assert await tills.refused("/v1/enrol", till.enrol_request(code)) == (403, "terminal_replaced")
+    hq.set_state("S012-T01", "revoked", "stolen")
+    assert await tills.refused("/v1/enrol", new.enrol_request(hq.invite())) == (403, "terminal_revoked")
+
+
 async def test_terminals_are_numbered_after_the_highest_that_is_taken(hq: Hq, tills: Tills) -> None:
     hq.invite(till="T07")
     assert (await tills.join()).terminal_id == "S012-T08"
