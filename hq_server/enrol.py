@@ -206,7 +206,7 @@ def _with_another_code(
         till = terminal_id.removeprefix(f"{store_id}-")
         raise InviteRefused(
             f"this machine has joined as {terminal_id}, and this code is for another till: ask for one that "
-            f"is made with --store {store_id} --till {till}, or set the machine's data aside and use this one",
+            f"is made with --store {store_id} --till {till}, or set its data aside and use this one",
             code="key_in_use",
         )
     tx.run(
