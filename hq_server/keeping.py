@@ -84,6 +84,7 @@ def keep(
     else:
         on = fit.on
     seq = fit.verdict.seq
+    new = seq - run.first_seq
     journal: dict[str, Value] = {
         "store_id": terminal.store_id,
         "terminal_id": terminal.terminal_id,
@@ -99,9 +100,10 @@ def keep(
         envelope=run.envelope,
         received_at_ms=now_ms,
     )
+    if seq < run.last_seq:
+        tx.run("arrivals.keep_hashes", **journal, first_seq=seq, hashes=b"".join(run.hashes[new:]))
     tx.run("arrivals.move_head", **journal, seq=run.last_seq, hash=run.hashes[-1])
     journals.put(msgspec.structs.replace(on, seq=run.last_seq, hash=run.hashes[-1]))
-    new = seq - run.first_seq
     return Kept(
         epoch=run.epoch,
         branch=on.branch,

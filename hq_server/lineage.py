@@ -8,6 +8,7 @@ every record lies in one place, and all before it follow from that. Reads only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,8 @@ from loyalty_core.lineage import Segment
 from loyalty_core.messages import BATCH_RECORDS_MAX, Batch, Ended, unpack_records
 from loyalty_core.units import Seq
 from loyalty_core.wire import unpack
+
+HASH_BYTES: Final = 32
 
 
 class Journal(msgspec.Struct, frozen=True):
@@ -148,15 +151,8 @@ class Journals:
 
     def batches(self, segment: Segment, first: int) -> Iterator[bytes]:
         """Yield the kept batches of a segment's branch that hold records from `first` to its end."""
-        for row in self._tx.all(
-            "arrivals.batches_over",
-            **self._named,
-            epoch=segment.epoch,
-            branch=segment.branch,
-            first_seq=first,
-            last_seq=segment.end,
-        ):
-            yield row[2]
+        for (envelope,) in self._tx.all("arrivals.batches_over", **self._span(segment, first)):
+            yield envelope
 
     def _going_on(self, one: Journal, first: int, before: bytes, hashes: Sequence[bytes]) -> Verdict:
         """Return what to do with a run on a branch that holds the record before it, or leaves it there."""
@@ -172,17 +168,39 @@ class Journals:
         return [one for one in self.of(epoch).values() if one.from_seq == 0]
 
     def _kept(self, one: Journal, first: int, last: int) -> Mapping[int, bytes]:
-        """Return seq -> hash of the kept records from first to last on this branch, and of some more."""
+        """Return seq -> hash of the kept records from first to last on this branch."""
         known: dict[int, bytes] = {}
-        for envelope in self.batches(Segment(one.epoch, one.branch, last), first):
-            batch = unpack(peek(envelope, "dangol/batch/1")[1], Batch)
-            known |= enumerate(chain(batch.before, unpack_records(batch.packed)), start=batch.first_seq)
+        for begins, hashes, envelope in self._tx.all(
+            "arrivals.hashes_over", **self._span(Segment(one.epoch, one.branch, last), first)
+        ):
+            if hashes is None:
+                known |= _unpacked(envelope)
+                continue
+            end = begins + len(hashes) // HASH_BYTES
+            for seq in range(max(first, begins), min(last + 1, end)):
+                at = (seq - begins) * HASH_BYTES
+                known[seq] = hashes[at : at + HASH_BYTES]
         return known
+
+    def _span(self, segment: Segment, first: int) -> dict[str, Value]:
+        return {
+            **self._named,
+            "epoch": segment.epoch,
+            "branch": segment.branch,
+            "first_seq": first,
+            "last_seq": segment.end,
+        }
 
 
 def name_of(terminal_id: str, epoch: int, branch: int) -> str:
     """Return how people name a journal: as an event of it, without the number."""
     return f"{terminal_id}.{epoch}{f'.b{branch}' if branch else ''}"
+
+
+def _unpacked(envelope: bytes) -> Mapping[int, bytes]:
+    """Return seq -> hash of all records of a batch that was kept before their hashes were kept beside it."""
+    batch = unpack(peek(envelope, "dangol/batch/1")[1], Batch)
+    return dict(enumerate(chain(batch.before, unpack_records(batch.packed)), start=batch.first_seq))
 
 
 def _journal(epoch: int, row: Row) -> Journal:

@@ -89,7 +89,7 @@ def _batch(
     tx: Transaction, terminal: Terminal, row: Row, seq: int, last: bytes, where: str
 ) -> tuple[tuple[bytes, ...], bytes, int]:
     """Return the records of a kept batch that follow `seq`, the hash of the last, and its seq."""
-    first_seq, last_seq, last_hash, envelope = row
+    first_seq, last_seq, last_hash, envelope, kept = row
     try:
         batch = unpack(open_sealed(envelope, "dangol/batch/1", keys_of(tx, terminal)), Batch)
         records = unpack_records(batch.packed)
@@ -101,6 +101,10 @@ def _batch(
         differs(where, f"a batch says records {first_seq} to {last_seq}, its bytes and the one before do not")
     if hashes[skipped] != last or hashes[-1] != last_hash:
         differs(f"{where}, batch from record {first_seq}", "its chain does not follow from the record before")
+    if kept not in (None, b"".join(hashes[skipped + 1 :])):
+        differs(
+            f"{where}, batch from record {first_seq}", "the hashes beside it are not its records'"
+        )
     return records[skipped:], last_hash, last_seq
 
 

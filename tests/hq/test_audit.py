@@ -78,6 +78,8 @@ DAMAGE = {
     "a missing total": "DELETE FROM totals",
     "a flipped byte in a batch": "UPDATE batches SET envelope = CAST(substr(envelope, 1, 60) || x'00' || "
     "substr(envelope, 62) AS BLOB)",
+    "a changed hash beside a batch": "UPDATE batch_hashes SET hashes = CAST(substr(hashes, 1, 31) || x'00' "
+    "|| substr(hashes, 33) AS BLOB)",
     "a missing batch": "DELETE FROM batches WHERE terminal_id = 'S012-T02'",
     "a moved head": "UPDATE heads SET seq = seq + 1",
     "a missing event": "DELETE FROM events WHERE terminal_id = 'S012-T01' AND seq = 2",

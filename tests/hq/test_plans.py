@@ -15,6 +15,7 @@ ON_THE_WAY = (
     "arrivals.head",
     "arrivals.heads",
     "arrivals.batches_over",
+    "arrivals.hashes_over",
     "arrivals.facts",
     "arrivals.receipt_key_of",
     "arrivals.exceptions_of_receipts",

@@ -49,15 +49,39 @@ WHERE excluded.seq > heads.seq;
 INSERT INTO batches (store_id, terminal_id, epoch, branch, first_seq, last_seq, last_hash, envelope, received_at_ms)
 VALUES (:store_id, :terminal_id, :epoch, :branch, :first_seq, :last_seq, :last_hash, :envelope, :received_at_ms);
 
+-- name: keep_hashes(store_id, terminal_id, epoch, branch, first_seq, hashes)!
+INSERT INTO batch_hashes (store_id, terminal_id, epoch, branch, first_seq, hashes)
+VALUES (:store_id, :terminal_id, :epoch, :branch, :first_seq, :hashes);
+
 -- name: batches_over(store_id, terminal_id, epoch, branch, first_seq, last_seq)
--- Kept batches that hold any of these records.
-SELECT first_seq, last_seq, envelope FROM batches
+-- Kept batches that hold any of these records; those of a branch follow one another.
+SELECT envelope FROM batches
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
   AND first_seq <= :last_seq AND last_seq >= :first_seq
+  AND first_seq >= coalesce((
+    SELECT max(b.first_seq) FROM batches AS b
+    WHERE b.store_id = :store_id AND b.terminal_id = :terminal_id AND b.epoch = :epoch AND b.branch = :branch
+      AND b.first_seq <= :first_seq
+  ), 0)
 ORDER BY first_seq;
 
+-- name: hashes_over(store_id, terminal_id, epoch, branch, first_seq, last_seq)
+-- What tells the hashes of these records: those of their batch, or the batch itself where it has none.
+SELECT b.first_seq, CASE WHEN b.first_seq = b.last_seq THEN b.last_hash ELSE h.hashes END,
+  CASE WHEN b.first_seq < b.last_seq AND h.hashes IS NULL THEN b.envelope END
+FROM batches AS b LEFT JOIN batch_hashes AS h USING (store_id, terminal_id, epoch, branch, first_seq)
+WHERE b.store_id = :store_id AND b.terminal_id = :terminal_id AND b.epoch = :epoch AND b.branch = :branch
+  AND b.first_seq <= :last_seq AND b.last_seq >= :first_seq
+  AND b.first_seq >= coalesce((
+    SELECT max(c.first_seq) FROM batches AS c
+    WHERE c.store_id = :store_id AND c.terminal_id = :terminal_id AND c.epoch = :epoch AND c.branch = :branch
+      AND c.first_seq <= :first_seq
+  ), 0)
+ORDER BY b.first_seq;
+
 -- name: batches(store_id, terminal_id, epoch, branch)
-SELECT first_seq, last_seq, last_hash, envelope FROM batches
+SELECT first_seq, last_seq, last_hash, envelope, hashes FROM batches
+LEFT JOIN batch_hashes USING (store_id, terminal_id, epoch, branch, first_seq)
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
 ORDER BY first_seq;
 
