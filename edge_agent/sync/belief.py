@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 def take_statements(conn: Connection, statements: Iterable[bytes]) -> bool:
     """Believe each next key that the one believed now has signed; tell whether there was any.
 
-    One that it has not signed, or that does not go forward, is left alone and logged.
+    One that it has not signed, or that does not go forward, is left alone and logged, but for those that are
+    known here.
     """
     moved = False
     for data in statements:
@@ -32,7 +33,7 @@ def take_statements(conn: Connection, statements: Iterable[bytes]) -> bool:
         except (BadEnvelope, BadWire) as error:
             log.warning("key_not_believed", extra={"code": error.code})
             continue
-        if said.public_key == present:
+        if said.public_key in hq_keys.believed(conn, kind).values():
             continue
         if said.number <= hq_keys.number(conn, kind):
             log.warning("key_not_believed", extra={"code": "key_older"})

@@ -149,6 +149,19 @@ def test_a_till_that_joins_between_rotations_believes_the_present_keys_alone(
     assert believed(till) == present(keys)
 
 
+def test_a_till_that_is_told_again_of_keys_that_it_knows_has_nothing_to_say(
+    hq: Hq, keys: Keys, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for kind in BOTH:
+        keys.rotate(kind)
+    till = joined(hq, tmp_path)
+    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+        told = key_book.load_book(tx).told_at_joining()
+    with transaction(till.conn):
+        assert not belief.take_statements(till.conn, told)
+    assert (len(told), caplog.records) == (3, [])
+
+
 def test_who_has_an_earlier_key_makes_no_till_go_back_to_it_or_on_to_another(
     hq: Hq, keys: Keys, tmp_path: Path
 ) -> None:
