@@ -183,8 +183,8 @@ def drop(tx: Transaction, name: str, *, believed_by: int, cut_off: bool, now_ms:
         )
     if believed_by and found.dropped_at_ms is None and not cut_off:
         raise BadInput(
-            f"{name} is the newest key that tills believe ({believed_by}): wait until they were heard, or give "
-            "--cut-off and let them join anew",
+            f"{name} is the newest key that tills believe ({believed_by}): wait until they were heard, or "
+            "give --cut-off and let them join anew",
             code="key_believed",
         )
     tx.run("house.drop_key", kind=found.kind, number=found.number, dropped_at_ms=now_ms)

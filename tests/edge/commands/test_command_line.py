@@ -121,6 +121,9 @@ def test_what_was_set_aside_is_shown_handed_in_again_or_given_up(desk: Desk) -> 
     assert "recorded as S012-T03.1.1" in desk.ok("quarantine", "retry", "1")
     desk.ok("quarantine", "discard", "2", "--reason", "typed wrong")
     assert desk.ok("quarantine") == "nothing is set aside\n"
+    conn = desk.open()
+    assert conn.execute("SELECT DISTINCT raw FROM quarantine").fetchall() == [(b"",)], "nothing of it is kept"
+    conn.close()
 
 
 def test_an_unknown_number_is_refused(desk: Desk) -> None:
