@@ -19,21 +19,22 @@ from typing import Final
 import msgspec
 
 from hq_server.accept import Opened, open_exchange
-from hq_server.exchange import Answering, Outcome, take
+from hq_server.exchange import Answering, take
 from hq_server.house import load_house
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
 from hq_server.usb_requests import (
     OF_A_FILE,
     Asked,
+    Taken,
     Took,
     asked,
     body_of,
     heads,
-    light,
     part,
+    passed_by,
     refused,
-    took,
+    taken,
     tried,
 )
 from loyalty_core.errors import LoyaltyError
@@ -114,9 +115,11 @@ class Stick:
             note(tried(one.name, opened, held))
 
     async def _take(self, requests: list[Asked], note: Tell, pause_s: float) -> None:
-        """Take the requests of one till; the newest is answered last, with the members that changed."""
-        newest = max(requests, key=lambda one: (one.age, one.first))
-        last: tuple[Took, Opened, Outcome] | None = None
+        """Take the requests of one terminal, and tell the newest of each of its machines of members.
+
+        Those of the others are answered without; copies of one disk are several machines.
+        """
+        newest: list[Taken] = []
         for one in requests:
             try:
                 opened = await self._opened(one.name)
@@ -125,21 +128,21 @@ class Stick:
             except OF_A_FILE as error:
                 note(refused(one.name, error, one.terminal_id))
                 continue
-            taken = took(one.name, opened, outcome), light(opened), outcome
-            if one is newest:
-                last = taken
-            else:
-                note(await self._answer(*taken, rows_max=0))
+            done = await self._database.read(partial(taken, asked=one, opened=opened, outcome=outcome))
+            newest, passed = passed_by(newest, done)
+            for earlier in passed:
+                note(await self._answer(earlier, rows_max=0))
             await asyncio.sleep(pause_s)
-        if last is not None:
-            note(await self._answer(*last, rows_max=self._answering.snapshot_rows_max))
+        for latest in newest:
+            note(await self._answer(latest, rows_max=self._answering.snapshot_rows_max))
 
-    async def _answer(self, told: Took, opened: Opened, outcome: Outcome, *, rows_max: int) -> Took:
+    async def _answer(self, one: Taken, *, rows_max: int) -> Took:
         """Return what became of a request once its replies are on the stick, with so many members in each.
 
         What was kept is kept, also where a reply cannot be written.
         """
         answering = msgspec.structs.replace(self._answering, snapshot_rows_max=rows_max)
+        told, opened = one.told, one.opened
         stem, names, members, more = told.file[: -len(TO_HQ)], list[str](), 0, True
         now_ms = self._now_ms()
         while more and len(names) < PARTS_MAX:
@@ -148,7 +151,7 @@ class Stick:
                     part,
                     answering=answering,
                     opened=opened,
-                    outcome=outcome,
+                    outcome=one.outcome,
                     now_ms=now_ms,
                     salt=os.urandom(SALT_BYTES),
                 )

@@ -5,18 +5,22 @@ Reads only; what is taken is taken by `exchange.apply`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from hq_server.accept import Opened, Run, Terminal, TerminalRefused
+from hq_server.epochs import Own, own
 from hq_server.exchange import Answering, Outcome, answer
 from hq_server.house import load_house
+from hq_server.lineage import Journals
 from hq_server.seen import Age, age_of
 from hq_server.store.connection import Transaction
 from loyalty_core.envelope import peek
 from loyalty_core.errors import BadEnvelope, BadWire, LoyaltyError
+from loyalty_core.lineage import holder
 from loyalty_core.messages import Batch, Cursors, Exchange, Reply
 from loyalty_core.stick import Closed, Place, close_file, open_file
 from loyalty_core.units import EpochMs
@@ -25,6 +29,8 @@ from loyalty_shell.stick import StickError
 
 OF_A_FILE: Final = (StickError, BadWire, BadEnvelope, TerminalRefused)
 """What is told of one file, and no reason not to go on with the others."""
+MACHINES_MAX: Final = 64
+"""Of so many machines with copies of one disk each is told of members; others are with their next request."""
 NO_RECORDS: Final = (2**63, 0)
 """Where a request without records stands among those of its till: behind all that bring some."""
 
@@ -58,6 +64,25 @@ class Asked(msgspec.Struct, frozen=True, order=True):
     first: Place
     age: Age
     name: str
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A request that was taken and is not answered yet, and what was held of its till then."""
+
+    age: Age
+    told: Took
+    opened: Opened
+    outcome: Outcome
+    till: Own
+
+    def follows(self, other: Taken) -> bool:
+        """Tell whether this is a later, or another, request of the machine that made the other."""
+        mine, others = self.till.lineage or (), other.till.lineage or ()
+        if not others:
+            return self.age >= other.age
+        head = others[-1]
+        within = holder(mine, head.epoch, head.end)
+        return self.age >= other.age and within is not None and within.branch == head.branch
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -108,10 +133,28 @@ def heads(tx: Transaction, terminal: Terminal) -> dict[int, int]:
     return {epoch: seq for epoch, branch, seq, _ in rows if branch == 0}
 
 
-def light(opened: Opened) -> Opened:
-    """Return a request without what it brought, of which its answer says nothing."""
-    exchange = msgspec.structs.replace(opened.exchange, batches=())
-    return msgspec.structs.replace(opened, exchange=exchange, runs=())
+def taken(tx: Transaction, asked: Asked, opened: Opened, outcome: Outcome) -> Taken:
+    """Return a request that was taken, without what it brought: its answer says nothing of that."""
+    journals = Journals(tx, opened.terminal.store_id, opened.terminal.terminal_id)
+    till = own(journals, opened.exchange, outcome.standing.brought)
+    exchange = msgspec.structs.replace(opened.exchange, batches=(), programmes=())
+    light = msgspec.structs.replace(opened, exchange=exchange, runs=())
+    return Taken(asked.age, took(asked.name, opened, outcome), light, outcome, till)
+
+
+def passed_by(newest: Sequence[Taken], one: Taken) -> tuple[list[Taken], list[Taken]]:
+    """Return the newest request of each machine with one more taken, and those that are none any more.
+
+    A machine's later request tells of a journal that holds all that the earlier told of. One of which
+    headquarters cannot tell whose it is hears of no members anyway.
+    """
+    if not one.till.whole:
+        return list(newest), [one]
+    passed = [earlier for earlier in newest if one.follows(earlier)]
+    kept = [earlier for earlier in newest if earlier not in passed]
+    if any(later.follows(one) for later in kept):
+        return list(newest), [one]
+    return [*kept[1 - MACHINES_MAX :], one], [*passed, *kept[: 1 - MACHINES_MAX]]
 
 
 def part(

@@ -60,7 +60,7 @@ def test_a_till_that_was_set_back_finds_its_new_epoch_by_stick_alone(
     back.close()
 
 
-def test_a_copied_disk_and_its_original_hand_in_by_one_stick_and_lose_and_double_nothing(
+def test_a_copied_disk_and_its_original_hand_in_by_one_stick_and_both_show_all_of_it_once(
     hq: Hq, till: CopiedTill, stick: Stick, tmp_path: Path
 ) -> None:
     till.sell(1, 2, 3)
@@ -77,6 +77,7 @@ def test_a_copied_disk_and_its_original_hand_in_by_one_stick_and_lose_and_double
             stick.to_till(one)
     assert (till.waiting, copy.waiting) == (0, 0)
     assert hq.balances() == {"M1": 8 * 12}
+    assert (till.balance(), copy.balance()) == (8 * 12, 8 * 12)
     assert 2 in (till.epoch, copy.epoch)
     copy.close()
 
