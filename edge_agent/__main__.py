@@ -6,6 +6,7 @@ not need is not imported.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -89,6 +90,9 @@ def _with_config(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.version_option(VERSION, prog_name="edge-agent")
 def main() -> None:
     """Dangol's agent on the till."""
+    if logging.lastResort is not None:
+        # What a command logs beside what it says; the service says these its own way.
+        logging.lastResort.setFormatter(logging.Formatter('noted (%(message)s): see "Logs" in operations.md'))
 
 
 def _config(ctx: click.Context) -> EdgeConfig:

@@ -44,6 +44,8 @@ def imported_line(told: Imported) -> str:
         news += [f"{told.members} {'member' if told.members == 1 else 'members'}"] if told.members else []
         news += [f"{told.programmes} of the rules"] if told.programmes else []
         what = ", ".join(news) or "installed"
+    if told.epoch:
+        what += f"; this disk was set back or copied, and this till goes on in epoch {told.epoch}"
     for refusal in told.refusals:
         what += f"; headquarters did not take records from {refusal}"
     return f"{told.file}: {what}"

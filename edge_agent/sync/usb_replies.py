@@ -40,14 +40,16 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
     `became` is "installed", "known" where it says nothing new, "unasked" where it answers a request that
     this till does not know (any more), "left" where it is another till's, or "refused" with the reason.
-    `acknowledged` is up to where HQ holds each epoch of which it holds more than was known. `refusals` are
-    records that HQ did not take, and why.
+    `acknowledged` is up to where HQ holds each epoch of which it holds more than was known, `epoch` the
+    one in which this till goes on from here, 0 where it stays in its own. `refusals` are records that HQ did
+    not take, and why.
     """
 
     file: str
     became: str
     terminal: str = ""
     acknowledged: tuple[Place, ...] = ()
+    epoch: int = 0
     members: int = 0
     programmes: int = 0
     refusals: tuple[str, ...] = ()
@@ -162,6 +164,7 @@ def _installed(conn: Connection, identity: Terminal, name: str, data: bytes) -> 
         return Imported(file=name, became="left", terminal=of)
     with transaction(conn):
         held, stood, versions = _held(conn), members.cursors(conn), len(programmes.envelopes(conn))
+        stood_in = terminal.read(conn).epoch
         request = exported.number(conn, reply.nonce)
         if request is None:
             latest, moved = False, install_loose(conn, reply)
@@ -180,6 +183,7 @@ def _installed(conn: Connection, identity: Terminal, name: str, data: bytes) -> 
             became="installed" if moved else "known" if request is not None else unasked,
             terminal=of,
             acknowledged=tuple(sorted(_held(conn).items() - held.items())),
+            epoch=epoch if (epoch := terminal.read(conn).epoch) > stood_in else 0,
             members=sum(len(page.rows) for page in taken),
             programmes=len(programmes.envelopes(conn)) - versions,
             refusals=tuple(

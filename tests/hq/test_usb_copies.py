@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.store import terminal
+from edge_agent.usb_words import imported_line
+from hq_server import usb_requests
 from loyalty_core.envelope import peek, seal
 from loyalty_core.stick import close_file, open_file, parse_file
 from tests.edge.made import CARD, NOW, at
@@ -31,13 +33,17 @@ def stick(tmp_path: Path) -> Stick:
     return Stick(tmp_path / "stick")
 
 
-def rounds(till: CopiedTill, hq: Hq, stick: Stick) -> int:
-    """Carry the stick until the till has nothing more to hand in and shows what headquarters holds."""
-    for number in range(1, ROUNDS_MAX + 1):
+def rounds(till: CopiedTill, hq: Hq, stick: Stick) -> list[str]:
+    """Carry the stick until the till has nothing more to hand in and shows what headquarters holds.
+
+    Return what its technician is told.
+    """
+    said = []
+    for _ in range(ROUNDS_MAX):
         hq.clock.now += 1
-        stick.round(till, hq)
+        said += [imported_line(one) for one in stick.round(till, hq)]
         if not till.waiting and till.balance() == hq.balances()["M1"]:
-            return number
+            return said
     raise AssertionError("they do not agree")
 
 
@@ -51,9 +57,14 @@ def test_a_till_that_was_set_back_finds_its_new_epoch_by_stick_alone(
     back = till.set_back(image, tmp_path / "back")
     back.sell(6)
     assert back.epoch == 1
-    rounds(back, hq, stick)
+    said = rounds(back, hq, stick)
+    assert [
+        line.endswith("set back or copied, and this till goes on in epoch 2")
+        for line in said
+        if "epoch" in line
+    ] == [True]
     back.sell(7)
-    rounds(back, hq, stick)
+    assert "epoch" not in "".join(rounds(back, hq, stick))
     assert back.epoch == 2
     assert hq.balances() == {"M1": 7 * 12}
     assert {kind for kind, _ in hq.exceptions()} <= {"fork", "journal_behind"}
@@ -80,6 +91,19 @@ def test_a_copied_disk_and_its_original_hand_in_by_one_stick_and_both_show_all_o
     assert (till.balance(), copy.balance()) == (8 * 12, 8 * 12)
     assert 2 in (till.epoch, copy.epoch)
     copy.close()
+
+
+def test_of_more_machines_than_may_be_with_one_disk_the_first_hear_of_members_with_their_next_request(
+    hq: Hq, till: CopiedTill, stick: Stick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usb_requests, "MACHINES_MAX", 2)
+    machines = [till, till.clone(tmp_path / "second"), till.clone(tmp_path / "third")]
+    for number, one in enumerate(machines):
+        one.sell(number)
+        stick.from_till(one)
+    assert [took.members for took in stick.at_hq(hq)] == [0, 1, 1]
+    for one in machines[1:]:
+        one.close()
 
 
 def test_a_till_that_writes_in_anothers_name_is_refused_by_its_signature(
