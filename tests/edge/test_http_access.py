@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -28,6 +29,14 @@ async def test_the_word_bearer_may_be_spelled_in_any_case(counter: Counter) -> N
     token = counter.headers["Authorization"].removeprefix("Bearer ")
     response = await counter.client.get("/v1/members/M1", headers={"Authorization": f"bearer {token}"})
     assert await problem(response) == (404, "member_unknown")
+
+
+async def test_every_address_but_three_wants_the_token(counter: Counter) -> None:
+    addresses = {(route.method, route.resource) for route in counter.app.router.routes()}
+    paths = {(method, re.sub("{.*?}", "M1", of.canonical)) for method, of in addresses if of is not None}
+    refused = {path for method, path in paths if (await counter.client.request(method, path)).status == 401}
+    assert {path for _, path in paths} - refused == {"/healthz", "/metrics", "/openapi.json"}
+    assert len(refused) > 5
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/openapi.json"])

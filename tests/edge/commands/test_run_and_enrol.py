@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -32,6 +33,7 @@ async def test_enrol_prints_who_the_till_is_and_its_keys_name(tmp_path: Path) ->
     assert (told["terminal"], told["store"], told["approved"]) == ("S012-T03", "S012", True)
     assert told["fingerprint"] == fingerprint(public_of(key))
     assert told["token_file"] == str(tmp_path / "data" / keys.TOKEN_FILE)
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
 def test_enrol_to_a_foreign_machine_without_https_is_refused(desk: Desk) -> None:
