@@ -1,7 +1,7 @@
 """The command line: enrol, run, status, take, verify, export, import, quarantine.
 
-Errors are one sentence on stderr with what to do next. Exit 0, 1 (refused), 2 (usage). What a command does
-not need is not imported.
+Errors are one sentence on stderr with what to do next. Exit 0, 1 (refused), 2 (usage), 3 (`status`: the disk
+takes no sales). What a command does not need is not imported.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from loyalty_core.errors import LoyaltyError
 from loyalty_shell.refusals import of_system, was_logged
 
 REFUSED: Final = 1
+DISK_REFUSES: Final = 3
 TAKE_SHOWN_MAX: Final = 10_000
 
 
@@ -52,9 +53,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except LoyaltyError as error:
-            _say_error(error.code, str(error))
-            _leave_if_lost(error.code)
-            ctx.exit(REFUSED)
+            self._refuse(ctx, error)
         except Exception as error:
             from edge_agent.store.database import DatabaseError, store_error
 
@@ -65,8 +64,19 @@ class _Commands(click.Group):
                 told = store_error(error)
             if told is None:
                 raise
-            _say_error(told.code, str(told))
-            ctx.exit(REFUSED)
+            self._refuse(ctx, told)
+
+    def _refuse(self, ctx: click.Context, error: LoyaltyError) -> None:
+        """Say why, and end. That a database cannot be opened may be the disk's fault; then that is said."""
+        if error.code == "store_unreadable":
+            from edge_agent.store.database import read_only_error
+            from loyalty_shell.data_dir import is_read_only
+
+            error = read_only_error() if is_read_only(_config(ctx).data_dir) else error
+        _say_error(error.code, str(error))
+        _leave_if_lost(error.code)
+        shows = ctx.invoked_subcommand == "status"
+        ctx.exit(DISK_REFUSES if shows and error.code in ("disk_read_only", "disk_unreadable") else REFUSED)
 
 
 def _remember_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -227,19 +237,24 @@ def run(ctx: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
-    """Show one screen: link, queue, oldest unsent, quarantine, disk, clock, versions."""
+    """Show one screen: link, queue, oldest unsent, quarantine, disk, clock, versions.
+
+    Exits 3 where the disk takes no sales: the first sentence says why, and what to do.
+    """
+    from edge_agent import disk_state
     from edge_agent import status as screen
     from edge_agent.store.migrations import open_to_read
 
     config = _config(ctx)
     conn = open_to_read(config.database)
-    told = screen.status(conn, config, MachineClock())
+    told = screen.status(conn, config, MachineClock(), disk_state.refusal(config.data_dir))
     conn.close()
     if as_json:
         _echo_json(told)
-        return
-    for line in screen.lines(told):
+    for line in () if as_json else screen.lines(told):
         click.echo(_inert(line))
+    if told.disk_refuses is not None:
+        sys.exit(DISK_REFUSES)
 
 
 @main.command()

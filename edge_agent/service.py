@@ -21,8 +21,9 @@ from edge_agent.app import build_app
 from edge_agent.app_keys import CLOCK, CONFIG, LOST, READER, WRITER
 from edge_agent.clock import MachineClock
 from edge_agent.config import EdgeConfig
+from edge_agent.disk_state import WORDS, mark_failed, unmark_failed
 from edge_agent.status import lines, status
-from edge_agent.store.database import StoreError
+from edge_agent.store.database import NOT_KEPT, StoreError
 from loyalty_core.errors import BadInput
 from loyalty_shell.data_dir import check_user, read_anew
 from loyalty_shell.logs import connection_log
@@ -53,7 +54,12 @@ async def serve(config: EdgeConfig) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     with alone(config.data_dir):
-        await _serve(config, stop)
+        try:
+            await _serve(config, stop)
+        except StoreError as error:
+            if error.code == NOT_KEPT:
+                mark_failed(config.data_dir)
+            raise
 
 
 @contextmanager
@@ -79,6 +85,7 @@ async def _serve(config: EdgeConfig, stop: asyncio.Event) -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, **CONNECTIONS)
     await runner.setup()
     try:
+        unmark_failed(config.data_dir)
         host, port = await _listen(runner, config)
         _settle_memory()
         address = f"http://{host}:{port}"
@@ -115,10 +122,15 @@ async def _how_it_goes(app: web.Application) -> str:
     """
     try:
         await app[WRITER].do(lambda _: None)
-        told = await app[READER].do(lambda conn: status(conn, app[CONFIG], app[CLOCK]))
+        told = await app[READER].do(lambda conn: status(conn, app[CONFIG], app[CLOCK], _refuses(app)))
     except StoreError as error:
         return str(error)
     return lines(told)[0]
+
+
+def _refuses(app: web.Application) -> str | None:
+    trouble = app[WRITER].trouble
+    return trouble.code if trouble is not None and trouble.code in WORDS else None
 
 
 async def _listen(runner: web.AppRunner, config: EdgeConfig) -> tuple[str, int]:

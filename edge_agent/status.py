@@ -10,6 +10,7 @@ import msgspec
 from edge_agent.believing import is_believed, known_day
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
+from edge_agent.disk_state import FULL_BYTES, WORDS
 from edge_agent.store import (
     closings,
     exported,
@@ -29,10 +30,6 @@ from loyalty_core.events import EventId
 from loyalty_core.units import Day, Seq
 from loyalty_shell.data_dir import free_bytes
 
-DISK_FULL_BYTES: Final = 2 * 1024 * 1024
-"""With less than this free, a commit may fail at any moment."""
-
-
 _WHAT_TO_DO: Final = {
     "journal_behind": "This till's disk was set back to an older copy: leave it on until HQ has given it a "
     "new epoch, and hand in again what was sold since that copy",
@@ -48,7 +45,7 @@ _WHAT_TO_DO: Final = {
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What `status` tells. Ages are in ms; `link` is "up", "down" or "never"."""
+    """What `status` tells. Ages are in ms; `link` is "up", "down" or "never"; `disk_refuses` is a code."""
 
     terminal: str
     store: str
@@ -65,6 +62,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     quarantine: int
     disk_free_bytes: int
     disk_low: bool
+    disk_refuses: str | None
     clock: str
     clock_believed: bool
     epoch: int
@@ -78,8 +76,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
-    """Return how this till is doing.
+def status(conn: Connection, config: EdgeConfig, clock: Clock, disk_refuses: str | None = None) -> Status:
+    """Return how this till is doing; why its disk takes no sales is for the caller to know.
 
     Raises:
         StoreError: `not_enrolled`.
@@ -107,6 +105,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock) -> Status:
         quarantine=quarantine.count_open(conn),
         disk_free_bytes=free,
         disk_low=free < config.disk_free_bytes_min,
+        disk_refuses=disk_refuses or ("disk_full" if free < FULL_BYTES else None),
         clock=_iso(now_ms) or "",
         clock_believed=is_believed(
             now_ms, known_day(counted, link.hq_time_ms, identity.place), link.hq_time_ms, identity.place
@@ -131,8 +130,8 @@ def lines(told: Status) -> list[str]:
         "down": f"{_trouble(told)}. Sales are safe. {waits}, next try {told.next_try}.",
         "never": f"{_unheard(told)}. Sales are safe. {waits}.",
     }[told.link]
-    if told.disk_free_bytes < DISK_FULL_BYTES:
-        state = f"THE DISK IS FULL: sales cannot be recorded until space is freed. {waits} for HQ."
+    if told.disk_refuses is not None:
+        state = f"{WORDS[told.disk_refuses]}. {waits} for HQ."
     elif told.disk_low:
         state = f"The disk is nearly full: free some space. {state}"
     if told.quarantine:
