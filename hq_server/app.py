@@ -119,7 +119,8 @@ async def database_context(app: web.Application) -> AsyncIterator[None]:
 
 async def chores_context(app: web.Application) -> AsyncIterator[None]:
     """Run the background chores while the server lives; one that fails brings the server down."""
-    task = asyncio.create_task(run_chores(app[DATABASE], app[NOW_MS]), name="chores")
+    chores = run_chores(app[DATABASE], app[NOW_MS], app[CONFIG].clock_tolerance_ms)
+    task = asyncio.create_task(chores, name="chores")
     task.add_done_callback(_stop_on_failure)
     yield
     task.cancel()

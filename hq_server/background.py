@@ -1,5 +1,5 @@
-"""Chores of a running server: days to derive again, lots and holds that end, hashes that wait for a phone,
-day totals to compare.
+"""Chores of a running server: records that can be read now, days to derive again, lots and holds that end,
+hashes that wait for a phone, day totals to compare.
 
 Each step is a bounded transaction that may be cut off anywhere and is found again.
 """
@@ -13,9 +13,11 @@ from functools import partial
 from typing import Final
 
 from hq_server.closings import count_earlier
+from hq_server.config import CLOCK_TOLERANCE_MS
 from hq_server.day_totals import Sold, TillDay, settle_total, sold_at, totals_to_compare
 from hq_server.hashes import ATTACHED_AT_ONCE, attach_found, found_in, untried_hashes, were_tried
 from hq_server.holds import lapse_some
+from hq_server.read_later import Looked, look, take
 from hq_server.rederive import expire, expiry_is_due, rederive_some
 from hq_server.store.connection import Busy, Transaction
 from hq_server.store.database import Database
@@ -26,11 +28,17 @@ PAUSE_S: Final = 1
 log = logging.getLogger(__name__)
 
 
-async def run_chores(database: Database, now_ms: Callable[[], EpochMs]) -> None:
-    """Do what is due, again and again, until cancelled."""
+async def run_chores(
+    database: Database, now_ms: Callable[[], EpochMs], clock_tolerance_ms: int = CLOCK_TOLERANCE_MS
+) -> None:
+    """Take what an earlier release could not read, then do what is due, again and again, until cancelled."""
+    looked = Looked(now_ms())
     while True:
         try:
-            worked = await _step(database, now_ms())
+            if looked.kind is not None:
+                looked, worked = await _read_later(database, looked, now_ms(), clock_tolerance_ms), True
+            else:
+                worked = await _step(database, now_ms())
         except Busy:
             worked = False
         except Refused as error:
@@ -72,6 +80,15 @@ async def _step(database: Database, now_ms: EpochMs) -> bool:
     if journals:
         await database.write(count_earlier)
     return await _compare_total(database, now_ms) or expiry or holds or days or hashes or journals
+
+
+async def _read_later(database: Database, looked: Looked, now_ms: EpochMs, clock_tolerance_ms: int) -> Looked:
+    """Look at the next records that were set aside; returns how far that is."""
+    further, takable = await database.read(lambda tx: look(tx, looked, now_ms))
+    if takable:
+        count = await database.write(lambda tx: take(tx, looked, now_ms, clock_tolerance_ms))
+        log.info("records_read_later", extra={"count": count})
+    return further
 
 
 async def _compare_total(database: Database, now_ms: EpochMs) -> bool:

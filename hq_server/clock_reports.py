@@ -12,7 +12,16 @@ import msgspec
 
 from hq_server.accept import Terminal
 from hq_server.clock_words import recorded_between, span_text
-from hq_server.clocks import When, id_in, keep_readings, marks_in, met_before, stretch_of
+from hq_server.clocks import (
+    When,
+    id_in,
+    keep_marks_again,
+    keep_readings,
+    marks_in,
+    met_before,
+    stretch_of,
+    stretches_of,
+)
 from hq_server.dating import DATED_WRONG, is_undone
 from hq_server.evidence import Recorded, evidence_of
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals, restate_arrivals
@@ -62,8 +71,23 @@ def note_clocks(
     keep_readings(tx, terminal, kept, now_ms, carried=carried)
     place = place_of(tx, terminal)
     found = [one for run in kept for one in _dated_by_wrong(tx, terminal, place, run, now_ms, tolerance_ms)]
-    _judge(tx, house, terminal, place, found, now_ms, carried=carried)
+    waits = "it came on a stick, which does not tell when it was made" if carried else ""
+    _judge(tx, house, terminal, place, found, now_ms, waits)
     _report_clock(tx, terminal, kept[-1], now_ms, carried=carried, tolerance_ms=tolerance_ms)
+
+
+def note_clocks_again(
+    tx: Transaction, house: House, terminal: Terminal, run: Kept, came_ms: EpochMs, tolerance_ms: int
+) -> None:
+    """Keep what a run says of the till's clocks, of which more can be read now than when it came.
+
+    What a wrong clock dated is told, and placed by people: when it came too little was known.
+    """
+    keep_marks_again(tx, terminal, run)
+    place = place_of(tx, terminal)
+    found = list(_dated_by_wrong(tx, terminal, place, run, came_ms, tolerance_ms))
+    waits = "a record that came with it could not be read then"
+    _judge(tx, house, terminal, place, found, came_ms, waits)
 
 
 def _report_clock(
@@ -100,8 +124,7 @@ def _dated_by_wrong(
 
     Nothing is looked at in a stretch whose clock was right.
     """
-    ends, marks = run.first_seq + len(run.says), marks_in(run)
-    starts = sorted({run.first_seq, *(seq for seq, _ in marks)})
+    ends, marks, starts = run.first_seq + len(run.says), marks_in(run), stretches_of(run)
     for first, following in zip(starts, [*starts[1:], ends], strict=True):
         stretch = stretch_of(tx, terminal.store_id, id_in(terminal, run, first))
         if stretch is None or not stretch.may_be_wrong(tolerance_ms):
@@ -160,19 +183,21 @@ def _judge(
     place: Place,
     found: Sequence[_Off],
     now_ms: EpochMs,
-    *,
-    carried: bool,
+    waits: str,
 ) -> None:
-    """Place each event that is proven to be of another day, and open an exception for all of them."""
+    """Place each event that is proven to be of another day, and open an exception for all of them.
+
+    `waits` is why none is placed, '' where they may be.
+    """
     today = business_day(now_ms, place)
     placings: list[tuple[EventId, Placed, str]] = []
     exceptions: list[ArrivalException] = []
     for one in _that_count(tx, house, found):
         event_id, record, known = one.found.id, one.found.record, one.found.known
-        says: Proven | str = "it came on a stick, which does not tell when it was made"
+        says: Proven | str = waits
         if len(placings) == PLACED_AT_ONCE_MAX:
             says = f"more than {PLACED_AT_ONCE_MAX} such events came at once"
-        elif not carried:
+        elif not waits:
             says = proven(known, record, place, met_before(tx, terminal, event_id))
         if isinstance(says, Proven):
             try:

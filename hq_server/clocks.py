@@ -9,7 +9,7 @@ A till that signs false readings is believed: what it cannot do is place a recor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -24,6 +24,10 @@ from loyalty_core.units import EpochMs, Seq
 
 STAMPED_WITHIN_MS: Final = 3_600_000
 """An event whose time is so near to what the till's clock showed has its time from that clock."""
+
+
+_UNKNOWN: Final = "?"
+"""Stands for the boot of what follows a record that cannot be read: that may have been a start."""
 
 
 class When(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +108,8 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 def stretch_of(tx: Transaction, store_id: str, event_id: EventId) -> Stretch | None:
     """Return the stretch in which a record lies, None where nothing is known of its clocks.
 
-    A journal without a mark of its own yet goes on in the stretch in which the one before it ended.
+    A journal without a mark of its own yet goes on in the stretch in which the one before it ended. After a
+    record that cannot be read and may be a start of the machine nothing is known until the next start.
     """
     journal: dict[str, Value] = {"store_id": store_id, **msgspec.structs.asdict(event_id)}
     while (row := tx.one("arrivals.clock_mark", **journal)) is None:
@@ -114,6 +119,8 @@ def stretch_of(tx: Transaction, store_id: str, event_id: EventId) -> Stretch | N
             return None
         journal |= dict(zip(("epoch", "branch", "seq"), parent, strict=True))
     boot_id, monotonic_ms, wall_ms, zero_ms, apart_ms = row
+    if boot_id == _UNKNOWN:
+        return None
     bounds: list[int | None] = [None, None]
     if zero_ms is None:
         found = [tx.one(f"arrivals.clock_known_{side}", **journal) for side in ("before", "after")]
@@ -159,6 +166,20 @@ def keep_readings(
         _keep_marks(tx, terminal, run)
 
 
+def keep_marks_again(tx: Transaction, terminal: Terminal, run: Kept) -> None:
+    """Keep what a kept run says of the till's clocks anew, of which more can be read now."""
+    tx.run(
+        "arrivals.forget_clock_marks",
+        store_id=terminal.store_id,
+        terminal_id=terminal.terminal_id,
+        epoch=run.epoch,
+        branch=run.branch,
+        first_seq=run.first_seq,
+        last_seq=run.last.end,
+    )
+    _keep_marks(tx, terminal, run)
+
+
 def note_meeting(tx: Transaction, terminal: Terminal, place: Segment, now_ms: EpochMs) -> None:
     """Keep that a till came over the line whose journal ended there, all of which is held."""
     tx.run(
@@ -190,25 +211,52 @@ def met_before(tx: Transaction, terminal: Terminal, event_id: EventId) -> int:
 
 def marks_in(run: Kept) -> list[tuple[int, Record]]:
     """Return the records of a run that tell how the wall clock stands, with their seqs."""
-    return [
-        (seq, says)
-        for seq, says in enumerate(run.says, start=run.first_seq)
-        if isinstance(says, Record) and isinstance(says.event, Booted | ClockStepped)
-    ]
+    return [(seq, says) for seq, says in _turns(run) if isinstance(says, Record)]
+
+
+def stretches_of(run: Kept) -> list[int]:
+    """Return the seqs at which the stretches of a run may begin."""
+    return sorted({run.first_seq, *(seq for seq, _ in _turns(run))})
+
+
+def _turns(run: Kept) -> Iterator[tuple[int, Record | None]]:
+    """Yield the records of a run after which its clocks stand otherwise; None for what cannot be read.
+
+    Of several in a row that cannot be read the first stands for all.
+    """
+    lost = False
+    for seq, says in enumerate(run.says, start=run.first_seq):
+        if not isinstance(says, Record):
+            if not lost:
+                yield seq, None
+            lost = True
+            continue
+        lost = False
+        if isinstance(says.event, Booted | ClockStepped):
+            yield seq, says
 
 
 def _keep_marks(tx: Transaction, terminal: Terminal, run: Kept) -> None:
-    """Keep the marks of a run. A step belongs to the boot of the mark before it."""
-    boot_id: str | None = None
+    """Keep the marks of a run. A step belongs to the boot of the mark before it.
+
+    What cannot be read may have been a start of the machine, unless the run was sent in the boot before it.
+    """
+    turns = list(_turns(run))
+    if not turns:
+        return
+    stretch = stretch_of(tx, terminal.store_id, id_in(terminal, run, run.first_seq))
+    boot_id = None if stretch is None else stretch.boot_id
     rows: list[Values] = []
-    for seq, says in marks_in(run):
+    for seq, says in turns:
+        row = (terminal.store_id, *msgspec.structs.astuple(id_in(terminal, run, seq)))
+        if says is None:
+            if boot_id is not None and not boot_id == run.clock.boot_id != "":
+                boot_id = None
+                rows.append((*row, _UNKNOWN, 0, 0))
+            continue
         if isinstance(says.event, Booted):
             boot_id = says.event.boot_id
-        elif boot_id is None:
-            stretch = stretch_of(tx, terminal.store_id, id_in(terminal, run, seq))
-            boot_id = None if stretch is None else stretch.boot_id
         if boot_id is not None:
-            row = (terminal.store_id, *msgspec.structs.astuple(id_in(terminal, run, seq)))
             rows.append((*row, boot_id, says.monotonic_ms, says.event.occurred_at_ms))
     tx.many("arrivals.add_clock_mark", rows)
 

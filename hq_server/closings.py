@@ -7,32 +7,35 @@ many there are. A day to which late events have come is compared when the till h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import msgspec
 
 from hq_server.accept import Terminal
+from hq_server.day_figures import (
+    EVER,
+    closed_differs,
+    declared_of,
+    held_of,
+    journal_keys,
+    numbered_of,
+    said_of,
+)
 from hq_server.day_totals import take_totals
 from hq_server.exceptions import ArrivalException, close_arrivals, restate_arrivals
 from hq_server.keeping import Kept
-from hq_server.lineage import Journals, name_of
+from hq_server.lineage import Journals
 from hq_server.open_days import note_gap, place_of
-from hq_server.store.connection import Transaction, Value
+from hq_server.store.connection import Transaction
 from loyalty_core.calendar import business_day, date_of
-from loyalty_core.control import DayFigures, Tally, add_tallies, count_records, declared, differing, figures
+from loyalty_core.control import count_records, declared, differing, figures
 from loyalty_core.envelope import peek
-from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import DayClosed
-from loyalty_core.journal import Record, unpack_record
+from loyalty_core.journal import Record
 from loyalty_core.lineage import Segment
 from loyalty_core.messages import Batch, unpack_records
 from loyalty_core.units import Day, EpochMs
 from loyalty_core.wire import unpack
-
-EVER: Final = 2**62
-"""Beyond the end of any journal."""
-_FIGURES: Final = msgspec.json.Decoder(DayFigures)
 
 
 class Closing(msgspec.Struct, frozen=True):
@@ -47,16 +50,11 @@ class Closing(msgspec.Struct, frozen=True):
     last_day: int | None = None
 
 
-class Declared(msgspec.Struct, frozen=True):
-    """A till's last word on a day: the seq of its `day_closed`, the figures, and when it was written."""
-
-    seq: int
-    figures: DayFigures
-    closed_at_ms: int
-
-
 class _Run(msgspec.Struct, frozen=True):
-    """Records of one journal, those that can be read with their seqs, up to `last_seq`."""
+    """Records of one journal, those that can be read with their seqs, up to `last_seq`.
+
+    `again` where what came after them was counted before them.
+    """
 
     terminal: Terminal
     epoch: int
@@ -64,6 +62,8 @@ class _Run(msgspec.Struct, frozen=True):
     numbered: list[tuple[int, Record]]
     last_seq: int
     received_at_ms: EpochMs
+    now_ms: EpochMs
+    again: bool = False
 
 
 def follow(tx: Transaction, terminal: Terminal, kept: Sequence[Kept], now_ms: EpochMs) -> None:
@@ -74,10 +74,39 @@ def follow(tx: Transaction, terminal: Terminal, kept: Sequence[Kept], now_ms: Ep
     for run in kept:
         state = closing_of(tx, terminal, run.epoch, run.branch)
         if run.branched:
-            state = _branched(tx, terminal, run)
+            state = _branched(tx, terminal, run.last)
         if state.counted == run.first_seq - 1:
-            numbered = _numbered(run.first_seq, run.says)
-            _take(tx, _Run(terminal, run.epoch, run.branch, numbered, run.last.end, now_ms), state, behind=0)
+            numbered = numbered_of(run.first_seq, run.says)
+            _take(tx, _Run(terminal, run.epoch, run.branch, numbered, run.last.end, now_ms, now_ms), state)
+
+
+def count_again(
+    tx: Transaction,
+    terminal: Terminal,
+    epoch: int,
+    branch: int,
+    numbered: Sequence[tuple[int, Record]],
+    received_at_ms: EpochMs,
+    now_ms: EpochMs,
+) -> None:
+    """Count records of a journal that could not be read when it was counted; they were received then.
+
+    Days are compared again in every branch that shares them, and watermarks follow from all declarations.
+    """
+    state = closing_of(tx, terminal, epoch, branch)
+    late = [(seq, record) for seq, record in numbered if seq <= state.counted]
+    if not late:
+        return
+    run = _Run(terminal, epoch, branch, late, state.counted, received_at_ms, now_ms, again=True)
+    closed, days = _count(tx, run)
+    journals = Journals(tx, terminal.store_id, terminal.terminal_id)
+    for one in journals.of(epoch):
+        path = journals.path(Segment(epoch, one, EVER))
+        if any(part.branch == branch and part.end >= late[0][0] for part in path):
+            of_branch = msgspec.structs.replace(run, branch=one)
+            if closed:
+                _follow_again(tx, of_branch)
+            _compare(tx, of_branch, days)
 
 
 def count_earlier(tx: Transaction) -> bool:
@@ -89,69 +118,40 @@ def count_earlier(tx: Transaction) -> bool:
     terminal = Terminal(store_id, terminal_id, "", "", b"", epoch)
     state = closing_of(tx, terminal, epoch, branch)
     batches = tx.all(
-        "arrivals.batches_after", **_journal(terminal, epoch, branch), seq=state.counted, count=2
+        "arrivals.batches_after", **journal_keys(terminal, epoch, branch), seq=state.counted, count=2
     )
     if not batches:
-        _put(tx, terminal, epoch, branch, msgspec.structs.replace(state, behind=0))
+        done = msgspec.structs.replace(state, behind=0)
+        tx.run(
+            "arrivals.put_closing", **journal_keys(terminal, epoch, branch), **msgspec.structs.asdict(done)
+        )
         return True
     first_seq, last_seq, envelope, received_at_ms = batches[0]
     batch = unpack(peek(envelope, "dangol/batch/1")[1], Batch)
-    says = [_said(record) for record in unpack_records(batch.packed)[first_seq - batch.first_seq :]]
-    run = _Run(terminal, epoch, branch, _numbered(first_seq, says), last_seq, EpochMs(received_at_ms))
+    says = [said_of(record) for record in unpack_records(batch.packed)[first_seq - batch.first_seq :]]
+    came_ms = EpochMs(received_at_ms)
+    run = _Run(terminal, epoch, branch, numbered_of(first_seq, says), last_seq, came_ms, came_ms)
     _take(tx, run, state, behind=int(len(batches) > 1))
     return True
 
 
 def closing_of(tx: Transaction, terminal: Terminal, epoch: int, branch: int) -> Closing:
     """Return how far a journal is counted and closed."""
-    row = tx.one("arrivals.closing", **_journal(terminal, epoch, branch))
+    row = tx.one("arrivals.closing", **journal_keys(terminal, epoch, branch))
     return Closing() if row is None else Closing(*row)
 
 
-def held_of(
-    tx: Transaction, terminal: Terminal, epoch: int, branch: int, days: Iterable[int]
-) -> dict[int, DayFigures]:
-    """Return what a journal holds of these business days, those with anything; also what it shares."""
-    journals = Journals(tx, terminal.store_id, terminal.terminal_id)
-    wanted, found = _json(days), dict[tuple[Day, int], Tally]()
-    for one in journals.path(Segment(epoch, branch, EVER)) if branch else [Segment(epoch, branch, EVER)]:
-        journal = _journal(terminal, one.epoch, one.branch)
-        kept = {
-            (day, code): Tally(*tally)
-            for day, code, *tally in tx.all("arrivals.counts_of_days", **journal, days=wanted)
-        }
-        add_tallies(found, _up_to(journals, one, kept))
-    tallies: dict[int, list[tuple[int, Tally]]] = {}
-    for (day, code), tally in found.items():
-        tallies.setdefault(day, []).append((code, tally))
-    return {day: figures(of_day) for day, of_day in tallies.items()}
-
-
-def declared_of(
-    tx: Transaction, terminal: Terminal, epoch: int, branch: int, days: Iterable[int]
-) -> dict[int, Declared]:
-    """Return the last word on these business days, where there is one."""
-    rows = tx.all("arrivals.closed_days", **_journal(terminal, epoch, branch), days=_json(days))
-    return {day: Declared(seq, _FIGURES.decode(said), closed_at_ms) for day, seq, said, closed_at_ms in rows}
-
-
-def closed_differs(terminal: Terminal, epoch: int, branch: int, day: int) -> tuple[str, str, str]:
-    """Return the name of the exception that a till's word on a day and what is held of it make."""
-    name = name_of(terminal.terminal_id, epoch, branch)
-    return terminal.store_id, "day_closed_differs", f"{name}/{date_of(Day(day))}"
-
-
-def _branched(tx: Transaction, terminal: Terminal, run: Kept) -> Closing:
+def _branched(tx: Transaction, terminal: Terminal, last: Segment) -> Closing:
     """Return how a branch begins: counted as far as it shares records, with the days that those close."""
     journals = Journals(tx, terminal.store_id, terminal.terminal_id)
-    *shared, _ = journals.path(run.last)
+    *shared, _ = journals.path(last)
     if not shared:
         return Closing()
     left = shared[-1]
     before = closing_of(tx, terminal, left.epoch, left.branch)
     row = tx.one(
         "arrivals.last_closed",
-        **_journal(terminal, left.epoch, left.branch),
+        **journal_keys(terminal, left.epoch, left.branch),
         seq=left.end,
         last_day=before.last_day,
     )
@@ -159,27 +159,26 @@ def _branched(tx: Transaction, terminal: Terminal, run: Kept) -> Closing:
     return Closing(left.end, 0, None if last_day is None else before.first_day, last_day)
 
 
-def _up_to(
-    journals: Journals, segment: Segment, kept: Mapping[tuple[Day, int], Tally]
-) -> dict[tuple[Day, int], Tally]:
-    """Return what of a journal's counts lies in a segment: what goes beyond its end is counted again."""
-    found = {key: tally for key, tally in kept.items() if tally.last_seq <= segment.end}
-    beyond = {key: tally for key, tally in kept.items() if tally.first_seq <= segment.end < tally.last_seq}
-    if beyond:
-        first = min(tally.first_seq for tally in beyond.values())
-        numbered: dict[int, Record] = {}
-        for envelope in journals.batches(segment, first):
-            batch = unpack(peek(envelope, "dangol/batch/1")[1], Batch)
-            says = [_said(record) for record in unpack_records(batch.packed)]
-            numbered |= dict(_numbered(batch.first_seq, says))
-        inside = [(seq, record) for seq, record in sorted(numbered.items()) if first <= seq <= segment.end]
-        found |= {key: tally for key, tally in count_records(inside).items() if key in beyond}
-    return found
+def _take(tx: Transaction, run: _Run, state: Closing, *, behind: int = 0) -> None:
+    closed, days = _count(tx, run)
+    first_day, last_day = _advance(tx, run, state, closed)
+    _put(tx, run, state, Closing(run.last_seq, behind, first_day, last_day))
+    _compare(tx, run, days)
 
 
-def _take(tx: Transaction, run: _Run, state: Closing, *, behind: int) -> None:
+def _follow_again(tx: Transaction, run: _Run) -> None:
+    """Work out the watermark of a journal from its beginning."""
+    state = closing_of(tx, run.terminal, run.epoch, run.branch)
+    begins = _branched(tx, run.terminal, Segment(run.epoch, run.branch, EVER))
+    rows = tx.all("arrivals.declarations", **journal_keys(run.terminal, run.epoch, run.branch))
+    first_day, last_day = _advance(tx, run, begins, [day for (day,) in rows])
+    _put(tx, run, state, msgspec.structs.replace(state, first_day=first_day, last_day=last_day))
+
+
+def _count(tx: Transaction, run: _Run) -> tuple[list[int], set[Day]]:
+    """Count a run and keep what it declares; returns the days that it declares, and all that it changes."""
     tallies = count_records(run.numbered)
-    journal = tuple(_journal(run.terminal, run.epoch, run.branch).values())
+    journal = tuple(journal_keys(run.terminal, run.epoch, run.branch).values())
     tx.many(
         "arrivals.count_day",
         [
@@ -190,7 +189,7 @@ def _take(tx: Transaction, run: _Run, state: Closing, *, behind: int) -> None:
             for (day, code), tally in tallies.items()
         ],
     )
-    take_totals(tx, run.terminal, run.epoch, run.branch, run.numbered, run.received_at_ms)
+    take_totals(tx, run.terminal, run.epoch, run.branch, run.numbered, run.now_ms)
     closed = _believed(tx, run)
     tx.many(
         "arrivals.close_day",
@@ -202,12 +201,8 @@ def _take(tx: Transaction, run: _Run, state: Closing, *, behind: int) -> None:
             for seq, event in closed
         ],
     )
-    first_day, last_day = _advance(tx, run, state, [event.business_day for _, event in closed])
-    _put(tx, run.terminal, run.epoch, run.branch, Closing(run.last_seq, behind, first_day, last_day))
-    _compare(tx, run, {day for day, _ in tallies} | {Day(event.business_day) for _, event in closed})
-    if last_day != state.last_day:
-        name = (run.terminal.store_id, "day_open", run.terminal.terminal_id)
-        close_arrivals(tx, [name], run.received_at_ms)
+    days = [event.business_day for _, event in closed]
+    return days, {day for day, _ in tallies} | {Day(day) for day in days}
 
 
 def _believed(tx: Transaction, run: _Run) -> list[tuple[int, DayClosed]]:
@@ -218,11 +213,11 @@ def _believed(tx: Transaction, run: _Run) -> list[tuple[int, DayClosed]]:
     terminal, last = run.terminal, closed[-1][1].business_day
     today = business_day(run.received_at_ms, place_of(tx, terminal))
     name = (terminal.store_id, "clock_ahead", terminal.terminal_id)
-    if last < today:
-        close_arrivals(tx, [name], run.received_at_ms)
-    else:
+    if last < today and not run.again:
+        close_arrivals(tx, [name], run.now_ms)
+    elif not run.again:
         sentence = f"{terminal.terminal_id} has closed {date_of(Day(last))}, which is not over: set its clock"
-        restate_arrivals(tx, [ArrivalException(*name, sentence)], run.received_at_ms)
+        restate_arrivals(tx, [ArrivalException(*name, sentence)], run.now_ms)
     return [(seq, event) for seq, event in closed if event.business_day < today]
 
 
@@ -234,11 +229,11 @@ def _advance(tx: Transaction, run: _Run, state: Closing, days: list[int]) -> tup
             first = last = day
             followed = _followed(tx, run)
             before = closing_of(tx, run.terminal, followed.epoch, followed.branch).last_day
-            note_gap(tx, run.terminal, followed, before, day, run.received_at_ms)
+            note_gap(tx, run.terminal, followed, before, day, run.now_ms)
         elif day == last + 1:
             last = day
     if last is not None and last != state.last_day:
-        journal = _journal(run.terminal, run.epoch, run.branch)
+        journal = journal_keys(run.terminal, run.epoch, run.branch)
         for (day,) in tx.all("arrivals.closed_after", **journal, business_day=last):
             if day != last + 1:
                 break
@@ -271,33 +266,13 @@ def _compare(tx: Transaction, run: _Run, days: set[Day]) -> None:
                 "there and hq-server audit here, then explain it with hq-server exceptions explain"
             )
             found.append(ArrivalException(*name, sentence))
-    restate_arrivals(tx, found, run.received_at_ms)
-    close_arrivals(tx, gone, run.received_at_ms)
+    restate_arrivals(tx, found, run.now_ms)
+    close_arrivals(tx, gone, run.now_ms)
 
 
-def _put(tx: Transaction, terminal: Terminal, epoch: int, branch: int, state: Closing) -> None:
-    tx.run("arrivals.put_closing", **_journal(terminal, epoch, branch), **msgspec.structs.asdict(state))
-
-
-def _numbered(first_seq: int, says: Iterable[Record | LoyaltyError]) -> list[tuple[int, Record]]:
-    return [(seq, said) for seq, said in enumerate(says, start=first_seq) if isinstance(said, Record)]
-
-
-def _said(record: bytes) -> Record | LoyaltyError:
-    try:
-        return unpack_record(record)
-    except LoyaltyError as error:
-        return error
-
-
-def _journal(terminal: Terminal, epoch: int, branch: int) -> dict[str, Value]:
-    return {
-        "store_id": terminal.store_id,
-        "terminal_id": terminal.terminal_id,
-        "epoch": epoch,
-        "branch": branch,
-    }
-
-
-def _json(days: Iterable[int]) -> str:
-    return msgspec.json.encode(list(days)).decode()
+def _put(tx: Transaction, run: _Run, before: Closing, state: Closing) -> None:
+    """Keep how far a journal is counted and closed; a till that has closed a day more leaves none open."""
+    journal = journal_keys(run.terminal, run.epoch, run.branch)
+    tx.run("arrivals.put_closing", **journal, **msgspec.structs.asdict(state))
+    if state.last_day != before.last_day:
+        close_arrivals(tx, [(run.terminal.store_id, "day_open", run.terminal.terminal_id)], run.now_ms)

@@ -32,10 +32,11 @@ def note_dates(
     facts: Mapping[str, Iterable[Fact]],
     folded: Mapping[str, Receipt],
     place: Place,
+    came_ms: EpochMs,
     now_ms: EpochMs,
 ) -> None:
-    """Open an exception for each of these facts, which have just come to `place`, whose date is doubtful."""
-    today = business_day(now_ms, place)
+    """Open an exception for each of these facts, which came to `place` then, whose date is doubtful."""
+    today = business_day(came_ms, place)
     found = [
         ArrivalException(store_id, *said, key)
         for key, of_key in facts.items()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from hq_server.accept import Terminal
-from hq_server.closings import closed_differs, declared_of, held_of
+from hq_server.day_figures import closed_differs, declared_of, held_of
 from hq_server.day_totals import Sold, sold_at, total_differs
 from hq_server.exceptions import current_of
 from hq_server.fleet_view import at_text

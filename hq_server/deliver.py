@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from hq_server.accept import Terminal
+from hq_server.arrivals import Place
 from hq_server.conflicts import COUPON, DISPUTES, Dispute, disputes_in
 from hq_server.coupons import holder_of
 from hq_server.exceptions import (
@@ -23,7 +24,7 @@ from hq_server.merges import groups_of
 from hq_server.posting import post
 from hq_server.receipt_facts import facts_of, receipt_rules
 from hq_server.references import bucket_of, members_of, places_json
-from hq_server.spread import RESOLVED, Place, Spread
+from hq_server.spread import RESOLVED, Spread
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import Stamp, Version, Work
 from loyalty_core.lookups import card_of

@@ -128,7 +128,7 @@ def _batch(
 ) -> tuple[Batch, tuple[bytes, ...], EpochMs]:
     """Return the batch that holds an event, its records from the event's on, and when it was received."""
     place = {"store_id": terminal.store_id, **msgspec.structs.asdict(event_id)}
-    (envelope, received_at_ms), *_ = tx.all("arrivals.batch_of", **place)
+    (envelope, received_at_ms, _), *_ = tx.all("arrivals.batch_of", **place)
     batch = unpack(open_sealed(envelope, "dangol/batch/1", keys_of(tx, terminal)), Batch)
     return batch, unpack_records(batch.packed)[event_id.seq - batch.first_seq :], EpochMs(received_at_ms)
 

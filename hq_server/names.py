@@ -40,7 +40,7 @@ class Names:
 
     def _read_batch(self, terminal: Terminal, event: EventId) -> None:
         place = {"store_id": terminal.store_id, **msgspec.structs.asdict(event)}
-        (envelope, _), *_ = self._tx.all("arrivals.batch_of", **place)
+        (envelope, *_), *_ = self._tx.all("arrivals.batch_of", **place)
         batch = unpack(open_sealed(envelope, "dangol/batch/1", keys_of(self._tx, terminal)), Batch)
         for seq, data in enumerate(unpack_records(batch.packed), start=batch.first_seq):
             try:

@@ -38,7 +38,8 @@ def audit(tx: Transaction, public_key: bytes, progress: Progress) -> Audited:
 
     Raises:
         Difference: where the first difference is, and which.
-        LoyaltyError: `days_pending`: a published programme is still being applied.
+        LoyaltyError: `days_pending`: a published programme is still being applied. `records_pending`: records
+            that this release can read are not taken yet.
     """
     if tx.all("accounts.dirty_days", count=1):
         raise LoyaltyError(

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from hq_server.accept import Terminal, keys_of
+from hq_server.arrivals import Arrivals
 from hq_server.audit.closings import Counts, Returned, add_counts, check_counts
 from hq_server.audit.comparing import Audited, Progress, differs
 from hq_server.audit.stamps import Stamps
 from hq_server.closings import closing_of
 from hq_server.lineage import name_of
-from hq_server.spread import Arrivals
+from hq_server.read_later import waits
 from hq_server.store.connection import Row, Transaction
 from loyalty_core.envelope import open_sealed
 from loyalty_core.errors import LoyaltyError
@@ -142,8 +143,18 @@ def _events(
     )
     for row, should in zip(stands, arrived.events, strict=False):
         if row != should[4:]:
+            event_id = EventId(terminal.terminal_id, epoch, branch, Seq(row[0]))
+            if (
+                row[3] == "unreadable"
+                and should[7] != "unreadable"
+                and waits(tx, terminal.store_id, event_id)
+            ):
+                raise LoyaltyError(
+                    f"event {event_id} can be read now and is not taken yet: let hq-server serve finish",
+                    code="records_pending",
+                )
             differs(
-                f"event {name_of(terminal.terminal_id, epoch, branch)}.{row[0]}",
+                f"event {event_id}",
                 "it is not what its record says",
             )
     if len(stands) != len(records):

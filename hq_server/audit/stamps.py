@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from hq_server.arrivals import Touched
 from hq_server.audit.comparing import differs
 from hq_server.house import House
 from hq_server.lineage import name_of
 from hq_server.merges import groups_of
 from hq_server.references import bucket_of, keys_json, members_of, reference_of
-from hq_server.spread import Touched
 from hq_server.store.connection import Transaction
 from loyalty_core.events import (
     CouponUsed,

@@ -7,6 +7,7 @@ import pytest
 
 from hq_server import closings
 from hq_server.accept import Terminal
+from hq_server.day_figures import held_of
 from hq_server.reconcile import Wanted, open_exceptions
 from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
@@ -158,7 +159,7 @@ async def test_what_is_counted_in_pieces_is_what_all_records_come_to(hq: Hq, til
     tallies = count_records(enumerate([unpack_record(record) for record in till.records], start=1))
     terminal = Terminal(till.store_id, till.terminal_id, "", "", b"", 1)
     with opened(hq.config.database_path) as connection, reading(connection) as tx:
-        held = closings.held_of(tx, terminal, 1, 0, [DAY, DAY + 1])
+        held = held_of(tx, terminal, 1, 0, [DAY, DAY + 1])
     assert held == {
         day: figures((code, tally) for (of_day, code), tally in tallies.items() if of_day == day)
         for day in (DAY, DAY + 1)

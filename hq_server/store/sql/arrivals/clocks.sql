@@ -11,6 +11,11 @@ SELECT zero_ms FROM boots WHERE store_id = :store_id AND terminal_id = :terminal
 INSERT INTO clock_marks (store_id, terminal_id, epoch, branch, seq, boot_id, monotonic_ms, wall_ms)
 VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :boot_id, :monotonic_ms, :wall_ms);
 
+-- name: forget_clock_marks(store_id, terminal_id, epoch, branch, first_seq, last_seq)!
+DELETE FROM clock_marks
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
+  AND seq BETWEEN :first_seq AND :last_seq;
+
 -- name: clock_mark(store_id, terminal_id, epoch, branch, seq)^
 -- The last mark up to a record, when its boot began by HQ's time where that is known, and how far its readings differ.
 SELECT clock_marks.boot_id, clock_marks.monotonic_ms, clock_marks.wall_ms, boots.zero_ms,

@@ -28,7 +28,8 @@ VALUES (:store_id, :terminal_id, :epoch, :branch, :business_day, :code, :events,
 ON CONFLICT (store_id, terminal_id, epoch, branch, business_day, code) DO UPDATE
 SET events = day_counts.events + excluded.events, net_minor = day_counts.net_minor + excluded.net_minor,
   redeemable = day_counts.redeemable + excluded.redeemable,
-  qualifying = day_counts.qualifying + excluded.qualifying, last_seq = excluded.last_seq;
+  qualifying = day_counts.qualifying + excluded.qualifying,
+  first_seq = min(day_counts.first_seq, excluded.first_seq), last_seq = max(day_counts.last_seq, excluded.last_seq);
 
 -- name: counts_of_days(store_id, terminal_id, epoch, branch, days)
 -- What a journal holds of these business days (a JSON array).
@@ -47,7 +48,8 @@ WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND
 INSERT INTO closed_days (store_id, terminal_id, epoch, branch, business_day, seq, figures, closed_at_ms)
 VALUES (:store_id, :terminal_id, :epoch, :branch, :business_day, :seq, :figures, :closed_at_ms)
 ON CONFLICT (store_id, terminal_id, epoch, branch, business_day) DO UPDATE
-SET seq = excluded.seq, figures = excluded.figures, closed_at_ms = excluded.closed_at_ms;
+SET seq = excluded.seq, figures = excluded.figures, closed_at_ms = excluded.closed_at_ms
+WHERE excluded.seq > closed_days.seq;
 
 -- name: closed_days(store_id, terminal_id, epoch, branch, days)
 -- What a journal declares of these business days (a JSON array).
@@ -61,6 +63,16 @@ SELECT business_day FROM closed_days
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
   AND business_day > :business_day
 ORDER BY business_day;
+
+-- name: declarations(store_id, terminal_id, epoch, branch)
+-- The business days that a journal declares (code 11), those that are believed, in its order.
+SELECT events.business_day FROM events
+JOIN closed_days ON closed_days.store_id = events.store_id AND closed_days.terminal_id = events.terminal_id
+  AND closed_days.epoch = events.epoch AND closed_days.branch = events.branch
+  AND closed_days.business_day = events.business_day
+WHERE events.store_id = :store_id AND events.terminal_id = :terminal_id AND events.epoch = :epoch
+  AND events.branch = :branch AND events.code = 11
+ORDER BY events.seq;
 
 -- name: last_closed(store_id, terminal_id, epoch, branch, seq, last_day)^
 -- The last business day up to this one that the records up to a seq declare (code 11); NULL where none does.

@@ -89,6 +89,12 @@ ORDER BY first_seq;
 INSERT INTO events (store_id, terminal_id, epoch, branch, seq, code, business_day, state, receipt_key, record)
 VALUES (:store_id, :terminal_id, :epoch, :branch, :seq, :code, :business_day, :state, :receipt_key, :record);
 
+-- name: take_event(store_id, terminal_id, epoch, branch, seq, code, business_day, state, receipt_key, record)*!
+-- One that was set aside.
+UPDATE events SET code = :code, business_day = :business_day, state = :state, receipt_key = :receipt_key,
+  record = :record
+WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
+
 -- name: receipt_key_of(store_id, terminal_id, epoch, branch, seq)^
 SELECT receipt_key FROM events
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
@@ -127,8 +133,8 @@ SELECT record FROM events
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
 
 -- name: batch_of(store_id, terminal_id, epoch, branch, seq)
--- The batch that holds a record.
-SELECT envelope, received_at_ms FROM batches
+-- The batch that holds a record, and which record is the first that was kept of it.
+SELECT envelope, received_at_ms, first_seq FROM batches
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
   AND first_seq <= :seq AND last_seq >= :seq
 ORDER BY first_seq;
