@@ -20,6 +20,7 @@ from hq_server.door import FILES_OF_OUR_OWN, TAKE_MS, connections_that_fit
 from hq_server.quotas import KEPT_MAX, MINUTE_S, Quotas, TooMuch
 from hq_server.store.database import Database
 from hq_server.web_context import METERS, QUOTAS
+from loyalty_core.envelope import seal
 from tests.hq.conftest import Hq
 from tests.hq.events import purchase
 from tests.hq.till import Till
@@ -109,7 +110,7 @@ async def told(wire: Wire, data: bytes) -> tuple[int, str, int]:
     reader, writer = await wire.send(data)
     status, heads, body = await whole_answer(reader)
     writer.close()
-    return status, code_of(body), int(heads["retry-after"])
+    return status, code_of(body), int(heads.get("retry-after", 0))
 
 
 def refused(wire: Wire, code: str) -> int:
@@ -133,6 +134,17 @@ async def test_a_till_over_its_quota_loses_nothing_and_is_taken_when_it_comes_ba
         wire.app[QUOTAS]._used_until_s.clear()
         status, body = await wire.ask(brought)
         assert (status, till.acknowledged(till.reply(body))) == (200, {1: 1})
+
+
+async def test_nothing_is_unpacked_of_a_till_that_is_not_let_in(hq: Hq) -> None:
+    async with listening(hq, terminal_requests_a_minute=1) as wire:
+        till = await joined(wire, hq)
+        bomb = post("/v1/exchange", seal("dangol/exchange/1", b"\xc1", till.key))
+        assert await told(wire, bomb) == (400, "wire_malformed", 0)
+        assert (await told(wire, bomb))[:2] == (429, "terminal_over_quota")
+        for state in ("pending", "revoked"):
+            hq.sql(f"UPDATE terminals SET state = '{state}'")  # noqa: S608
+            assert await told(wire, bomb) == (403, f"terminal_{state}", 0)
 
 
 async def test_a_forged_request_uses_up_nothing_of_the_till_that_it_names(hq: Hq) -> None:
