@@ -70,6 +70,8 @@ class Limits(_Settings, frozen=True):
     """What one terminal may ask in a minute, at once or spread over it; then it is told when to come back."""
     terminal_bytes_a_minute: Annotated[int, Meta(ge=1024, le=1 << 40)] = 256 * _MIB
     """What its requests may hold, as sent and unpacked together."""
+    terminal_work_seconds_a_minute: Annotated[int, Meta(ge=1, le=60)] = 30
+    """What they may take of the one writer, in seconds of its processor."""
     connections_max: _Some = 8192
     """Connections that may be open; one more is told to come back."""
     snapshot_rows_max: Annotated[int, Meta(ge=1, le=500)] = 500

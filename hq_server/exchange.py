@@ -6,7 +6,7 @@ after that one is durable, so nothing is acknowledged that could be lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -109,21 +109,30 @@ async def exchange(
 
     opened = await database.read(open_)
     visit.add(sum(sum(map(len, run.records)) for run in opened.runs if isinstance(run, Run)))
-    outcome = await take(database, answering, opened, now_ms)
+    outcome = await take(database, answering, opened, now_ms, spent=visit.worked)
     reply = await database.read(lambda tx: answer(tx, answering, opened, outcome, now_ms))
     return reply, outcome
 
 
 async def take(
-    database: Database, answering: Answering, opened: Opened, now_ms: EpochMs, *, carried: bool = False
+    database: Database,
+    answering: Answering,
+    opened: Opened,
+    now_ms: EpochMs,
+    *,
+    carried: bool = False,
+    spent: Callable[[float], None] = lambda _: None,
 ) -> Outcome:
-    """Take all that a request brings: first programmes that headquarters lost, then the rest by `apply`."""
+    """Take all that a request brings: first programmes that headquarters lost, then the rest by `apply`.
+
+    `spent` hears what the latter took, as of `Database.write`.
+    """
     refused = await take_back(
         database, answering.keys, opened.terminal.store_id, opened.exchange.programmes, now_ms
     )
     tolerance_ms = answering.clock_tolerance_ms
     outcome = await database.write(
-        lambda tx: apply(tx, opened, now_ms, carried=carried, clock_tolerance_ms=tolerance_ms)
+        lambda tx: apply(tx, opened, now_ms, carried=carried, clock_tolerance_ms=tolerance_ms), spent
     )
     return msgspec.structs.replace(outcome, refusals=(*refused, *outcome.refusals))
 

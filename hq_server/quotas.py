@@ -1,4 +1,6 @@
-"""How much of headquarters one till may have: requests and bytes a minute, and one request at a time.
+"""How much of headquarters one till may have a minute: requests, bytes, seconds of the one writer.
+
+And one request at a time, so that of all others that wait each has its turn before it has another.
 
 Only a request whose signature holds counts, so nobody uses up what is another's. Of a request that is too
 much nothing is taken and nothing is lost: the till brings it again. Each server keeps its own count.
@@ -22,6 +24,7 @@ BUSY_S: Final = 2
 KEPT_MAX: Final = 10_000
 """With more tills than this those are forgotten that have all of their minute again."""
 _Place = tuple[str, str]
+_Until = tuple[float, float, float]
 
 
 class TooMuch(LoyaltyError):
@@ -40,9 +43,10 @@ class Quotas:
     def __init__(self, limits: Limits) -> None:
         self._request_s = MINUTE_S / limits.terminal_requests_a_minute
         self._byte_s = MINUTE_S / limits.terminal_bytes_a_minute
+        self._work_s = MINUTE_S / limits.terminal_work_seconds_a_minute
         self._lock = threading.Lock()
         self._inside: set[_Place] = set()
-        self._used_until_s: dict[_Place, tuple[float, float]] = {}
+        self._used_until_s: dict[_Place, _Until] = {}
 
     @contextmanager
     def visit(self, now_s: float) -> Iterator[Visit]:
@@ -71,7 +75,7 @@ class Quotas:
                     code="terminal_busy",
                     retry_after_s=BUSY_S,
                 )
-            until_s = self._with(place, 1, size, now_s)
+            until_s = self._with(place, now_s, requests=1, size=size)
             wait_s = math.ceil(max(until_s) - now_s - MINUTE_S)
             if wait_s > 0:
                 raise TooMuch(
@@ -83,20 +87,23 @@ class Quotas:
             if alone:
                 self._inside.add(place)
 
-    def add(self, place: _Place, size: int, now_s: float) -> None:
-        """Count bytes that a request turned out to hold."""
+    def add(self, place: _Place, now_s: float, *, size: int = 0, work_s: float = 0) -> None:
+        """Count bytes that a request turned out to hold, and seconds that it turned out to take."""
         with self._lock:
-            self._keep(place, self._with(place, 0, size, now_s), now_s)
+            self._keep(place, self._with(place, now_s, size=size, work_s=work_s), now_s)
 
-    def _with(self, place: _Place, requests: int, size: int, now_s: float) -> tuple[float, float]:
-        """Return when all that was used and this besides would be paid off, by requests and by bytes."""
-        requests_s, bytes_s = self._used_until_s.get(place, (now_s, now_s))
+    def _with(
+        self, place: _Place, now_s: float, *, requests: int = 0, size: int = 0, work_s: float = 0
+    ) -> _Until:
+        """Return when all that was used and this besides is paid off: by requests, by bytes, by work."""
+        requests_s, bytes_s, works_s = self._used_until_s.get(place, (now_s, now_s, now_s))
         return (
             max(now_s, requests_s) + requests * self._request_s,
             max(now_s, bytes_s) + size * self._byte_s,
+            max(now_s, works_s) + work_s * self._work_s,
         )
 
-    def _keep(self, place: _Place, until_s: tuple[float, float], now_s: float) -> None:
+    def _keep(self, place: _Place, until_s: _Until, now_s: float) -> None:
         self._used_until_s[place] = until_s
         if len(self._used_until_s) > KEPT_MAX:
             used = self._used_until_s.items()
@@ -104,7 +111,7 @@ class Quotas:
 
 
 class Visit:
-    """One request: `admit` once it is known whose it is, `add` what it holds once it is unpacked."""
+    """One request: `admit` once it is known whose it is, then `add` what it holds, `worked` what it took."""
 
     def __init__(self, quotas: Quotas, now_s: float) -> None:
         self._quotas = quotas
@@ -124,4 +131,9 @@ class Visit:
     def add(self, size: int) -> None:
         """Count bytes besides those that came over the line."""
         if self.place is not None:
-            self._quotas.add(self.place, size, self._now_s)
+            self._quotas.add(self.place, self._now_s, size=size)
+
+    def worked(self, seconds: float) -> None:
+        """Count what the writer spent on it, in seconds of its processor; also where nothing came of it."""
+        if self.place is not None:
+            self._quotas.add(self.place, self._now_s, work_s=seconds)

@@ -103,9 +103,7 @@ def _batch(
     if hashes[skipped] != last or hashes[-1] != last_hash:
         differs(f"{where}, batch from record {first_seq}", "its chain does not follow from the record before")
     if kept not in (None, b"".join(hashes[skipped + 1 :])):
-        differs(
-            f"{where}, batch from record {first_seq}", "the hashes beside it are not its records'"
-        )
+        differs(f"{where}, batch from record {first_seq}", "the hashes beside it are not its records'")
     return records[skipped:], last_hash, last_seq
 
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import resource
 import socket
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -35,13 +34,16 @@ def quotas(requests: int = 60, size: int = 60_000) -> Quotas:
     return Quotas(Limits(terminal_requests_a_minute=requests, terminal_bytes_a_minute=size))
 
 
-def heard(limits: Quotas, terminal: Terminal, now_s: float, size: int = 0, holds: int = 0) -> int:
+def heard(
+    limits: Quotas, terminal: Terminal, now_s: float, size: int = 0, holds: int = 0, work_s: float = 0
+) -> int:
     """Make one request; return 0, or for how many seconds the terminal is sent away."""
     told: tuple[str, str, int] | None = None
     try:
         with limits.visit(now_s) as visit:
             visit.admit(terminal, size)
             visit.add(holds)
+            visit.worked(work_s)
     except TooMuch as error:
         told = (error.code, str(error), error.retry_after_s)
     if told is None:
@@ -70,6 +72,15 @@ def test_a_till_may_bring_as_much_as_a_minute_lets_it_as_sent_and_unpacked_toget
     assert heard(limits, ONE, 40.0, size=0) == 0
 
 
+def test_a_till_may_take_as_much_of_the_writer_as_a_minute_lets_it() -> None:
+    limits = Quotas(Limits(terminal_work_seconds_a_minute=20))
+    assert heard(limits, ONE, 0.0, work_s=19.0) == 0
+    assert heard(limits, ONE, 0.0, work_s=21.0) == 0
+    assert heard(limits, ONE, 0.0) == 60
+    assert heard(limits, OTHER, 0.0) == 0
+    assert [heard(limits, ONE, now_s) for now_s in (59.0, 60.0)] == [1, 0]
+
+
 def test_what_one_till_has_used_is_nobody_elses() -> None:
     limits = quotas(requests=1)
     assert [heard(limits, one, 0.0) for one in (ONE, ONE, OTHER, OTHER)] == [0, 60, 0, 60]
@@ -92,6 +103,7 @@ def test_who_was_not_let_in_has_used_nothing() -> None:
     limits = quotas(requests=60)
     with limits.visit(0.0) as visit:
         visit.add(10**9)
+        visit.worked(10**9)
     assert [heard(limits, ONE, 0.0) for _ in range(61)] == [0] * 60 + [1]
 
 
@@ -147,6 +159,30 @@ async def test_nothing_is_unpacked_of_a_till_that_is_not_let_in(hq: Hq) -> None:
             assert await told(wire, bomb) == (403, f"terminal_{state}", 0)
 
 
+async def test_what_the_writer_spends_on_a_till_counts_as_its_own(
+    hq: Hq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has found what is slow here holds up others for no more than its share."""
+    passed_s = 0.0
+    monkeypatch.setattr("hq_server.store.database.time.thread_time", lambda: passed_s)
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        nonlocal passed_s
+        passed_s += 50.0
+        return apply(*arguments, **named)
+
+    apply = exchange.apply
+    async with listening(hq) as wire:
+        till, other = await joined(wire, hq), await joined(wire, hq)
+        monkeypatch.setattr(exchange, "apply", slow)
+        first, second = [post("/v1/exchange", one.exchange_request()) for one in (till, other)]
+        assert (await wire.ask(first))[0] == 200
+        status, code, wait_s = await told(wire, first)
+        assert (status, code) == (429, "terminal_over_quota")
+        assert 30 <= wait_s <= 40
+        assert (await wire.ask(second))[0] == 200
+
+
 async def test_a_forged_request_uses_up_nothing_of_the_till_that_it_names(hq: Hq) -> None:
     async with listening(hq, terminal_requests_a_minute=1) as wire:
         till = await joined(wire, hq)
@@ -164,9 +200,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     may_write, write = asyncio.Event(), Database.write
     may_write.set()
 
-    async def later(self: Database, work: Callable[..., Any]) -> Any:
+    async def later(self: Database, *arguments: Any) -> Any:
         await may_write.wait()
-        return await write(self, work)
+        return await write(self, *arguments)
 
     monkeypatch.setattr(Database, "write", later)
     return may_write

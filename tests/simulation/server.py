@@ -178,7 +178,10 @@ class _Steps:
         with reading(self._server.line) as tx:
             return work(tx)
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(
+        self, work: Callable[[Transaction], T], spent: Callable[[float], None] = lambda _: None
+    ) -> T:
+        """What is spent is nobody's: the time of this machine's processor says nothing of the chain's."""
         await self._moment()
         return self._server.write(work, self._server.fate())
 
