@@ -189,6 +189,7 @@ def test_an_acknowledgement_to_what_was_never_asked_is_taken_of_the_life_that_is
     ("spoil", "code"),
     [
         (lambda desk, stick: answer(desk, stick, key=OTHER_KEY), "hq_wrong_key"),
+        (lambda desk, stick: answer(desk, stick, key=OTHER_KEY, receipts=()), "hq_wrong_key"),
         (lambda desk, stick: write(stick, "reply", b"anything"), "hq_nonsense"),
         (lambda desk, stick: write(stick, "reply", b"anything", TERMINAL, OTHER_KEY), "file_damaged"),
         (lambda desk, stick: (stick / "reply.to-till").write_bytes(b""), "file_damaged"),
