@@ -7,6 +7,7 @@ after that one is durable, so nothing is acknowledged that could be lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -53,10 +54,10 @@ from loyalty_core.messages import (
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack
 
-RETURNED_BYTES_MAX = 6 * 1024 * 1024
+RETURNED_BYTES_MAX: Final = 6 * 1024 * 1024
 """The most of its own batches that a till is given back at once: one of any size fits."""
 
-QUEUE_SHARE = 10
+QUEUE_SHARE: Final = 10
 """A till is told of so many times fewer members while it brings a queue: most would be told of again."""
 
 
