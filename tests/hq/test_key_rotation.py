@@ -233,7 +233,10 @@ def test_a_coupon_that_a_key_before_has_signed_stays_good(hq: Hq, keys: Keys, tm
     keys.rotate("server")
     there.exchange()
     later = joined(hq, tmp_path, "later")
-    for till in (there, later):
+    later.exchange()
+    keys.run("key", "drop", "server-1")
+    last = joined(hq, tmp_path, "last")
+    for till in (there, later, last):
         assert read_code(code, hq_keys.believed(till.conn, "server")).member_id == "M1"
     keys.audit()
 
