@@ -65,7 +65,7 @@ class KeyBook(msgspec.Struct, frozen=True):
         return tuple(told[:KEYS_MAX]), len(told) > KEYS_MAX
 
     def told_at_joining(self) -> tuple[bytes, ...]:
-        """Return what a till is told that joins: the present keys, and those that signed coupons, also dropped ones."""
+        """Return what a till is told that joins: the present keys, and those that have signed coupons."""
         programme = [row.statement for row in self.of("programme")[-1:]]
         server = [row.statement for row in self.of("server")[-STATEMENTS_MAX + 1 :]]
         return (*programme, *server)
