@@ -117,14 +117,14 @@ def _echo_json(value: object) -> None:
 @_with_config
 @click.option("--hq", help="HQ's address, https://... [default with --again: as before]")
 @click.option("--code", required=True, help="The invite code that HQ printed.")
-@click.option("--again", is_flag=True, help="HQ was restored and knows this till no more: keep everything.")
+@click.option("--again", is_flag=True, help="HQ talks to this till no more: join again, keep everything.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def enrol(ctx: click.Context, hq: str | None, code: str, again: bool, as_json: bool) -> None:
     """Join: make this till's key, prove the invite, and learn who this till is.
 
-    With --again a till that has joined is known again to a headquarters that was restored from before that;
-    the service may run.
+    With --again a till that has joined is known again to a headquarters that was restored from before that,
+    has revoked it by mistake, or has dropped the key that it believes; the service may run.
     """
     import asyncio
 
@@ -167,7 +167,7 @@ def enrol(ctx: click.Context, hq: str | None, code: str, again: bool, as_json: b
     click.echo(f"fingerprint  {print_of_key}")
     click.echo(f"token file   {config.data_dir / keys.TOKEN_FILE}")
     if again and enrolled.approved:
-        click.echo("HQ knows this till again, which hands in its whole journal now.")
+        click.echo("HQ knows this till again, which hands in all that HQ lacks.")
     elif enrolled.approved:
         click.echo("This till has joined. Start it with: systemctl start dangol-edge (or edge-agent run)")
     else:

@@ -37,6 +37,8 @@ _WHAT_TO_DO: Final = {
     "has found where they part, and let one machine only run as {terminal}",
     "terminal_unknown": "HQ does not know this till: if HQ was restored from a backup, ask it for a code for "
     "{terminal} and run edge-agent enrol --again --code CODE",
+    "hq_wrong_key": "What answers at HQ's address has another key than this till believes: ask HQ; if it has "
+    "dropped that key, ask it for a code for {terminal} and run edge-agent enrol --again --code CODE",
     "hq_older": "What answers is an older copy of HQ's database, of which nothing is believed: tell HQ to "
     "bring it back with hq-server restore",
     "hq_other": "Two HQ databases answer in turn, of which one is not believed: tell HQ to run one only",

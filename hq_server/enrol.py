@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from hq_server.accept import EPOCH_CLAIMED_MAX, Terminal, check_approved, check_key, terminal_of_key
-from hq_server.fleet import Store, approve, find_store, next_terminal_id, secret_hash
+from hq_server.fleet import Store, find_store, next_terminal_id, secret_hash
 from hq_server.house import House, load_house
 from hq_server.key_book import Signing
 from hq_server.lineage import Journals
@@ -188,20 +188,26 @@ def _enrolled(
 def _joined_before(tx: Transaction, invite: Invite, enrol: Enrol) -> Terminal:
     """Return the terminal that this key has joined as with this code, as it stands now."""
     terminal = _terminal(tx, invite.store_id, invite.terminal_id or "")
-    _check_lost(tx, terminal, enrol, EpochMs(0))
+    check_key(tx, terminal, key_id(enrol.public_key), EpochMs(0))
+    _check_not_revoked(terminal)
+    _check_lost(tx, terminal, enrol)
     return terminal
 
 
 def _with_another_code(
     tx: Transaction, invite: Invite, enrol: Enrol, terminal: Terminal, now_ms: EpochMs
 ) -> Terminal:
-    """Return the terminal that this key has joined as; the answer was lost, and this code is used up, too."""
-    if enrol.again is not None:
-        raise InviteRefused(
-            "this key belongs to a terminal already: nothing is to be done", code="key_in_use"
-        )
-    _check_lost(tx, terminal, enrol, now_ms)
+    """Use the invite up for the terminal that this key has joined as; a revoked one is let in again.
+
+    So are told the machine whose answer was lost, and a till that asks again with all that it has.
+    """
     store_id, terminal_id = terminal.store_id, terminal.terminal_id
+    check_key(tx, terminal, key_id(enrol.public_key), now_ms)
+    if enrol.again is not None:
+        _check_again(tx, invite, enrol.again, None)
+    else:
+        _check_not_revoked(terminal)
+    _check_lost(tx, terminal, enrol)
     if (invite.store_id, invite.terminal_id or terminal_id) != (store_id, terminal_id):
         till = terminal_id.removeprefix(f"{store_id}-")
         raise InviteRefused(
@@ -216,19 +222,27 @@ def _with_another_code(
         terminal_id=terminal_id,
         used_by=enrol.public_key,
     )
-    if invite.preapproved:
-        approve(tx, terminal_id)
+    if invite.preapproved or terminal.state == "revoked":
+        tx.run(
+            "arrivals.set_terminal_state",
+            store_id=store_id,
+            terminal_id=terminal_id,
+            state="approved" if invite.preapproved else "pending",
+            reason="",
+        )
     return _terminal(tx, store_id, terminal_id)
 
 
-def _check_lost(tx: Transaction, terminal: Terminal, enrol: Enrol, now_ms: EpochMs) -> None:
-    """Refuse a machine that cannot have lost the answer, or whose place another has.
+def _check_not_revoked(terminal: Terminal) -> None:
+    if terminal.state == "revoked":
+        check_approved(terminal)
+
+
+def _check_lost(tx: Transaction, terminal: Terminal, enrol: Enrol) -> None:
+    """Refuse a machine that cannot have lost the answer.
 
     Who has handed in records knew who it was. Told again it would begin the same journal anew.
     """
-    check_key(tx, terminal, key_id(enrol.public_key), now_ms)
-    if terminal.state == "revoked":
-        check_approved(terminal)
     heard = Journals(tx, terminal.store_id, terminal.terminal_id).of(terminal.epoch)
     if heard and enrol.again is None:
         till = terminal.terminal_id.removeprefix(f"{terminal.store_id}-")

@@ -186,12 +186,14 @@ def approve(tx: Transaction, terminal_id: str) -> Terminal:
     """Let a pending terminal take part. Approving twice is harmless.
 
     Raises:
-        BadInput: `terminal_not_found`, or `terminal_revoked`: it must enrol anew.
+        BadInput: `terminal_not_found`, or `terminal_revoked`: it must join again.
     """
     terminal = find_terminal(tx, terminal_id)
     if terminal.state == "revoked":
         raise BadInput(
-            f"{terminal_id} was revoked: make it a new invite and enrol it again", code="terminal_revoked"
+            f"{terminal_id} was revoked: if by mistake, make an invite with --till for it and run edge-agent "
+            "enrol --again there",
+            code="terminal_revoked",
         )
     return _set_state(tx, terminal, "approved", "")
 

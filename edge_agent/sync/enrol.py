@@ -35,8 +35,8 @@ async def enrol(
     """
     if terminal.is_enrolled(conn):
         raise StoreError(
-            f"this till has joined already, as {terminal.read(conn).terminal_id}: where HQ was restored and "
-            "knows it no more, ask HQ for a code for it and add --again",
+            f"this till has joined already, as {terminal.read(conn).terminal_id}: where HQ knows it "
+            "no more, has shut it out or dropped the key it believes, ask for a code for it and add --again",
             code="already_enrolled",
         )
     secret, pin = read_code(code)
@@ -59,7 +59,10 @@ async def enrol(
 async def enrol_again(
     conn: Connection, session: aiohttp.ClientSession, data_dir: Path, hq_url: str | None, code: str
 ) -> Enrolled:
-    """Have a HQ that was restored from before this till joined know it again; return what it said.
+    """Have HQ know this till again; return what it said.
+
+    HQ was restored from before this till joined, has revoked it by mistake, or has dropped the key that this
+    till believes: then the code proves the present one.
 
     Key, journal and all that is known here stay, and the service may run: it then hands in the whole journal.
     Asking again after a lost answer is harmless.
@@ -86,7 +89,8 @@ async def enrol_again(
         take_statements(conn, enrolled.keys)
         if terminal.read(conn).hq_public_key != enrolled.hq_public_key:
             raise LinkError(
-                "HQ was restored with an older key than this till believes: bring back its key, too",
+                "this till believes a key that HQ does not have: if it was restored with an older one, bring "
+                "its key back, too; else replace the till",
                 code="hq_wrong_key",
             )
         terminal.set_hq_url(conn, url)

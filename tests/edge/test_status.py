@@ -54,6 +54,7 @@ def test_a_refusal_is_not_called_offline(told: Status, code: str, begins: str) -
             "terminal_unknown",
             "for S012-T03 and run edge-agent enrol --again --code CODE. Sales are safe.",
         ),
+        ("hq_wrong_key", "for S012-T03 and run edge-agent enrol --again --code CODE. Sales are safe."),
         ("hq_older", "tell HQ to bring it back with hq-server restore. Sales are safe."),
         ("hq_other", "tell HQ to run one only. Sales are safe."),
     ],

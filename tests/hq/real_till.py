@@ -25,7 +25,7 @@ from hq_server.house import load_house
 from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
 from loyalty_core.calendar import business_day
-from loyalty_core.envelope import key_id, open_sealed, public_of, seal
+from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
 from loyalty_core.events import VisitRecorded
 from loyalty_core.invite import read_code
 from loyalty_core.messages import Ask, Clock, Enrol, Enrolled, Health, Reply
@@ -33,6 +33,14 @@ from loyalty_core.wire import pack, unpack
 from tests.edge import made
 from tests.edge.till import Till
 from tests.hq.conftest import Hq
+
+
+def answered(hq: Hq, body: bytes) -> bytes:
+    """Return headquarters' answer to who asks to join."""
+    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+        asked = hq_enrol.open_enrol(body)
+        joined = hq_enrol.apply(tx, asked, hq.clock())
+        return hq_enrol.answer(tx, asked, joined, hq.keyring.signing(tx))
 
 
 class RealTill(Till):
@@ -57,13 +65,9 @@ class RealTill(Till):
     def _join(self, code: str) -> Enrolled:
         secret, _ = read_code(code)
         body = seal("dangol/enrol/1", pack(Enrol(b"n" * 16, secret, public_of(self.key), "test")), self.key)
-        with opened(self.hq.config.database_path) as connection, writing(connection) as tx:
-            asked = hq_enrol.open_enrol(body)
-            joined = hq_enrol.apply(tx, asked, self.hq.clock())
-            signing = self.hq.keyring.signing(tx)
-            answer = hq_enrol.answer(tx, asked, joined, signing)
-        hq_keys = {key_id(signing.public_key): signing.public_key}
-        return unpack(open_sealed(answer, "dangol/enrolled/1", hq_keys), Enrolled)
+        answer = answered(self.hq, body)
+        hq_key = unpack(peek(answer, "dangol/enrolled/1")[1], Enrolled).hq_public_key
+        return unpack(open_sealed(answer, "dangol/enrolled/1", {key_id(hq_key): hq_key}), Enrolled)
 
     def exchange(self) -> None:
         """Send all that waits, and take all that headquarters has to tell."""

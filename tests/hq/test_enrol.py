@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from hq_server.accept import TerminalRefused
 from hq_server.backups import back_up, restore
 from hq_server.enrol import ENROL_BYTES_MAX, InviteRefused, answer, apply, open_enrol
 from hq_server.fleet import HOUR_MS, secret_hash
@@ -256,7 +258,36 @@ def test_a_till_that_a_restored_headquarters_does_not_know_joins_again_as_what_i
     said = [served.join(second, code, again=True) for _ in range(2)]
     assert (said[0].terminal_id, said[0].epoch, said[0].store_key) == ("S012-T02", 3, second.store_key)
     assert said[0] == said[1]
-    assert served.refused(second, hq.invite(till="T02")) == "key_in_use"
+    assert served.join(second, hq.invite(till="T02"), again=True) == said[0]
+
+
+@pytest.mark.parametrize("preapproved", [True, False])
+def test_a_till_that_was_revoked_by_mistake_is_let_in_with_all_that_it_has_by_a_code_that_names_it(
+    hq: Hq, served: Served, preapproved: bool
+) -> None:
+    till, other = Till(), Till()
+    first = hq.invite()
+    joined = served.join(till, first)
+    served.join(other, hq.invite())
+    hq.set_state("S012-T01", "revoked", "thought to be stolen")
+    assert served.refused(till, hq.invite()) == "invite_for_another"
+    assert served.refused(other, hq.invite(till="T01")) == "invite_for_another"
+    with pytest.raises(TerminalRefused, match="thought to be stolen"):
+        served.join(till, first, again=True)
+    code = hq.invite(till="T01", preapproved=preapproved)
+    assert served.join(till, code, again=True) == replace(joined, approved=preapproved)
+    hq.set_state("S012-T01", "revoked", "stolen")
+    with pytest.raises(TerminalRefused, match="stolen"):
+        served.join(till, code, again=True)
+
+
+def test_a_till_in_whose_place_another_is_does_not_take_it_back(hq: Hq, served: Served) -> None:
+    old, new = Till(), Till()
+    served.join(old, hq.invite())
+    served.join(new, hq.invite(till="T01"))
+    with pytest.raises(TerminalRefused) as refused:
+        served.join(old, hq.invite(till="T01"), again=True)
+    assert refused.value.code == "terminal_replaced"
 
 
 def test_no_new_till_of_a_restored_headquarters_gets_the_id_of_one_that_it_does_not_know(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 
 from edge_agent.coupons import read_code
-from edge_agent.store import hq_keys, programmes, terminal
+from edge_agent.store import hq_keys, outbox, programmes, terminal
 from edge_agent.store.database import transaction
-from edge_agent.sync import belief
+from edge_agent.sync import belief, enrol
 from edge_agent.sync.exchange import LinkError
 from edge_agent.sync.install import install, keep_programme
 from hq_server import key_book
@@ -31,7 +32,7 @@ from loyalty_core.messages import ProgrammeText
 from loyalty_core.wire import pack
 from tests.edge.made import at
 from tests.hq.conftest import PROGRAMME, Hq, Tills
-from tests.hq.real_till import RealTill
+from tests.hq.real_till import RealTill, answered
 
 BOTH: tuple[Kind, ...] = ("server", "programme")
 
@@ -300,6 +301,37 @@ def test_who_still_believes_a_dropped_key_is_answered_by_the_present_one(
     with pytest.raises(LinkError) as refused:
         till.exchange()
     assert refused.value.code == "hq_wrong_key"
+
+
+@pytest.mark.parametrize("deceived", [False, True])
+async def test_a_till_that_a_dropped_key_cut_off_joins_again_by_a_code_that_proves_the_next(
+    hq: Hq, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deceived: bool
+) -> None:
+    till = joined(hq, tmp_path)
+    keys.rotate("server")
+    if deceived:
+        told = KeyStatement("server", 7, public_of(bytes(32)), hq.clock())
+        with transaction(till.conn):
+            assert belief.take_statements(till.conn, [seal_statement(told, hq.key, bytes(32))])
+    keys.run("key", "drop", "server-1", "--cut-off")
+    code = keys.run("terminal", "invite", "--store", "S012", "--till", "T01", "--preapproved")["code"]
+
+    async def post(session: object, url: str, body: bytes) -> bytes:
+        assert url == "https://hq.example/v1/enrol"
+        return answered(hq, body)
+
+    monkeypatch.setattr(enrol, "post", post)
+    async with aiohttp.ClientSession() as session:
+        again = enrol.enrol_again(till.conn, session, till.config.data_dir, None, code)
+        if deceived:
+            with pytest.raises(LinkError, match="replace the till"):
+                await again
+            return
+        assert (await again).terminal_id == till.terminal_id
+    assert believed(till) == present(keys)
+    till.visit("2000123456782", "2026-11-21 12:00", "1")
+    till.exchange()
+    assert outbox.waiting(till.conn)[0] == 0
 
 
 @pytest.mark.parametrize("kind", BOTH)
