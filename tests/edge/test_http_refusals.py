@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestServer
 
 from edge_agent.app import build_app
 from edge_agent.config import Http
-from edge_agent.service import CONNECTIONS
 from edge_agent.store.database import Connection
 from edge_agent.store.integrity import verify
 from edge_agent.sync import keys
@@ -174,19 +172,6 @@ async def test_a_compressed_body_is_refused_in_one_sentence(counter: Counter, bo
     response = await counter.post("/v1/receipts", body, **{"Content-Encoding": "gzip"})
     assert await problem(response) == (400, "body_unreadable")
     assert not (await counter.ok("/v1/receipts", purchase()))["repeated"]
-
-
-async def test_nothing_that_somebody_sends_is_decompressed() -> None:
-    async def told(request: web.Request) -> web.Response:
-        return web.Response(body=await request.read())
-
-    app, bomb = web.Application(), gzip.compress(bytes(1_000_000))
-    app.add_routes([web.post("/", told)])
-    server = TestServer(app)
-    await server.start_server(**CONNECTIONS)
-    async with TestClient(server) as client:
-        answer = await client.post("/", data=bomb, headers={"Content-Encoding": "gzip"})
-        assert await answer.read() == bomb
 
 
 async def test_a_body_that_does_not_come_in_time_is_refused(tmp_path: Path) -> None:

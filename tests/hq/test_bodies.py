@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import logging
 import socket
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
-from hq_server.app import CONNECTIONS
 from hq_server.store.database import Database
 from hq_server.web_context import BODIES
 from tests.hq.conftest import Hq
@@ -30,19 +26,6 @@ async def test_half_open_requests_shut_no_till_out(hq: Hq) -> None:
         till.reply(body)
         for _, writer in silent:
             writer.close()
-
-
-async def test_nothing_that_somebody_sends_is_decompressed() -> None:
-    async def told(request: web.Request) -> web.Response:
-        return web.Response(body=await request.read())
-
-    app, bomb = web.Application(), gzip.compress(bytes(1_000_000))
-    app.add_routes([web.post("/", told)])
-    server = TestServer(app)
-    await server.start_server(**CONNECTIONS)
-    async with TestClient(server) as client:
-        answer = await client.post("/", data=bomb, headers={"Content-Encoding": "gzip"})
-        assert await answer.read() == bomb
 
 
 @pytest.mark.parametrize("path", ["/v1/exchange", "/v1/enrol"])

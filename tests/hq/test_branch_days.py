@@ -10,9 +10,9 @@ from hq_server.store.connection import reading
 from hq_server.store.database import opened
 from loyalty_core.units import Day
 from tests.hq.accounts import REDEEM
+from tests.hq.branching import audited, selling
 from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.events import DAY, purchase, spent
-from tests.hq.test_branches import audited, selling
 from tests.hq.test_closings import DAY_MS, changed, close, day_closed
 from tests.hq.till import NOW_MS, Till
 

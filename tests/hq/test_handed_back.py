@@ -7,9 +7,9 @@ import pytest
 from loyalty_core.envelope import seal
 from loyalty_core.messages import Directive, ProgrammeText, Wanted, unpack_records
 from loyalty_core.wire import pack
+from tests.hq.branching import audited, codes, selling
 from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.events import purchase
-from tests.hq.test_branches import audited, codes, selling
 from tests.hq.till import Till, batch_in
 
 SECOND = PROGRAMME.replace("version = 1", "version = 2").replace("points = 1\n", "points = 2\n")
