@@ -14,8 +14,9 @@ from edge_agent.store.database import Connection
 from edge_agent.store.journal import Head
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync import exchange, keys
+from edge_agent.sync.epochs import untrusted
 from edge_agent.sync.exchange import PATH_EXCHANGE, LinkError
-from edge_agent.sync.install import open_reply
+from edge_agent.sync.install import check_life, open_reply
 from edge_agent.sync.load import load_from
 from edge_agent.version import VERSION
 from loyalty_core.envelope import key_id, open_sealed, peek
@@ -30,10 +31,14 @@ REQUESTS_MAX = 1000
 
 
 class Held(msgspec.Struct):
-    """What HQ has said that it holds of this till: by epoch how far, and of records that were asked for."""
+    """What HQ has said that it holds of this till: by epoch how far, and of records that were asked for.
+
+    It was `heard` also where it holds nothing; nothing is lost before.
+    """
 
     heads: dict[int, Acknowledgement]
     records: dict[tuple[int, int], bytes]
+    heard: bool = False
 
 
 async def copies_of(
@@ -42,13 +47,14 @@ async def copies_of(
     """Return HQ's copies of the (epoch, seq) that are damaged, as far as it holds them.
 
     Raises:
-        LinkError: HQ does not answer, or not as it should.
+        LinkError: HQ does not answer, or not as it should; or it is an older copy of its database, or has
+            other records of this till: what such a HQ does not hold is not lost.
     """
     held = Held({}, {})
     async with exchange.open_session(config.sync) as session:
         for _ in range(REQUESTS_MAX):
             wanted = _next(damaged, held)
-            if wanted is None and held.heads:
+            if wanted is None and held.heard:
                 break
             reply = await _ask(conn, session, config, identity, wanted)
             before = len(held.records)
@@ -108,7 +114,13 @@ def _take(held: Held, identity: Terminal, reply: Reply) -> None:
 
     The key that signed it may be one that the till has no more.
     """
+    check_life(identity, reply)
     hq = {key_id(identity.hq_public_key): identity.hq_public_key}
+    if (code := untrusted(reply.refusals, identity.epoch)) == "fork":
+        raise LinkError(
+            "HQ holds other records of this till: start the agent until it is in order with HQ", code=code
+        )
+    held.heard = True
     try:
         for data in reply.receipts:
             said = unpack(open_sealed(data, "dangol/receipt/1", hq), Acknowledgement)

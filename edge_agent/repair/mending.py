@@ -12,7 +12,7 @@ import msgspec
 from edge_agent.config import EdgeConfig
 from edge_agent.repair.asking import Held, copies_of
 from edge_agent.repair.chain import Damage, How, Mend, mends
-from edge_agent.store import journal, outbox
+from edge_agent.store import integrity, journal, outbox, sources
 from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
 from loyalty_core.errors import BrokenChain
@@ -22,6 +22,8 @@ ROUNDS_MAX: Final = 100
 """A copy may show that a record behind it, which nothing spoke against, is damaged too: so often at most."""
 MISSING_MAX: Final = 100_000
 """The most records that are looked for behind the last one: an acknowledgement may be damaged, too."""
+GAP_MAX: Final = 16
+"""So many records in a row may be such as have no natural key."""
 _UNKNOWN: Final = Held({}, {})
 
 
@@ -55,8 +57,8 @@ def plan(conn: Connection, config: EdgeConfig, identity: Terminal) -> Plan:
             return Plan([(epoch, each) for epoch, each in found if isinstance(each, Mend)], held)
         known = len(held.records)
         asked = asyncio.run(copies_of(conn, config, identity, damaged))
-        held = Held(held.heads | asked.heads, held.records | asked.records)
-        if held.heads and len(held.records) == known and not _gives_up(held, damaged):
+        held = Held(held.heads | asked.heads, held.records | asked.records, heard=True)
+        if len(held.records) == known and not _gives_up(held, damaged):
             break
     raise BrokenChain(
         "HQ holds these records and does not send what fits: call HQ, or replace this till",
@@ -77,17 +79,28 @@ def _look(conn: Connection, identity: Terminal, held: Held) -> list[tuple[int, M
     found: list[tuple[int, Mend | Damage]] = []
     for epoch in sorted({epoch for epoch, branch in journal.epochs(conn) if branch == 0} | {identity.epoch}):
         copies: Mapping[int, bytes] = {seq: data for (of, seq), data in held.records.items() if of == epoch}
-        head = _held_seq(held, epoch) if held.heads else outbox.acknowledged(conn, epoch)
+        head = _held_seq(held, epoch) if held.heard else outbox.acknowledged(conn, epoch)
         with closing(journal.walk(conn, epoch, 0)) as rows:
             made = mends(
                 rows,
                 first_hash(identity.terminal_id, epoch),
                 copies=copies,
-                is_lost=lambda seq, head=head: bool(held.heads) and seq > head,  # type: ignore[misc]
-                held=min(head, journal.last_seq(conn, epoch) + MISSING_MAX),
+                is_lost=lambda seq, head=head: held.heard and seq > head,  # type: ignore[misc]
+                held=min(max(head, _named(conn, epoch)), journal.last_seq(conn, epoch) + MISSING_MAX),
             )
             found += [(epoch, each) for each in made]
     return found
+
+
+def _named(conn: Connection, epoch: int) -> int:
+    """Return the last record of which there was one: of a page that is gone other tables know what was on it.
+
+    Each names its own records without long gaps, so that a damaged number is not taken for a record.
+    """
+    last = journal.last_seq(conn, epoch)
+    for seq in sources.named_after(conn, epoch, last) if integrity.is_in_repair(conn) else ():
+        last = seq if seq - last <= GAP_MAX else last
+    return last
 
 
 def mend(conn: Connection, made: Plan) -> list[Mended]:

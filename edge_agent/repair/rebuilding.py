@@ -73,6 +73,7 @@ def rebuild(conn: Connection, recorder: Recorder) -> int:
     books, known = recorder.books(conn), derived.remembered(conn)
     derived.forget(conn)
     members.begin_anew(conn)
+    members.let_be_found(conn, books.terminal.store_key)
     rebuilding = _Rebuilding(conn, books, known)
     read = 0
     for event, record in records_of(conn, books.terminal):

@@ -19,7 +19,7 @@ from edge_agent.repair.salvage import lost, salvage, with_its_head
 from edge_agent.service import alone
 from edge_agent.store import terminal
 from edge_agent.store.database import Connection, StoreError, transaction
-from edge_agent.store.integrity import Fault, damaged_pages, verify
+from edge_agent.store.integrity import Fault, damaged_pages, end_repair, verify
 from edge_agent.store.migrations import open_database
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync.install import keep_programme
@@ -69,11 +69,12 @@ def _repair(conn: Connection, config: EdgeConfig, clock: Clock, aside: Path | No
     identity = terminal.read(conn)
     made = plan(conn, config, identity)
     mended, rebuilt, told = list[Mended](), 0, None if aside is None else str(aside)
-    if aside is not None or made.mends or verify(conn) is not None or check_derived(conn) is not None:
+    if made.mends or verify(conn) is not None or check_derived(conn) is not None:
         with transaction(conn):
             mended = mend(conn, made)
             _restore_programmes(conn, config, identity)
             rebuilt = rebuild(conn, Recorder(config, clock))
+            end_repair(conn)
     return Repaired(aside=told, mended=mended, rebuilt=rebuilt, fault=verify(conn) or check_derived(conn))
 
 

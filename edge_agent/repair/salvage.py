@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from edge_agent.store import copying
+from edge_agent.store import copying, integrity
 from edge_agent.store.database import StoreError, connect
 from edge_agent.store.migrations import open_database
 from loyalty_shell.data_dir import make_durable
@@ -56,6 +56,7 @@ def salvage(database: Path) -> Path:
         copying.written_back(old)
         if not copying.copy_readable(old, new):
             raise lost()
+        integrity.begin_repair(new)
         copying.written_back(new)
     finally:
         old.close()

@@ -29,9 +29,26 @@ def verify(conn: Connection, progress: Callable[[int], None] = lambda _: None) -
         (found,) = conn.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             return Fault(code="database_damaged", sentence=f"SQLite finds the database damaged: {found}")
+        if is_in_repair(conn):
+            return Fault(code="repair_unfinished", sentence="a repair of this database was cut off")
         return _verify_journal(conn, progress)
     except DatabaseError as error:
         return unreadable(error)
+
+
+def begin_repair(conn: Connection) -> None:
+    """Note that rows were left behind, so that what follows from the journal is to be made anew."""
+    conn.execute("PRAGMA application_id=1")
+
+
+def end_repair(conn: Connection) -> None:
+    """Note that it was made anew. Durable with the caller's transaction."""
+    conn.execute("PRAGMA application_id=0")
+
+
+def is_in_repair(conn: Connection) -> bool:
+    """Tell whether a repair was begun and has not come to its end."""
+    return bool(conn.execute("PRAGMA application_id").fetchone()[0] == 1)
 
 
 def damaged_pages(path: Path) -> bool:

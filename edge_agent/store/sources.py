@@ -76,6 +76,15 @@ def of_account(conn: Connection, account: str, terminal_id: str) -> list[tuple[s
     return [(natural_key, EventId(terminal_id, *place)) for natural_key, *place in rows.fetchall()]
 
 
+def named_after(conn: Connection, epoch: int, seq: int) -> list[int]:
+    """Return the seqs above one that natural keys name, in order. Reads the whole table: for a repair."""
+    rows = conn.execute(
+        "SELECT DISTINCT seq FROM source WHERE epoch = ? AND branch = 0 AND seq > ? ORDER BY seq",
+        (epoch, seq),
+    )
+    return [found for (found,) in rows]
+
+
 def give(conn: Connection, natural_key: str, account: str | None) -> None:
     """Note whose an anonymous purchase has become."""
     conn.execute("UPDATE source SET account = ? WHERE natural_key = ?", (account, natural_key))

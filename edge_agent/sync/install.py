@@ -76,7 +76,7 @@ def install(conn: Connection, reply: Reply, *, latest: bool = True) -> Installed
     moved = [take_statements(conn, reply.keys)]
     identity = terminal.read(conn)
     keys = _keys(identity)
-    moved.append(_check_incarnation(conn, identity, reply))
+    moved.append(_lives_on(conn, identity, reply))
     held = [said for data in reply.receipts if (said := _acknowledgement(data, identity, keys)) is not None]
     moved += [_acknowledge(conn, said) for said in held]
     moved += [keep_programme(conn, identity, data) for data in reply.programmes]
@@ -121,17 +121,27 @@ def _keys(identity: Terminal) -> dict[bytes, bytes]:
     return {key_id(identity.hq_public_key): identity.hq_public_key}
 
 
-def _check_incarnation(conn: Connection, identity: Terminal, reply: Reply) -> bool:
+def check_life(identity: Terminal, reply: Reply) -> None:
+    """Refuse the word of an older life of HQ's database, or of another one.
+
+    Raises:
+        LinkError: `hq_older`, `hq_other`.
+    """
     known, said = identity.incarnation, reply.incarnation
-    if said == known:
-        return False
     if said.counter < known.counter:
         raise LinkError("HQ's database is older than what this till knows of it", code="hq_older")
-    if said.counter == known.counter:
+    if said.counter == known.counter and said != known:
         raise LinkError("another HQ database answers under the same key", code="hq_other")
+
+
+def _lives_on(conn: Connection, identity: Terminal, reply: Reply) -> bool:
+    """Begin anew with a later life of HQ's database; tell whether it is one."""
+    check_life(identity, reply)
+    if reply.incarnation == identity.incarnation:
+        return False
     outbox.forget(conn)
     members.begin_anew(conn)
-    terminal.set_incarnation(conn, said)
+    terminal.set_incarnation(conn, reply.incarnation)
     return True
 
 

@@ -26,10 +26,10 @@ from edge_agent.sync import keys
 from edge_agent.sync.exchange import LinkError
 from loyalty_core.envelope import peek, seal
 from loyalty_core.errors import BadInput, BrokenChain, LoyaltyError
-from loyalty_core.messages import Batch, pack_records, unpack_records
+from loyalty_core.messages import Batch, Incarnation, Refusal, pack_records, unpack_records
 from loyalty_core.wire import pack, unpack
 from tests.edge.fake_hq import FakeHq
-from tests.edge.made import HeldClock, config_of, programme, purchase, returned, void
+from tests.edge.made import LIFE, HeldClock, config_of, programme, purchase, returned, void
 from tests.edge.repair.day import DERIVED, LINES, dump, lived
 from tests.edge.sync.linked_till import LinkedTill
 from tests.edge.till import Till
@@ -285,6 +285,71 @@ def test_a_repair_says_what_it_did_record_by_record(till: Till) -> None:
     assert list(lines(repair(till.config, till.clock))) == ["nothing is wrong"]
 
 
+async def test_what_a_till_never_handed_in_is_lost_also_where_headquarters_knows_none_of_its_records(
+    tmp_path: Path, hq: FakeHq
+) -> None:
+    config = config_of(tmp_path)
+    hq.enrol(config)
+    till = LinkedTill(config, hq)
+    for number in range(3):
+        await till.sell(number)
+    await till.close()
+    spoil(config.database, "UPDATE journal SET record = zeroblob(50) WHERE seq = 2")
+    done = await repaired(till)
+    assert (told(done), done.fault) == ([(2, "lost"), (3, "chained")], None)
+    assert len(hq.asked) == 1
+
+
+async def test_what_a_restored_headquarters_has_lost_is_lost_and_what_it_holds_comes_back(
+    linked: LinkedTill, hq: FakeHq
+) -> None:
+    await ended(linked)
+    spoil(linked.config.database, "UPDATE journal SET record = zeroblob(50) WHERE seq IN (3, 8)")
+    hq.life = Incarnation(LIFE.counter + 1, b"later")
+    held = hq.journal()
+    del held.records[5:], held.hashes[6:]
+    first = unpack(peek(hq.batches[0], "dangol/batch/1")[1], Batch)
+    key = keys.private_key(linked.config.data_dir)
+    shorter = msgspec.structs.replace(first, packed=pack_records(held.records))
+    hq.batches = [seal("dangol/batch/1", pack(shorter), key)]
+    done = await repaired(linked)
+    assert told(done) == [(3, "hq"), (8, "lost"), (9, "chained"), *[(n, "chained") for n in (10, 11, 12)]]
+    assert done.fault is None
+
+
+@pytest.mark.parametrize(
+    ("life", "code"),
+    [(Incarnation(0, b"first"), "hq_older"), (Incarnation(LIFE.counter, b"other"), "hq_other")],
+)
+async def test_nothing_is_given_up_at_the_word_of_an_older_copy_of_headquarters(
+    linked: LinkedTill, hq: FakeHq, life: Incarnation, code: str
+) -> None:
+    await ended(linked)
+    spoil(linked.config.database, "UPDATE journal SET record = zeroblob(50) WHERE seq = 8")
+    spoilt = rows(linked.config.database)
+    hq.life = life
+    held = hq.journal()
+    del held.records[5:], held.hashes[6:]
+    with pytest.raises(LinkError) as refused:
+        await repaired(linked)
+    assert refused.value.code == code
+    assert rows(linked.config.database) == spoilt
+
+
+async def test_nothing_is_given_up_while_headquarters_holds_other_records_of_this_till(
+    linked: LinkedTill, hq: FakeHq
+) -> None:
+    await ended(linked)
+    spoil(linked.config.database, "UPDATE journal SET record = zeroblob(50) WHERE seq = 12")
+    spoilt = rows(linked.config.database)
+    hq.silent = True
+    hq.refuse = Refusal(1, 1, "fork", "another story", 5)
+    with pytest.raises(LinkError) as refused:
+        await repaired(linked)
+    assert refused.value.code == "fork"
+    assert rows(linked.config.database) == spoilt
+
+
 # What the journal says again
 
 
@@ -428,6 +493,28 @@ def test_pages_that_cannot_be_read_cost_no_more_than_is_on_them(till: Till) -> N
             row[:2] for row in sources["source"] if not row[0].startswith("key/")
         ]
         assert triggers(conn) == TRIGGERS
+
+
+async def test_records_that_went_with_their_page_are_named_though_headquarters_never_got_them(
+    linked: LinkedTill, hq: FakeHq
+) -> None:
+    for number in range(100, 200):
+        await linked.sell(number)
+    await ended(linked)
+    database, whole = linked.config.database, rows(linked.config.database)
+    with closing(connect(database)) as conn:
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = database.read_bytes()
+    page = data.rindex(whole[-1][1]) // 4096
+    database.write_bytes(data[: page * 4096] + bytes(4096) + data[(page + 1) * 4096 :])
+    done = await repaired(linked)
+    assert done.fault is None
+    lost = [one.seq for one in done.mended if one.how == "lost"]
+    assert lost == list(range(lost[0], 113)), "the last ones, each by its number"
+    with closing(connect(database, read_only=True)) as conn:
+        named = conn.execute("SELECT count(*) FROM source").fetchone()
+    assert named == (112 - len(lost),), "what is lost may be handed in again"
+    assert [row[:2] for row in rows(database)[: lost[0] - 1]] == [row[:2] for row in whole[: lost[0] - 1]]
 
 
 def test_a_database_without_an_identity_is_left_alone(till: Till) -> None:
