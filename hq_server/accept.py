@@ -88,6 +88,7 @@ def open_exchange(
     tx: Transaction,
     body: bytes,
     programme_id: str,
+    now_ms: EpochMs,
     admit: Callable[[Terminal, int], None] | None = None,
 ) -> Opened:
     """Return the request that these bytes are, verified, with every batch verified and unpacked.
@@ -96,13 +97,13 @@ def open_exchange(
 
     Raises:
         BadWire, BadEnvelope: not a request that was signed by the key it names.
-        TerminalRefused: signed by nobody we know, or by a terminal that is not approved.
+        TerminalRefused: signed by nobody we know, by a key that is over, or by a terminal that is not approved.
     """
     key_ids, _ = peek(body, "dangol/exchange/1")
     terminal, signed_by = signer_of(tx, key_ids)
     keys = keys_of(tx, terminal)
     payload = open_sealed(body, "dangol/exchange/1", {signed_by: keys[signed_by]})
-    check_key(tx, terminal, signed_by, EpochMs(0))
+    check_key(tx, terminal, signed_by, now_ms)
     check_approved(terminal)
     if admit is not None:
         admit(terminal, len(body))

@@ -106,7 +106,7 @@ async def exchange(
     """
 
     def open_(tx: Transaction) -> Opened:
-        return open_exchange(tx, body, load_house(tx).newest.programme_id, visit.admit)
+        return open_exchange(tx, body, load_house(tx).newest.programme_id, now_ms, visit.admit)
 
     opened = await database.read(open_)
     visit.add(sum(sum(map(len, run.records)) for run in opened.runs if isinstance(run, Run)))

@@ -32,7 +32,7 @@ def open_rotate(tx: Transaction, body: bytes) -> Rotating:
 
     Raises:
         BadWire, BadEnvelope: they are not.
-        TerminalRefused: `terminal_unknown`.
+        TerminalRefused: `terminal_unknown`, replaced, or another key has followed this one (`key_retired`).
     """
     key_ids, payload = peek(body, "dangol/rotate/1", bytes_max=ROTATE_BYTES_MAX)
     asked = unpack(payload, Rotate, bytes_max=ROTATE_BYTES_MAX)
@@ -43,6 +43,7 @@ def open_rotate(tx: Transaction, body: bytes) -> Rotating:
     open_sealed(body, "dangol/rotate/1", old, bytes_max=ROTATE_BYTES_MAX)
     if asked.terminal_id != terminal.terminal_id:
         raise BadEnvelope("the request names another terminal than the key that signed it")
+    _check_first_to_follow(tx, terminal, old_key_id, asked)
     return Rotating(terminal, old_key_id, asked)
 
 
@@ -56,10 +57,9 @@ def apply(tx: Transaction, rotating: Rotating, *, overlap_hours: int, now_ms: Ep
     terminal, asked = rotating.terminal, rotating.asked
     named = {"store_id": terminal.store_id, "terminal_id": terminal.terminal_id}
     stands = Terminal(*(tx.one("arrivals.terminal", **named) or ()))
-    until_ms, ended = tx.one("arrivals.key_end", **named, key_id=rotating.old_key_id) or (None, "")
+    until_ms, _ = _end_of(tx, stands, rotating.old_key_id)
     new_key_id = key_id(asked.public_key)
-    if stands.key_id != new_key_id and ended:
-        raise TerminalRefused(ENDED[ended].format(terminal=terminal.terminal_id), code=ended)
+    _check_first_to_follow(tx, stands, rotating.old_key_id, asked)
     check_approved(stands)
     if stands.key_id != new_key_id:
         if tx.one("arrivals.terminal_by_key", key_id=new_key_id) is not None:
@@ -69,6 +69,24 @@ def apply(tx: Transaction, rotating: Rotating, *, overlap_hours: int, now_ms: Ep
         tx.run("arrivals.set_terminal_key", **named, key_id=new_key_id)
         tx.run("arrivals.add_terminal_key", **named, key_id=new_key_id, public_key=asked.public_key)
     return Rotated(asked.nonce, terminal.terminal_id, asked.public_key, max(until_ms or 0, now_ms))
+
+
+def _check_first_to_follow(tx: Transaction, terminal: Terminal, old_key_id: bytes, asked: Rotate) -> None:
+    """Raise TerminalRefused where another key than the one that is asked for has followed the old one."""
+    _, ended = _end_of(tx, terminal, old_key_id)
+    if ended and terminal.key_id != key_id(asked.public_key):
+        raise TerminalRefused(ENDED[ended].format(terminal=terminal.terminal_id), code=ended)
+
+
+def _end_of(tx: Transaction, terminal: Terminal, old_key_id: bytes) -> tuple[int | None, str]:
+    """Return until when a key of a terminal is good and why it ends, nothing of one that does not end."""
+    row = tx.one(
+        "arrivals.key_end",
+        store_id=terminal.store_id,
+        terminal_id=terminal.terminal_id,
+        key_id=old_key_id,
+    )
+    return (None, "") if row is None else (row[0], str(row[1]))
 
 
 def answer(rotated: Rotated, signing: Signing) -> bytes:

@@ -169,7 +169,7 @@ class Stick:
         """Return the verified request in a file."""
         body = await self._body(name)
         return await self._database.read(
-            lambda tx: open_exchange(tx, body, load_house(tx).newest.programme_id)
+            lambda tx: open_exchange(tx, body, load_house(tx).newest.programme_id, self._now_ms())
         )
 
     async def _body(self, name: str) -> bytes:

@@ -151,7 +151,7 @@ class Desk:
         """Let a till talk once."""
         body, now = till.exchange_request(batches), self.hq.clock()
         answering = exchange.Answering(keys=Keyring.of(self.hq.key), snapshot_rows_max=500, next_in_ms=1)
-        opened_ = self.read(lambda tx, house: open_exchange(tx, body, house.newest.programme_id))
+        opened_ = self.read(lambda tx, house: open_exchange(tx, body, house.newest.programme_id, now))
         outcome = self.write(lambda tx, _: exchange.apply(tx, opened_, now))
         return till.reply(self.read(lambda tx, _: exchange.answer(tx, answering, opened_, outcome, now)))
 

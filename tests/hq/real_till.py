@@ -107,7 +107,7 @@ class RealTill(Till):
         now_ms = self.hq.clock()
         with opened(self.hq.config.database_path) as connection:
             with reading(connection) as tx:
-                asked = open_exchange(tx, body, load_house(tx).newest.programme_id)
+                asked = open_exchange(tx, body, load_house(tx).newest.programme_id, now_ms)
             with writing(connection) as tx:
                 outcome = hq_exchange.apply(tx, asked, now_ms, clock_tolerance_ms=self.clock_tolerance_ms)
             meanwhile()
@@ -119,7 +119,7 @@ class RealTill(Till):
         now_ms = self.hq.clock()
         with opened(self.hq.config.database_path) as connection:
             with reading(connection) as tx:
-                asked = open_exchange(tx, body, load_house(tx).newest.programme_id)
+                asked = open_exchange(tx, body, load_house(tx).newest.programme_id, now_ms)
             with writing(connection) as tx:
                 assert hq_exchange.apply(tx, asked, now_ms, carried=True).refusals == ()
 

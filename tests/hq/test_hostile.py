@@ -41,12 +41,13 @@ from loyalty_core.messages import (
     Reply,
     pack_records,
 )
+from loyalty_core.units import EpochMs
 from loyalty_core.wire import ITEMS_MAX, MESSAGE_BYTES_MAX, compress, pack, unpack
 from tests import hostile
 from tests.hostile import damaged
 from tests.hq.conftest import Hq
 from tests.hq.events import purchase, spent, visit
-from tests.hq.till import Till
+from tests.hq.till import NOW_MS, Till
 from tests.hq.wire import Wire, code_of, joined, listening, post
 
 MEMBERS = "member_id,lookups,name,phone,home_store\nM1,2000123456782,홍길동,010-1234-5678,S012\n"
@@ -142,7 +143,7 @@ def opened_as(path: str, body: bytes, tx: Transaction) -> set[str]:
         if path == "/v1/enrol":
             open_enrol(body)
             return {"nothing"}
-        runs = open_exchange(tx, body, "moonlight").runs
+        runs = open_exchange(tx, body, "moonlight", EpochMs(NOW_MS)).runs
     except LoyaltyError as error:
         return {error.code}
     return {run.code if isinstance(run, Refusal) else "nothing" for run in runs} or {"nothing"}

@@ -156,3 +156,19 @@ async def test_next_keys_are_counted_in_the_tills_share_although_its_service_ask
             quotas.count(terminal, 0, now_s + 60)
         refused = await tills.refused("/v1/rotate", request(till))
     assert refused == (429, "terminal_over_quota")
+
+
+async def test_a_key_that_is_not_good_any_more_uses_up_nothing_of_the_till(hq: Hq, tills: Tills) -> None:
+    till, quotas = await tills.join(), tills.client.app[QUOTAS]
+    thief = till.copied()
+    hq.clock.now = (await rotated(tills, till)).old_until_ms
+    till.key = NEXT
+    await tills.send(till)
+    used = dict(quotas._used_until_s)
+    assert used
+    assert await tills.refused("/v1/exchange", thief.exchange_request()) == (403, "key_retired")
+    assert await tills.refused("/v1/rotate", request(thief, thief.key, OTHER, new=OTHER)) == (
+        403,
+        "key_retired",
+    )
+    assert quotas._used_until_s == used
