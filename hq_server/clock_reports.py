@@ -198,7 +198,7 @@ def _judge(
         if len(placings) == PLACED_AT_ONCE_MAX:
             says = f"more than {PLACED_AT_ONCE_MAX} such events came at once"
         elif not waits:
-            says = proven(known, record, place, met_before(tx, terminal, event_id))
+            says = proven(known, record, place, met_before(tx, terminal, event_id), now_ms)
         if isinstance(says, Proven):
             try:
                 detail = placed(tx, house, one.found, says.day, says.at_ms, now_ms)

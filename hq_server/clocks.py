@@ -34,7 +34,8 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
     """When a record was written, by HQ's time: not before `earliest_ms`, not after `latest_ms`.
 
     `likely_ms` where that is known, to the delay of the quickest batch. `shown_ms` is what the till's wall
-    clock showed. None is for what is not known. `apart_ms` is how far the readings of the boot differ.
+    clock showed. None is for what is not known. `apart_ms` is how far the readings of the boot differ, which
+    is `boot_id`, '' where it has no name.
     """
 
     earliest_ms: int | None
@@ -42,6 +43,7 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
     likely_ms: int | None = None
     shown_ms: int | None = None
     apart_ms: int = 0
+    boot_id: str = ""
 
     @property
     def ahead_ms(self) -> int | None:
@@ -67,6 +69,13 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
         if self.likely_ms is None or self.shown_ms is None:
             return None
         return occurred_at_ms + self.likely_ms - self.shown_ms
+
+
+class Met(msgspec.Struct, frozen=True):
+    """When HQ met a till, and in which boot that was, '' where that is not known."""
+
+    at_ms: int
+    boot_id: str
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,9 +109,12 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
                 likely_ms=at_ms,
                 shown_ms=shown_ms,
                 apart_ms=self.apart_ms,
+                boot_id=self.boot_id,
             )
         latest_ms = received_at_ms if self.latest_ms is None else min(received_at_ms, self.latest_ms)
-        return When(earliest_ms=self.earliest_ms, latest_ms=latest_ms, shown_ms=shown_ms)
+        return When(
+            earliest_ms=self.earliest_ms, latest_ms=latest_ms, shown_ms=shown_ms, boot_id=self.boot_id
+        )
 
 
 def stretch_of(tx: Transaction, store_id: str, event_id: EventId) -> Stretch | None:
@@ -193,20 +205,24 @@ def note_meeting(tx: Transaction, terminal: Terminal, place: Segment, now_ms: Ep
     )
 
 
-def met_before(tx: Transaction, terminal: Terminal, event_id: EventId) -> int:
+def met_before(tx: Transaction, terminal: Terminal, event_id: EventId) -> Met:
     """Return when HQ last met the till before it wrote a record: when it joined, where there was no meeting.
 
     A journal in which there was none goes on from its parent's.
     """
-    journal: dict[str, Value] = {"store_id": terminal.store_id, **msgspec.structs.asdict(event_id)}
-    while (row := tx.one("arrivals.meeting", **journal)) is None:
-        named = {name: value for name, value in journal.items() if name != "seq"}
-        parent = tx.one("arrivals.journal_parent", **named)
+    at = event_id
+    while (
+        row := tx.one("arrivals.meeting", store_id=terminal.store_id, **msgspec.structs.asdict(at))
+    ) is None:
+        named = {name: value for name, value in msgspec.structs.asdict(at).items() if name != "seq"}
+        parent = tx.one("arrivals.journal_parent", store_id=terminal.store_id, **named)
         if parent is None:
             row = tx.one("arrivals.joined_at", store_id=terminal.store_id, terminal_id=terminal.terminal_id)
-            break
-        journal |= dict(zip(("epoch", "branch", "seq"), parent, strict=True))
-    return 0 if row is None else int(row[0])
+            return Met(0 if row is None else row[0], "")
+        at = EventId(terminal.terminal_id, *parent)
+    met_at_ms, seq = row
+    stretch = stretch_of(tx, terminal.store_id, msgspec.structs.replace(at, seq=seq))
+    return Met(met_at_ms, "" if stretch is None else stretch.boot_id)
 
 
 def marks_in(run: Kept) -> list[tuple[int, Record]]:

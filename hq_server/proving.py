@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from hq_server.clock_words import recorded_between
-from hq_server.clocks import When
+from hq_server.clocks import Met, When
 from loyalty_core.calendar import Place, business_day, date_of
 from loyalty_core.journal import Record
 from loyalty_core.units import Day, EpochMs
@@ -31,10 +31,12 @@ class Proven(msgspec.Struct, frozen=True):
     at_ms: int
 
 
-def proven(known: When, record: Record, place: Place, met_at_ms: int) -> Proven | str:
+def proven(known: When, record: Record, place: Place, met: Met, received_at_ms: EpochMs) -> Proven | str:
     """Return where an event belongs that a wrong clock stamped, or why that is not proven.
 
-    `met_at_ms` is when HQ met the till last before: readings by which an event is older are not believed.
+    `met` is when HQ met the till last before: readings by which an event is older are not believed. Between
+    then and its receipt the event may have happened whenever its clock showed, and the machine have stood
+    still afterwards; unless HQ has read that clock in this boot before.
     """
     event = record.event
     at_ms = EpochMs(event.occurred_at_ms)
@@ -44,6 +46,9 @@ def proven(known: When, record: Record, place: Place, met_at_ms: int) -> Proven 
         return "its date is that of the till's software"
     if known.apart_ms > ON_THE_LINE_MS:
         return "the till's readings do not go together: is its disk copied, or its line held up?"
+    read_before = known.boot_id == met.boot_id != ""
+    if not read_before and met.at_ms - ON_THE_LINE_MS <= at_ms <= received_at_ms:
+        return "its clock may have been right, and the machine have stood still since"
     likely_ms = known.corrected_ms(at_ms)
     if likely_ms is not None:
         earliest_ms = latest_ms = min(likely_ms, known.latest_ms)
@@ -51,7 +56,7 @@ def proven(known: When, record: Record, place: Place, met_at_ms: int) -> Proven 
         earliest_ms, latest_ms = known.earliest_ms, known.latest_ms
     else:
         return recorded_between(known, place)
-    if latest_ms + ON_THE_LINE_MS < met_at_ms:
+    if latest_ms + ON_THE_LINE_MS < met.at_ms:
         return "by its readings it is from before headquarters last had all that the till held"
     # A reading is late by the time that it was on its way, so what happened may be earlier than it says.
     first = business_day(EpochMs(earliest_ms - ON_THE_LINE_MS), place)

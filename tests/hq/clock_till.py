@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge_agent.recorder import Outcome
+from edge_agent.recorder import Outcome, Recorder
 from edge_agent.store.database import transaction
+from edge_agent.store.migrations import open_database
 from loyalty_core.calendar import business_day
 from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, Event
 from loyalty_core.units import EpochMs
 from tests.edge import made
-from tests.edge.made import CARD, HeldClock, purchase
+from tests.edge.made import CARD, HeldClock, config_of, purchase
 from tests.hq.conftest import Hq
 from tests.hq.real_till import RealTill
 
@@ -26,9 +29,10 @@ class BootingClock(HeldClock):
     """A clock whose machine is started again."""
 
     boots = 1
+    machine = ""
 
     def boot_id(self) -> str:
-        return f"boot-{self.boots}"
+        return f"boot-{self.machine}{self.boots}"
 
 
 class ClockTill(RealTill):
@@ -41,6 +45,15 @@ class ClockTill(RealTill):
         self.recorder._clock = self.clock
         self.sold = 0
         self._own(lambda at: Booted(None, at, self._day(at), self.clock.boot_id(), "test"))
+
+    def twin(self, folder: Path) -> ClockTill:
+        """Return a till with a copy of this one's disk and memory: a machine that was copied while it ran."""
+        shutil.copytree(self.config.data_dir, folder / "data")
+        twin = copy.copy(self)
+        twin.config, twin.clock, twin.sold = config_of(folder), copy.copy(self.clock), 100
+        twin.conn = open_database(twin.config.database)
+        twin.recorder = Recorder(twin.config, twin.clock)
+        return twin
 
     def wait(self, ms: int) -> None:
         """Let time pass for the till and for headquarters."""

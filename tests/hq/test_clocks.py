@@ -17,7 +17,7 @@ from hq_server.house import House
 from hq_server.reconcile import open_exceptions
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import date_of
-from loyalty_core.events import Booted, ClockStepped, EventId
+from loyalty_core.events import EventId
 from loyalty_core.units import Day
 from tests.edge.made import CARD, at
 from tests.hq.clock_till import DAY_MS, HOUR, ClockTill
@@ -25,7 +25,6 @@ from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.test_audit import run_audit
 from tests.hq.test_cli import Shell
-from tests.hq.test_read_later import read_again, without
 
 MEMBERS = f"member_id,lookups,home_store\nM1,{CARD},S012\n"
 Open = Callable[[str], ClockTill]
@@ -529,42 +528,3 @@ def test_a_machine_that_does_not_name_its_boots_leaves_the_time_unknown(
         "it was recorded before 2026-11-21T01:00:00Z of headquarters' time: nothing else is known",
         "the till's clock was not seen to be wrong",
     ]
-
-
-def test_a_start_of_the_machine_that_cannot_be_read_leaves_its_clock_unknown(
-    hq: Hq, desk: Desk, opened: Open
-) -> None:
-    """A battery that is dead: each boot begins at the same hour, so that one looks like the other gone on."""
-    till = opened("2026-06-28 10:00")
-    till.boot(60_000, -100 * DAY_MS)
-    till.exchange()
-    with without(Booted):
-        till.boot(5 * DAY_MS, -105 * DAY_MS)
-        till.wait(HOUR)
-        event = till.sell().event
-        till.exchange()
-    assert placings(hq) == []
-    assert evidence(desk, event).clock_ahead_ms is None
-    read_again(desk)
-    assert "and seems to be of 2026-07-03" in told(hq, desk)[str(event)]
-    assert "could not be read then" in told(hq, desk)[str(event)]
-    assert placings(hq) == []
-    assert evidence(desk, event).likely_at == "2026-07-03T02:01:00Z"
-    assert place_all(hq, desk, till) == 1
-    assert halves(hq) == {"2026-H2": 12}
-    agree(hq, till)
-
-
-def test_what_cannot_be_read_of_the_boot_that_sends_it_hides_no_clock(
-    hq: Hq, desk: Desk, opened: Open
-) -> None:
-    till = opened("2026-11-20 10:00")
-    till.boot(60_000, -30 * DAY_MS)
-    with without(ClockStepped):
-        till.step(0)
-        event = till.sell().event
-        till.exchange()
-    assert placings(hq) == [(str(event), "headquarters")]
-    read_again(desk)
-    assert placings(hq) == [(str(event), "headquarters")]
-    agree(hq, till)

@@ -244,7 +244,7 @@ def test_nothing_else_of_an_event_is_ever_changed(hq: Hq, desk: Desk, change: st
 KINDS = [type(one) for one in (purchase(), visit(), visit_void(1), void(), back(), spent(1))]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6))
 def test_the_ledger_is_that_of_a_headquarters_that_could_read_all_at_once(
     tmp_path: Path, hq: Hq, seed: int

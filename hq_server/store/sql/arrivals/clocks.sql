@@ -54,7 +54,7 @@ ON CONFLICT (store_id, terminal_id, epoch, branch) DO UPDATE SET seq = excluded.
 WHERE meetings.met_at_ms <= excluded.met_at_ms;
 
 -- name: meeting(store_id, terminal_id, epoch, branch, seq)^
-SELECT met_at_ms FROM meetings
+SELECT met_at_ms, seq FROM meetings
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq <= :seq;
 
 -- name: joined_at(store_id, terminal_id)^
