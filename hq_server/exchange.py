@@ -25,7 +25,7 @@ from hq_server.clock_reports import note_clocks
 from hq_server.clocks import note_meeting
 from hq_server.closings import closing_of, follow
 from hq_server.config import CLOCK_TOLERANCE_MS, HqConfig
-from hq_server.epochs import Standing, own, stand
+from hq_server.epochs import Own, Standing, own, stand
 from hq_server.handed_back import take_back
 from hq_server.holds import answer_asks
 from hq_server.house import House, load_house
@@ -206,7 +206,7 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
     lineage = till.lineage or ()
     snapshot, more = (
         pages(tx, house, terminal, lineage, look_up_key, cursors.buckets, now_ms, rows_max)
-        if till.whole
+        if is_told(house, request, till)
         else ((), True)
     )
     keys, more_keys = signing.book.told_to(request.hq_key, request.programme_key)
@@ -227,6 +227,14 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
         returned=_returned(journals, request, lineage),
     )
     return seal("dangol/reply/1", pack(reply), *signers)
+
+
+def is_told(house: House, request: Exchange, till: Own) -> bool:
+    """Tell whether a till is told of members: all its own records are known, its cursors are of this life.
+
+    Since one of before a restore nobody knows what has changed: the till asks again, from the first.
+    """
+    return till.whole and request.incarnation in (None, house.incarnation)
 
 
 def _programmes_lost(house: House, request: Exchange) -> Iterator[Directive]:

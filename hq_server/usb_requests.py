@@ -12,15 +12,15 @@ from typing import Final
 import msgspec
 
 from hq_server.accept import Opened, Run, Terminal, TerminalRefused
-from hq_server.epochs import Own, own
-from hq_server.exchange import Answering, Outcome, answer
+from hq_server.epochs import own
+from hq_server.exchange import Answering, Outcome, answer, is_told
 from hq_server.house import load_house
 from hq_server.lineage import Journals
 from hq_server.seen import Age, age_of
 from hq_server.store.connection import Transaction
 from loyalty_core.envelope import peek
 from loyalty_core.errors import BadEnvelope, BadWire, LoyaltyError
-from loyalty_core.lineage import holder
+from loyalty_core.lineage import Segment, holder
 from loyalty_core.messages import Batch, Cursors, Exchange, Reply
 from loyalty_core.stick import Closed, Place, close_file, open_file
 from loyalty_core.units import EpochMs
@@ -67,21 +67,21 @@ class Asked(msgspec.Struct, frozen=True, order=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """A request that was taken and is not answered yet, and what was held of its till then."""
+    """A request that was taken and is not answered yet: its till's lineage, and if it is told of members."""
 
     age: Age
     told: Took
     opened: Opened
     outcome: Outcome
-    till: Own
+    lineage: tuple[Segment, ...]
+    told_of_members: bool
 
     def follows(self, other: Taken) -> bool:
         """Tell whether this is a later, or another, request of the machine that made the other."""
-        mine, others = self.till.lineage or (), other.till.lineage or ()
-        if not others:
+        if not other.lineage:
             return self.age >= other.age
-        head = others[-1]
-        within = holder(mine, head.epoch, head.end)
+        head = other.lineage[-1]
+        within = holder(self.lineage, head.epoch, head.end)
         return self.age >= other.age and within is not None and within.branch == head.branch
 
 
@@ -139,16 +139,16 @@ def taken(tx: Transaction, asked: Asked, opened: Opened, outcome: Outcome) -> Ta
     till = own(journals, opened.exchange, outcome.standing.brought)
     exchange = msgspec.structs.replace(opened.exchange, batches=(), programmes=())
     light = msgspec.structs.replace(opened, exchange=exchange, runs=())
-    return Taken(asked.age, took(asked.name, opened, outcome), light, outcome, till)
+    told = is_told(load_house(tx), exchange, till)
+    return Taken(asked.age, took(asked.name, opened, outcome), light, outcome, till.lineage or (), told)
 
 
 def passed_by(newest: Sequence[Taken], one: Taken) -> tuple[list[Taken], list[Taken]]:
     """Return the newest request of each machine with one more taken, and those that are none any more.
 
-    A machine's later request tells of a journal that holds all that the earlier told of. One of which
-    headquarters cannot tell whose it is hears of no members anyway.
+    A machine's later request tells of a journal that holds all that the earlier told of.
     """
-    if not one.till.whole:
+    if not one.told_of_members:
         return list(newest), [one]
     passed = [earlier for earlier in newest if one.follows(earlier)]
     kept = [earlier for earlier in newest if earlier not in passed]

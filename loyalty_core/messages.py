@@ -141,6 +141,7 @@ class Exchange(Message, frozen=True):
     `lacks` is the hash of a record of its own, acknowledged by HQ, that it does not have: it was set back and
     asks for a new epoch. `programmes` are envelopes of published versions that HQ lost. `hq_key` and
     `programme_key` name the keys of HQ's that it believes. `wants` is what it asks back of its own batches.
+    `incarnation` is the life of HQ's database that its cursors are of.
     """
 
     nonce: Nonce
@@ -160,6 +161,7 @@ class Exchange(Message, frozen=True):
     wants: Wanted | None = None
     older: Annotated[tuple[Ended, ...], Meta(max_length=OLDER_MAX)] = ()
     programme_key: KeyId = NO_KEY
+    incarnation: Incarnation | None = None
 
 
 class Incarnation(Message, frozen=True, order=True):

@@ -27,13 +27,14 @@ def take_statements(conn: Connection, statements: Iterable[bytes]) -> bool:
     for data in statements:
         identity = terminal.read(conn)
         try:
-            kind = claimed_statement(data).kind
+            claimed = claimed_statement(data)
+            kind = claimed.kind
+            if claimed.public_key in hq_keys.believed(conn, kind).values():
+                continue
             present = identity.hq_public_key if kind == "server" else identity.programme_public_key
             said = read_statement(data, {key_id(present): present})
         except (BadEnvelope, BadWire) as error:
             log.warning("key_not_believed", extra={"code": error.code})
-            continue
-        if said.public_key in hq_keys.believed(conn, kind).values():
             continue
         if said.number <= hq_keys.number(conn, kind):
             log.warning("key_not_believed", extra={"code": "key_older"})

@@ -127,6 +127,7 @@ def signed(
         programme_key=key_id(identity.programme_public_key),
         wants=wants,
         older=ended(conn, identity),
+        incarnation=identity.incarnation,
     )
     return seal("dangol/exchange/1", pack(said), key)
 

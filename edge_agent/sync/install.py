@@ -65,10 +65,12 @@ def opened(data: bytes, identity: Terminal) -> Reply:
         raise LinkError("the answer is not one that this release understands", code="hq_nonsense") from None
 
 
-def install(conn: Connection, reply: Reply, *, latest: bool = True) -> Installed:
+def install(conn: Connection, reply: Reply, *, latest: bool = True, carried: bool = False) -> Installed:
     """Apply a reply that was opened. Idempotent; durable with the caller's transaction.
 
     What HQ wants of this till is done only where the reply is its `latest`: else it may have that by now.
+    One that was `carried` may be a part of an answer: only one that tells of no members says that HQ has told
+    all it has to tell.
 
     Raises:
         LinkError: `hq_older`, `hq_other`, `hq_wrong_key`: nothing of the reply is kept.
@@ -81,7 +83,8 @@ def install(conn: Connection, reply: Reply, *, latest: bool = True) -> Installed
     moved += [_acknowledge(conn, said) for said in held]
     moved += [keep_programme(conn, identity, data) for data in reply.programmes]
     moved.append(_pages(conn, reply.pages))
-    if latest and reply.incarnation == identity.incarnation and reply.next_in_ms:
+    told_all = reply.next_in_ms and not (carried and reply.pages)
+    if latest and told_all and reply.incarnation == identity.incarnation:
         for member_id in members.forget_untold(conn):
             part(conn, f"id:{member_id}")
     asked = latest and follow(conn, identity, reply, held)

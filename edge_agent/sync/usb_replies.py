@@ -170,7 +170,7 @@ def _installed(conn: Connection, identity: Terminal, name: str, data: bytes) -> 
             latest, moved = False, install_loose(conn, reply)
         else:
             latest = _is_latest(conn, request, reply)
-            moved = install(conn, reply, latest=latest).moved
+            moved = install(conn, reply, latest=latest, carried=True).moved
         stands = members.cursors(conn)
         taken = [
             page

@@ -149,6 +149,7 @@ PAYLOADS: Final[dict[PayloadType, Shape]] = {
         Wanted(1, 7, 9),
         (Ended(1, 99, HASH),),
         b"\x02" * 8,
+        INCARNATION,
     ),
     "dangol/reply/1": Reply(
         NONCE,

@@ -383,6 +383,48 @@ def test_a_reply_of_before_a_restore_does_not_keep_a_till_from_handing_in_again(
     assert hq.balances() == {"M1": 48}
 
 
+def test_after_a_restore_a_stick_that_is_never_emptied_brings_the_members_back(
+    hq: Hq, till: RealTill, make_till: MakeTill, stick: Stick, tmp_path: Path
+) -> None:
+    sell(till, 0, 3)
+    stick.round(till, hq)
+    back_up(hq.config, tmp_path / "backup.db", hq.clock())
+    hq.clock.now += 1
+    sell(till, 3, 1)
+    stick.round(till, hq)
+    restore(hq.config, tmp_path / "backup.db", replace=True, random=b"another!", now_ms=hq.clock())
+    sell(till, 4, 1)
+    for _ in range(3):
+        hq.clock.now += 1
+        stick.round(till, hq)
+        assert agree(till, hq), "also while HQ has not told of everybody yet"
+    other = make_till()
+    sell(other, 5, 1)
+    other.exchange()
+    hq.clock.now += 1
+    stick.round(till, hq)
+    assert agree(till, hq)
+
+
+def test_a_part_of_an_answer_after_a_restore_has_nobody_forgotten(
+    hq: Hq, till: RealTill, stick: Stick, tmp_path: Path
+) -> None:
+    rows = "".join(f"N{n},{3_000_000 + n},이름,,S012\n" for n in range(25))
+    hq.members("member_id,lookups,name,phone,home_store\n" + rows)
+    hq.config = msgspec.structs.replace(hq.config, limits=Limits(snapshot_rows_max=10))
+    stick.round(till, hq)
+    back_up(hq.config, tmp_path / "backup.db", hq.clock())
+    restore(hq.config, tmp_path / "backup.db", replace=True, random=b"another!", now_ms=hq.clock())
+    hq.clock.now += 1
+    stick.round(till, hq)
+    hq.clock.now += 1
+    stick.from_till(till)
+    (took,) = [took for took in stick.at_hq(hq) if len(took.replies) > 1]
+    (stick.folder / took.replies[0]).unlink()
+    stick.to_till(till)
+    assert {till.standing(str(3_000_000 + n)).member_id for n in range(25)} == {f"N{n}" for n in range(25)}
+
+
 def test_a_line_that_comes_back_before_headquarters_reads_the_stick_doubles_nothing_and_alarms_nobody(
     hq: Hq, till: RealTill, stick: Stick
 ) -> None:
