@@ -97,7 +97,7 @@ def open_exchange(
 
     Raises:
         BadWire, BadEnvelope: not a request that was signed by the key it names.
-        TerminalRefused: signed by nobody we know, by a key that is over, or by a terminal that is not approved.
+        TerminalRefused: signed by nobody we know or by a key that is over, or the terminal is not approved.
     """
     key_ids, _ = peek(body, "dangol/exchange/1")
     terminal, signed_by = signer_of(tx, key_ids)

@@ -53,6 +53,7 @@ def test_a_quoted_field_may_hold_commas_and_lines() -> None:
         ("M1,,,,,,2100-01-01", "date_malformed"),
         ("M1,,,,,S 1,", "store_malformed"),
         (f"M1,,{'x' * 101},,,,", "name_malformed"),
+        ("M1,,Kim\x1b[2J,,,,", "name_malformed"),
         ("M1,a\x07,,,,,", "look_up_malformed"),
         ("M1,,,,,", "row_length"),
         ("M1,,,,,,,", "row_length"),
