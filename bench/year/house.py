@@ -140,7 +140,7 @@ class Hq:
         now_ms = self.clock.now_ms
         with self.watch.counting():
             with reading(self.conn) as tx:
-                opened = open_exchange(tx, body, load_house(tx).newest.programme_id)
+                opened = open_exchange(tx, body, load_house(tx).newest.programme_id, now_ms)
             with writing(self.conn) as tx:
                 outcome = apply(tx, opened, now_ms)
             with reading(self.conn) as tx:
