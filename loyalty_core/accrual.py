@@ -2,7 +2,8 @@
 
 Facts are taken in canonical order, one by one. An item earns what the rules give it after everything
 before it; a takeback takes the day's total just before it less the day's total just after. So the day's total
-is that of what remains, whoever reported it and whenever it arrived.
+is that of what remains, whoever reported it and whenever it arrived. After a takeback only those items are
+looked at again that the day finds otherwise than before: mostly none or one, so that long days stay cheap.
 """
 
 from __future__ import annotations
@@ -160,24 +161,15 @@ def fold_day(rules: DayRules, receipts: Sequence[Resolved]) -> DerivedDay:
         facts.append((item.order, 0, item, None))
         facts.extend((max(back.order, item.order), 1, item, back) for back in receipt.takebacks)
     facts.sort(key=_position)
-    present: dict[Order, Item] = {}
-    earned: dict[Order, _Pair] = {}
-    entries = []
+    stands, entries = _Standing(rules), []
     for _, _, item, back in facts:
         if back is None:
-            points, steps = day.take(item)
-            present[item.order], earned[item.order] = item, points
-            entries.append(_earned(rules, item, points, steps))
+            entries.append(_earned(rules, item, *stands.add(item)))
             continue
-        if back.remains is None:
-            present.pop(item.order, None)
-        else:
-            present[item.order] = back.remains
-        before, day = day.total, _Day(rules)
-        earned = {order: day.take(left)[0] for order, left in present.items()}
-        entries.append(_taken_back(rules, back, before, day.total))
-    standing = [(left, earned[order]) for order, left in present.items()]
-    return DerivedDay(tuple(entries), _counted(rules, standing))
+        before = stands.total
+        stands.replace(item.order, back.remains)
+        entries.append(_taken_back(rules, back, before, stands.total))
+    return DerivedDay(tuple(entries), _counted(rules, stands.items()))
 
 
 class DaySoFar:
@@ -259,6 +251,52 @@ def _taken_back(rules: DayRules, back: Takeback, before: _Pair, after: _Pair) ->
     )
 
 
+class _Standing:
+    """What stands of a member-day so far in canonical order, with what it earns and the state after each."""
+
+    def __init__(self, rules: DayRules) -> None:
+        self._day = _Day(rules)
+        self._places: dict[Order, int] = {}
+        self._items: list[Item | None] = []
+        self._points: list[_Pair] = []
+        self._states: list[_Day] = [self._day.copy()]
+
+    @property
+    def total(self) -> _Pair:
+        """What the day gives as it stands."""
+        return self._day.total
+
+    def items(self) -> list[tuple[Item, _Pair]]:
+        """Return the items that stand, each with what it earns."""
+        pairs = zip(self._items, self._points, strict=True)
+        return [(item, points) for item, points in pairs if item is not None]
+
+    def add(self, item: Item) -> tuple[_Pair, list[Step]]:
+        """Return what an item earns after all others, and why."""
+        points, steps = self._day.take(item)
+        self._places[item.order] = len(self._items)
+        self._items.append(item)
+        self._points.append(points)
+        self._states.append(self._day.copy())
+        return points, steps
+
+    def replace(self, order: Order, left: Item | None) -> None:
+        """Put what is left of an item in its place, and those after it that it makes a difference to."""
+        total, first = self._day.total, self._places[order]
+        self._items[first] = left
+        day = self._states[first].copy()
+        for place in range(first, len(self._items)):
+            item, before = self._items[place], self._points[place]
+            points = (0, 0) if item is None else day.take(item)[0]
+            self._points[place] = points
+            total = _plus(total, (points[0] - before[0], points[1] - before[1]))
+            if day.goes_on_as(self._states[place + 1]):
+                break
+            self._states[place + 1] = day.copy()
+        self._day = self._states[-1].copy()
+        self._day.total = total
+
+
 class _Day:
     """The running state of one member-day: how often each limited rule matched, what each cap let through."""
 
@@ -275,6 +313,10 @@ class _Day:
         other = _Day(self._rules)
         other._counts, other._through, other.total = dict(self._counts), dict(self._through), self.total
         return other
+
+    def goes_on_as(self, other: _Day) -> bool:
+        """Tell whether what comes next earns the same after this one as after the other."""
+        return (self._counts, self._through) == (other._counts, other._through)
 
     def take(self, item: Item) -> tuple[_Pair, list[Step]]:
         """Return what the item earns after all that was taken before it, and why."""
@@ -301,11 +343,10 @@ class _Day:
         return points, steps
 
     def _earn(self, rule: Earn, item: Item, weights: list[Scaled], before: _Pair, steps: list[Step]) -> _Pair:
-        if rule.limit_per_day is not None:
-            count = self._counts[rule.id] = self._counts.get(rule.id, 0) + 1
-            if count > rule.limit_per_day:
-                steps += paired_steps(rule.id, "limit", str(rule.limit_per_day), before, before)
-                return before
+        limit = rule.limit_per_day
+        if limit is not None and self._count(rule.id, limit) > limit:
+            steps += paired_steps(rule.id, "limit", str(limit), before, before)
+            return before
         saw, base = str(item.kind), int(rule.points)
         if rule.per is not None:
             eligible = eligible_minor(rule.when, item)
@@ -322,8 +363,13 @@ class _Day:
     def _bonus_is_due(self, bonus: Bonus) -> bool:
         if bonus.per == "event":
             return True
-        count = self._counts[bonus.id] = self._counts.get(bonus.id, 0) + 1
-        return count == (bonus.nth or 1)
+        nth = bonus.nth or 1
+        return self._count(bonus.id, nth) == nth
+
+    def _count(self, rule_id: str, most: int) -> int:
+        """Count a match of a rule and return how many there are; what is more than `most` is one more."""
+        count = self._counts[rule_id] = min(self._counts.get(rule_id, 0), most) + 1
+        return count
 
     def _cap(self, cap: Cap, points: _Pair, steps: list[Step]) -> _Pair:
         through = self._through.get(cap.id, (0, 0))

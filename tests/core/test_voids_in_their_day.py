@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
-from loyalty_core.accrual import derive_day
+from loyalty_core.accrual import _Day, derive_day
 from loyalty_core.entries import Step
+from loyalty_core.programme import When
+from loyalty_core.resolved import Item
 from tests.core.days import bought, rules, standing, taken_back, total, visited
 from tests.core.made import FRIDAY, day, event_id
-from tests.core.programmes import SPEND, bonus, cap, moonlight, programme
+from tests.core.programmes import BEEN_THERE, SPEND, VISIT, bonus, cap, moonlight, programme
 
 
 def test_a_void_takes_back_what_was_earned_and_dates_it_on_its_own_day() -> None:
@@ -50,3 +53,29 @@ def test_of_an_item_that_is_void_already_a_second_void_takes_nothing() -> None:
     twice = msgspec.structs.replace(once, takebacks=(*once.takebacks, again))
     entries = derive_day(rules(moonlight()), [twice])
     assert [(entry.event.seq, entry.redeemable) for entry in entries] == [(1, 10), (2, -10), (3, 0)]
+
+
+def test_voids_of_a_long_day_look_again_at_those_items_alone_that_they_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or a till that sells all day to one card, and takes much back, would hold up others."""
+    third = bonus(5, per="day", nth=3, when=When(on=VISIT))
+    rule = programme(earns=[SPEND, BEEN_THERE], bonuses=[third], caps=[cap(16)])
+    visits = [visited(f"{FRIDAY} 10:00", seq=seq) for seq in range(1, 101)]
+    sales = [bought(1_000, seq=seq, when=f"{FRIDAY} 10:00") for seq in range(101, 201)]
+    facts = [
+        taken_back(item, f"{FRIDAY} 11:00", seq=200 + number)
+        for number, item in enumerate((*visits[:98], *sales), start=1)
+    ]
+    looked_at = 0
+    take = _Day.take
+
+    def counted(self: _Day, item: Item) -> object:
+        nonlocal looked_at
+        looked_at += 1
+        return take(self, item)
+
+    monkeypatch.setattr(_Day, "take", counted)
+    entries = derive_day(rules(rule), [*facts, *standing(*visits[98:])])
+    assert total(entries) == total(derive_day(rules(rule), standing(*visits[98:]))) == (10, 10)
+    assert looked_at < 2_000
