@@ -6,5 +6,5 @@ recorder             event -> derive -> journal: the one way in
 standing             what a till is told about a member
 store/               the only SQL on the till
 sync/                journal -> signed batches -> HQ -> what comes back
-app, __main__        the parts put together; the command line
+app, cli             the parts put together; the command line
 """

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from edge_agent.__main__ import main
+from edge_agent.cli import main
 from edge_agent.store import terminal
 from edge_agent.sync import enrol, keys, rotate
 

@@ -15,7 +15,7 @@ from tests.house_sources import ROOT
 
 COMMAND = """
 import sys
-from edge_agent.__main__ import main
+from edge_agent.cli import main
 try:
     main()
 finally:
@@ -26,7 +26,7 @@ import asyncio, sys
 from pathlib import Path
 from aiohttp import web
 from edge_agent import service
-from edge_agent.__main__ import main
+from edge_agent.cli import main
 from edge_agent.app import build_app
 from edge_agent.clock import MachineClock
 from edge_agent.config import read_config

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.__main__ import main
+from edge_agent.cli import main
 from edge_agent.store.database import Connection, StoreError, connect
 from edge_agent.store.integrity import verify
 from edge_agent.store.migrations import VERSION, migrate, open_database, open_to_read

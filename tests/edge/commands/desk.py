@@ -8,7 +8,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from edge_agent.__main__ import main
+from edge_agent.cli import main
 from edge_agent.config import read_config
 from edge_agent.store.database import Connection, connect
 from edge_agent.store.migrations import open_database

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edge_agent.__main__ import main
+from edge_agent.cli import main
 from edge_agent.config import read_config
 from edge_agent.store import outbox
 from edge_agent.store.database import transaction

@@ -1,0 +1,112 @@
+"""`take` and `quarantine`: receipts by hand, and those that were refused."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from edge_agent.cli.shell import (
+    REFUSED,
+    config_of,
+    echo_json,
+    inert,
+    with_config,
+)
+from edge_agent.clock import MachineClock
+
+
+@click.command()
+@with_config
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show what each receipt would become; record nothing.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def take(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, as_json: bool) -> None:
+    """Hand receipt files in by hand, and show what each receipt became."""
+    from edge_agent.take import take_file
+
+    config = config_of(ctx)
+    refused = 0
+    for file in files:
+        for became in take_file(config, MachineClock(), file, dry_run=dry_run):
+            refused += became["became"] == "refused"
+            if as_json:
+                click.echo(msgspec.json.encode(became))
+            else:
+                click.echo(inert(_line(became)))
+    if refused:
+        sys.exit(REFUSED)
+
+
+def _line(became: dict[str, Any]) -> str:
+    where = f"{became['file']} {became['place']}: "
+    if became["became"] == "refused":
+        return f"{where}refused, {_without_place(became['sentence'], became['place'])} ({became['code']})"
+    points = became["points"]
+    return f"{where}{became['became']} as {became['event']}, {points['redeemable']} points"
+
+
+def _without_place(sentence: str, place: str) -> str:
+    """Return a sentence that does not say again where it is about."""
+    return sentence.removeprefix(f"{place}: ")
+
+
+@click.group(name="quarantine", invoke_without_command=True)
+@with_config
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
+    """Show what was set aside and why; `retry` hands it in again, `discard` gives it up."""
+    from edge_agent.store import quarantine
+    from edge_agent.store.migrations import open_to_read
+
+    if ctx.invoked_subcommand is not None:
+        return
+    conn = open_to_read(config_of(ctx).database)
+    rows = quarantine.open_rows(conn)
+    conn.close()
+    if as_json:
+        echo_json(
+            [{**msgspec.structs.asdict(row), "raw": row.raw.decode("utf-8", "replace")} for row in rows]
+        )
+        return
+    for row in rows:
+        sentence = _without_place(row.sentence, row.place)
+        click.echo(inert(f"{row.quarantine_id}  {row.source} {row.place}: {sentence} ({row.code})"))
+        click.echo(inert("    " + row.raw[:200].decode("utf-8", "replace")))
+    if not rows:
+        click.echo("nothing is set aside")
+
+
+@quarantine_desk.command()
+@click.argument("quarantine_id", type=int, required=False)
+@click.pass_context
+def retry(ctx: click.Context, quarantine_id: int | None) -> None:
+    """Hand in again one input that was set aside, or all of them."""
+    from edge_agent.mending import retry as again
+
+    refused = False
+    for number, became in again(config_of(ctx), MachineClock(), quarantine_id):
+        if became.outcome is None:
+            refused = True
+            click.echo(inert(f"{number}  refused again: {became.sentence} ({became.code})"))
+        else:
+            click.echo(f"{number}  {became.became} as {became.outcome.event}")
+    if refused:
+        sys.exit(REFUSED)
+
+
+@quarantine_desk.command()
+@click.argument("quarantine_id", type=int)
+@click.option("--reason", required=True, help="Why it is given up; this is kept.")
+@click.pass_context
+def discard(ctx: click.Context, quarantine_id: int, reason: str) -> None:
+    """Give up one input that was set aside."""
+    from edge_agent.mending import discard as give_up
+
+    give_up(config_of(ctx), quarantine_id, reason)
+    click.echo(f"{quarantine_id}  discarded")
