@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -76,10 +76,11 @@ def find(conn: Connection, look_ups: Sequence[str]) -> MemberRow | None:
     return None
 
 
-def also(conn: Connection, rows: Sequence[MemberRow]) -> dict[str, tuple[str, ...]]:
-    """Return who was merged into each of these members by what is known until now."""
+def also(conn: Connection, member_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return who was merged into each of these members who are known, by what is known until now."""
     found = conn.execute(
-        "SELECT member_id, more FROM json_each(?) CROSS JOIN member ON member_id = value", (_ids(rows),)
+        "SELECT member_id, more FROM json_each(?) CROSS JOIN member ON member_id = value",
+        (_json(member_ids),),
     )
     return {member_id: _more(more)[-1] for member_id, more in found}
 
@@ -90,7 +91,7 @@ def put(conn: Connection, rows: Sequence[MemberRow]) -> None:
         conn.execute(
             "SELECT l.member_id, l.look_up FROM json_each(?) CROSS JOIN member_look_up AS l"
             " ON l.member_id = value",
-            (_ids(rows),),
+            (_json(row.member_id for row in rows),),
         )
     )
     told = {(row.member_id, look_up): None for row in rows if not row.gone for look_up in row.look_ups}
@@ -110,8 +111,8 @@ def put(conn: Connection, rows: Sequence[MemberRow]) -> None:
     )
 
 
-def _ids(rows: Sequence[MemberRow]) -> str:
-    return msgspec.json.encode([row.member_id for row in rows]).decode()
+def _json(member_ids: Iterable[str]) -> str:
+    return msgspec.json.encode(list(member_ids)).decode()
 
 
 def _values(row: MemberRow) -> tuple[object, ...]:

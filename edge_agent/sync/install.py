@@ -17,6 +17,7 @@ from edge_agent.sync.epochs import follow, untrusted
 from edge_agent.sync.exchange import LinkError
 from loyalty_core.envelope import key_id, open_sealed, peek
 from loyalty_core.errors import BadEnvelope, BadWire, ProgrammeErrors
+from loyalty_core.lookups import hashed
 from loyalty_core.messages import Acknowledgement, MemberRow, Page, ProgrammeText, Refusal, Reply
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.wire import unpack
@@ -206,16 +207,23 @@ def _pages(conn: Connection, pages: Sequence[Page]) -> bool:
     return bool(moved)
 
 
+def _stands_now(conn: Connection, row: MemberRow) -> MemberRow:
+    """Return who stands for one who is gone, where that was told before, else what is told of the member."""
+    if not row.gone:
+        return row
+    return members.find(conn, [hashed(f"id:{row.member_id}", terminal.read(conn).store_key)]) or row
+
+
 def _members(conn: Connection, rows: Sequence[MemberRow]) -> None:
     """Take over what HQ says of members, and give each what was recorded under their cards and numbers."""
-    before = members.also(conn, rows)
+    before = members.also(conn, [of for row in rows for of in (row.member_id, *row.also)])
     members.put(conn, rows)
     heads = {member_id: row for row in rows for member_id in row.also}
     alone = {row.member_id for row in rows if not row.gone}
     for row in rows:
         # Whom another stands for now, with all who were merged into that one, has parted from nobody. Nor has
         # one who is gone: who it is that stands for all of them may come with a later answer.
-        stands = heads.get(row.member_id, row)
+        stands = heads.get(row.member_id) or _stands_now(conn, row)
         parted = set(before.get(row.member_id, ())) - set(stands.also)
         if parted & alone if stands.gone else parted:
             part(conn, f"id:{row.member_id}")
@@ -227,7 +235,12 @@ def _members(conn: Connection, rows: Sequence[MemberRow]) -> None:
         if owner is not None:
             entries.attach(conn, account, f"id:{owner.member_id}")
     for row in rows:
+        others = False
         for member_id in row.also:
             if entries.has_account(conn, f"id:{member_id}"):
                 entries.merge(conn, f"id:{member_id}", f"id:{row.member_id}")
+                # Who is not known any more may have stood for anybody.
+                others |= member_id not in before or not set(before[member_id]) <= set(row.also)
             redemptions.merge(conn, f"id:{member_id}", f"id:{row.member_id}")
+        if others:
+            part(conn, f"id:{row.member_id}")

@@ -117,6 +117,32 @@ def test_who_go_on_to_a_third_have_not_parted_though_it_is_told_in_several_answe
     assert (till.balance(), till.balance("M3")) == (10, 10)
 
 
+THIRD = msgspec.structs.replace(
+    member("M3", balance=0, qualifying=0, look_ups=(hashed("id:M3", STORE_KEY), *ONE.look_ups)), also=("M1",)
+)
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    "rows", [*permutations([member("M1", gone=True), OTHER, THIRD]), *permutations([OTHER, THIRD])]
+)
+def test_who_goes_on_alone_to_a_third_leaves_the_other_what_is_theirs(
+    till: Till, rows: tuple[MemberRow, ...], together: bool
+) -> None:
+    """A restored headquarters may not tell of the one who is gone."""
+    till.record(purchase("1"))
+    till.record(purchase("2", member=OTHER_CARD, net_minor=50_000))
+    merge(till)
+    restored = Reply(b"n" * 16, Incarnation(2, b"restored"), 1, (), (), (), (), (), (), 1)
+    with transaction(till.conn):
+        install(till.conn, restored)
+    for told in [rows] if together else [(row,) for row in rows]:
+        till.appear(*told)
+    with transaction(till.conn):
+        install(till.conn, restored)
+    assert (till.balance("M3"), till.balance(OTHER_CARD)) == (12, 50)
+
+
 def test_who_is_gone_leaves_the_other_what_is_theirs(till: Till) -> None:
     till.record(purchase("1"))
     till.record(purchase("2", member=OTHER_CARD, net_minor=50_000))
