@@ -7,6 +7,8 @@ of a line is net x remaining / sold, kept exact: nothing is rounded here.
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+from collections.abc import Container, Iterable, Iterator
 from fractions import Fraction
 from typing import Final
 
@@ -121,31 +123,53 @@ def _by_amount(left: Remainder, net_minor: int) -> Taken:
 
 def _by_line(left: Remainder, back: tuple[Line, ...]) -> Taken:
     lines, exceeds, unmatched = list(left.lines), False, False
+    fitting = _Fitting(lines, {asked.sku for asked in back})
     for asked in back:
         wanted = max(0, asked.quantity or PIECE)
-        fitting = _fitting(lines, asked)
-        unmatched = unmatched or not fitting
-        for index in fitting:
-            given = min(wanted, lines[index].remaining)
-            wanted -= given
-            lines[index] = Left(lines[index].line, lines[index].remaining - given)
-        exceeds = exceeds or bool(fitting and wanted)
+        unmatched = unmatched or asked.sku not in fitting.skus
+        for places in fitting.of(asked):
+            while wanted and places:
+                index = places[0]
+                given = min(wanted, lines[index].remaining)
+                wanted -= given
+                lines[index] = Left(lines[index].line, lines[index].remaining - given)
+                if not lines[index].remaining:
+                    places.popleft()
+        exceeds = exceeds or (asked.sku in fitting.skus and wanted > 0)
     return Taken(msgspec.structs.replace(left, lines=tuple(lines)), exceeds, unmatched)
 
 
-def _fitting(lines: list[Left], asked: Line) -> list[int]:
-    """Return the places of the lines that may give back what is asked, the best first."""
-    if not asked.sku:
-        return []
-    quantity = asked.quantity or PIECE
-    places = [place for place, left in enumerate(lines) if left.line.sku == asked.sku and left.sold]
+class _Fitting:
+    """The places of lines that may give something back, found without looking at all lines for each."""
 
-    def rank(place: int) -> tuple[bool, bool, int]:
-        line = lines[place].line
-        same_price = line.net_minor * quantity == asked.net_minor * lines[place].sold
-        return not same_price, line.number != asked.number, place
+    def __init__(self, lines: Iterable[Left], skus: Container[str]) -> None:
+        self.skus: set[str] = set()
+        self._places: dict[tuple[str, Fraction | None, int | None], deque[int]] = defaultdict(deque)
+        for place, left in enumerate(lines):
+            line = left.line
+            if line.sku and line.sku in skus and left.sold:
+                self.skus.add(line.sku)
+                price = Fraction(line.net_minor, left.sold)
+                for key in _keys(line, price):
+                    self._places[key].append(place)
 
-    return sorted(places, key=rank)
+    def of(self, asked: Line) -> Iterator[deque[int]]:
+        """Yield the places that may give what is asked, the best first; what gives nothing more may be left.
+
+        A place comes again in each later row, which has but those to give whom the earlier ones have not.
+        """
+        for key in _keys(asked, Fraction(asked.net_minor, asked.quantity or PIECE)):
+            yield self._places.get(key, deque())
+
+
+def _keys(line: Line, price: Fraction) -> tuple[tuple[str, Fraction | None, int | None], ...]:
+    """Return under what a line is found: by price and number, by price, by number, by its sku alone."""
+    return (
+        (line.sku, price, line.number),
+        (line.sku, price, None),
+        (line.sku, None, line.number),
+        (line.sku, None, None),
+    )
 
 
 def _refunded(tenders: tuple[Tender, ...], refunds: tuple[Tender, ...]) -> tuple[Tender, ...]:

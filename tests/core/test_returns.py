@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -422,3 +423,22 @@ def test_after_an_amount_took_all_that_was_left_a_return_refunds_nothing() -> No
     all_back, again = back(net=9_000), back(net=1, tenders=[Tender("card", 1)])
     assert taken(sale, all_back, again) == Taken(taken(sale, all_back).left, exceeds=True, unmatched=False)
     assert taken(sale, all_back, again).left.tenders == (Tender("card", 5_000),)
+
+
+def test_a_return_of_many_lines_looks_at_each_line_a_few_times_and_not_at_all_of_them_for_each() -> None:
+    """Or one receipt of a thousand lines of one sku would take seconds to fold."""
+    of = sold(*[line(1_000, "golf", sku="TEE", number=number, quantity=9_000) for number in range(100)])
+    asked = back(*[line(500, "golf", sku="TEE", number=number) for number in range(100)])
+    left, calls = whole(of), 0
+
+    def count(_: object, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        result = after(left, asked)
+    finally:
+        sys.setprofile(None)
+    assert remaining(result.left) == [8_000] * 100
+    assert calls < 5_000
