@@ -13,7 +13,7 @@ import msgspec
 from hq_server.accept import EPOCH_CLAIMED_MAX, Terminal, check_approved, check_key, terminal_of_key
 from hq_server.fleet import Store, find_store, next_terminal_id, secret_hash
 from hq_server.house import House, load_house
-from hq_server.key_book import Signing
+from hq_server.key_book import Signing, load_book
 from hq_server.lineage import Journals
 from hq_server.store.connection import Transaction
 from loyalty_core.envelope import key_id, open_sealed, peek, seal
@@ -127,7 +127,22 @@ def apply(tx: Transaction, enrol: Enrol, now_ms: EpochMs) -> Terminal:
         key_id=key_id(enrol.public_key),
         public_key=enrol.public_key,
     )
+    if enrol.again is None:
+        _note_told(tx, store_id, terminal_id)
     return _terminal(tx, store_id, terminal_id)
+
+
+def _note_told(tx: Transaction, store_id: str, terminal_id: str) -> None:
+    """Note which keys the answer has a new till believe, so that none is dropped before it was heard."""
+    present = {row.kind: key_id(row.public_key) for row in load_book(tx).rows}
+    if present:
+        tx.run(
+            "arrivals.note_beliefs",
+            store_id=store_id,
+            terminal_id=terminal_id,
+            hq_key=present["server"],
+            programme_key=present["programme"],
+        )
 
 
 def _check_again(tx: Transaction, invite: Invite, again: Again, stands: Terminal | None) -> None:

@@ -33,6 +33,7 @@ from loyalty_core.wire import pack
 from tests.edge.made import at
 from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.real_till import RealTill, answered
+from tests.hq.till import Till as Knocking
 
 BOTH: tuple[Kind, ...] = ("server", "programme")
 
@@ -289,6 +290,18 @@ def test_a_key_is_dropped_once_no_till_believes_it(hq: Hq, keys: Keys, tmp_path:
     assert not first.exists()
     till.exchange()
     keys.audit()
+
+
+def test_the_key_that_a_till_joined_by_is_not_dropped_before_it_was_heard(hq: Hq, keys: Keys) -> None:
+    keys.rotate("server")
+    answered(hq, Knocking().enrol_request(hq.invite(preapproved=False)))
+    keys.rotate("server")
+    keys.rotate("programme")
+    believed = {one["key"]: one["believed_by"] for one in keys.run("key", "list")}
+    assert [name for name, tills in believed.items() if tills] == ["programme-1", "server-2"]
+    assert keys.run("key", "drop", "server-2") == "key_believed"
+    assert keys.run("key", "drop", "programme-1") == "key_believed"
+    assert keys.run("key", "drop", "server-1")["key"] == "server-1"
 
 
 def test_who_still_believes_a_dropped_key_is_answered_by_the_present_one(
