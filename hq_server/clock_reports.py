@@ -44,6 +44,8 @@ CLOCK_OFF: Final = "clock_off"
 """The exception of a terminal whose wall clock is wrong now."""
 PLACED_AT_ONCE_MAX: Final = 2000
 """The most events of one request that are placed; the others wait for a person."""
+TILLS_MIN: Final = 3
+"""So many tills tell whether headquarters' own clock is wrong; of fewer it is believed."""
 
 
 class _Off(msgspec.Struct, frozen=True):
@@ -71,9 +73,13 @@ def note_clocks(
     keep_readings(tx, terminal, kept, now_ms, carried=carried)
     place = place_of(tx, terminal)
     found = [one for run in kept for one in _dated_by_wrong(tx, terminal, place, run, now_ms, tolerance_ms)]
-    waits = "it came on a stick, which does not tell when it was made" if carried else ""
-    _judge(tx, house, terminal, place, found, now_ms, waits)
     _report_clock(tx, terminal, kept[-1], now_ms, carried=carried, tolerance_ms=tolerance_ms)
+    waits = ""
+    if carried:
+        waits = "it came on a stick, which does not tell when it was made"
+    elif found and _stands_alone(tx, tolerance_ms):
+        waits = "most tills' clocks differ from headquarters' own, which may be the wrong one"
+    _judge(tx, house, terminal, place, found, now_ms, waits)
 
 
 def note_clocks_again(
@@ -88,6 +94,12 @@ def note_clocks_again(
     found = list(_dated_by_wrong(tx, terminal, place, run, came_ms, tolerance_ms))
     waits = "a record that came with it could not be read then"
     _judge(tx, house, terminal, place, found, came_ms, waits)
+
+
+def _stands_alone(tx: Transaction, tolerance_ms: int) -> bool:
+    """Tell whether most tills show another time than headquarters: then it may be its own that is wrong."""
+    read, off = tx.one("arrivals.clocks_read", tolerance_ms=tolerance_ms) or (0, 0)
+    return bool(read >= TILLS_MIN and 2 * off > read)
 
 
 def _report_clock(
@@ -134,6 +146,8 @@ def _dated_by_wrong(
             if not isinstance(says, Record):
                 continue
             known = stretch.when(says.monotonic_ms, now_ms)
+            if run.clock.boot_id != stretch.boot_id:
+                known = msgspec.structs.replace(known, boot_id="")
             if not known.stamped_wrongly(says.event.occurred_at_ms, tolerance_ms):
                 continue
             event_id = id_in(terminal, run, seq)

@@ -35,7 +35,7 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
 
     `likely_ms` where that is known, to the delay of the quickest batch. `shown_ms` is what the till's wall
     clock showed. None is for what is not known. `apart_ms` is how far the readings of the boot differ, which
-    is `boot_id`, '' where it has no name.
+    is `boot_id`, '' where it has no name or was over when the record was sent.
     """
 
     earliest_ms: int | None

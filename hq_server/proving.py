@@ -36,7 +36,7 @@ def proven(known: When, record: Record, place: Place, met: Met, received_at_ms: 
 
     `met` is when HQ met the till last before: readings by which an event is older are not believed. Between
     then and its receipt the event may have happened whenever its clock showed, and the machine have stood
-    still afterwards; unless HQ has read that clock in this boot before.
+    still before or since; unless HQ has read that clock in this boot both before and after.
     """
     event = record.event
     at_ms = EpochMs(event.occurred_at_ms)
@@ -48,7 +48,7 @@ def proven(known: When, record: Record, place: Place, met: Met, received_at_ms: 
         return "the till's readings do not go together: is its disk copied, or its line held up?"
     read_before = known.boot_id == met.boot_id != ""
     if not read_before and met.at_ms - ON_THE_LINE_MS <= at_ms <= received_at_ms:
-        return "its clock may have been right, and the machine have stood still since"
+        return "its clock may have been right, and the machine have stood still"
     likely_ms = known.corrected_ms(at_ms)
     if likely_ms is not None:
         earliest_ms = latest_ms = min(likely_ms, known.latest_ms)

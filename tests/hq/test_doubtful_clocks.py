@@ -10,7 +10,7 @@ import pytest
 from hq_server.backups import back_up, restore
 from loyalty_core.events import Booted, ClockStepped
 from tests.edge.made import at
-from tests.hq.clock_till import DAY_MS, HOUR
+from tests.hq.clock_till import DAY_MS, HOUR, ClockTill
 from tests.hq.conftest import Hq
 from tests.hq.desk import Desk
 from tests.hq.test_audit import run_audit
@@ -34,6 +34,23 @@ def test_a_machine_that_stood_still_moves_no_sale_of_a_right_clock(
     till.exchange()
     assert halves(hq) == {"2026-H1": 12}
     assert placings(hq) == []
+    assert "its clock may have been right" in told(hq, desk)[str(event)]
+    agree(hq, till)
+
+
+def test_a_machine_that_stood_still_after_its_last_reading_moves_no_sale_of_a_right_clock(
+    hq: Hq, desk: Desk, opened: Open
+) -> None:
+    """By its reading it sold three days before it did, in the half-year before."""
+    till = opened("2026-06-29 10:00")
+    till.boot(HOUR, 0)
+    till.exchange()
+    hq.clock.now += 3 * DAY_MS
+    till.step(3 * DAY_MS)
+    event = till.sell().event
+    till.boot(HOUR, 0)
+    till.exchange()
+    assert (halves(hq), placings(hq)) == ({"2026-H2": 12}, [])
     assert "its clock may have been right" in told(hq, desk)[str(event)]
     agree(hq, till)
 
@@ -94,6 +111,24 @@ def test_two_machines_that_were_one_until_one_of_them_slept_prove_nothing(
         machine.exchange()
     assert [name for name, _ in placings(hq)] == []
     assert all("do not go together" in told(hq, desk)[one] for one in told(hq, desk) if "." in one)
+    run_audit(hq)
+
+
+@pytest.mark.parametrize(("off", "placed"), [(1, 1), (2, 0), (3, 0)])
+def test_a_headquarters_that_most_tills_contradict_may_be_wrong_itself(
+    hq: Hq, desk: Desk, opened: Open, tmp_path: Path, off: int, placed: int
+) -> None:
+    tills = [opened("2026-06-30 10:00")]
+    tills += [ClockTill(tmp_path / f"till-{number}", hq, "2026-06-30 10:00") for number in (2, 3)]
+    hq.clock.now += 3 * DAY_MS
+    for number, till in enumerate(tills):
+        till.clock.wall += 3 * DAY_MS
+        till.boot(0, -3 * DAY_MS if number < off else 0)
+        till.exchange()
+    event = tills[0].sell().event
+    tills[0].exchange()
+    assert len(placings(hq)) == placed
+    assert ("most tills' clocks differ" in told(hq, desk)[str(event)]) == (not placed)
     run_audit(hq)
 
 

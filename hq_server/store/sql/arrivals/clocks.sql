@@ -63,6 +63,11 @@ SELECT enrolled_at_ms FROM terminals WHERE store_id = :store_id AND terminal_id 
 -- name: clock_was_read(store_id, terminal_id, clock_ahead_ms)!
 UPDATE terminals SET clock_ahead_ms = :clock_ahead_ms WHERE store_id = :store_id AND terminal_id = :terminal_id;
 
+-- name: clocks_read(tolerance_ms)^
+-- How many tills' clocks have been read, and how many of them are further off.
+SELECT count(*), count(*) FILTER (WHERE abs(clock_ahead_ms) > :tolerance_ms) FROM terminals
+WHERE state = 'approved' AND clock_ahead_ms IS NOT NULL;
+
 -- name: dated_events(terminal_id, count)
 -- Events of a terminal that are open as dated wrongly, wherever they are filed, the oldest first.
 SELECT subject FROM arrival_exceptions
