@@ -19,9 +19,9 @@ from loyalty_core.errors import LoyaltyError
 from loyalty_core.units import EpochMs
 from tests.edge.made import at
 from tests.hq.clock_till import DAY_MS, HOUR, ClockTill
+from tests.hq.clocks.placing import MEMBERS
 from tests.hq.conftest import PROGRAMME, Hq, hq_in
 from tests.hq.test_audit import run_audit
-from tests.hq.test_clocks import MEMBERS
 
 MINUTE: Final = 60_000
 TOLERANCE_MS: Final = 10 * MINUTE

@@ -11,13 +11,11 @@ from hq_server.backups import back_up, restore
 from loyalty_core.events import Booted, ClockStepped
 from tests.edge.made import at
 from tests.hq.clock_till import DAY_MS, HOUR, ClockTill
+from tests.hq.clocks.placing import Open, agree, evidence, halves, place_all, placings, told
 from tests.hq.conftest import Hq
 from tests.hq.desk import Desk
 from tests.hq.test_audit import run_audit
-from tests.hq.test_clocks import Open, agree, desk, evidence, halves, opened, place_all, placings, told
 from tests.hq.test_read_later import read_again, without
-
-__all__ = ["desk", "opened"]
 
 
 @pytest.mark.parametrize("steps", [True, False])
