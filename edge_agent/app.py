@@ -29,7 +29,7 @@ from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.status import status
 from edge_agent.store import journal, terminal
-from edge_agent.store.database import Connection, StoreError
+from edge_agent.store.database import Connection, StoreError, transaction
 from edge_agent.store.migrations import open_database
 from edge_agent.store.terminal import Terminal
 from edge_agent.store.writer import Reader, Writer
@@ -61,7 +61,13 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     """
     conn = open_database(config.database)
     try:
-        _check_newest(conn, terminal.read(conn))
+        identity = terminal.read(conn)
+        if terminal.is_damaged(conn):
+            log.error("identity_damaged")
+        if not terminal.is_sealed(conn):
+            with transaction(conn):
+                terminal.write(conn, identity)
+        _check_newest(conn, identity)
     finally:
         conn.close()
     if config.folder is not None:

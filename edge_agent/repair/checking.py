@@ -9,13 +9,14 @@ from __future__ import annotations
 from edge_agent import signed_programmes
 from edge_agent.own_facts import purchase_of
 from edge_agent.repair.rebuilding import natural_key_of, records_of
-from edge_agent.store import closings, members, receipt_facts, sources, terminal
+from edge_agent.store import closings, hq_keys, members, receipt_facts, sources, terminal
 from edge_agent.store.database import Connection, DatabaseError, one_state
 from edge_agent.store.integrity import Fault, unreadable
 from edge_agent.store.terminal import Terminal
 from loyalty_core.control import count_records
 from loyalty_core.events import EventId, PurchaseRecorded, content_hash
 from loyalty_core.journal import Record
+from loyalty_core.key_statements import Kind
 from loyalty_core.lookups import hashed
 
 
@@ -32,7 +33,12 @@ def _check(conn: Connection, identity: Terminal) -> Fault | None:
     for event, record in records_of(conn, identity):
         if (fault := _check_record(conn, event, record)) is not None:
             return fault
-    return _check_counts(conn, identity) or _check_programmes(conn) or _check_members(conn, identity)
+    return (
+        _check_counts(conn, identity)
+        or _check_keys(conn, identity)
+        or _check_programmes(conn)
+        or _check_members(conn, identity)
+    )
 
 
 def _check_record(conn: Connection, event: EventId, record: Record) -> Fault | None:
@@ -65,6 +71,18 @@ def _check_counts(conn: Connection, identity: Terminal) -> Fault | None:
                 epoch=epoch,
             )
     return None
+
+
+def _check_keys(conn: Connection, identity: Terminal) -> Fault | None:
+    for kind, public_key in present_keys(identity):
+        if not hq_keys.is_present(conn, kind, public_key):
+            return Fault(code="key_damaged", sentence=f"HQ's {kind} key is not the one that is believed")
+    return None
+
+
+def present_keys(identity: Terminal) -> tuple[tuple[Kind, bytes], ...]:
+    """Return the keys of HQ's that this till believes now, by kind."""
+    return ("server", identity.hq_public_key), ("programme", identity.programme_public_key)
 
 
 def _check_programmes(conn: Connection) -> Fault | None:

@@ -12,12 +12,12 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.recorder import Recorder
 from edge_agent.repair.asking import programmes_of
-from edge_agent.repair.checking import check_derived
+from edge_agent.repair.checking import check_derived, present_keys
 from edge_agent.repair.mending import Mended, mend, plan
 from edge_agent.repair.rebuilding import rebuild
 from edge_agent.repair.salvage import lost, salvage, with_its_head
 from edge_agent.service import alone
-from edge_agent.store import terminal
+from edge_agent.store import hq_keys, terminal
 from edge_agent.store.database import Connection, StoreError, transaction
 from edge_agent.store.integrity import Fault, damaged_pages, end_repair, verify
 from edge_agent.store.migrations import open_database
@@ -66,11 +66,16 @@ def _is_damaged(database: Path) -> bool:
 
 
 def _repair(conn: Connection, config: EdgeConfig, clock: Clock, aside: Path | None) -> Repaired:
+    if terminal.is_lost(conn):
+        raise lost()
     identity = terminal.read(conn)
     made = plan(conn, config, identity)
     mended, rebuilt, told = list[Mended](), 0, None if aside is None else str(aside)
     if made.mends or verify(conn) is not None or check_derived(conn) is not None:
         with transaction(conn):
+            terminal.write(conn, identity)
+            for kind, public_key in present_keys(identity):
+                hq_keys.put_back(conn, kind, public_key)
             mended = mend(conn, made)
             _restore_programmes(conn, config, identity)
             rebuilt = rebuild(conn, Recorder(config, clock))

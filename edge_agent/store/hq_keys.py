@@ -24,6 +24,22 @@ def number(conn: Connection, kind: Kind) -> int:
     return int(found)
 
 
+def is_present(conn: Connection, kind: Kind, public_key: bytes) -> bool:
+    """Tell whether a key is the highest of its kind here, as `terminal` says of those believed now."""
+    found = conn.execute(
+        "SELECT public_key FROM hq_key WHERE kind = ? ORDER BY number DESC LIMIT 1", (kind,)
+    ).fetchone()
+    return bool(found == (public_key,))
+
+
+def put_back(conn: Connection, kind: Kind, public_key: bytes) -> None:
+    """Let a key be the highest of its kind again: what stands there is damaged."""
+    conn.execute(
+        "INSERT OR REPLACE INTO hq_key (kind, number, public_key) VALUES (?, ?, ?)",
+        (kind, max(1, number(conn, kind)), public_key),
+    )
+
+
 def put(conn: Connection, kind: Kind, number: int, public_key: bytes) -> None:
     """Keep a key under its number; one that is known stays as it is."""
     conn.execute(

@@ -84,6 +84,8 @@ def unreadable(error: Exception) -> Fault:
 
 def _verify_journal(conn: Connection, progress: Callable[[int], None]) -> Fault | None:
     identity = terminal.read(conn)
+    if terminal.is_damaged(conn):
+        return Fault(code="identity_damaged", sentence="this till's identity is not what was written")
     done = 0
     heads: dict[int, int] = {}
     for epoch, branch in journal.epochs(conn):

@@ -273,7 +273,10 @@ CREATE TABLE spelling (
     PRIMARY KEY (look_up, account)
 ) STRICT, WITHOUT ROWID;
 """
-SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN)
+_EIGHT: Final = """
+ALTER TABLE terminal ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+"""
+SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN, _EIGHT)
 VERSION: Final = len(SCRIPTS)
 
 

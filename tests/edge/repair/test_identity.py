@@ -1,0 +1,111 @@
+"""A flipped bit in what a till knows of itself: no sale stops, `verify` names it, a repair puts it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from edge_agent.app import build_app
+from edge_agent.repair.repairing import repair
+from edge_agent.store import terminal
+from edge_agent.store.database import connect
+from loyalty_core.errors import LoyaltyError
+from tests.edge.made import purchase
+from tests.edge.repair.day import dump, lived
+from tests.edge.repair.test_repairing import found, spoil
+from tests.edge.till import Till
+
+TEXTS = ("terminal_id", "store_id", "hq_url", "programme_id", "timezone")
+BLOBS = ("hq_public_key", "store_key", "incarnation_random", "programme_public_key", "digest")
+NUMBERS = ("business_day_starts", "epoch", "buckets", "incarnation_counter")
+
+
+def spoilt(till: Till) -> Iterator[str]:
+    """Flip some bits of each column, one at a time, and yield which."""
+    for column in (*TEXTS, *BLOBS, *NUMBERS):
+        cast = "TEXT" if column in TEXTS else "BLOB"
+        plain = column in NUMBERS
+        (was,) = till.conn.execute(
+            f"SELECT {column if plain else f'CAST({column} AS BLOB)'} FROM terminal"  # noqa: S608
+        ).fetchone()
+        for bit in (0, 7, 21, 62) if plain else (0, 7, 8 * len(was) - 3):
+            if plain:
+                now = was ^ 1 << bit
+            else:
+                now = bytes(one ^ (bit // 8 == at) << bit % 8 for at, one in enumerate(was))
+            put = f"UPDATE terminal SET {column} = " + ("?" if plain else f"CAST(? AS {cast})")  # noqa: S608
+            till.conn.execute(put, (now,))
+            yield f"{column} bit {bit}"
+            till.conn.execute(put, (was,))
+
+
+def test_a_till_is_who_it_was_and_sells_whichever_bit_of_its_identity_flips(
+    till: Till, caplog: pytest.LogCaptureFixture
+) -> None:
+    lived(till)
+    identity = terminal.read(till.conn)
+    for number, which in enumerate(spoilt(till), start=1000):
+        assert terminal.read(till.conn) == identity, which
+        assert till.record(purchase(str(number), member=f"M{number}")).redeemable == 12, which
+        fault = found(till.config.database)
+        assert fault is not None, which
+        assert fault.code == "identity_damaged"
+        caplog.clear()
+        build_app(till.config, till.clock)
+        assert [said.msg for said in caplog.records] == ["identity_damaged"]
+    assert found(till.config.database) is None
+
+
+def test_a_repair_puts_the_flipped_bit_of_an_identity_back(till: Till) -> None:
+    lived(till)
+    whole = dump(till.conn, "terminal", "journal", "entry")
+    for which in spoilt(till):
+        assert repair(till.config, till.clock).fault is None, which
+        assert dump(till.conn, "terminal", "journal", "entry") == whole, which
+
+
+def test_what_changes_of_an_identity_does_not_make_a_damaged_one_good(till: Till) -> None:
+    spoil(till.config.database, "UPDATE terminal SET store_id = 'S013'")
+    terminal.set_epoch(till.conn, 4)
+    assert (terminal.read(till.conn).store_id, terminal.read(till.conn).epoch) == ("S012", 4)
+    assert not terminal.is_damaged(till.conn)
+
+
+def test_an_identity_of_which_more_is_damaged_stops_no_sale_and_is_not_made_up(till: Till) -> None:
+    spoil(till.config.database, "UPDATE terminal SET store_key = zeroblob(32)")
+    assert till.record(purchase(member=None)).event.seq == 1
+    fault = found(till.config.database)
+    assert fault is not None
+    assert fault.code == "identity_damaged"
+    with pytest.raises(LoyaltyError) as refused:
+        repair(till.config, till.clock)
+    assert refused.value.code == "store_lost"
+
+
+def test_the_identity_that_an_earlier_release_wrote_is_guarded_from_the_next_start_on(till: Till) -> None:
+    till.conn.execute("UPDATE terminal SET digest = x''")
+    assert found(till.config.database) is None
+    build_app(till.config, till.clock)
+    spoil(till.config.database, "UPDATE terminal SET store_id = 'S013'")
+    assert terminal.read(till.conn).store_id == "S012"
+
+
+@pytest.mark.parametrize("kind", ["server", "programme"])
+def test_a_key_of_headquarters_that_lies_in_two_places_comes_back_from_the_other(
+    till: Till, kind: str
+) -> None:
+    with closing(connect(till.config.database)) as conn:
+        whole = dump(conn, "hq_key")
+    for statement in (
+        "UPDATE hq_key SET public_key = zeroblob(32) WHERE kind = ?",
+        "DELETE FROM hq_key WHERE kind = ?",
+    ):
+        spoil(till.config.database, statement, kind)
+        assert till.record(purchase(statement[:6])).redeemable == 12
+        fault = found(till.config.database)
+        assert fault is not None
+        assert fault.code == "key_damaged"
+        assert repair(till.config, till.clock).fault is None
+        assert dump(till.conn, "hq_key") == whole
