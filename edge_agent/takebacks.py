@@ -12,7 +12,7 @@ from edge_agent.owners import account_of
 from edge_agent.store import receipt_facts
 from edge_agent.store.database import Connection
 from loyalty_core.events import Fact, PurchaseVoided, RedemptionCommitted, ReturnRecorded
-from loyalty_core.receipts import Receipt, fold_receipt
+from loyalty_core.receipts import RETURNS_MAX, Receipt, fold_receipt
 from loyalty_core.units import Day
 
 _UNLINKED: Final = "no purchase was named: a person at headquarters must say which one this takes back"
@@ -20,6 +20,7 @@ _UNKNOWN: Final = "the purchase that it takes back is not known at this till: he
 _NOTHING_LEFT: Final = "nothing is left of this purchase: nothing is taken back"
 _EXCEEDS: Final = "more is returned than is left of this purchase: the rest takes nothing back"
 _UNMATCHED: Final = "nothing of this purchase has the sku of a returned line: that line takes nothing back"
+_TOO_MANY: Final = f"{RETURNS_MAX} returns of this purchase took something back before: this one does not"
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,8 +54,8 @@ def look(conn: Connection, books: Books, fact: Fact) -> Looked:
 def _notices(receipt: Receipt, fact: Fact) -> tuple[str, ...]:
     if receipt.resolved is None:
         return (_UNKNOWN,)
-    if fact.id not in {back.id for back in receipt.resolved.takebacks}:
-        return (_NOTHING_LEFT,)
     kinds = {conflict.kind for conflict in receipt.conflicts if conflict.event == fact.id}
+    if fact.id not in {back.id for back in receipt.resolved.takebacks}:
+        return (_TOO_MANY if "returns_too_many" in kinds else _NOTHING_LEFT,)
     said = {"return_exceeds": _EXCEEDS, "return_unmatched": _UNMATCHED}
     return tuple([sentence for kind, sentence in said.items() if kind in kinds])

@@ -11,7 +11,7 @@ from hq_server.dating import DATED, is_undone
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals
 from hq_server.references import reference_of
 from hq_server.store.connection import Transaction
-from loyalty_core.receipts import Conflict, ConflictKind, Receipt, Spent
+from loyalty_core.receipts import RETURNS_MAX, Conflict, ConflictKind, Receipt, Spent
 from loyalty_core.units import EpochMs
 
 DISPUTES: Final = frozenset({"member_differs", "claim_lost", "claim_late", "coupon_unknown"})
@@ -25,6 +25,7 @@ _SENTENCES: Final[dict[ConflictKind, str]] = {
     "return_waiting": "the purchase that it brings back has not come: it takes nothing until then",
     "return_exceeds": "it brings back more than is left of the purchase: what exceeds takes nothing",
     "return_unmatched": "it brings back what the purchase does not have: those lines take nothing",
+    "returns_too_many": f"{RETURNS_MAX} returns took of the purchase before it: this one takes nothing",
     "claim_waiting": "the purchase that it claims has not come",
     "claim_late": "the purchase was longer ago than the programme lets claim: this claim does not count",
     "claim_lost": "the purchase that it claims is another member's, who keeps it",

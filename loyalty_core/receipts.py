@@ -7,7 +7,7 @@ the uses of one coupon. The result does not depend on the order in which the fac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -41,6 +41,7 @@ ConflictKind = Literal[
     "return_waiting",
     "return_exceeds",
     "return_unmatched",
+    "returns_too_many",
     "claim_waiting",
     "claim_late",
     "claim_lost",
@@ -48,6 +49,9 @@ ConflictKind = Literal[
     "redemption_void",
     "coupon_used_twice",
 ]
+
+RETURNS_MAX: Final = 100
+"""The most returns of one purchase that take anything: each keeps what it leaves of all lines."""
 
 
 class Conflict(msgspec.Struct, frozen=True, gc=False):
@@ -225,8 +229,8 @@ class _Fold:
                         self._conflict("copy_differs", fact)
                 case ReturnRecorded() as back:
                     known[back.receipt] = content_hash(back)
-                    if left is None:
-                        self._conflict("return_exceeds", fact)
+                    if left is None or len(known) > RETURNS_MAX:
+                        self._conflict("return_exceeds" if left is None else "returns_too_many", fact)
                         continue
                     left = self._returned(fact, back, left)
                     remains = None if left is None else self._remaining(first, left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from loyalty_core.events import Claim, Tender
-from loyalty_core.receipts import Conflict, item_of
+from loyalty_core.receipts import RETURNS_MAX, Conflict, item_of
 from loyalty_core.resolved import Takeback
 from tests.core.made import (
     FRIDAY,
@@ -228,3 +228,13 @@ def test_the_member_named_on_a_return_does_not_matter() -> None:
     back = returned(2, 1_000, lines=[BALL])
     named = msgspec.structs.replace(back, event=msgspec.structs.replace(back.event, member="id:m9"))
     assert fold(purchase(1, 10_000, lines=[BALL, GLOVE]), named).owner == "id:m1"
+
+
+def test_of_more_returns_than_anybody_makes_of_one_purchase_the_last_take_nothing() -> None:
+    """Each keeps what it leaves of all lines, so a till could make one receipt as dear as it likes."""
+    sale = purchase(1, 1_000)
+    copy, *returns = [returned(number, 1, number=f"R{number}") for number in (2, *range(2, RETURNS_MAX + 3))]
+    copied = msgspec.structs.replace(copy, id=event_id(RETURNS_MAX + 9))
+    receipt = fold(sale, *returns, copied)
+    assert kinds(receipt) == [("returns_too_many", RETURNS_MAX + 2)]
+    assert [back.id.seq for back in resolved(receipt).takebacks] == list(range(2, RETURNS_MAX + 2))

@@ -218,6 +218,8 @@ NOTHING_LEFT = "nothing is left of this purchase: nothing is taken back"
 EXCEEDS = "more is returned than is left of this purchase: the rest takes nothing back"
 UNMATCHED = "nothing of this purchase has the sku of a returned line: that line takes nothing back"
 
+TOO_MANY = "100 returns of this purchase took something back before: this one does not"
+
 
 def noted(till: Till, receipt: dict[str, Any]) -> tuple[int, tuple[str, ...]]:
     """Return what a receipt takes and what is said about it, which is said again when it comes again."""
@@ -270,6 +272,14 @@ def test_the_void_of_a_purchase_that_is_wholly_returned_says_that_nothing_is_lef
     till.record(basket())
     assert noted(till, returned()) == (-12, ())
     assert noted(till, void(occurred_at=LATER)) == (0, (NOTHING_LEFT,))
+
+
+def test_a_return_after_too_many_says_so(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loyalty_core.receipts.RETURNS_MAX", 1)
+    till.record(basket())
+    assert noted(till, tees("r1", "1", 998)) == (-1, ())
+    assert noted(till, tees("r2", "1", 998, occurred_at=LATER)) == (0, (TOO_MANY,))
+    assert till.balance() == 11
 
 
 # Before and after headquarters has posted

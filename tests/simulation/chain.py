@@ -60,7 +60,7 @@ SEOUL: Final = Place(zone_named("Asia/Seoul"), Minute(300))
 DISPUTES: Final = frozenset(
     {"copy_differs", "member_differs", "original_missing", "return_waiting", "return_exceeds"}
     | {"return_unmatched", "claim_waiting", "claim_late", "claim_lost", "redemption_twice", "redemption_void"}
-    | {"coupon_used_twice"}
+    | {"coupon_used_twice", "returns_too_many"}
 )
 """Exceptions that come of what receipts say, and so of the oracle's: no clock and no journal makes them."""
 
