@@ -25,10 +25,10 @@ from hq_server.clocks import (
 from hq_server.dating import DATED_WRONG, is_undone
 from hq_server.evidence import Recorded, evidence_of
 from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals, restate_arrivals
-from hq_server.filing import Placed, place_by_itself, placed, placing_of
 from hq_server.house import House
 from hq_server.keeping import Kept
 from hq_server.open_days import place_of
+from hq_server.placing import Placed, place_by_itself, placed, placing_of
 from hq_server.proving import Proven, proven
 from hq_server.receipt_facts import facts_of, receipt_rules
 from hq_server.receipt_keys import Filed

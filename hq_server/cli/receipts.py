@@ -8,7 +8,7 @@ from typing import Final
 import click
 import msgspec
 
-from hq_server import filing, placing
+from hq_server import filing, placing, placing_all
 from hq_server.cli import deciding
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.clock_words import span_text
@@ -16,7 +16,7 @@ from hq_server.decisions import said
 from hq_server.evidence import Evidence, event_named, recorded
 from hq_server.house import load_house
 from hq_server.members import find_present
-from hq_server.placing import Proposal
+from hq_server.placing_all import Proposal
 from hq_server.store.connection import reading, writing
 from loyalty_core.calendar import date_of, day_written
 from loyalty_core.units import Day
@@ -81,7 +81,7 @@ def place(shell: Shell, event: str, day: str, at: str | None, yes: bool, by: str
             click.confirm(f"Place it on {date_of(placed_day)}?", abort=True, err=True)
         with writing(connection) as tx:
             found = recorded(tx, found.id)
-            number = filing.place(tx, load_house(tx), found, placed_day, placed_at, decided, now_ms())
+            number = placing.place(tx, load_house(tx), found, placed_day, placed_at, decided, now_ms())
             deciding.show_decision(shell, tx, number, f"event {found.id} counts on {date_of(placed_day)}.")
 
 
@@ -98,19 +98,19 @@ def place_all(shell: Shell, terminal: str, yes: bool, by: str, reason: str) -> N
     decided, tolerance_ms = said(by, reason), shell.config.clock_tolerance_ms
     with shell.database() as connection:
         with reading(connection) as tx:
-            found = placing.propose(tx, terminal, tolerance_ms)
+            found = placing_all.propose(tx, terminal, tolerance_ms)
         for line in _proposal_lines(found):
             shell.say(line)
         if any(one.date for one in found):
             if not yes:
                 click.confirm("Place them?", abort=True, err=True)
             with writing(connection) as tx:
-                found = placing.place_all(tx, load_house(tx), terminal, decided, now_ms(), tolerance_ms)
+                found = placing_all.place_all(tx, load_house(tx), terminal, decided, now_ms(), tolerance_ms)
     placed = sum(one.decision is not None for one in found)
     told = f"{placed} of {len(found)} events were placed" if found else f"no event of {terminal} waits for it"
     if agreed := sum(one.by_headquarters for one in found):
         told += f", {agreed} stay where headquarters put them"
-    more = ": call it again for the rest" if len(found) == placing.AT_ONCE_MAX and placed + agreed else ""
+    more = ": call it again for the rest" if len(found) == placing_all.AT_ONCE_MAX and placed + agreed else ""
     shell.show(found, [f"{told}{more}."])
 
 
@@ -123,7 +123,7 @@ def unplace(shell: Shell, event: str, by: str, reason: str) -> None:
     with shell.writing() as tx:
         found = recorded(tx, event_named(event))
         day = Day(found.record.event.business_day)
-        number = filing.place(tx, load_house(tx), found, day, None, said(by, reason), now_ms())
+        number = placing.place(tx, load_house(tx), found, day, None, said(by, reason), now_ms())
         deciding.show_decision(shell, tx, number, f"event {found.id} counts on {date_of(day)}, as recorded.")
 
 

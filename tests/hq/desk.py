@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from hq_server import attaching, coupons, enrol, erasing, exchange, filing, merging
+from hq_server import attaching, coupons, enrol, erasing, exchange, filing, merging, placing
 from hq_server.accept import open_exchange
 from hq_server.adjusting import Adjustment, AdjustmentKind, propose
 from hq_server.config import Adjustments
@@ -87,7 +87,7 @@ class Desk:
         now, by = self.hq.clock(), said("kim", "the clock was wrong")
 
         def work(tx: Transaction, house: House) -> int:
-            return filing.place(tx, house, recorded(tx, event_named(str(event))), Day(day), at, by, now)
+            return placing.place(tx, house, recorded(tx, event_named(str(event))), Day(day), at, by, now)
 
         return self.write(work)
 

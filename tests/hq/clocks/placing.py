@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hq_server import filing, placing
+from hq_server import placing, placing_all
 from hq_server.decisions import said
 from hq_server.evidence import Evidence, event_named, recorded
 from hq_server.house import House
@@ -35,7 +35,7 @@ def told(hq: Hq, desk: Desk) -> dict[str, str]:
 def place_all(hq: Hq, desk: Desk, till: ClockTill) -> int:
     """Put all events on their days; return how many were."""
     by, now = said("kim", "the clock was wrong"), hq.clock()
-    done = desk.write(lambda tx, house: placing.place_all(tx, house, till.terminal_id, by, now))
+    done = desk.write(lambda tx, house: placing_all.place_all(tx, house, till.terminal_id, by, now))
     return sum(one.decision is not None for one in done)
 
 
@@ -50,7 +50,7 @@ def unplace(hq: Hq, desk: Desk, event: EventId) -> None:
 
     def work(tx: Transaction, house: House) -> None:
         found = recorded(tx, event)
-        filing.place(tx, house, found, Day(found.record.event.business_day), None, by, now)
+        placing.place(tx, house, found, Day(found.record.event.business_day), None, by, now)
 
     desk.write(work)
 

@@ -1,6 +1,6 @@
 """Lives of tills whose clocks go wrong in every way at once: what headquarters places itself is placed right.
 
-`PYTHONPATH=. python -m tests.hq.test_clock_lives FIRST LAST` lives as many as there is time for.
+`PYTHONPATH=. python -m tests.hq.clocks.test_lives FIRST LAST` lives as many as there is time for.
 """
 
 from __future__ import annotations
