@@ -29,3 +29,12 @@ def write_secret(path: Path, data: bytes) -> None:
     os.link(fresh, path)
     fresh.unlink()
     make_durable(path.parent)
+
+
+def is_written(path: Path) -> bool:
+    """Tell whether a secret is there, durable and under no other name, as a crash may have left it."""
+    if not path.exists():
+        return False
+    path.with_name(path.name + ".new").unlink(missing_ok=True)
+    make_durable(path.parent)
+    return True

@@ -15,7 +15,7 @@ from edge_agent.store.migrations import open_database
 from hq_server.store.connection import Connection as HqConnection
 from hq_server.store.database import create
 from loyalty_core.errors import BadInput
-from loyalty_shell.credentials import write_secret
+from loyalty_shell.credentials import is_written, write_secret
 from loyalty_shell.data_dir import check_user, is_read_only, read_anew
 
 NOBODYS = 54_321
@@ -84,6 +84,14 @@ def test_a_secret_is_written_where_a_crash_left_its_other_name(tmp_path: Path) -
     (tmp_path / "key").rename(tmp_path / "aside")
     write_secret(tmp_path / "key", b"new")
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"key": b"new", "aside": b"old"}
+
+
+def test_a_secret_that_a_crash_left_under_two_names_has_one_once_it_is_used(tmp_path: Path) -> None:
+    assert not is_written(tmp_path / "key")
+    write_secret(tmp_path / "key", b"secret")
+    (tmp_path / "key.new").hardlink_to(tmp_path / "key")
+    assert is_written(tmp_path / "key")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"key": b"secret"}
 
 
 def test_a_secret_follows_no_link_that_lies_in_its_way(tmp_path: Path) -> None:

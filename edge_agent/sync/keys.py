@@ -18,7 +18,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from loyalty_core.errors import BadInput
-from loyalty_shell.credentials import credential, write_secret
+from loyalty_shell.credentials import credential, is_written, write_secret
 from loyalty_shell.data_dir import make_durable
 
 KEY_FILE: Final = "terminal.key"
@@ -51,7 +51,7 @@ def private_key(data_dir: Path) -> bytes:
 
 def make_private_key(data_dir: Path) -> bytes:
     """Return this till's private key, made now unless an earlier attempt to join left one."""
-    if (data_dir / KEY_FILE).exists():
+    if is_written(data_dir / KEY_FILE):
         return private_key(data_dir)
     key = Ed25519PrivateKey.generate().private_bytes_raw()
     write_secret(data_dir / KEY_FILE, key)
@@ -93,7 +93,7 @@ def make_next_key(data_dir: Path) -> bytes:
             code="key_is_credential",
         )
     path = data_dir / NEXT_FILE
-    if not path.exists():
+    if not is_written(path):
         write_secret(path, Ed25519PrivateKey.generate().private_bytes_raw())
     return path.read_bytes()
 
@@ -102,7 +102,7 @@ def pairs(data_dir: Path) -> list[tuple[bytes, bytes]]:
     """Return keys with the one that follows each, of which HQ may know the former alone: the latest first."""
     found = []
     for old, new in ((KEY_FILE, NEXT_FILE), (BEFORE_FILE, KEY_FILE)):
-        if (data_dir / old).exists() and (data_dir / new).exists():
+        if (data_dir / old).exists() and is_written(data_dir / new):
             found.append(((data_dir / old).read_bytes(), (data_dir / new).read_bytes()))
     return found
 
@@ -126,7 +126,7 @@ def take_next(data_dir: Path) -> None:
 def make_token(data_dir: Path) -> Path:
     """Make the bearer token of the local HTTP face unless there is one; return its file."""
     path = data_dir / TOKEN_FILE
-    if not path.exists():
+    if not is_written(path):
         write_secret(path, secrets.token_urlsafe(32).encode() + b"\n")
     return path
 

@@ -18,7 +18,7 @@ from hq_server.store.connection import Transaction
 from loyalty_core.envelope import fingerprint, key_id, public_of
 from loyalty_core.errors import BadInput
 from loyalty_core.key_statements import Kind
-from loyalty_shell.credentials import credential
+from loyalty_shell.credentials import credential, is_written
 from loyalty_shell.data_dir import check_user
 
 
@@ -116,7 +116,7 @@ def _first(shell: Shell) -> bytes:
 def _made(shell: Shell, kind: Kind, number: int) -> bytes:
     """Return the private key of a number: what an attempt that was cut off left, or a new one."""
     file = key_file(shell.config, kind, number)
-    return read_key(file) if file.exists() else make_key_file(file)
+    return read_key(file) if is_written(file) else make_key_file(file)
 
 
 def _removed(shell: Shell, public_key: bytes) -> list[str]:
