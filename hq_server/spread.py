@@ -197,9 +197,11 @@ def _fold(
     before = fold_receipt(earlier, rules_before or rules) if earlier else _NOTHING
     facts = [*earlier, *new] if earlier else new
     after = fold_receipt(facts, rules)
-    # Also what these tills told of it before: while the receipt had no owner, it touched nobody.
-    tills = {fact.id.terminal_id for fact in new}
-    touching = [fact for fact in facts if fact.id.terminal_id in tills] if earlier else new
+    touching = new
+    if earlier:
+        # Also what these tills told of it before: while the receipt had no owner, it touched nobody.
+        tills = {fact.id.terminal_id for fact in new}
+        touching = [fact for fact in facts if fact.id.terminal_id in tills]
     if after.owner is not None:
         # The owner is touched by every event that is filed here, whoever that event names.
         _touch_all(result.touched, reference_of(after.owner, store_id), touching)

@@ -129,7 +129,7 @@ def live(hq: Hq, folder: Path, seed: int) -> int:
     return len(placed)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_what_headquarters_places_itself_is_placed_on_its_day(hq: Hq, tmp_path: Path, seed: int) -> None:
     assert live(hq, tmp_path / "till", seed) > 0
 
