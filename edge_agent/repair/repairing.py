@@ -15,7 +15,7 @@ from edge_agent.repair.asking import programmes_of
 from edge_agent.repair.checking import check_derived, present_keys
 from edge_agent.repair.mending import Mended, mend, plan
 from edge_agent.repair.rebuilding import rebuild
-from edge_agent.repair.salvage import lost, salvage, with_its_head
+from edge_agent.repair.salvage import lost, salvage, with_its_bit, with_its_head
 from edge_agent.service import alone
 from edge_agent.store import hq_keys, terminal
 from edge_agent.store.database import Connection, StoreError, transaction
@@ -48,12 +48,23 @@ def repair(config: EdgeConfig, clock: Clock) -> Repaired:
     check_user(config.data_dir)
     with alone(config.data_dir):
         aside = with_its_head(config.database)
-        aside = salvage(config.database) if _is_damaged(config.database) else aside
+        aside = _readable(config.database) or aside
         conn = open_database(config.database)
         try:
             return _repair(conn, config, clock, aside)
         finally:
             conn.close()
+
+
+def _readable(database: Path) -> Path | None:
+    """Let SQLite read the whole database; return where the old one is, None where it could."""
+    try:
+        return salvage(database) if _is_damaged(database) else None
+    except StoreError as error:
+        aside = with_its_bit(database) if error.code == "store_lost" else None
+        if aside is None:
+            raise
+        return aside
 
 
 def _is_damaged(database: Path) -> bool:

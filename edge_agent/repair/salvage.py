@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from edge_agent.store import copying, integrity
-from edge_agent.store.database import StoreError, connect
+from edge_agent.store import copying, integrity, page_bits
+from edge_agent.store.database import StoreError, connect, wal_bytes
 from edge_agent.store.migrations import open_database
 from loyalty_shell.data_dir import make_durable
 
@@ -61,6 +61,27 @@ def salvage(database: Path) -> Path:
     finally:
         old.close()
         new.close()
+    return _in_place(database, fresh)
+
+
+def with_its_bit(database: Path) -> Path | None:
+    """Give a database the bit back for which nothing of it can be read; return where the old one is.
+
+    None where no single bit is at fault. Cut off anywhere, one of the two is in place, whole.
+    """
+    fresh = database.with_name(database.name + ".salvaged")
+    new = database.with_name(database.name + ".schema")
+    _forget(fresh)
+    _forget(new)
+    if not database.is_file() or wal_bytes(database):
+        return None
+    shutil.copyfile(database, fresh)
+    fresh.chmod(0o600)
+    found = page_bits.put_back(fresh, new)
+    _forget(new)
+    if not found:
+        _forget(fresh)
+        return None
     return _in_place(database, fresh)
 
 

@@ -10,7 +10,7 @@ import pytest
 from edge_agent.app import build_app
 from edge_agent.repair.repairing import repair
 from edge_agent.store import terminal
-from edge_agent.store.database import connect
+from edge_agent.store.database import DatabaseError, connect
 from loyalty_core.errors import LoyaltyError
 from tests.edge.made import purchase
 from tests.edge.repair.day import dump, lived
@@ -109,3 +109,33 @@ def test_a_key_of_headquarters_that_lies_in_two_places_comes_back_from_the_other
         assert fault.code == "key_damaged"
         assert repair(till.config, till.clock).fault is None
         assert dump(till.conn, "hq_key") == whole
+
+
+@pytest.mark.parametrize(
+    ("table", "place", "bit"),
+    [("terminal", 0, 6), ("terminal", 9, 5), ("schema", 0, 3), ("CREATE TABLE", 0, 0)],
+)
+def test_a_flipped_bit_for_which_nothing_can_be_read_is_found_by_trying_each(
+    till: Till, table: str, place: int, bit: int
+) -> None:
+    lived(till)
+    whole = dump(till.conn, "terminal", "journal", "entry", "member", "source")
+    till.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (page,) = till.conn.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'terminal'").fetchone()
+    till.close()
+    database = till.config.database
+    data = bytearray(database.read_bytes())
+    if table != "terminal":
+        cell = int.from_bytes(data[112:114])
+        page = int.from_bytes(data[cell : cell + 4])
+    if table == "CREATE TABLE":
+        place = data.rindex(b"CREATE TABLE", 0, 4096 * page) - 4096 * (page - 1)
+    data[4096 * (page - 1) + place] ^= 1 << bit
+    database.write_bytes(data)
+    with pytest.raises((LoyaltyError, DatabaseError)):
+        build_app(till.config, till.clock)
+    done = repair(till.config, till.clock)
+    assert done.fault is None
+    assert done.aside is not None
+    with closing(connect(database)) as conn:
+        assert dump(conn, "terminal", "journal", "entry", "member", "source") == whole
