@@ -14,11 +14,12 @@ from hq_server.cli.lines import table
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.config import TEMPLATE, HqConfig
 from hq_server.fleet_view import at_text
+from hq_server.house import NotReady, load_house
 from hq_server.key_book import found_keys
 from hq_server.keys import make_key
 from hq_server.setup import found_house
-from hq_server.store.connection import writing
-from hq_server.store.database import create
+from hq_server.store.connection import reading, writing
+from hq_server.store.database import create, opened
 from hq_server.tokens import add_token, revoke_token
 from loyalty_core.envelope import fingerprint, public_of
 from loyalty_core.errors import BadInput
@@ -39,11 +40,7 @@ def init(shell: Shell, admin: str) -> None:
     _write_settings(shell.config_path)
     config = shell.config
     data_dir = Path(config.data_dir)
-    if any(path.exists() for path in (config.key_path, config.programme_key_path, config.database_path)):
-        raise BadInput(
-            f"headquarters has been set up in {data_dir} already: its data stays as it is",
-            code="already_set_up",
-        )
+    _check_empty(config)
     check_user(data_dir)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     data_dir.chmod(0o700)
@@ -153,6 +150,33 @@ def _write_settings(path: Path) -> None:
             f"settings {path} cannot be written ({error.strerror}): give --config PATH",
             code="config_unwritable",
         ) from None
+
+
+def _check_empty(config: HqConfig) -> None:
+    """Refuse to set up a headquarters where one is, or part of one: which of the two it was, people know."""
+    paths = (config.key_path, config.programme_key_path, config.database_path)
+    found = [str(path) for path in paths if path.exists()]
+    if not found:
+        return
+    if config.database_path.exists() and _is_founded(config):
+        raise BadInput(
+            f"headquarters has been set up in {config.data_dir} already: its data stays as it is",
+            code="already_set_up",
+        )
+    raise BadInput(
+        f"{', '.join(found)}: here is no whole headquarters. If an init was cut off, delete what is named, "
+        "and run it again; if the database was lost, hq-server restore",
+        code="setup_unfinished",
+    )
+
+
+def _is_founded(config: HqConfig) -> bool:
+    try:
+        with opened(config.database_path) as connection, reading(connection) as tx:
+            load_house(tx)
+    except NotReady:
+        return False
+    return True
 
 
 def _forget(config: HqConfig) -> None:

@@ -74,6 +74,22 @@ def test_init_works_from_nothing_and_only_once(fresh: Shell) -> None:
     assert [one["account"] for one in fresh.json("token", "list")] == ["kim"]
 
 
+@pytest.mark.parametrize("left", [("hq.key",), ("hq.key", "programme.key", "hq.db")])
+def test_an_init_that_was_cut_off_says_what_to_delete_and_is_run_again(
+    fresh: Shell, left: tuple[str, ...]
+) -> None:
+    data = fresh.path.parent / "hq-data"
+    data.mkdir(parents=True, mode=0o700)
+    for name in left:
+        (data / name).write_bytes(b"" if name == "hq.db" else bytes(32))
+    status, _, err = fresh.run("init")
+    assert (status, "(setup_unfinished)" in err) == (1, True)
+    for name in left:
+        assert str(data / name) in err.replace("\n", "")
+        (data / name).unlink()
+    assert fresh.json("init")["account"] == "admin"
+
+
 def test_config_may_stand_before_or_after_the_command(hq: Hq, shell: Shell, tmp_path: Path) -> None:
     assert shell.run("store", "list", "--config", str(hq.config_path))[0] == 0
     assert shell.refused("store", "list", "--config", str(tmp_path / "none.toml")) == "config_missing"
