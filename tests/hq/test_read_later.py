@@ -278,3 +278,31 @@ def test_the_ledger_is_that_of_a_headquarters_that_could_read_all_at_once(
 
     unknown = tuple(random.Random(seed).sample(KINDS, 2))
     assert ledger(tmp_path, unknown) == ledger(tmp_path, ())
+
+
+def test_what_was_dated_ahead_when_it_came_is_told_however_late_it_is_read(hq: Hq, desk: Desk) -> None:
+    with without(PurchaseRecorded):
+        (event,) = desk.send(desk.till(), purchase(day=DAY + 5))
+    hq.clock.now += 9 * DAY_MS
+    read_again(desk)
+    assert hq.exceptions() == [("dated_ahead", str(event))]
+
+
+def test_an_older_declaration_stands_behind_a_newer_one_and_says_nothing_of_the_clock_now(
+    hq: Hq, desk: Desk
+) -> None:
+    till = desk.till()
+    till.record(purchase("1", member=None))
+    hq.clock.now += DAY_MS
+    close(till, DAY)
+    with without(DayClosed):
+        desk.exchange(till, till.batch())
+    desk.send(till, purchase("2", member=None))
+    close(till, DAY, DAY + 9)
+    desk.exchange(till, till.batch(4))
+    declared = hq.sql("SELECT business_day, seq FROM closed_days")
+    assert declared == [(DAY, 4)]
+    read_again(desk)
+    assert hq.sql("SELECT business_day, seq FROM closed_days") == declared
+    assert [kind for kind, _ in hq.exceptions()] == ["clock_ahead"]
+    run_audit(hq)
