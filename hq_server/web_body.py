@@ -51,6 +51,8 @@ class Bodies:
             return bytes(body)
         except BaseException:
             self.held_bytes -= len(body)
+            # The error leads to this frame, and may be kept by the connection that it came of.
+            body.clear()
             raise
 
     async def _fill(self, body: bytearray, request: web.Request, bytes_max: int) -> None:

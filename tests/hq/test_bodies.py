@@ -6,11 +6,19 @@ import asyncio
 import contextlib
 import logging
 import socket
+import traceback
+from unittest import mock
 
 import pytest
+from aiohttp.streams import StreamReader
+from aiohttp.test_utils import make_mocked_request
+from aiohttp.web import Request
 
+from hq_server.config import Limits
 from hq_server.store.database import Database
+from hq_server.web_body import Bodies
 from hq_server.web_context import BODIES
+from hq_server.web_errors import WebError
 from tests.hq.conftest import Hq
 from tests.hq.till import Till
 from tests.hq.wire import SLOTS, WAIT_S, answer_of, code_of, joined, listening, post
@@ -150,3 +158,26 @@ async def test_a_client_that_vanishes_leaves_at_most_one_line(
         assert (await wire.ask(b"GET /healthz HTTP/1.1\r\nHost: hq\r\n\r\n"))[0] == 200
     assert len(caplog.records) <= 1
     assert all(record.levelno == logging.INFO and not record.exc_info for record in caplog.records)
+
+
+async def test_of_a_body_that_broke_off_nothing_is_held_by_the_error_that_says_so() -> None:
+    """Errors and connections lead to each other, so they stay until somebody looks for cycles."""
+    content = StreamReader(mock.Mock(_reading_paused=False), 2**16)
+    content.feed_data(b"x" * 1000)
+    bodies = Bodies(Limits())
+    reading = asyncio.create_task(_whole(bodies, make_mocked_request("POST", "/", payload=content)))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert bodies.held_bytes == 1000
+    content.set_exception(ConnectionResetError())
+    with pytest.raises(WebError) as told:
+        await reading
+    frames = [frame for frame, _ in traceback.walk_tb(told.value.__traceback__)]
+    held = [local for frame in frames for local in frame.f_locals.values() if isinstance(local, bytearray)]
+    assert held
+    assert set(map(len, held)) == {bodies.held_bytes} == {0}
+
+
+async def _whole(bodies: Bodies, request: Request) -> bytes:
+    async with bodies.whole(request, 4096) as body:
+        return body
