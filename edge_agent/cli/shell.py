@@ -48,13 +48,15 @@ class Commands(click.Group):
         except LoyaltyError as error:
             self._refuse(ctx, error)
         except Exception as error:
-            from edge_agent.store.database import DatabaseError, store_error
+            from edge_agent.store.database import DatabaseError, damaged_error, store_error
 
             told: LoyaltyError | None = None
             if isinstance(error, OSError):
                 told = of_system(error)
             elif isinstance(error, DatabaseError):
                 told = store_error(error)
+            elif isinstance(error, UnicodeDecodeError):  # SQLite quotes what is damaged
+                told = damaged_error()
             if told is None:
                 raise
             self._refuse(ctx, told)

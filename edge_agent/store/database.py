@@ -190,8 +190,13 @@ def store_error(error: sqlite3.Error) -> StoreError:
             code="store_unreadable",
         )
     if "malformed" in text or "not a database" in text:
-        return StoreError("the till database is damaged: run edge-agent verify", code="store_damaged")
+        return damaged_error()
     return StoreError(f"the till database refused ({text}): nothing was recorded")
+
+
+def damaged_error() -> StoreError:
+    """Return what is said where SQLite cannot read what is there."""
+    return StoreError("the till database is damaged: run edge-agent verify", code="store_damaged")
 
 
 def read_only_error() -> StoreError:

@@ -32,7 +32,7 @@ def verify(conn: Connection, progress: Callable[[int], None] = lambda _: None) -
         if is_in_repair(conn):
             return Fault(code="repair_unfinished", sentence="a repair of this database was cut off")
         return _verify_journal(conn, progress)
-    except DatabaseError as error:
+    except (DatabaseError, UnicodeDecodeError) as error:  # SQLite quotes what is damaged
         return unreadable(error)
 
 
@@ -61,6 +61,8 @@ def damaged_pages(path: Path) -> bool:
     try:
         (found,) = conn.execute("PRAGMA integrity_check(1)").fetchone()
         return bool(found != "ok")
+    except UnicodeDecodeError:
+        return True
     except DatabaseError as error:
         if store_error(error).code != "store_damaged":
             raise store_error(error) from error

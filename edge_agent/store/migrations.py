@@ -15,6 +15,7 @@ from edge_agent.store.database import (
     DatabaseError,
     StoreError,
     connect,
+    damaged_error,
     peek,
     store_error,
     transaction,
@@ -305,7 +306,7 @@ def open_to_read(path: Path) -> Connection:
     """
     refuse_newer(path)
     conn = connect(path, read_only=True)
-    with suppress(DatabaseError):
+    with suppress(DatabaseError, UnicodeDecodeError):
         if _version(conn) < VERSION:
             conn.close()
             raise StoreError(
@@ -321,7 +322,7 @@ def refuse_newer(path: Path) -> None:
     Raises:
         StoreError: `store_newer`.
     """
-    with suppress(DatabaseError), closing(peek(path)) as conn:
+    with suppress(DatabaseError, UnicodeDecodeError), closing(peek(path)) as conn:
         _version(conn)
 
 
@@ -338,6 +339,8 @@ def migrate(conn: Connection, through: int = VERSION) -> None:
             return
     except DatabaseError as error:
         raise store_error(error) from error
+    except UnicodeDecodeError as error:  # SQLite quotes what is damaged
+        raise damaged_error() from error
     from sqlite_utils import Database
 
     later = [_name(number) for number in range(through + 1, VERSION + 1)]

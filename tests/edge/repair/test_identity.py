@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,8 @@ from edge_agent.repair.repairing import repair
 from edge_agent.store import terminal
 from edge_agent.store.database import DatabaseError, connect
 from loyalty_core.errors import LoyaltyError
-from tests.edge.made import purchase
+from tests.edge.commands.desk import Desk
+from tests.edge.made import enrol_till, purchase
 from tests.edge.repair.day import dump, lived
 from tests.edge.repair.test_repairing import found, spoil
 from tests.edge.till import Till
@@ -139,3 +141,16 @@ def test_a_flipped_bit_for_which_nothing_can_be_read_is_found_by_trying_each(
     assert done.aside is not None
     with closing(connect(database)) as conn:
         assert dump(conn, "terminal", "journal", "entry", "member", "source") == whole
+
+
+def test_a_damaged_name_that_is_no_text_is_told_with_a_code_by_every_command(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    enrol_till(desk.config)
+    with closing(connect(desk.config.database)) as conn:
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray(desk.config.database.read_bytes())
+    data[data.rindex(b"CREATE TABLE") + 13] ^= 128
+    desk.config.database.write_bytes(data)
+    for words in (("status",), ("run",), ("take", desk.write("1.jsonl", purchase()))):
+        assert "store_damaged" in desk.refused(*words)
+    assert "database_damaged" in desk.refused("verify")
