@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +15,11 @@ from edge_agent.pos_adapter.rows import adapter_of, rows_of, shown
 from edge_agent.recorder import Recorder
 from edge_agent.store.database import (
     CHECKPOINT_BYTES,
-    Connection,
     checkpoint,
-    scratch,
     transaction,
     wal_bytes,
 )
-from edge_agent.store.migrations import migrate, open_database, refuse_newer
+from edge_agent.store.migrations import open_or_copy
 from edge_agent.store.turn import give_way
 from loyalty_core.errors import BadInput
 
@@ -47,7 +44,7 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
         data = file.read_bytes()
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
-    with _opened(config, dry_run) as conn:
+    with open_or_copy(config.database, config.disk_free_bytes_min, dry_run=dry_run) as conn:
         recorder = Recorder(config, clock)
         expected = recorder.expectations(recorder.books(conn))
         csv = config.folder.csv if config.folder else Csv()
@@ -71,21 +68,6 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
                 chunk = chunk[len(taken) :]
                 if not dry_run and wal_bytes(config.database) > CHECKPOINT_BYTES:
                     checkpoint(conn)
-
-
-@contextmanager
-def _opened(config: EdgeConfig, dry_run: bool) -> Iterator[Connection]:
-    if dry_run:
-        refuse_newer(config.database)
-        with scratch(config.database, config.disk_free_bytes_min) as conn:
-            migrate(conn)
-            yield conn
-        return
-    conn = open_database(config.database)
-    try:
-        yield conn
-    finally:
-        conn.close()
 
 
 def _told(file: Path, became: Became) -> dict[str, Any]:

@@ -208,23 +208,6 @@ def read_only_error() -> StoreError:
 
 
 @contextmanager
-def snapshot(conn: Connection) -> Iterator[None]:
-    """Let all that is read inside be of one moment; whoever writes meanwhile is not in the way.
-
-    Raises:
-        StoreError: when the database refuses.
-    """
-    try:
-        conn.execute("BEGIN")
-        try:
-            yield
-        finally:
-            conn.execute("ROLLBACK")
-    except sqlite3.Error as error:
-        raise store_error(error) from error
-
-
-@contextmanager
 def savepoint(conn: Connection) -> Iterator[None]:
     """Undo what is done inside when it raises, and nothing else."""
     conn.execute("SAVEPOINT one")
@@ -246,6 +229,20 @@ def one_state(conn: Connection) -> Iterator[None]:
         yield
     finally:
         conn.execute("ROLLBACK")
+
+
+@contextmanager
+def snapshot(conn: Connection) -> Iterator[None]:
+    """Read one state as `one_state` does, where a person is told what the database refuses.
+
+    Raises:
+        StoreError: when the database refuses.
+    """
+    try:
+        with one_state(conn):
+            yield
+    except sqlite3.Error as error:
+        raise store_error(error) from error
 
 
 @contextmanager

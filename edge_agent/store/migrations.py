@@ -6,7 +6,7 @@ that. All that are missing are one transaction.
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,12 +17,13 @@ from edge_agent.store.database import (
     connect,
     damaged_error,
     peek,
+    scratch,
     store_error,
     transaction,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sqlite_utils import Database
     from sqlite_utils.migrations import Migrations
@@ -296,6 +297,24 @@ def open_database(path: Path) -> Connection:
         conn.close()
         raise
     return conn
+
+
+@contextmanager
+def open_or_copy(path: Path, free_bytes_min: int, *, dry_run: bool) -> Iterator[Connection]:
+    """Lend the till's database, for a dry run a copy that is gone afterwards; both brought up to date.
+
+    Raises:
+        StoreError: as of `open_database`; `store_missing`, `disk_low` where the copy would not leave
+            `free_bytes_min`.
+    """
+    if dry_run:
+        refuse_newer(path)
+        with scratch(path, free_bytes_min) as conn:
+            migrate(conn)
+            yield conn
+        return
+    with closing(open_database(path)) as conn:
+        yield conn
 
 
 def open_to_read(path: Path) -> Connection:

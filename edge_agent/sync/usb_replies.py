@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -19,11 +18,10 @@ from edge_agent.store.database import (
     CHECKPOINT_BYTES,
     Connection,
     checkpoint,
-    scratch,
     transaction,
     wal_bytes,
 )
-from edge_agent.store.migrations import migrate, open_database
+from edge_agent.store.migrations import open_or_copy
 from edge_agent.store.terminal import Terminal
 from edge_agent.store.turn import give_way
 from edge_agent.sync.exchange import LinkError
@@ -67,7 +65,7 @@ def import_replies(config: EdgeConfig, folder: Path, *, dry_run: bool) -> Iterat
         StoreError: `disk_low`, when a dry run's copy would not leave room.
     """
     names = find_files(folder, TO_TILL)
-    with _opened(config, dry_run) as conn:
+    with open_or_copy(config.database, config.disk_free_bytes_min, dry_run=dry_run) as conn:
         outcomes: Counter[str] = Counter()
         try:
             for told in _each(conn, folder, names, config):
@@ -216,17 +214,3 @@ def _refused(name: str, error: LoyaltyError) -> Imported:
     if isinstance(error, StickError) and error.code == "stick_gone":
         raise error
     return Imported(file=name, became="refused", code=error.code, sentence=str(error))
-
-
-@contextmanager
-def _opened(config: EdgeConfig, dry_run: bool) -> Iterator[Connection]:
-    if dry_run:
-        with scratch(config.database, config.disk_free_bytes_min) as conn:
-            migrate(conn)
-            yield conn
-        return
-    conn = open_database(config.database)
-    try:
-        yield conn
-    finally:
-        conn.close()
