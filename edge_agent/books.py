@@ -16,8 +16,8 @@ from edge_agent.store import members, openings, programmes
 from edge_agent.store.database import Connection
 from edge_agent.store.journal import Head
 from edge_agent.store.terminal import Terminal
-from loyalty_core.accrual import counted_rules
 from loyalty_core.calendar import period_after, period_of
+from loyalty_core.day_rules import counted_rules
 from loyalty_core.envelope import open_sealed
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import EventId

@@ -21,8 +21,9 @@ import msgspec
 
 from edge_agent.books import Books
 from edge_agent.own_facts import Keep
-from loyalty_core.accrual import DayItem, counted_rules
+from loyalty_core.accrual import DayItem
 from loyalty_core.calendar import Period, date_of
+from loyalty_core.day_rules import counted_rules
 from loyalty_core.entries import StepKind
 from loyalty_core.events import EventId
 from loyalty_core.messages import MemberRow

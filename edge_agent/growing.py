@@ -17,7 +17,8 @@ from edge_agent.books import Books
 from edge_agent.store import entries, journal
 from edge_agent.store.database import Connection
 from edge_agent.store.entries import Award
-from loyalty_core.accrual import DayRules, DaySoFar
+from loyalty_core.accrual import DaySoFar
+from loyalty_core.day_rules import DayRules
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import Fact, Order
 from loyalty_core.messages import Stamp

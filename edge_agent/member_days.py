@@ -22,8 +22,9 @@ from edge_agent.store import entries, members
 from edge_agent.store.database import Connection
 from edge_agent.store.entries import Award
 from loyalty_core.account import account_entries
-from loyalty_core.accrual import DayRules, counted_items, derive_day, rules_of_day
+from loyalty_core.accrual import counted_items, derive_day
 from loyalty_core.calendar import Period, period_of
+from loyalty_core.day_rules import DayRules, rules_of_day
 from loyalty_core.entries import NO_EVENT, PointEntry, Step, paired_steps
 from loyalty_core.events import (
     Claim,

@@ -16,8 +16,9 @@ from hq_server.house import House, tier_in_force
 from hq_server.references import bucket_of
 from hq_server.spread import RESOLVED
 from hq_server.store.connection import Transaction
-from loyalty_core.accrual import counted_items, rules_of_day
+from loyalty_core.accrual import counted_items
 from loyalty_core.calendar import WEEKDAYS, Period, date_of, local_time
+from loyalty_core.day_rules import rules_of_day
 from loyalty_core.explain import clock_text
 from loyalty_core.guidance import Guide, Progress, Way
 from loyalty_core.outlook import Asked

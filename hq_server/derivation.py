@@ -14,9 +14,10 @@ import msgspec
 
 from hq_server.house import House, tier_in_force
 from loyalty_core.account import account_entries, fold_account, spendings
-from loyalty_core.accrual import DayItem, DayRules, DerivedDay, fold_day, rules_of_day
+from loyalty_core.accrual import DayItem, DerivedDay, fold_day
 from loyalty_core.after_close import Closed, freeze
 from loyalty_core.calendar import Period, period_after, period_named, period_of
+from loyalty_core.day_rules import DayRules, rules_of_day
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import EventId, Order
 from loyalty_core.lots import Lots, expiry_entries, fold_lots

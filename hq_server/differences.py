@@ -17,7 +17,8 @@ from hq_server.names import Names
 from hq_server.references import keys_json
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import MemberDay
-from loyalty_core.accrual import DayRules, derive_day
+from loyalty_core.accrual import derive_day
+from loyalty_core.day_rules import DayRules
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import Claim, EventId
 from loyalty_core.resolved import Resolved, Takeback

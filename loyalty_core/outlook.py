@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from loyalty_core.accrual import DayRules, rules_of_day
 from loyalty_core.calendar import WEEKDAYS, Period, weekday_of
+from loyalty_core.day_rules import DayRules, rules_of_day
 from loyalty_core.programme import Cap, Kind, Programme, Rule, Slot, When, version_for
 from loyalty_core.scenes import Scene, rules_in
 from loyalty_core.units import Day, Minute

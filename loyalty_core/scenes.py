@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from loyalty_core.accrual import DayRules, DaySoFar
+from loyalty_core.accrual import DaySoFar
+from loyalty_core.day_rules import DayRules
 from loyalty_core.entries import NO_EVENT
 from loyalty_core.programme import Cap, Kind, Rule, Weight
 from loyalty_core.resolved import Item

@@ -16,6 +16,7 @@ FOLDS: Final = (
     "account",
     "accrual",
     "after_close",
+    "day_rules",
     "entries",
     "lots",
     "matching",

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from loyalty_core.accrual import DayRules, derive_day, rules_of_day
+from loyalty_core.accrual import derive_day
 from loyalty_core.calendar import Place, business_day, local_time
+from loyalty_core.day_rules import DayRules, rules_of_day
 from loyalty_core.entries import PointEntry
 from loyalty_core.programme import (
     Programme,

@@ -6,7 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from loyalty_core.accrual import DayItem, counted_items, counted_rules, derive_day
+from loyalty_core.accrual import DayItem, counted_items, derive_day
+from loyalty_core.day_rules import counted_rules
 from loyalty_core.programme import When
 from loyalty_core.receipts import fold_receipt
 from loyalty_core.units import Day

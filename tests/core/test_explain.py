@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loyalty_core.accrual import derive_day, rules_of_day
+from loyalty_core.accrual import derive_day
+from loyalty_core.day_rules import rules_of_day
 from loyalty_core.entries import Step
 from loyalty_core.explain import (
     Language,

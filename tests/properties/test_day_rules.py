@@ -17,7 +17,8 @@ from typing import Literal
 import msgspec
 from hypothesis import given, settings
 
-from loyalty_core.accrual import DaySoFar, counted_items, derive_day, rules_of_day
+from loyalty_core.accrual import DaySoFar, counted_items, derive_day
+from loyalty_core.day_rules import rules_of_day
 from loyalty_core.programme import Programme, When
 from loyalty_core.resolved import Item, Resolved
 from loyalty_core.units import Day

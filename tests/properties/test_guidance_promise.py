@@ -9,8 +9,9 @@ import hypothesis.strategies as st
 import msgspec
 from hypothesis import given, settings
 
-from loyalty_core.accrual import derive_day, rules_of_day
+from loyalty_core.accrual import derive_day
 from loyalty_core.calendar import period_of
+from loyalty_core.day_rules import rules_of_day
 from loyalty_core.events import EventId
 from loyalty_core.guidance import Guide, Progress, Way
 from loyalty_core.matching import in_play, matches

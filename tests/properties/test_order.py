@@ -10,7 +10,8 @@ import hypothesis.strategies as st
 import msgspec
 from hypothesis import given
 
-from loyalty_core.accrual import derive_day, rules_of_day
+from loyalty_core.accrual import derive_day
+from loyalty_core.day_rules import rules_of_day
 from loyalty_core.entries import EntryKind, PointEntry, diff
 from loyalty_core.events import Fact
 from loyalty_core.programme import Programme

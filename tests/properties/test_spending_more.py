@@ -13,7 +13,8 @@ import hypothesis.strategies as st
 import msgspec
 from hypothesis import given, settings
 
-from loyalty_core.accrual import derive_day, rules_of_day
+from loyalty_core.accrual import derive_day
+from loyalty_core.day_rules import rules_of_day
 from loyalty_core.programme import Programme, When
 from loyalty_core.resolved import Item
 from loyalty_core.units import MinorUnits
