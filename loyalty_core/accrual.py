@@ -17,12 +17,7 @@ from loyalty_core.day_rules import DayRules
 from loyalty_core.entries import PointEntry, Step, paired_steps
 from loyalty_core.events import EventId, Order
 from loyalty_core.matching import eligible_minor, money_of
-from loyalty_core.programme import (
-    Affects,
-    Bonus,
-    Cap,
-    Earn,
-)
+from loyalty_core.programme import Affects, Bonus, Cap, Earn
 from loyalty_core.resolved import Item, Resolved, Takeback
 from loyalty_core.units import POINTS_MAX
 from loyalty_core.weighing import Scaled
