@@ -42,8 +42,11 @@ _WHAT_TO_DO: Final = {
     "hq_older": "What answers is an older copy of HQ's database, of which nothing is believed: tell HQ to "
     "bring it back with hq-server restore",
     "hq_other": "Two HQ databases answer in turn, of which one is not believed: tell HQ to run one only",
+    "terminal_over_quota": "HQ takes what waits bit by bit, so that other tills have their turn",
+    "terminal_busy": "HQ still works on what this till has sent",
+    "server_busy": "HQ has much to do and lets this till in as soon as it can",
 }
-"""What keeps a till from its HQ that is neither the line nor a refusal, and what to do about it."""
+"""What keeps a till from its HQ that is neither the line nor a lasting refusal, and what to do about it."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

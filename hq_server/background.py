@@ -12,12 +12,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from hq_server.closings import count_earlier
 from hq_server.config import CLOCK_TOLERANCE_MS
 from hq_server.day_totals import Sold, TillDay, settle_total, sold_at, totals_to_compare
 from hq_server.hashes import ATTACHED_AT_ONCE, attach_found, found_in, untried_hashes, were_tried
 from hq_server.holds import lapse_some
-from hq_server.read_later import Looked, look, take
+from hq_server.read_later import Looked, look, pass_over, take
 from hq_server.rederive import expire, expiry_is_due, rederive_some
 from hq_server.store.connection import Busy, Transaction
 from hq_server.store.database import Database
@@ -83,11 +85,23 @@ async def _step(database: Database, now_ms: EpochMs) -> bool:
 
 
 async def _read_later(database: Database, looked: Looked, now_ms: EpochMs, clock_tolerance_ms: int) -> Looked:
-    """Look at the next records that were set aside; returns how far that is."""
-    further, takable = await database.read(lambda tx: look(tx, looked, now_ms))
-    if takable:
-        count = await database.write(lambda tx: take(tx, looked, now_ms, clock_tolerance_ms))
-        log.info("records_read_later", extra={"count": count})
+    """Look at the next records that were set aside; returns how far that is.
+
+    Where this release fails on a record, that one is passed over: it would fail at every start.
+    """
+    try:
+        further, takable = await database.read(lambda tx: look(tx, looked, now_ms))
+        if takable:
+            count = await database.write(lambda tx: take(tx, looked, now_ms, clock_tolerance_ms))
+            log.info("records_read_later", extra={"count": count})
+    except (Busy, Refused, NotKept):
+        raise
+    except Exception as error:
+        if not looked.singly:
+            return msgspec.structs.replace(looked, singly=True)
+        log.exception("record_passed_over")
+        name = type(error).__name__
+        return await database.write(lambda tx: pass_over(tx, looked, name, now_ms))
     return further
 
 

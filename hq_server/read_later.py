@@ -2,7 +2,8 @@
 
 A server looks through them when it starts. What can be read takes its effect as if it had come just now, with
 the row and facts that the audit derives from the same bytes; then so does the void of a visit that was among
-them. All else stays set aside. Each step is bounded, may be cut off anywhere, and does nothing twice.
+them. All else stays set aside, also a record on which this release fails, and people are told. Each step is
+bounded, may be cut off anywhere, and does nothing twice.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from hq_server.clock_reports import note_clocks_again
 from hq_server.closings import count_again
 from hq_server.day_figures import said_of
 from hq_server.evidence import event_named
-from hq_server.exceptions import close_arrivals, current_of
+from hq_server.exceptions import ArrivalException, close_arrivals, current_of, restate_arrivals
 from hq_server.house import load_house
 from hq_server.keeping import Kept
 from hq_server.spread import spread_again
-from hq_server.store.connection import Transaction
+from hq_server.store.connection import Row, Transaction
 from loyalty_core.envelope import peek
 from loyalty_core.events import EventId
 from loyalty_core.journal import Record
@@ -41,11 +42,15 @@ _KINDS: Final = (UNREADABLE, "original_missing")
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """How far the records are looked through that were set aside until an instant; `kind` None at the end."""
+    """How far the records are looked through that were set aside until an instant; `kind` None at the end.
+
+    `singly` once one of them made this release fail: then the others are not held up by it.
+    """
 
     until_ms: EpochMs
     kind: str | None = UNREADABLE
     after: tuple[int, str, str] = (-1, "", "")
+    singly: bool = False
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -103,6 +108,15 @@ def take(tx: Transaction, looked: Looked, now_ms: EpochMs, tolerance_ms: int) ->
     return taken
 
 
+def pass_over(tx: Transaction, looked: Looked, error: str, now_ms: EpochMs) -> Looked:
+    """Leave the next record set aside, on which this release fails so; returns how far that is."""
+    further, rows = _next(tx, looked, now_ms)
+    sentence = f"headquarters fails on it ({error}) and counts nothing of it: tell who makes this release"
+    failed = [ArrivalException(store_id, kind, subject, sentence) for store_id, kind, subject, *_ in rows]
+    restate_arrivals(tx, failed, now_ms)
+    return further
+
+
 def waits(tx: Transaction, store_id: str, event_id: EventId) -> bool:
     """Tell whether a record that could not be read when it came is still to be looked at."""
     return bool(current_of(tx, [(store_id, UNREADABLE, str(event_id))]))
@@ -110,9 +124,18 @@ def waits(tx: Transaction, store_id: str, event_id: EventId) -> bool:
 
 def _look(tx: Transaction, looked: Looked, now_ms: EpochMs) -> tuple[Looked, Iterator[_Found]]:
     """Return how far the next look goes, and those of its records that can be taken."""
+    further, rows = _next(tx, looked, now_ms)
+    # What a receipt's fold tells is of events that are taken already.
+    named = [(row[0], row[1], event_named(row[2])) for row in rows if row[3] is None]
+    return further, _takable(tx, named)
+
+
+def _next(tx: Transaction, looked: Looked, now_ms: EpochMs) -> tuple[Looked, list[Row]]:
+    """Return how far the next look goes, and the exceptions that it is about."""
     if looked.kind is None:
-        return looked, iter(())
+        return looked, []
     after_ms, after_store_id, after_subject = looked.after
+    most = 1 if looked.singly else LOOKED_AT_ONCE
     rows = tx.all(
         "arrivals.current_exceptions",
         kind=looked.kind,
@@ -123,18 +146,13 @@ def _look(tx: Transaction, looked: Looked, now_ms: EpochMs) -> tuple[Looked, Ite
         after_store_id=after_store_id,
         after_kind=looked.kind,
         after_subject=after_subject,
-        count=LOOKED_AT_ONCE,
+        count=most,
     )
-    if len(rows) == LOOKED_AT_ONCE:
+    if len(rows) == most:
         store_id, _, subject, _, _, opened_at_ms, *_ = rows[-1]
-        further = msgspec.structs.replace(looked, after=(opened_at_ms, store_id, subject))
-    else:
-        following = _KINDS.index(looked.kind) + 1
-        kind = _KINDS[following] if following < len(_KINDS) else None
-        further = Looked(now_ms, kind)
-    # What a receipt's fold tells is of events that are taken already.
-    named = [(row[0], looked.kind, event_named(row[2])) for row in rows if row[3] is None]
-    return further, _takable(tx, named)
+        return msgspec.structs.replace(looked, after=(opened_at_ms, store_id, subject)), rows
+    following = _KINDS.index(looked.kind) + 1
+    return Looked(now_ms, _KINDS[following] if following < len(_KINDS) else None), rows
 
 
 def _takable(tx: Transaction, named: Iterable[tuple[str, str, EventId]]) -> Iterator[_Found]:

@@ -38,12 +38,12 @@ def audit(tx: Transaction, public_key: bytes, progress: Progress) -> Audited:
 
     Raises:
         Difference: where the first difference is, and which.
-        LoyaltyError: `days_pending`: a published programme is still being applied. `records_pending`: records
-            that this release can read are not taken yet.
+        LoyaltyError: `days_pending`: a published programme is still being applied, or lots have ended.
+            `records_pending`: records that this release can read are not taken yet.
     """
     if tx.all("accounts.dirty_days", count=1):
         raise LoyaltyError(
-            "days are still being derived again after a publication: let hq-server serve finish",
+            "days are still to be derived again, which a server does: audit again while hq-server serve runs",
             code="days_pending",
         )
     audit_triggers(tx)

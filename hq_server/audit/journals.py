@@ -148,7 +148,8 @@ def _events(
                 and waits(tx, terminal.store_id, event_id)
             ):
                 raise LoyaltyError(
-                    f"event {event_id} can be read now and is not taken yet: let hq-server serve finish",
+                    f"event {event_id} can be read now and is not taken yet: audit again while hq-server "
+                    "serve runs, which takes it or says in hq-server exceptions list why not",
                     code="records_pending",
                 )
             differs(

@@ -63,6 +63,14 @@ def test_what_a_technician_can_mend_is_said_with_how(told: Status, code: str, wh
     assert what in first(told, link="down", link_error_code=code)
 
 
+@pytest.mark.parametrize("code", ["terminal_over_quota", "terminal_busy", "server_busy"])
+def test_a_till_that_is_to_wait_for_its_turn_is_no_alarm(told: Status, code: str) -> None:
+    said = first(told, link="down", link_error_code=code, queue=9)
+    assert said.startswith("HQ ")
+    assert "nothing" not in said
+    assert "Sales are safe. 9 waiting, next try" in said
+
+
 def test_a_till_that_was_answered_by_stick_alone_says_so(told: Status) -> None:
     assert first(told, link="never").startswith("HQ has not answered yet. Sales are safe.")
     by_stick = msgspec.structs.replace(told, link="never", last_answer_by_stick="2026-11-20T01:31:00Z")

@@ -14,16 +14,27 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import HealthCheck, given, settings
 
-from hq_server import read_later
+from hq_server import read_later, spread
+from hq_server.accept import Terminal
 from hq_server.app import build_app
 from hq_server.audit import Difference
 from hq_server.config import CLOCK_TOLERANCE_MS
 from hq_server.house import House
 from hq_server.read_later import Looked
+from hq_server.spread import Spread
 from hq_server.store.connection import Transaction
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.errors import LoyaltyError
-from loyalty_core.events import EVENT_TYPES, DayClosed, Event, PurchaseRecorded, VisitRecorded, VisitVoided
+from loyalty_core.events import (
+    EVENT_TYPES,
+    DayClosed,
+    Event,
+    EventId,
+    PurchaseRecorded,
+    VisitRecorded,
+    VisitVoided,
+)
+from loyalty_core.journal import Record
 from loyalty_core.units import EpochMs
 from tests.hq.accounts import DAY_MS, MEMBERS
 from tests.hq.conftest import Hq, Tills
@@ -35,6 +46,7 @@ from tests.hq.test_closings import close, watermark
 from tests.hq.test_merging import again
 from tests.hq.till import NOW_MS, Till
 
+Late = tuple[EventId, bytes, Record]
 LEDGER = (
     "SELECT member_id, coalesce(corrects, kind), earned_day, business_day, period_id, rule, "
     "sum(redeemable), sum(qualifying) FROM entries GROUP BY 1, 2, 3, 4, 5, 6 "
@@ -103,6 +115,39 @@ async def test_a_server_reads_again_when_it_starts(hq: Hq, desk: Desk) -> None:
     with patch.object(read_later, "LOOKED_AT_ONCE", 2):
         async with TestClient(TestServer(build_app(hq.config, hq.clock))) as client:
             await Tills(hq, client).until(lambda: not hq.exceptions())
+    assert (hq.balances(), hq.exceptions()) == ({"M1": 60}, [])
+    run_audit(hq)
+
+
+@contextmanager
+def failing_on(number: str) -> Iterator[None]:
+    """Be a release with a fault: it can read this purchase, and cannot take it."""
+
+    def spread_again(
+        tx: Transaction, house: House, terminal: Terminal, records: list[Late], came: EpochMs, now: EpochMs
+    ) -> Spread:
+        for _, _, record in records:
+            if isinstance(record.event, PurchaseRecorded) and record.event.receipt.number == number:
+                raise KeyError(number)
+        return spread.spread_again(tx, house, terminal, records, came, now)
+
+    with patch.object(read_later, "spread_again", spread_again):
+        yield
+
+
+async def test_a_record_on_which_a_release_fails_is_told_and_holds_up_no_other(hq: Hq, desk: Desk) -> None:
+    with without(PurchaseRecorded):
+        events = desk.send(desk.till(), *(purchase(str(number)) for number in range(5)))
+    told = "SELECT subject FROM arrival_exceptions WHERE detail LIKE '%fails on it (KeyError)%'"
+    for _ in range(2):
+        with failing_on("2"):
+            async with TestClient(TestServer(build_app(hq.config, hq.clock))) as client:
+                await Tills(hq, client).until(lambda: len(hq.exceptions()) == 1 and bool(hq.sql(told)))
+        assert hq.sql(told) == [(str(events[2]),)]
+        assert hq.balances() == {"M1": 48}
+    with pytest.raises(LoyaltyError, match="can be read now and is not taken yet"):
+        run_audit(hq)
+    assert read_again(desk) == 1
     assert (hq.balances(), hq.exceptions()) == ({"M1": 60}, [])
     run_audit(hq)
 
