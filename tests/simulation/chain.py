@@ -20,13 +20,14 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 from edge_agent.standing import standing
-from edge_agent.store import members
-from edge_agent.store import terminal as edge_terminal
+from edge_agent.store import members, terminal
 from edge_agent.sync.exchange import LinkError
 from hq_server.audit import audit
 from hq_server.derivation import Rulebook
 from hq_server.holds import lapse_some
 from hq_server.house import House, load_house
+from hq_server.key_book import load_book
+from hq_server.keys import private_key
 from hq_server.ledger import ledger_accounts
 from hq_server.member_rows import lots_of
 from hq_server.programmes import publish
@@ -34,10 +35,11 @@ from hq_server.rederive import expire, expiry_is_due, rederive_some
 from hq_server.store.connection import Transaction, reading
 from loyalty_core.calendar import Place, day_of, zone_named
 from loyalty_core.entries import NO_EVENT
-from loyalty_core.envelope import peek
+from loyalty_core.envelope import peek, public_of
 from loyalty_core.events import HQ, Event, EventId, ReceiptKey
 from loyalty_core.journal import chain as chain_of
 from loyalty_core.journal import unpack_record
+from loyalty_core.key_statements import Kind
 from loyalty_core.messages import Batch, unpack_records
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.units import Day, EpochMs, Minute, Seq
@@ -47,7 +49,7 @@ from tests.hq.conftest import StillClock
 from tests.hq.desk import Desk
 from tests.oracle.reading import figures
 from tests.oracle.world import Adjustment, Close, Entries, Identity, Points, World
-from tests.simulation.founding import CARDS, START, STORES, founded
+from tests.simulation.founding import CARDS, HQ_KEY, START, STORES, founded
 from tests.simulation.road import Line
 from tests.simulation.rules import programme_text
 from tests.simulation.server import Server
@@ -100,7 +102,12 @@ class Chain:
         self.images: list[tuple[int, Path]] = []
         self.texts: dict[int, str] = {}
         self.codes: dict[Path, str] = {}
+        self.gone: list[SimTill] = []
+        self.ended: list[tuple[str, int, dict[tuple[str, int, int], int]]] = []
         self.backups: list[tuple[Path, Decided]] = []
+        self.sticks = [folder / f"stick{number}" for number in range(2)]
+        for stick in self.sticks:
+            stick.mkdir()
 
     def _machine(self, folder: Path, store_id: str, code: str, line: Line) -> SimTill:
         return SimTill(
@@ -112,11 +119,15 @@ class Chain:
             luck=self.luck,
             seen=self.seen,
             journaled=self.journaled,
+            held_then=self.server.told.__getitem__,
         )
 
     async def replace(self, place: int) -> bool:
-        """Let a new machine take a till's place, and tell whether it could; the old one is gone for good."""
-        gone = self.tills[place]
+        """Let a new machine take the place of a till and of all copies of its disk; tell whether it could.
+
+        Those that are switched on try to go on, and nothing new of them may come to be held.
+        """
+        gone, copies = self.tills[place], self.copies(place)
         till = gone.terminal_id.removeprefix(f"{gone.store_id}-")
         folder = gone.folder.with_name(f"{gone.folder.name}n")
         if folder not in self.codes:
@@ -125,15 +136,21 @@ class Chain:
             try:
                 await join(folder, gone.line, self.codes[folder])
             except LinkError as error:
-                if error.code in ("invite_unknown", "invite_expired"):
+                if error.code == "hq_wrong_key":
+                    # Headquarters has dropped the key that the code names: the machine is set up anew.
+                    self.seen["code of a dropped key"] += 1
+                    shutil.rmtree(folder)
+                if error.code in ("invite_unknown", "invite_expired", "hq_wrong_key"):
                     self.codes[folder] = self.hq.invite(gone.store_id, till=till)
                 await asyncio.sleep(60)
                 continue
-            gone.stop(power=True)
             # A headquarters that is restored from before would not know the new machine, for good.
             self.backups.clear()
-            self.images = [(of, image) for of, image in self.images if of != place]
-            self.tills[place] = self._machine(folder, gone.store_id, gone.code, gone.line)
+            self.images = [(of, image) for of, image in self.images if self.tills[of] not in copies]
+            self.gone += copies
+            new = self._machine(folder, gone.store_id, gone.code, gone.line)
+            self.ended.append((new.terminal_id, terminal.read(new.conn).epoch, self.server.heads()))
+            self.tills = [new if till in copies else till for till in self.tills]
             return True
         return False
 
@@ -144,10 +161,15 @@ class Chain:
         till.image(file)
         self.images.append((place, file))
 
-    def copied(self, place: int) -> set[int]:
-        """Return the places of all machines with copies of this till's disk, itself among them."""
+    @property
+    def machines(self) -> list[SimTill]:
+        """All machines that are tills now: one that took the place of two is one."""
+        return list(dict.fromkeys(self.tills))
+
+    def copies(self, place: int) -> list[SimTill]:
+        """Return all machines with copies of this till's disk, itself among them."""
         name = self.tills[place].terminal_id
-        return {other for other, till in enumerate(self.tills) if till.terminal_id == name}
+        return [till for till in self.machines if till.terminal_id == name]
 
     def clone(self, place: int) -> None:
         """Switch on another machine with a copy of a till's disk, on a road of its own."""
@@ -158,6 +180,7 @@ class Chain:
         line = Line(self.server.serve, self.luck, self.seen)
         line.calm = till.line.calm
         self.tills.append(self._machine(folder, till.store_id, till.code, line))
+        self.tills[-1].told = dict(till.told)
 
     def now_ms(self) -> int:
         """Return the time that it really is."""
@@ -176,13 +199,25 @@ class Chain:
         text = self.texts.setdefault(
             next_one, programme_text(next_one, since, pieces, months=self.months, combine=combine)
         )
-        programme, key, now_ms = read_programme(text), self.hq.key, self.hq.clock()
+        programme, key, now_ms = read_programme(text), self.key("programme"), self.hq.clock()
         self.server.write(lambda tx: publish(tx, programme, text, retroactive=True, key=key, now_ms=now_ms))
+
+    def key(self, kind: Kind) -> bytes:
+        """Return the private key of a kind with which headquarters signs now."""
+        with reading(self.server.line) as tx:
+            public_key = load_book(tx).present(kind, public_of(HQ_KEY))
+        found = private_key(self.hq.config, kind, public_key)
+        assert found is not None
+        return found
+
+    def know_key(self) -> None:
+        """Take note of the key by which headquarters speaks now: codes pin it, and it signs coupons."""
+        self.hq.key = self.key("server")
 
     def close(self) -> None:
         """Let go of all databases."""
         self.server.line.close()
-        for till in self.tills:
+        for till in (*self.machines, *self.gone):
             till.close()
 
     def back_up(self) -> None:
@@ -190,11 +225,30 @@ class Chain:
         file = self.server.back_up(f"{next(self._numbers)}.db")
         self.backups.append((file, deepcopy(self.decided)))
 
+    def forget_backups(self, place: int) -> None:
+        """Keep no backup from before the key that a till had before: restored, it would not know the till."""
+        till = self.tills[place]
+        self.backups = [one for one in self.backups if one[0] not in till.backups_before]
+        till.backups_before = {file for file, _ in self.backups}
+
+    def copy_disk(self) -> None:
+        """Copy headquarters' disk as it is, which is no backup."""
+        self._disk = self.server.copy(f"{next(self._numbers)}.copy"), deepcopy(self.decided)
+
+    def set_back_disk(self) -> None:
+        """Put the copy in the place of headquarters' disk: it knows nothing of it."""
+        file, decided = self._disk
+        self.note()
+        self.server.set_back(file)
+        self.decided = deepcopy(decided)
+
     def restore(self) -> None:
         """Put a backup in headquarters' place, and forget what was decided since."""
+        self.note()
         file, decided = self.luck.choice(self.backups)
         self.server.restore(file)
         self.decided = deepcopy(decided)
+        self.know_key()
 
     def chores(self) -> None:
         """Do what is due at headquarters."""
@@ -219,8 +273,18 @@ class Chain:
 
     def note(self) -> None:
         """Remember what tills have journaled, whatever becomes of their disks."""
-        for till in self.tills:
+        for till in (*self.machines, *self.gone):
             till.note()
+
+    def check_ended(self) -> None:
+        """Hold headquarters to taking nothing more of who was replaced: those epochs stand as they stood."""
+        heads = self.server.heads()
+        for terminal_id, epoch, stood in self.ended:
+            now, then = (
+                {of: seq for of, seq in found.items() if of[0] == terminal_id and of[1] < epoch}
+                for found in (heads, stood)
+            )
+            assert now == then, f"who was replaced in epoch {epoch} went on: {now}, not {then}"
 
     def held(self) -> dict[bytes, EventId]:
         """Return under which name headquarters holds each record, by its hash: none twice."""
@@ -259,7 +323,7 @@ class Chain:
             facts=tuple(facts),
             programmes=house.programmes,
             places=dict.fromkeys(stores, SEOUL),
-            terminals={HQ: "", **{till.terminal_id: till.store_id for till in self.tills}},
+            terminals={HQ: "", **{till.terminal_id: till.store_id for till in self.machines}},
             members={(store, name): member for store in stores for name, member in decided.names.items()},
             through=day_of(self.today),
             birthdays={"M1": (11, 20), "M2": (2, 29)},
@@ -308,13 +372,14 @@ class Chain:
 
     def audited(self) -> None:
         """Derive everything again and compare."""
+        public_key = public_of(self.key("server"))
         with reading(self.server.line) as tx:
-            audit(tx, self.hq.public_key, lambda *_: None)
+            audit(tx, public_key, lambda *_: None)
 
     def untold(self, till: SimTill) -> bool:
         """Tell whether headquarters has something of members to tell a till."""
         known = members.cursors(till.conn)
-        cursors = [known.get(bucket, 0) for bucket in range(edge_terminal.read(till.conn).buckets)]
+        cursors = [known.get(bucket, 0) for bucket in range(terminal.read(till.conn).buckets)]
         with reading(self.server.line) as tx:
             text = json.dumps(cursors)
             return bool(tx.all("accounts.buckets_to_tell", cursors=text, audience=till.store_id))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from tests.simulation.people import People
+from edge_agent.store import outbox
+from tests.simulation.at_tills import AtTills
 from tests.simulation.till import SimTill
 
 DAY_MS: Final = 86_400_000
+ROUND_S: Final = 12.5 * 3600
+"""Longer than the longest wait of a till."""
 CLOCKS: Final = {
     "clock back": -3 * DAY_MS,
     "clock back for years": -5 * 365 * DAY_MS,
@@ -19,10 +22,9 @@ CLOCKS: Final = {
 }
 
 
-class Faults(People):
+class Faults(AtTills):
     """What nobody wants, at any time."""
 
-    shut: set[int]
     answered: dict[SimTill, dict[int, tuple[int, bytes]]]
 
     async def kill(self) -> None:
@@ -47,12 +49,6 @@ class Faults(People):
         self.seen[name] += 1
         clock.off_ms = CLOCKS.get(name, 0)
 
-    async def change_key(self) -> None:
-        """A technician gives a till a new key."""
-        place = self.place()
-        if self.chain.copied(place) == {place}:
-            await self.till(place).rotate()
-
     async def image(self) -> None:
         """Somebody copies a till's disk."""
         place = self.place()
@@ -69,31 +65,67 @@ class Faults(People):
     async def clone(self) -> None:
         """Two machines go on with one till's disk."""
         place = self.place()
-        if place not in self.shut and self.chain.copied(place) == {place}:
+        if place not in self.shut and len(self.chain.copies(place)) == 1:
             self.till(place)
             self.seen["disk cloned"] += 1
             self.chain.clone(place)
 
+    async def part_ways(self) -> None:
+        """Headquarters' disk is set back without a restore while two copies of a till's sell on.
+
+        It asks the one for ever earlier records until it finds where they parted. A restore mends the rest.
+        """
+        place, chain, server = self.place(), self.chain, self.chain.server
+        if place in self.shut or len(chain.copies(place)) > 1:
+            return
+        one, was_calm = self.till(place), server.calm
+        chain.clone(place)
+        other = chain.tills[-1]
+        server.calm = one.line.calm = other.line.calm = other.line.down = True
+        server.start()
+        one.line.down = False
+        chain.copy_disk()
+        for till, sales in ((one, self.luck.randint(2, 4)), (other, 9), (one, 1)):
+            till.line.down = False
+            for _ in range(sales):
+                await self.sell_one(chain.tills.index(till))
+            till.start()
+            await asyncio.sleep(ROUND_S)
+            if till is one and sales > 1:
+                chain.set_back_disk()
+        assert not outbox.waiting(one.conn)[0], f"{one.code} did not find where its copy parted from it"
+        self.seen["copies parted while headquarters was set back"] += 1
+        server.calm, other.line.calm = was_calm, False
+        chain.back_up()
+        await self.restore_headquarters()
+
     async def shut_out(self) -> None:
         """Headquarters shuts a till out; it sells on, until another machine takes its place."""
         place = self.place()
-        if self.chain.copied(place) != {place}:
-            return
         self.seen["till shut out"] += 1
         self.chain.hq.set_state(self.chain.tills[place].terminal_id, "revoked", "lost")
         self.shut.add(place)
 
     async def replace(self) -> None:
-        """Another machine takes the place of a till that was shut out, or that is dead."""
-        place = self.luck.choice([*sorted(self.shut), self.place()])
-        if self.chain.copied(place) != {place}:
-            return
-        self.chain.tills[place].stop(power=True)
+        """Another machine takes the place of a till that was shut out, is dead, or whose disk was copied.
+
+        What it replaces is switched off, or not.
+        """
+        copied = [place for place in range(len(self.chain.tills)) if len(self.chain.copies(place)) > 1]
+        place = self.luck.choice([*sorted(self.shut), *copied, self.place()])
+        copies = self.chain.copies(place)
+        for till in copies:
+            if self.luck.random() < 0.5:
+                till.stop(power=True)
         self.shut.add(place)
         if await self.chain.replace(place):
-            self.seen["till replaced"] += 1
-            self.shut.remove(place)
+            self.seen["till replaced" if len(copies) == 1 else "copied till replaced"] += 1
+            self.reopen(place)
         self.till(place)
+
+    def reopen(self, place: int) -> None:
+        """Note that another machine has taken a place, and those of all copies of its disk."""
+        self.shut -= {other for other in self.shut if self.chain.tills[other] is self.chain.tills[place]}
 
     async def kill_headquarters(self) -> None:
         self.chain.server.stop("headquarters killed")
@@ -104,14 +136,13 @@ class Faults(People):
     async def restore_headquarters(self) -> None:
         """Headquarters begins again from a backup."""
         self.seen["headquarters restored"] += 1
-        self.chain.note()
         self.chain.restore()
 
     async def weeks(self) -> None:
         """Days or weeks pass; where it is long, most machines are off."""
         days = self.luck.choice([1, 1, 3, 30, 60])
         if days > 3:
-            for till in self.chain.tills:
+            for till in self.chain.machines:
                 if self.luck.random() < 0.9:
                     till.stop(power=True)
         self.seen["a month passed" if days > 3 else "days passed"] += 1

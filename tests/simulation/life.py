@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -12,9 +12,11 @@ from edge_agent.store import journal, members, outbox, terminal
 from tests.oracle.reading import figures
 from tests.oracle.told import survivor
 from tests.simulation.at_headquarters import AtHeadquarters
+from tests.simulation.carried import Carried
 from tests.simulation.chain import Chain
-from tests.simulation.faults import Faults
+from tests.simulation.faults import ROUND_S, Faults
 from tests.simulation.founding import CARDS
+from tests.simulation.keys_changed import KeysChanged
 from tests.simulation.rules import COMBINES, some_pieces
 from tests.simulation.spending import Spending
 from tests.simulation.till import SimTill
@@ -23,8 +25,8 @@ from tests.simulation.virtual import chance_of, disk, run
 Act = Callable[[], Awaitable[object]]
 STEPS: Final = 20
 PAUSES_S: Final = [0.0, 0.0, 0.1, 1.0, 3.0, 60.0, 1_000.0, 20_000.0]
-ROUND_S: Final = 12.5 * 3600
-"""Longer than the longest wait of a till."""
+LIKINGS: Final = (1, 2, 2, 2, 8)
+"""How much more often than else a thing happens in one life: some lives are full of it."""
 ROUNDS_MAX: Final = 8
 """After so many all agree."""
 
@@ -52,13 +54,14 @@ def live(seed: int, steps: int = STEPS, trace: Callable[[str], None] = lambda _:
     return seen
 
 
-class Life(Spending, AtHeadquarters, Faults):
+class Life(Spending, AtHeadquarters, Carried, KeysChanged, Faults):
     """Everything that can happen, in any order."""
 
     def __init__(self, chain: Chain, trace: Callable[[str], None]) -> None:
         super().__init__(chain)
         self.trace = trace
-        self.under_way, self.coupons, self.paid, self.shut = [], [], [], set()
+        self.under_way, self.coupons, self.paid = [], [], []
+        self.liking: defaultdict[str, int] = defaultdict(lambda: self.luck.choice(LIKINGS))
         self.answered: dict[SimTill, dict[int, tuple[int, bytes]]] = {}
 
     async def begin(self) -> None:
@@ -99,15 +102,18 @@ class Life(Spending, AtHeadquarters, Faults):
             self.chores: 3,
             self.kill: 3,
             self.cut_road: 2,
+            self.carry: 3,
             self.set_clock: 2,
             self.kill_headquarters: 1,
             self.back_up: 1,
             self.weeks: 2,
             self.change_key: 1,
+            self.rotate_headquarters: 1,
             self.shut_out: 1,
             self.replace: 1,
             self.image: 2,
             self.clone: 1,
+            self.part_ways: 1,
         }
         sometimes: tuple[tuple[Act, object], ...] = (
             (self.regret, self.paid),
@@ -116,6 +122,7 @@ class Life(Spending, AtHeadquarters, Faults):
             (self.set_back, self.chain.images),
             (self.restore_headquarters, self.chain.backups),
             (self.unmerge, self.chain.decided.merges),
+            (self.drop_key, self.older_keys()),
         )
         return always | {act: 2 for act, there in sometimes if there}
 
@@ -123,7 +130,8 @@ class Life(Spending, AtHeadquarters, Faults):
         """Let so much happen, and hold everything to the laws after each."""
         for step in range(steps):
             actions = self.actions()
-            act = self.luck.choices(list(actions), list(actions.values()))[0]
+            weights = [often * self.liking[act.__name__] for act, often in actions.items()]
+            act = self.luck.choices(list(actions), weights)[0]
             self.trace(f"{step} {self.chain.today} {act.__name__}")
             await act()
             await asyncio.sleep(self.luck.choice(PAUSES_S))
@@ -133,36 +141,41 @@ class Life(Spending, AtHeadquarters, Faults):
         """Hold everything to the laws that can be seen at any time."""
         for error in [
             *self.chain.server.broken,
-            *(error for till in self.chain.tills for error in till.broken),
+            *(error for till in (*self.chain.machines, *self.chain.gone) for error in till.broken),
         ]:
             raise error
         self.chain.note()
         self.chain.server.check()
-        for till in self.chain.tills:
+        for till in self.chain.machines:
             if till.up:
                 for epoch, (seq, digest) in self.answered.get(till, {}).items():
                     assert journal.hash_at(till.conn, epoch, seq) == digest, f"{till.code} lost {epoch}.{seq}"
                 self.answered[till] = till.heads()
+                till.check_shown()
 
     async def heal(self) -> None:
         """End all faults, and wait until everybody agrees; it takes no help, and not for ever."""
         self.steady = True
         self.chain.server.calm = True
         self.chain.server.start()
-        for till in self.chain.tills:
+        for till in self.chain.gone:
+            till.stop(power=True)
+        for till in self.chain.machines:
             till.line.calm, till.line.down, till.clock.off_ms = True, False, 0
-        for place in sorted(self.shut):
+        while self.shut:
+            place = min(self.shut)
             assert await self.chain.replace(place)
-        for till in self.chain.tills:
+            self.reopen(place)
+        for till in self.chain.machines:
             till.start()
         unsettled = [""]
         for number in range(ROUNDS_MAX):
-            for till in self.chain.tills:
+            for till in self.chain.machines:
                 till.chores()
             self.chain.chores()
             await asyncio.sleep(ROUND_S)
             self.check()
-            unsettled = [why for till in self.chain.tills for why in self.unsettled(till)]
+            unsettled = [why for till in self.chain.machines for why in self.unsettled(till)]
             self.trace(f"healing {number}: {unsettled}")
             if not unsettled:
                 return
@@ -182,7 +195,8 @@ class Life(Spending, AtHeadquarters, Faults):
         """Hold headquarters and all tills to the oracle."""
         chain = self.chain
         held = chain.held()
-        for till in chain.tills:
+        chain.check_ended()
+        for till in chain.machines:
             lost = [f"{epoch}.{seq}" for epoch, seq, digest in till.hashes() if digest not in held]
             assert not lost, f"headquarters never got {till.terminal_id} {lost}"
         world = chain.world()
@@ -201,12 +215,12 @@ class Life(Spending, AtHeadquarters, Faults):
         differing = {subject for kind, subject in chain.exceptions() if kind == "day_closed_differs"}
         assert not differing, f"control totals differ: {differing}"
         chain.audited()
-        for till in chain.tills:
+        for till in chain.machines:
             told = chain.told(till.store_id)
             for member in CARDS:
                 known = members.read(till.conn, member) is not None
                 assert known == (member in told), (till.code, member)
                 if known:
                     assert chain.shown(till, member) == stands.get(member, ({}, 0))[1], (till.code, member)
-        stand = [(till.terminal_id, terminal.read(till.conn).epoch) for till in chain.tills]
+        stand = [(till.terminal_id, terminal.read(till.conn).epoch) for till in chain.machines]
         assert len(set(stand)) == len(stand), f"two machines write one journal: {stand}"

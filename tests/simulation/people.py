@@ -35,6 +35,7 @@ class People:
         self.sold: list[tuple[int, dict[str, Any]]] = []
         self.number = 0
         self.steady = False
+        self.shut: set[int] = set()
 
     def some(self, least: int, most: int, make: Callable[[], T]) -> list[T]:
         """Return so many of what is made by chance."""

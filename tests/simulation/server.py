@@ -6,8 +6,10 @@ What it has acknowledged is remembered here, and looked for again whenever it co
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Final, TypeVar
@@ -17,12 +19,16 @@ from hq_server import backups, enrol, exchange, rotate
 from hq_server.config import Limits
 from hq_server.quotas import Quotas, TooMuch
 from hq_server.store.connection import Connection, Transaction, connect, reading, writing
+from hq_server.usb import Stick
+from hq_server.usb_requests import Part, Took
 from hq_server.web_errors import problem
 from loyalty_core.envelope import peek
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import Acknowledgement, Reply
 from loyalty_core.wire import MESSAGE_BYTES_MAX, unpack
+from loyalty_shell.stick import StickError
 from tests.hq.conftest import Hq
+from tests.simulation.held import Held, HeldThen
 from tests.simulation.road import Answered, Unreachable
 from tests.simulation.till import CutOff, cut_off
 
@@ -43,6 +49,8 @@ class Server:
         self.hq, self.calm = hq, True
         self.broken: list[BaseException] = []
         self.acknowledged: dict[tuple[str, int, int], tuple[int, bytes]] = {}
+        self.told: dict[bytes, HeldThen] = {}
+        self._held = Held()
         self._luck, self._seen = luck, seen
         self._life, self._up = 0, True
         self._open()
@@ -76,8 +84,7 @@ class Server:
         return Answered(200, {}, reply)
 
     async def _exchange(self, body: bytes) -> bytes:
-        keys, now_ms = self.hq.keyring, self.hq.clock()
-        answering = exchange.Answering(keys=keys, snapshot_rows_max=ROWS_MAX, next_in_ms=NEXT_MS)
+        answering, now_ms = self._answering(), self.hq.clock()
         with self._quotas.visit(asyncio.get_running_loop().time()) as visit:
             steps = _Steps(self)
             reply, _ = await exchange.exchange(steps, answering, body, now_ms, visit)  # type: ignore[arg-type]
@@ -96,6 +103,21 @@ class Server:
             lambda tx: rotate.apply(tx, asked, overlap_hours=OVERLAP_HOURS, now_ms=now_ms)
         )
         return await steps.read(lambda tx: rotate.answer(rotated, self.hq.keyring.signing(tx)))
+
+    async def read_stick(self, stick: Path) -> None:
+        """Take what tills wrote to a stick, and write the replies beside it; it may be cut off anywhere."""
+        steps, now_ms = _OfStick(self), self.hq.clock
+        road = Stick(steps, self._answering(), stick, now_ms)  # type: ignore[arg-type]
+
+        def tell(one: Took) -> None:
+            self._seen[f"stick at headquarters: {one.code or one.became}"] += 1
+
+        if self._up:
+            with suppress(StickError, Unreachable):
+                await road.run(tell, dry_run=False, pause_s=0)
+
+    def _answering(self) -> exchange.Answering:
+        return exchange.Answering(keys=self.hq.keyring, snapshot_rows_max=ROWS_MAX, next_in_ms=NEXT_MS)
 
     def write(self, work: Callable[[Transaction], T], power: int | None = None) -> T:
         """Do something at headquarters in one transaction."""
@@ -136,21 +158,44 @@ class Server:
             self.hq.config, backup, replace=True, random=self._luck.randbytes(8), now_ms=self.hq.clock()
         )
         self._open()
+        self._held = Held()
+        self.acknowledged.clear()
+
+    def copy(self, name: str) -> Path:
+        """Copy the database to a file, as it is now."""
+        file = self.hq.config_path.parent / name
+        self.line.execute("VACUUM INTO ?", (str(file),))
+        return file
+
+    def set_back(self, copy: Path) -> None:
+        """Put an older copy in the place of the database, as the same life of it."""
+        self.line.close()
+        self._life += 1
+        database = self.hq.config.database_path
+        for part in ("-wal", "-shm"):
+            database.with_name(database.name + part).unlink(missing_ok=True)
+        shutil.copyfile(copy, database)
+        self._open()
+        self._held = Held()
         self.acknowledged.clear()
 
     def check(self) -> None:
         """Hold headquarters to what it has acknowledged: it is durable."""
-        heads = {
-            (terminal, epoch, branch): seq
-            for terminal, epoch, branch, seq in self.line.execute(
-                "SELECT terminal_id, epoch, branch, seq FROM heads"
-            )
-        }
+        heads = self.heads()
         for journal, (seq, _) in self.acknowledged.items():
             assert heads.get(journal, 0) >= seq, f"acknowledged and not held: {journal} {seq}"
 
+    def heads(self, terminal_id: str = "%") -> dict[tuple[str, int, int], int]:
+        """Return the last record that is held of each journal: by terminal, epoch and branch."""
+        rows = self.line.execute(
+            "SELECT terminal_id, epoch, branch, seq FROM heads WHERE terminal_id LIKE ?", (terminal_id,)
+        )
+        return {(of, epoch, branch): seq for of, epoch, branch, seq in rows}
+
     def _remember(self, reply: bytes) -> None:
         said = unpack(peek(reply, "dangol/reply/1")[1], Reply)
+        if said.pages:
+            self.note_told(said.nonce)
         for one in said.refusals:
             self._seen[f"refused: {one.code}"] += 1
         for told in said.directives:
@@ -162,9 +207,13 @@ class Server:
             self.acknowledged[journal] = max(before, (int(held.seq), held.hash))
         self.check()
 
-    def fate(self) -> int | None:
+    def note_told(self, nonce: bytes) -> None:
+        """Remember what is held at the moment at which a request is answered."""
+        self.told[nonce] = self._held.now(self.line)
+
+    def fate(self, often: float = 0.08, most: int = 800) -> int | None:
         """Return after how much work the power goes, None where it stays."""
-        return None if self.calm or self._luck.random() > 0.08 else self._luck.randrange(800)
+        return None if self.calm or self._luck.random() > often else self._luck.randrange(most)
 
 
 class _Steps:
@@ -193,3 +242,24 @@ class _Steps:
                 server.stop("headquarters killed between two steps")
         if server._life != self._life:
             raise Unreachable
+
+
+class _OfStick(_Steps):
+    """The database as the reader of a stick sees it, whose replies tell of members, too."""
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        found = await super().read(work)
+        if isinstance(found, Part):
+            self._server.note_told(found.rest.exchange.nonce)
+        return found
+
+    async def write(
+        self, work: Callable[[Transaction], T], spent: Callable[[float], None] = lambda _: None
+    ) -> T:
+        server = self._server
+        await self._moment()
+        try:
+            return server.write(work, server.fate(0.4, 300))
+        except CutOff:
+            self._server.stop("power cut at headquarters that reads a stick")
+            raise Unreachable from None

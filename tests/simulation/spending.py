@@ -23,7 +23,9 @@ REFUSED: Final = (
     *("terminal_revoked", "journal_behind", "fork", "clock_lost"),
 )
 TOO_LATE: Final = ("redemption_lapsed", "receipt_taken_back", "redemption_unknown")
-COUPON_REFUSED: Final = ("coupon_used", "coupon_expired", "coupon_other_member", "coupon_not_yet")
+COUPON_REFUSED: Final = (
+    *("coupon_used", "coupon_expired", "coupon_other_member", "coupon_not_yet", "coupon_key_unknown"),
+)
 
 
 class Spending(AtTills, People):

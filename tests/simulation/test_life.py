@@ -28,6 +28,13 @@ SOMETIMES: Final = (
     *("agent killed", "machine off", "answer lost at the till's counter"),
     *("headquarters killed", "headquarters killed between two steps", "headquarters restored"),
     *("key changed", "change of key cut off", "till shut out", "till replaced"),
+    *("next server key", "next programme key", "server key dropped", "programme key dropped"),
+    *("key kept that is believed", "power cut at headquarters that changes its key"),
+    *("key of a copied disk changed", "copied till replaced", "refused: key_retired"),
+    *("refused: terminal_replaced", "copies parted while headquarters was set back", "refused: fork"),
+    *("stick: file of a till", "stick emptied", "power cut at headquarters that reads a stick"),
+    *[f"stick at headquarters: {became}" for became in ("kept", "known", "asked", "repeated")],
+    *[f"stick at a till: {became}" for became in ("installed", "known", "left")],
     *("disk set back", "disk cloned", "directive: epoch", "directive: programmes"),
     *("asked: held", "asked: unanswered", "period closed"),
 )

@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 from typing import Any, Final, TypeVar, cast
@@ -24,23 +24,33 @@ from edge_agent.recorder import Outcome, Recorder
 from edge_agent.redeeming import Outcome as Redeemed
 from edge_agent.redeeming import Redeeming, redemption_id_of
 from edge_agent.spendable import Wanted
-from edge_agent.store import journal, terminal
+from edge_agent.store import entries, journal, members, terminal
 from edge_agent.store.database import Connection as TillConnection
 from edge_agent.store.database import StoreError, transaction
 from edge_agent.store.migrations import open_database
 from edge_agent.sync import rotate
 from edge_agent.sync.enrol import enrol
 from edge_agent.sync.exchange import LinkError
+from edge_agent.sync.install import Installed
 from edge_agent.sync.loop import SyncLoop
+from edge_agent.sync.usb import export
+from edge_agent.sync.usb_replies import import_replies
 from hq_server.store.connection import Connection
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.calendar import business_day
+from loyalty_core.envelope import peek
 from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, Event, ReceiptKey, VisitRecorded
 from loyalty_core.journal import first_hash, next_hash
-from loyalty_core.messages import Ask
+from loyalty_core.key_statements import Kind
+from loyalty_core.messages import Ask, Reply
+from loyalty_core.stick import open_file, parse_file
 from loyalty_core.units import EpochMs
+from loyalty_core.wire import unpack
+from loyalty_shell.stick import StickError
 from tests.edge import made
+from tests.simulation.held import HeldThen
 from tests.simulation.road import Line
+from tests.simulation.virtual import BATCH_RECORDS
 
 T = TypeVar("T")
 HOUR_MS: Final = 3_600_000
@@ -49,10 +59,10 @@ SYNC: Final = Sync(
     after_sale_ms=500,
     retry_first_ms=1_000,
     retry_max_ms=12 * HOUR_MS,
-    batch_records=4,
+    batch_records=BATCH_RECORDS,
     batches=3,
 )
-"""Rare talks, for many days pass; small batches, so that few records make many."""
+"""Rare talks, for many days pass."""
 BOOT_MS: Final = 30_000
 
 
@@ -119,6 +129,7 @@ class SimTill:
         luck: Random,
         seen: Counter[str],
         journaled: dict[bytes, bytes],
+        held_then: Callable[[bytes], HeldThen],
     ) -> None:
         self.folder, self.store_id, self.code, self.line = folder, store_id, code, line
         self.config = settings(folder)
@@ -127,11 +138,17 @@ class SimTill:
         self.up = False
         self._luck, self._seen = luck, seen
         self._noted: tuple[int, int, bytes] = (0, 0, b"")
-        self.journaled = journaled
+        self.journaled, self._held_then = journaled, held_then
+        self.told: dict[str, dict[int, int]] = {}
+        self._imaged: dict[Path, dict[str, dict[int, int]]] = {}
+        self.backups_before: set[Path] = set()
+        self.believes: dict[Kind, bytes] = {}
+        self.believed: dict[Path, dict[Kind, bytes]] = {}
         self.terminal_id = ""
         self.conn: TillConnection
         self.start()
         self.terminal_id = terminal.read(self.conn).terminal_id
+        self.note()
 
     def start(self) -> None:
         """Let the agent run on what the disk holds. It need not run within a loop."""
@@ -263,6 +280,8 @@ class SimTill:
     def image(self, file: Path) -> None:
         """Copy the database to a file, as it is now."""
         self.conn.execute("VACUUM INTO ?", (str(file),))
+        self._imaged[file] = dict(self.told)
+        self.believed[file] = self.believes
 
     def set_back(self, image: Path) -> None:
         """Put an older copy in the place of the database: what was recorded since is not on this disk."""
@@ -270,7 +289,8 @@ class SimTill:
         for part in ("", "-wal", "-shm"):
             self.config.database.with_name(self.config.database.name + part).unlink(missing_ok=True)
         shutil.copy(image, self.config.database)
-        self._noted = (0, 0, b"")
+        self._noted, self.told = (0, 0, b""), dict(self._imaged[image])
+        self.believes = self.believed[image]
         self.start()
 
     def note(self) -> None:
@@ -289,6 +309,61 @@ class SimTill:
             self.journaled[digest] = record
             last, before = seq, digest
         self._noted = (epoch, last, before)
+        identity = terminal.read(self.conn)
+        self.believes = {"server": identity.hq_public_key, "programme": identity.programme_public_key}
+
+    def export(self, stick: Path, files_max: int) -> None:
+        """Write what waits to a stick, as long as that is there."""
+        for _ in islice(export(self.config, self.clock, stick, dry_run=False), files_max):
+            self._seen["stick: file of a till"] += 1
+
+    def read_stick(self, stick: Path) -> None:
+        """Take in what headquarters has written to a stick."""
+        stood = members.cursors(self.conn)
+        with suppress(StickError):
+            for one in import_replies(self.config, stick, dry_run=False):
+                self._seen[f"stick at a till: {one.code or one.became}"] += 1
+                if one.members:
+                    file = parse_file((stick / one.file).read_bytes())
+                    key = terminal.read(self.conn).store_key
+                    reply = unpack(peek(open_file(file, key), "dangol/reply/1")[1], Reply)
+                    self.note_told(reply, stood)
+                stood = members.cursors(self.conn)
+        self.sync.nudge()
+
+    def note_told(self, reply: Reply, stood: Mapping[int, int]) -> None:
+        """Remember how much of this journal was held when a reply told of members, where it was taken over.
+
+        `stood` is up to where each bucket was known before.
+        """
+        stands = members.cursors(self.conn)
+        told = [
+            row
+            for page in reply.pages
+            if stood.get(page.bucket, 0) < page.to_cursor <= stands.get(page.bucket, 0)
+            for row in page.rows
+        ]
+        if not told:
+            return
+        then, held = self._held_then(reply.nonce), dict[int, int]()
+        for epoch, seq, digest in self.hashes():
+            if then.has(digest):
+                held[epoch] = seq
+        self.told |= {row.member_id: held for row in told}
+
+    def check_shown(self) -> None:
+        """Hold what is shown of members to what was told of them, and to what came since."""
+        for member, held in self.told.items():
+            row = members.read(self.conn, member)
+            if row is None:
+                continue
+            account, stamp = f"id:{member}", row.stamp or members.NEVER
+            shown = sum(one.redeemable for one in entries.above(self.conn, account, stamp))
+            moved = self.conn.execute(
+                "SELECT epoch, seq, redeemable FROM entry WHERE account = ?", (account,)
+            ).fetchall()
+            since = sum(points for epoch, seq, points in moved if seq > held.get(epoch, 0))
+            assert shown == since, f"{self.code} shows {shown} of {member} beside what was told, not {since}"
 
     def hashes(self) -> list[tuple[int, int, bytes]]:
         """Return epoch, seq and hash of all that is journaled."""
@@ -321,7 +396,11 @@ class _Store:
             finally:
                 self._conn.execute("ROLLBACK")
         with transaction(self._conn), cut_off(self._conn, self._till.fate()):
-            return job(self._conn)
+            stood = members.cursors(self._conn)
+            done = job(self._conn)
+        if isinstance(done, Installed):
+            self._till.note_told(self._till.sync._reply, stood)
+        return done
 
 
 async def join(folder: Path, line: Line, code: str) -> None:

@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from selectors import SelectorKey, SelectSelector
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hq_server.store.migrate import triggers_made
 from loyalty_core.programme_toml import read_programme
 
 T = TypeVar("T")
@@ -59,12 +60,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return done
 
 
+BATCH_RECORDS: Final = 4
+"""The most records of a batch: few make many, and headquarters goes back by few where journals part."""
 _read_once = lru_cache(maxsize=256)(read_programme)
 """A till reads its programmes again whenever it starts: here it starts often."""
+_made_once = lru_cache(maxsize=1)(triggers_made)
+"""An audit, and a restore, build a whole database to know its triggers: here they are many."""
 
 
 class _Drawn:
-    """Makes keys by chance, as that of a till."""
+    """Makes keys by chance, as those of tills and of headquarters."""
 
     def __init__(self, bytes_of: Callable[[int], bytes]) -> None:
         self._bytes_of = bytes_of
@@ -86,8 +91,11 @@ def chance_of(seed: int) -> Iterator[random.Random]:
             patch("os.urandom", bytes_of),
             patch.object(secrets, "token_bytes", bytes_of),
             patch("edge_agent.sync.keys.Ed25519PrivateKey", _Drawn(bytes_of)),
+            patch("hq_server.keys.Ed25519PrivateKey", _Drawn(bytes_of)),
             patch("edge_agent.books.read_programme", _read_once),
             patch("edge_agent.sync.install.read_programme", _read_once),
+            patch("hq_server.audit.triggers.triggers_made", _made_once),
+            patch("hq_server.lineage.BATCH_RECORDS_MAX", BATCH_RECORDS),
         ):
             yield luck
     finally:
