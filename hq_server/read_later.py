@@ -118,8 +118,8 @@ def pass_over(tx: Transaction, looked: Looked, error: str, now_ms: EpochMs) -> L
 
 
 def waits(tx: Transaction, store_id: str, event_id: EventId) -> bool:
-    """Tell whether a record that could not be read when it came is still to be looked at."""
-    return bool(current_of(tx, [(store_id, UNREADABLE, str(event_id))]))
+    """Tell whether a record that was set aside is still to be looked at."""
+    return bool(current_of(tx, [(store_id, kind, str(event_id)) for kind in _KINDS]))
 
 
 def _look(tx: Transaction, looked: Looked, now_ms: EpochMs) -> tuple[Looked, Iterator[_Found]]:

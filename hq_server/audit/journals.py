@@ -142,11 +142,8 @@ def _events(
     for row, should in zip(stands, arrived.events, strict=False):
         if row != should[4:]:
             event_id = EventId(terminal.terminal_id, epoch, branch, Seq(row[0]))
-            if (
-                row[3] == "unreadable"
-                and should[7] != "unreadable"
-                and waits(tx, terminal.store_id, event_id)
-            ):
+            later = row[3] != "taken" and row[3] != should[7] != "unreadable"
+            if later and waits(tx, terminal.store_id, event_id):
                 raise LoyaltyError(
                     f"event {event_id} can be read now and is not taken yet: audit again while hq-server "
                     "serve runs, which takes it or says in hq-server exceptions list why not",

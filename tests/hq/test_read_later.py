@@ -266,6 +266,17 @@ def test_the_audit_waits_for_what_can_be_read_by_now_and_names_what_was_set_asid
         run_audit(hq)
 
 
+def test_the_audit_waits_for_a_void_that_is_taken_after_its_visit(hq: Hq, desk: Desk) -> None:
+    """A server that ends between the two has done nothing wrong."""
+    with without(VisitRecorded):
+        desk.send(desk.till(), visit(), visit_void(1, at=NOW_MS + 1))
+    assert desk.write(partial(_take, looked=Looked(hq.clock()), now=hq.clock())) == 1
+    with pytest.raises(LoyaltyError, match=r"S012-T01\.1\.2 can be read now"):
+        run_audit(hq)
+    assert read_again(desk) == 1
+    run_audit(hq)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -133,11 +133,14 @@ SELECT record FROM events
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch AND seq = :seq;
 
 -- name: batch_of(store_id, terminal_id, epoch, branch, seq)
--- The batch that holds a record, and which record is the first that was kept of it.
+-- The batch that holds a record, and which record is the first that was kept of it; those of a branch follow one another.
 SELECT envelope, received_at_ms, first_seq FROM batches
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
-  AND first_seq <= :seq AND last_seq >= :seq
-ORDER BY first_seq;
+  AND last_seq >= :seq AND first_seq = (
+    SELECT max(b.first_seq) FROM batches AS b
+    WHERE b.store_id = :store_id AND b.terminal_id = :terminal_id AND b.epoch = :epoch AND b.branch = :branch
+      AND b.first_seq <= :seq
+  );
 
 -- name: kept_records()^
 SELECT coalesce(sum(heads.seq), 0) - coalesce((SELECT sum(parent_seq) FROM journals WHERE parent_epoch = epoch), 0)
