@@ -33,8 +33,8 @@ from loyalty_core.messages import Batch, unpack_records
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import unpack
 
-LOOKED_AT_ONCE: Final = 500
-"""Records that one transaction looks at."""
+LOOKED_AT_ONCE: Final = 100
+"""Records that one transaction looks at, while tills wait: for each a long day may be derived again."""
 UNREADABLE: Final = "record_unreadable"
 """The exception of a record that could not be read."""
 _KINDS: Final = (UNREADABLE, "original_missing")
