@@ -137,10 +137,12 @@ class Chain:
                 await join(folder, gone.line, self.codes[folder])
             except LinkError as error:
                 if error.code == "hq_wrong_key":
-                    # Headquarters has dropped the key that the code names: the machine is set up anew.
                     self.seen["code of a dropped key"] += 1
+                if error.code in ("hq_wrong_key", "terminal_revoked"):
+                    # Headquarters has dropped the key that the code names, or has shut out the machine since,
+                    # which missed that it had joined: it is set up anew.
                     shutil.rmtree(folder)
-                if error.code in ("invite_unknown", "invite_expired", "hq_wrong_key"):
+                if error.code in ("invite_unknown", "invite_expired", "hq_wrong_key", "terminal_revoked"):
                     self.codes[folder] = self.hq.invite(gone.store_id, till=till)
                 await asyncio.sleep(60)
                 continue
