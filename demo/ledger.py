@@ -108,7 +108,8 @@ def _read_kept(tx: Transaction, till: Till, ledger: Ledger) -> None:
     """Take the records out of the batches that HQ has acknowledged to a till."""
     where = {"store_id": till.store_id, "terminal_id": till.terminal_id}
     for epoch, branch, *_ in tx.all("arrivals.heads", **where):
-        for first, last, _, envelope in tx.each("arrivals.batches", **where, epoch=epoch, branch=branch):
+        for row in tx.each("arrivals.batches", **where, epoch=epoch, branch=branch):
+            first, last, _, envelope, *_ = row
             batch = unpack(peek(envelope, "dangol/batch/1")[1], Batch)
             for seq, data in enumerate(unpack_records(batch.packed), start=batch.first_seq):
                 if first <= seq <= last:

@@ -82,10 +82,13 @@ def test_a_run_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) -> Non
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_until(lambda: bool(list(tmp_path.rglob("address"))))
-    address = next(tmp_path.rglob("address")).read_text()
-    run.terminate()
-    assert run.wait(60) == 128 + signal.SIGTERM
+    try:
+        wait_until(lambda: bool(list(tmp_path.rglob("address"))))
+        address = next(tmp_path.rglob("address")).read_text()
+    finally:
+        run.terminate()
+        ended = run.wait(60)
+    assert ended == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(address)

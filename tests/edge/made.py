@@ -44,7 +44,7 @@ OTHER_CARD: Final = "2000123456799"
 PHONE: Final = "010-9876-5432"
 MOONLIGHT: Final = (Path(__file__).parents[2] / "docs/examples/moonlight.toml").read_text("utf-8")
 NOW: Final = "2026-12-05 12:00"
-DEADLINE_SECONDS: Final = 20.0
+DEADLINE_SECONDS: Final = 60.0
 
 
 def at(text: str) -> EpochMs:
