@@ -14,6 +14,8 @@ from loyalty_core.errors import BadInput, said
 
 T = TypeVar("T")
 _KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,64}")
+_COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"})
+"""Some software names a character set in this header, or nothing: what it sends can be read all the same."""
 
 
 async def body_of(request: web.Request, ms_max: int) -> bytes:
@@ -22,8 +24,8 @@ async def body_of(request: web.Request, ms_max: int) -> bytes:
     Raises:
         BadInput: `body_unreadable`: it is compressed.
     """
-    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
-        raise BadInput("the body has a Content-Encoding: send the bytes as they are", code="body_unreadable")
+    if request.headers.get(hdrs.CONTENT_ENCODING, "").lower() in _COMPRESSED:
+        raise BadInput("the body is compressed: send the bytes as they are", code="body_unreadable")
     if request.content.is_eof():
         return await request.read()
     async with asyncio.timeout(ms_max / 1000):

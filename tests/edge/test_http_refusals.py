@@ -174,6 +174,14 @@ async def test_a_compressed_body_is_refused_in_one_sentence(counter: Counter, bo
     assert not (await counter.ok("/v1/receipts", purchase()))["repeated"]
 
 
+@pytest.mark.parametrize("coding", ["identity", "UTF-8", ""])
+async def test_a_body_that_is_not_compressed_is_taken_whatever_its_coding_is_called(
+    counter: Counter, coding: str
+) -> None:
+    response = await counter.post("/v1/receipts", purchase(), **{"Content-Encoding": coding})
+    assert response.status == 200
+
+
 async def test_a_body_that_does_not_come_in_time_is_refused(tmp_path: Path) -> None:
     config = config_of(tmp_path, sync=quiet_sync(), http=Http(body_ms_max=20))
     enrol_till(config)
