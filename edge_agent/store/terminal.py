@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from edge_agent.store.database import Connection, StoreError
+from edge_agent.store.database import Connection, StoreError, damaged_error
 from loyalty_core.calendar import Place, zone_named
 from loyalty_core.messages import Enrolled, Incarnation
 from loyalty_core.units import Minute
@@ -42,11 +42,17 @@ class Terminal(msgspec.Struct, frozen=True, kw_only=True):
 _Values = tuple[Any, ...]
 
 COLUMNS: Final = (
-    " CAST(t.terminal_id AS BLOB), CAST(t.store_id AS BLOB), CAST(t.hq_url AS BLOB), t.hq_public_key,"
-    " t.store_key, CAST(t.programme_id AS BLOB), CAST(t.timezone AS BLOB), t.business_day_starts, t.epoch,"
-    " t.buckets, t.incarnation_counter, t.incarnation_random, t.programme_public_key, t.digest"
+    " CAST(t.terminal_id AS BLOB), CAST(t.store_id AS BLOB), CAST(t.hq_url AS BLOB),"
+    " CAST(t.hq_public_key AS BLOB), CAST(t.store_key AS BLOB), CAST(t.programme_id AS BLOB),"
+    " CAST(t.timezone AS BLOB), coalesce(CAST(t.business_day_starts AS INTEGER), 0),"
+    " coalesce(CAST(t.epoch AS INTEGER), 0), coalesce(CAST(t.buckets AS INTEGER), 0),"
+    " coalesce(CAST(t.incarnation_counter AS INTEGER), 0), CAST(t.incarnation_random AS BLOB),"
+    " CAST(t.programme_public_key AS BLOB), CAST(t.digest AS BLOB)"
 )
-"""What `of_row` takes: texts as their bytes, since damaged ones are none; the digest last."""
+"""What `of_row` takes: texts as their bytes, since damaged ones are none; the digest last.
+
+A flipped bit of a row's head makes another type of a value, of the same length: the type is not believed.
+"""
 WIDTH: Final = 14
 EPOCH_AT: Final = 8
 _READ: Final = "SELECT" + COLUMNS + " FROM terminal AS t"
@@ -93,7 +99,12 @@ def of_row(row: _Values) -> Terminal:
     """Return the identity that the `COLUMNS` say. A flipped bit is put back by the digest beside them.
 
     What is damaged beyond that is taken as it is, so that no sale stops; `verify` says so.
+
+    Raises:
+        StoreError: `store_damaged`: there is less in the row than in any that was written.
     """
+    if None in row:
+        raise damaged_error()
     values, digest = row[:-1], row[-1]
     if digest and _digest(values) != digest:
         values = _put_back(values, digest) or values
@@ -136,6 +147,8 @@ def _bit_away(value: int | bytes) -> Iterator[int | bytes]:
     if isinstance(value, int):
         yield from [value ^ 1 << bit for bit in range(63)]
         return
+    if value == b"1":
+        yield b""  # of both a row holds the type alone, and the types are a bit apart
     whole = int.from_bytes(value)
     for bit in range(8 * len(value)):
         yield (whole ^ 1 << bit).to_bytes(len(value))

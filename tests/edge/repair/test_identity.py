@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from edge_agent.app import build_app
 from edge_agent.repair.repairing import repair
 from edge_agent.store import terminal
-from edge_agent.store.database import DatabaseError, connect
+from edge_agent.store.database import DatabaseError, connect, peek, store_error
+from loyalty_core.calendar import Place, zone_named
 from loyalty_core.errors import LoyaltyError
+from loyalty_core.units import Minute
 from tests.edge.commands.desk import Desk
 from tests.edge.made import enrol_till, purchase
 from tests.edge.repair.day import dump, lived
@@ -58,6 +62,31 @@ def test_a_till_is_who_it_was_and_sells_whichever_bit_of_its_identity_flips(
         build_app(till.config, till.clock)
         assert [said.msg for said in caplog.records] == ["identity_damaged"]
     assert found(till.config.database) is None
+
+
+def test_a_flipped_bit_that_makes_another_type_of_a_value_is_put_back_or_told_with_a_code(till: Till) -> None:
+    lived(till)
+    midnight = Place(zone_named("Asia/Seoul"), Minute(0))
+    terminal.write(till.conn, replace(terminal.read(till.conn), programme_id="", place=midnight))
+    identity = terminal.read(till.conn)
+    till.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (page,) = till.conn.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'terminal'").fetchone()
+    till.close()
+    data = bytearray(till.config.database.read_bytes())
+    start = 4096 * (page - 1)
+    cell = start + int.from_bytes(data[start + 5 : start + 7])
+    put_back = 0
+    for at, bit in product((*range(start, start + 12), *range(cell, cell + 20)), range(8)):
+        data[at] ^= 1 << bit
+        till.config.database.write_bytes(data)
+        with suppress(LoyaltyError), closing(peek(till.config.database)) as conn:
+            try:
+                assert terminal.read(conn) == identity, (at - cell, bit)
+                put_back += terminal.is_damaged(conn)
+            except DatabaseError as error:
+                assert store_error(error).code == "store_damaged", (at - cell, bit)
+        data[at] ^= 1 << bit
+    assert put_back > 10
 
 
 def test_a_repair_puts_the_flipped_bit_of_an_identity_back(till: Till) -> None:
