@@ -17,6 +17,8 @@ from edge_agent.store.database import AnyError, Connection, peek, wal_bytes
 from edge_agent.store.migrations import open_database
 
 PAGE: Final = 4096
+_SIZES: Final = range(28, 60)
+"""What else of the file's head SQLite goes by: how many pages there are, and in which form."""
 _HEADER: Final = 100
 _BEGINS: Final = b"SQLite format 3\x00"
 _SCHEMA: Final = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2"
@@ -64,13 +66,14 @@ def _can_be_read(copy: Path, wanted: list[Any]) -> bool:
 
 
 def _places(file: int, copy: Path) -> Iterator[int]:
-    """Yield the bytes to try: the head of each page and where its cells are, then these, from the end."""
+    """Yield the bytes to try: the heads of file and page and where cells are, then these, from the end."""
     for page in _pages(file, copy):
         start = PAGE * (page - 1)
         head = start + (_HEADER if page == 1 else 0)
         said = os.pread(file, 12, head)
         cells, content = int.from_bytes(said[3:5]), int.from_bytes(said[5:7])
         end = min(head + 12 + 2 * cells, start + PAGE)
+        yield from _SIZES if page == 1 else ()
         yield from range(head, end)
         yield from range(start + PAGE - 1, max(end, start + content) - 1, -1)
 

@@ -144,7 +144,7 @@ def test_a_key_of_headquarters_that_lies_in_two_places_comes_back_from_the_other
 
 @pytest.mark.parametrize(
     ("table", "place", "bit"),
-    [("terminal", 0, 6), ("terminal", 9, 5), ("schema", 0, 3), ("CREATE TABLE", 0, 0)],
+    [("terminal", 0, 6), ("terminal", 9, 5), ("schema", 0, 3), ("CREATE TABLE", 0, 0), ("file", 28, 0)],
 )
 def test_a_flipped_bit_for_which_nothing_can_be_read_is_found_by_trying_each(
     till: Till, table: str, place: int, bit: int
@@ -156,7 +156,9 @@ def test_a_flipped_bit_for_which_nothing_can_be_read_is_found_by_trying_each(
     till.close()
     database = till.config.database
     data = bytearray(database.read_bytes())
-    if table != "terminal":
+    if table == "file":
+        page = 1
+    elif table != "terminal":
         cell = int.from_bytes(data[112:114])
         page = int.from_bytes(data[cell : cell + 4])
     if table == "CREATE TABLE":
