@@ -9,7 +9,7 @@ from typing import Final
 
 from edge_agent.store import copying, integrity, page_bits
 from edge_agent.store.database import StoreError, connect, wal_bytes
-from edge_agent.store.migrations import open_database
+from edge_agent.store.migrations import VERSION, migrate, version_of
 from loyalty_shell.data_dir import make_durable
 
 _HEAD: Final = b"SQLite format 3\x00" + bytes([16, 0, 2, 2, 0, 64, 32, 32])
@@ -51,8 +51,9 @@ def salvage(database: Path) -> Path:
     fresh = database.with_name(database.name + ".salvaged")
     _forget(fresh)
     old = connect(database)
-    new = open_database(fresh)
+    new = connect(fresh)
     try:
+        migrate(new, version_of(old) or VERSION)
         copying.written_back(old)
         if not copying.copy_readable(old, new):
             raise lost()

@@ -189,7 +189,7 @@ def store_error(error: sqlite3.Error) -> StoreError:
             "the till database cannot be opened: may this user write to data_dir, and is the disk writable?",
             code="store_unreadable",
         )
-    if "malformed" in text or "not a database" in text:
+    if any(words in text for words in ("malformed", "not a database", "unsupported file format")):
         return damaged_error()
     return StoreError(f"the till database refused ({text}): nothing was recorded")
 

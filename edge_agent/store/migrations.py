@@ -326,7 +326,7 @@ def open_to_read(path: Path) -> Connection:
     refuse_newer(path)
     conn = connect(path, read_only=True)
     with suppress(DatabaseError, UnicodeDecodeError):
-        if _version(conn) < VERSION:
+        if version_of(conn) < VERSION:
             conn.close()
             raise StoreError(
                 "the till database is of an earlier release: edge-agent run brings it up to date, start it",
@@ -342,7 +342,7 @@ def refuse_newer(path: Path) -> None:
         StoreError: `store_newer`.
     """
     with suppress(DatabaseError, UnicodeDecodeError), closing(peek(path)) as conn:
-        _version(conn)
+        version_of(conn)
 
 
 def migrate(conn: Connection, through: int = VERSION) -> None:
@@ -354,7 +354,7 @@ def migrate(conn: Connection, through: int = VERSION) -> None:
         StoreError: `store_newer`, when a later release has written this database; the disk refuses.
     """
     try:
-        if _version(conn) >= through:
+        if version_of(conn) >= through:
             return
     except DatabaseError as error:
         raise store_error(error) from error
@@ -364,7 +364,7 @@ def migrate(conn: Connection, through: int = VERSION) -> None:
 
     later = [_name(number) for number in range(through + 1, VERSION + 1)]
     with transaction(conn):
-        if _version(conn) < through:
+        if version_of(conn) < through:
             _migrations().apply(Database(conn, execute_plugins=False), stop_before=later)
             conn.execute(f"PRAGMA user_version={through}")
 
@@ -390,7 +390,7 @@ def _running(script: str) -> Callable[[Database], None]:
     return run
 
 
-def _version(conn: Connection) -> int:
+def version_of(conn: Connection) -> int:
     """Return how many migrations are applied.
 
     Raises:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import main
+from edge_agent.repair.repairing import repair
+from edge_agent.store import journal, terminal
 from edge_agent.store.database import Connection, StoreError, connect
 from edge_agent.store.integrity import verify
 from edge_agent.store.migrations import VERSION, migrate, open_database, open_to_read
@@ -61,6 +63,26 @@ def test_an_upgrade_keeps_every_row_of_every_earlier_release(
     assert {table: len(rows) for table, rows in was.items()} == {table: len(kept[table]) for table in was}
     assert kept.get("journal") == rows_of(till.conn)["journal"] or version == 0
     conn.close()
+
+
+@pytest.mark.parametrize("version", [1, VERSION - 1])
+def test_what_can_be_read_of_a_damaged_database_of_an_earlier_release_is_kept(
+    till: Till, tmp_path: Path, version: int
+) -> None:
+    with closing(of_release(version, tmp_path / "old.db", till)) as conn:
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (root,) = conn.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'source'").fetchone()
+    identity, whole = terminal.read(till.conn), list(journal.walk(till.conn, 1, 0))
+    till.close()
+    data = bytearray((tmp_path / "old.db").read_bytes())
+    data[(root - 1) * 4096 : root * 4096] = bytes(4096)
+    for end in ("-wal", "-shm"):
+        till.config.database.with_name(till.config.database.name + end).unlink(missing_ok=True)
+    till.config.database.write_bytes(data)
+    assert repair(till.config, till.clock).fault is None
+    with closing(connect(till.config.database)) as conn:
+        assert terminal.read(conn) == identity
+        assert list(journal.walk(conn, 1, 0)) == whole
 
 
 def test_a_till_of_the_first_release_goes_on_where_it_was(till: Till, tmp_path: Path) -> None:

@@ -147,7 +147,14 @@ def test_a_key_of_headquarters_that_lies_in_two_places_comes_back_from_the_other
 
 @pytest.mark.parametrize(
     ("table", "place", "bit"),
-    [("terminal", 0, 6), ("terminal", 9, 5), ("schema", 0, 3), ("CREATE TABLE", 0, 0), ("file", 28, 0)],
+    [
+        ("terminal", 0, 6),
+        ("terminal", 9, 5),
+        ("schema", 0, 3),
+        ("CREATE TABLE", 0, 0),
+        ("file", 28, 0),
+        ("file", 47, 3),
+    ],
 )
 def test_a_flipped_bit_for_which_nothing_can_be_read_is_found_by_trying_each(
     till: Till, table: str, place: int, bit: int
