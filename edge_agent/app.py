@@ -30,6 +30,7 @@ from edge_agent.redeeming import Redeeming
 from edge_agent.status import status
 from edge_agent.store import journal, terminal
 from edge_agent.store.database import Connection, StoreError, transaction
+from edge_agent.store.integrity import is_in_repair
 from edge_agent.store.migrations import open_database
 from edge_agent.store.terminal import Terminal
 from edge_agent.store.writer import Reader, Writer
@@ -64,6 +65,8 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
         identity = terminal.read(conn)
         if terminal.is_damaged(conn):
             log.error("identity_damaged")
+        if is_in_repair(conn):
+            log.error("repair_unfinished")
         if not terminal.is_sealed(conn):
             with transaction(conn):
                 terminal.write(conn, identity)

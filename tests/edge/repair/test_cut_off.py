@@ -13,12 +13,16 @@ from typing import Any
 
 import pytest
 
+from edge_agent.app import build_app
 from edge_agent.repair.checking import check_derived
 from edge_agent.repair.repairing import repair
+from edge_agent.repair.salvage import salvage
 from edge_agent.store import copying
 from edge_agent.store.database import connect
 from edge_agent.store.integrity import verify
+from edge_agent.store.migrations import open_database
 from hq_server.store.sqlite import sqlite3
+from tests.edge.made import purchase
 from tests.edge.repair.day import DERIVED, dump, lived
 from tests.edge.repair.test_repairing import spoil
 from tests.edge.till import Till
@@ -79,6 +83,24 @@ def test_a_repair_that_is_killed_at_any_step_is_ended_by_the_next(
             assert dump(conn, "change_cursor", "untold_member") == cursors
             assert (verify(conn), check_derived(conn)) == (None, None)
     assert left
+
+
+def test_a_till_that_starts_on_a_repair_that_was_cut_off_says_so_sells_and_is_repaired_with_its_sales(
+    till: Till, caplog: pytest.LogCaptureFixture
+) -> None:
+    lived(till)
+    lost_page(till)
+    till.close()
+    salvage(till.config.database)
+    build_app(till.config, till.clock)
+    assert [said.msg for said in caplog.records] == ["repair_unfinished"]
+    till.conn = open_database(till.config.database)
+    sold = till.record(purchase("later", member="2000123400000")).event
+    assert repair(till.config, till.clock).fault is None
+    assert till.record(purchase("later", member="2000123400000")).event == sold
+    caplog.clear()
+    build_app(till.config, till.clock)
+    assert not caplog.records
 
 
 def deaths(till: Till, data: Path, kept: Path) -> Iterator[int]:
