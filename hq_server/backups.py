@@ -28,7 +28,7 @@ from loyalty_shell.credentials import write_secret
 from loyalty_shell.data_dir import make_durable
 
 NAME: Final = re.compile(r"hq-\d{8}T\d{6}Z\.db")
-"""Backups that are kept by their number; with `.new`, what is left of one that was cut off."""
+"""Backups that are kept by their number; with `.new` and more, what is left of one that was cut off."""
 PARTS: Final = ("", "-wal", "-shm")
 """What SQLite may need to make sense of a database that was not closed in order."""
 
@@ -82,7 +82,9 @@ def back_up_into(config: HqConfig, folder: Path, keep: int, now_ms: EpochMs) -> 
     made = back_up(config, folder / f"hq-{at:%Y%m%dT%H%M%SZ}.db", now_ms)
     files = sorted(folder.iterdir(), key=lambda file: (str(file) <= made.file, file))
     removed = [file for file in files if NAME.fullmatch(file.name)][:-keep]
-    removed += [file for file in files if file.suffix == ".new" and NAME.fullmatch(file.stem)]
+    removed += [
+        file for file in files if ".new" in file.name and NAME.fullmatch(file.name.partition(".new")[0])
+    ]
     for file in removed:
         file.unlink()
     return msgspec.structs.replace(made, removed=tuple([str(file) for file in removed]))
@@ -138,12 +140,25 @@ def _set_aside(paths: tuple[Path, ...], now_ms: EpochMs) -> list[str]:
     at = datetime.fromtimestamp(now_ms // 1000, UTC)
     moved = []
     for path in paths:
-        aside = path.with_name(f"{path.name}.replaced-{at:%Y%m%dT%H%M%S}{now_ms % 1000:03}Z")
         parts = [part for part in PARTS if path.with_name(path.name + part).exists()]
+        aside = path.with_name(f"{path.name}.replaced-{at:%Y%m%dT%H%M%S}{now_ms % 1000:03}Z")
+        aside = _begun(path, parts) or aside
         for part in parts:
             path.with_name(path.name + part).rename(aside.with_name(aside.name + part))
         moved += [str(aside)] if parts else []
     return moved
+
+
+def _begun(path: Path, parts: list[str]) -> Path | None:
+    """Return the name that a restore which was cut off gave a database, and not yet these parts of it."""
+    before = sorted(path.parent.glob(f"{path.name}.replaced-*Z"))
+    if (
+        "" in parts
+        or not before
+        or any(before[-1].with_name(before[-1].name + part).exists() for part in parts)
+    ):
+        return None
+    return before[-1]
 
 
 @contextmanager

@@ -352,3 +352,27 @@ def test_the_backup_of_another_headquarters_takes_its_key_only_where_none_is(
     done = brought_back(elsewhere, backup, replace=True)
     assert elsewhere.key_path.read_bytes() == hq.key
     assert [Path(path).read_bytes() for path in done.set_aside] == [other]
+
+
+def test_a_restore_that_was_cut_off_between_a_database_and_its_log_keeps_them_together(
+    hq: Hq, backup: Path
+) -> None:
+    data = Path(hq.config.data_dir)
+    hq.config.database_path.rename(data / "hq.db.replaced-20260101T000000000Z")
+    (data / "hq.db-wal").write_bytes(b"log")
+    done = brought_back(hq.config, backup, replace=True)
+    assert done.set_aside == (str(data / "hq.db.replaced-20260101T000000000Z"),)
+    assert (data / "hq.db.replaced-20260101T000000000Z-wal").read_bytes() == b"log"
+    (data / "hq.db").unlink()
+    (data / "hq.db-wal").write_bytes(b"another")
+    brought_back(hq.config, backup, replace=True, at_ms=EpochMs(AT + 1))
+    assert (data / "hq.db.replaced-20260101T000000000Z-wal").read_bytes() == b"log"
+
+
+def test_what_is_left_of_a_backup_that_was_cut_off_goes_with_the_next(hq: Hq, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for name in ("hq-20260101T000000Z.db.new", "hq-20260101T000000Z.db.new-journal", "mine.db.new-journal"):
+        (folder / name).write_bytes(b"half")
+    made = back_up_into(hq.config, folder, 3, AT)
+    assert files(folder) == {Path(made.file).name, "mine.db.new-journal"}

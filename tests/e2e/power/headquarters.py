@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -14,9 +13,8 @@ from hq_server.store.connection import Transaction, reading
 from hq_server.store.database import create
 from loyalty_core.envelope import public_of
 from loyalty_core.errors import LoyaltyError
-from tests.e2e.power.recording import record
-from tests.e2e.power.replay import Cut
-from tests.e2e.power.tills import Broken, Day, Found, scratch_disk
+from tests.e2e.power.replay import Cut, Day, recorded
+from tests.e2e.power.tills import Broken, Found, scratch_disk
 from tests.hq.conftest import hq_in
 
 DAY: Final = "tests.e2e.power.day_at_hq"
@@ -28,12 +26,7 @@ def recorded_day(folder: Path, rounds: int) -> tuple[Day, bytes]:
     """Run a day at headquarters; return what it asked of the disk, and the key that it signs with."""
     hq = hq_in(folder)
     hq.members(MEMBERS)
-    database = hq.config.database_path
-    wal = database.with_name(database.name + "-wal")
-    begin = {database: database.read_bytes(), wal: wal.read_bytes() if wal.exists() else b""}
-    steps = record(folder / "calls", DAY, folder, str(rounds))
-    (folder / "calls").unlink()
-    return Day(begin, steps), public_of(hq.key)
+    return recorded(Path(hq.config.data_dir), DAY, folder, str(rounds)), public_of(hq.key)
 
 
 def after(made: Iterable[Cut], public_key: bytes) -> Found:
@@ -48,25 +41,22 @@ def after(made: Iterable[Cut], public_key: bytes) -> Found:
     count, missing = 0, []
     with scratch_disk() as disk:
         for cut in made:
-            digest = hashlib.sha256(b"".join(cut.files.values())).digest()
-            if digest not in known:
+            if cut.digest not in known:
                 whole = len(known) % AUDITED_EVERY == 0
-                known[digest] = _heads(disk, cut, public_key if whole else None)
+                known[cut.digest] = _heads(disk, cut, public_key if whole else None)
             count += 1
             acknowledged = {terminal: int(seq) for terminal, seq in (line.split() for line in cut.answered)}
             missing += [
                 f"{terminal} {seq} after step {cut.after}, {cut.fate}"
                 for terminal, seq in acknowledged.items()
-                if known[digest].get(terminal, 0) < seq
+                if known[cut.digest].get(terminal, 0) < seq
             ]
     return Found(count, len(known), missing)
 
 
 def _heads(disk: Path, cut: Cut, public_key: bytes | None) -> dict[str, int]:
     """Return terminal -> the last seq that is held of it."""
-    for name, data in cut.files.items():
-        (disk / name).write_bytes(data)
-    (disk / "hq.db-shm").unlink(missing_ok=True)
+    cut.lay_out(disk)
     with closing(create(disk / "hq.db")) as connection:
         (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":

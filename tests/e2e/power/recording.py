@@ -1,11 +1,13 @@
 """What a real program asked of the disk, in order, as strace saw it, and what it answered meanwhile.
 
-A write counts from when it was begun, a sync from when it has returned, an answer from when it was begun: so
-that of what may have happened at a cut only the worse is taken for granted.
+A write counts from when it was begun, a sync or a change of names from when it has returned, an answer and a
+request to headquarters from when it was begun: so that of what may have happened at a cut only the worse is
+taken for granted.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -20,18 +22,37 @@ from tests.debian_parts import part
 from tests.house_sources import ROOT
 
 SECONDS: Final = 120
-CALLS: Final = "trace=pwrite64,write,ftruncate,fsync,fdatasync,unlink"
-Kind = Literal["write", "truncate", "sync", "unlink", "answer"]
+_NAMING: Final = {
+    "link": "link",
+    "linkat": "link",
+    "rename": "rename",
+    "renameat": "rename",
+    "renameat2": "rename",
+    "unlink": "unlink",
+    "unlinkat": "unlink",
+}
+_WRITING: Final = ("O_CREAT", "O_TRUNC", "O_WRONLY", "O_RDWR")
+_SYNCS: Final = ("fsync", "fdatasync")
+CALLS: Final = ",".join(
+    ["trace=openat", "pwrite64", "write", "ftruncate", "sendfile", "sendto", *_SYNCS, *_NAMING]
+)
+Kind = Literal["open", "write", "copy", "truncate", "sync", "link", "rename", "unlink", "answer", "ask"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was asked of the disk, or answered: `data` at `offset` of `file`, or the answer."""
+    """One thing that was asked of the disk, or of headquarters, or answered.
+
+    `data` at `offset` of `file` (None: where the last write ended), or the answer. A `copy` is of so many
+    bytes at `offset` of the file `other`, which is the new name of a file that is linked or renamed.
+    """
 
     kind: Kind
     file: str = ""
-    offset: int = 0
+    offset: int | None = 0
     data: bytes = b""
+    other: str = ""
+    count: int = 0
 
 
 def record(log: Path, module: str, *words: str | Path) -> list[Step]:
@@ -48,7 +69,8 @@ def record(log: Path, module: str, *words: str | Path) -> list[Step]:
     return list(_steps(log))
 
 
-_LINE: Final = re.compile(r"\d+ +(?:<\.\.\. )?(\w+)(?: resumed>.*|\((.*))$")
+_LINE: Final = re.compile(r"\d+ +(?:<\.\.\. )?(\w+)(?: resumed>(.*)|\((.*))$")
+_FAILED: Final = re.compile(r"= -1 E\w+ \(")
 
 
 def _steps(log: Path) -> Iterator[Step]:
@@ -58,27 +80,40 @@ def _steps(log: Path) -> Iterator[Step]:
             found = _LINE.match(line)
             if found is None:
                 continue
-            thread, (call, said) = line.split(maxsplit=1)[0], found.groups()
+            thread, (call, ended, said) = line.split(maxsplit=1)[0], found.groups()
             if said is None:
-                if (step := waiting.pop(thread, None)) is not None:
+                if (step := waiting.pop(thread, None)) is not None and _FAILED.search(ended) is None:
                     yield step
                 continue
             step = _step(call, said)
-            if step is None or re.search(r"= -1 E\w+ \(", said):
+            if step is None or _FAILED.search(said):
                 continue
-            if step.kind == "sync" and said.endswith("<unfinished ...>"):
+            if said.endswith("<unfinished ...>") and step.kind not in {"write", "truncate", "answer", "ask"}:
                 waiting[thread] = step
             else:
                 yield step
 
 
 def _step(call: str, said: str) -> Step | None:
-    if call == "unlink":
-        return Step("unlink", _text(said).decode())
+    if call == "openat":
+        if (
+            "O_CREAT" not in said
+            and "O_TRUNC" not in said
+            and "O_WRONLY" not in said
+            and "O_RDWR" not in said
+        ):
+            return None
+        return Step("open", _names(said)[0], count=int("O_TRUNC" in said))
+    if call in _NAMING:
+        return Step(_NAMING[call], *_two(_names(said)))  # type: ignore[arg-type]
+    if call == "sendto":
+        return Step("ask") if _text(said).startswith(b"POST ") else None
     number, _, file = said.partition(">")[0].partition("<")
     file = _plain(file)
+    if call == "sendfile":
+        return _copy(file, said)
     if call == "write":
-        return Step("answer", data=_text(said)) if number == "1" else None
+        return Step("answer", data=_text(said)) if number == "1" else Step("write", file, None, _text(said))
     if call == "pwrite64":
         return Step(
             "write", file, int(said.rpartition(")")[0].rpartition(",")[2] or _last(said)), _text(said)
@@ -88,6 +123,13 @@ def _step(call: str, said: str) -> Step | None:
     return Step("sync", file)
 
 
+def _copy(file: str, said: str) -> Step:
+    source = _plain(said.split("<")[2].partition(">")[0])
+    found = re.search(r"\[(\d+)\].*\) += (\d+)$", said)
+    assert found is not None, "a copy that two calls tell of is not understood"
+    return Step("copy", file, int(found[1]), other=source, count=int(found[2]))
+
+
 def _last(said: str) -> int:
     """Return the last argument of a call."""
     found = re.findall(r", (\d+)(?:\)| <unfinished)", said)
@@ -95,8 +137,18 @@ def _last(said: str) -> int:
 
 
 def _text(said: str) -> bytes:
-    """Return the one string among the arguments of a call."""
+    """Return the first string among the arguments of a call."""
     return bytes.fromhex(said.partition('"')[2].partition('"')[0].replace("\\x", ""))
+
+
+def _names(said: str) -> list[str]:
+    """Return the paths among the arguments of a call."""
+    found = [bytes.fromhex(text.replace("\\x", "")) for text in re.findall(r'"([^"]*)"', said)]
+    return [os.path.normpath(ROOT / os.fsdecode(name)) for name in found]
+
+
+def _two(names: list[str]) -> tuple[str, int, bytes, str]:
+    return names[0], 0, b"", names[1] if len(names) > 1 else ""
 
 
 def _plain(path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.e2e.power.headquarters import after, recorded_day
-from tests.e2e.power.replay import FATES, Fate, cuts
+from tests.e2e.power.replay import FATES, Fate
 
 ROUNDS = 8
 SEED = 20261122
@@ -26,12 +26,10 @@ def test_nothing_that_was_acknowledged_is_lost_by_a_cut_at_any_write_and_the_led
 ) -> None:
     day, public_key = recorded_day(tmp_path, ROUNDS)
     assert sum(step.kind == "sync" and step.file.endswith("hq.db") for step in day.steps) > 3, "written back"
-    found = after(cuts(day.begin, day.steps, one_of_them, SEED), public_key)
+    found = after(day.cuts(one_of_them, SEED), public_key)
     assert found.missing == []
     assert found.cuts >= CUTS_MIN
-    unsynced = cuts(
-        day.begin,
-        day.steps,
+    unsynced = day.cuts(
         all_lost_at_times,
         SEED,
         lambda step: step.kind == "sync" and step.file.endswith("-wal"),

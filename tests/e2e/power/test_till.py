@@ -6,8 +6,8 @@ import pytest
 
 from loyalty_core.errors import LoyaltyError
 from tests.e2e.power.recording import Step
-from tests.e2e.power.replay import FATES, Fate, cuts
-from tests.e2e.power.tills import Broken, Day, after, recorded_day
+from tests.e2e.power.replay import FATES, Day, Fate
+from tests.e2e.power.tills import Broken, after, recorded_day
 
 RECEIPTS = 70
 SEED = 20261122
@@ -35,17 +35,17 @@ def is_sync_of(name: str, step: Step) -> bool:
 
 def test_no_answered_sale_is_lost_by_a_cut_at_any_write_and_no_chain_breaks(day: Day) -> None:
     assert sum(is_sync_of("till.db", step) for step in day.steps) > 5, "it is written back while they sell"
-    found = after(cuts(day.begin, day.steps, two_of_them, SEED))
+    found = after(day.cuts(two_of_them, SEED))
     assert found.missing == []
     assert found.cuts >= CUTS_MIN
     assert found.disks > found.cuts / 4
 
 
 def test_a_till_that_did_not_wait_for_the_disk_would_be_seen_to_lose_sales(day: Day) -> None:
-    found = after(cuts(day.begin, day.steps, all_lost_at_times, SEED, lambda step: is_sync_of("-wal", step)))
+    found = after(day.cuts(all_lost_at_times, SEED, lambda step: is_sync_of("-wal", step)))
     assert found.missing
 
 
 def test_a_till_that_did_not_wait_for_what_it_writes_back_would_be_seen_to_break(day: Day) -> None:
     with pytest.raises((Broken, LoyaltyError)):
-        after(cuts(day.begin, day.steps, two_of_them, SEED, lambda step: is_sync_of("till.db", step)))
+        after(day.cuts(two_of_them, SEED, lambda step: is_sync_of("till.db", step)))

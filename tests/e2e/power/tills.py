@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -12,8 +11,7 @@ from typing import Final
 
 from edge_agent.store.integrity import verify
 from edge_agent.store.migrations import open_database
-from tests.e2e.power.recording import Step, record
-from tests.e2e.power.replay import Cut
+from tests.e2e.power.replay import Cut, Day, recorded
 from tests.edge.made import config_of, enrol_till
 
 MEMORY: Final = Path("/dev/shm")
@@ -22,14 +20,6 @@ DAY: Final = "tests.e2e.power.day_at_a_till"
 
 class Broken(Exception):
     """A till that is not whole after a cut."""
-
-
-@dataclass(frozen=True)
-class Day:
-    """The files as they lay on the disk before, and what the day asked of it."""
-
-    begin: dict[Path, bytes]
-    steps: list[Step]
 
 
 @dataclass(frozen=True)
@@ -45,11 +35,7 @@ def recorded_day(folder: Path, receipts: int) -> Day:
     """Run a day at a till and return what it asked of the disk."""
     config = config_of(folder)
     enrol_till(config)
-    wal = config.database.with_name("till.db-wal")
-    begin = {config.database: config.database.read_bytes(), wal: wal.read_bytes() if wal.exists() else b""}
-    steps = record(folder / "calls", DAY, folder, str(receipts))
-    (folder / "calls").unlink()
-    return Day(begin, steps)
+    return recorded(config.data_dir, DAY, folder, str(receipts))
 
 
 @contextmanager
@@ -69,21 +55,18 @@ def after(made: Iterable[Cut]) -> Found:
     count, missing = 0, []
     with scratch_disk() as disk:
         for cut in made:
-            digest = hashlib.sha256(b"".join(cut.files.values())).digest()
-            if digest not in known:
-                known[digest] = _journal(disk, cut)
+            if cut.digest not in known:
+                known[cut.digest] = _journal(disk, cut)
             count += 1
             answers = (line.split() for line in cut.answered)
-            lost = [key for key, seq in answers if known[digest].get(key) != int(seq)]
+            lost = [key for key, seq in answers if known[cut.digest].get(key) != int(seq)]
             missing += [f"{key} after step {cut.after}, {cut.fate}" for key in lost]
     return Found(count, len(known), missing)
 
 
 def _journal(disk: Path, cut: Cut) -> dict[str, int]:
     """Return name -> seq of all that is recorded, each named as the day prints it."""
-    for name, data in cut.files.items():
-        (disk / name).write_bytes(data)
-    (disk / "till.db-shm").unlink(missing_ok=True)
+    cut.lay_out(disk)
     with closing(open_database(disk / "till.db")) as conn:
         fault = verify(conn)
         if fault is not None:
