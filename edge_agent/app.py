@@ -28,7 +28,7 @@ from edge_agent.pos_adapter.redemptions import RedemptionApi
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.status import status
-from edge_agent.store import journal, terminal
+from edge_agent.store import journal, member_damage, terminal
 from edge_agent.store.database import Connection, StoreError, transaction
 from edge_agent.store.integrity import is_in_repair
 from edge_agent.store.migrations import open_database
@@ -70,6 +70,8 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
         if not terminal.is_sealed(conn):
             with transaction(conn):
                 terminal.write(conn, identity)
+        with suppress(StoreError), transaction(conn):  # what cannot be read is found when it is looked for
+            member_damage.seal(conn)
         _check_newest(conn, identity)
     finally:
         conn.close()

@@ -62,6 +62,11 @@ def of_till(told: Status) -> list[Family]:
         gauge("dangol_edge_quarantine_inputs", "Inputs set aside.", told.quarantine),
         gauge("dangol_edge_members", "Members known at this till.", told.members),
         gauge(
+            "dangol_edge_member_damaged",
+            "1 if what HQ told of a member was found damaged, and not told again yet.",
+            int(told.member_damaged),
+        ),
+        gauge(
             "dangol_edge_redemptions_open",
             "Redemptions that are neither committed nor over.",
             told.redemptions_open,

@@ -15,6 +15,7 @@ from edge_agent.store import (
     closings,
     exported,
     journal,
+    member_damage,
     members,
     outbox,
     programmes,
@@ -48,6 +49,11 @@ _WHAT_TO_DO: Final = {
 }
 """What keeps a till from its HQ that is neither the line nor a lasting refusal, and what to do about it."""
 
+_MEMBER_DAMAGED: Final = (
+    " What HQ told of a member is damaged (member_damaged): their sales are recorded by card, HQ gives them"
+    " their points, and is asked to tell of its members again. If this stays, run edge-agent verify --repair."
+)
+
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What `status` tells. Ages are in ms; `link` is "up", "down" or "never"; `disk_refuses` is a code."""
@@ -75,6 +81,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     head: int
     day_closed: str | None
     members: int
+    member_damaged: bool
     redemptions_open: int
     programme: str
     programme_version: int
@@ -120,6 +127,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock, disk_refuses: str
         head=journal.head(conn, identity).seq,
         day_closed=_date(counted.last_day),
         members=members.count(conn),
+        member_damaged=member_damage.is_known(conn),
         redemptions_open=redemptions.count_authorised(conn),
         programme=identity.programme_id,
         programme_version=programmes.highest(conn),
@@ -139,6 +147,8 @@ def lines(told: Status) -> list[str]:
         state = f"{WORDS[told.disk_refuses]}. {waits} for HQ."
     elif told.disk_low:
         state = f"The disk is nearly full: free some space. {state}"
+    if told.member_damaged:
+        state += _MEMBER_DAMAGED
     if told.quarantine:
         inputs = "1 input was" if told.quarantine == 1 else f"{told.quarantine} inputs were"
         state += f" {inputs} set aside: see edge-agent quarantine."

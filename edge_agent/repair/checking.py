@@ -9,7 +9,7 @@ from __future__ import annotations
 from edge_agent import signed_programmes
 from edge_agent.own_facts import purchase_of
 from edge_agent.repair.rebuilding import natural_key_of, records_of
-from edge_agent.store import closings, hq_keys, members, receipt_facts, sources, terminal
+from edge_agent.store import closings, hq_keys, member_damage, members, receipt_facts, sources, terminal
 from edge_agent.store.database import Connection, DatabaseError, one_state
 from edge_agent.store.integrity import Fault, unreadable
 from edge_agent.store.terminal import Terminal
@@ -92,10 +92,12 @@ def _check_programmes(conn: Connection) -> Fault | None:
 
 
 def _check_members(conn: Connection, identity: Terminal) -> Fault | None:
-    """Every member can be found by the own id, under the key of the store."""
+    """What HQ told of members is what was written, and each can be found by the own id."""
+    if member_damage.is_there(conn):
+        return Fault(code="member_damaged", sentence="what HQ told of a member is not what was written")
     for member_id, look_ups in members.look_ups(conn):
         if hashed(f"id:{member_id}", identity.store_key) not in look_ups:
-            return Fault(code="members_damaged", sentence="a member cannot be found by the own id")
+            return Fault(code="member_damaged", sentence="a member cannot be found by the own id")
     return None
 
 

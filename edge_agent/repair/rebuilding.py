@@ -24,6 +24,7 @@ from edge_agent.store import (
     closings,
     derived,
     journal,
+    member_damage,
     members,
     presented,
     receipt_facts,
@@ -72,6 +73,7 @@ def rebuild(conn: Connection, recorder: Recorder) -> int:
     """
     books, known = recorder.books(conn), derived.remembered(conn)
     derived.forget(conn)
+    member_damage.mend(conn)
     members.begin_anew(conn)
     members.let_be_found(conn, books.terminal.store_key)
     rebuilding = _Rebuilding(conn, books, known)

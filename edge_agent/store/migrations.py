@@ -278,7 +278,12 @@ CREATE TABLE spelling (
 _EIGHT: Final = """
 ALTER TABLE terminal ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
 """
-SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN, _EIGHT)
+_NINE: Final = """
+ALTER TABLE member ADD COLUMN crc INTEGER;
+ALTER TABLE member_look_up ADD COLUMN crc INTEGER;
+ALTER TABLE link ADD COLUMN members_damaged INTEGER NOT NULL DEFAULT 0;
+"""
+SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN, _EIGHT, _NINE)
 VERSION: Final = len(SCRIPTS)
 
 

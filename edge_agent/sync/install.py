@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
 from edge_agent import signed_programmes
 from edge_agent.parting import part
-from edge_agent.store import entries, journal, members, outbox, programmes, redemptions, terminal
-from edge_agent.store.database import Connection
+from edge_agent.store import (
+    entries,
+    journal,
+    member_damage,
+    members,
+    outbox,
+    programmes,
+    redemptions,
+    terminal,
+)
+from edge_agent.store.database import Connection, DatabaseError, savepoint
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync.belief import take_statements
 from edge_agent.sync.epochs import follow, untrusted
@@ -28,9 +38,10 @@ log = logging.getLogger(__name__)
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a reply: what HQ refused, and whether anything moved, here or there.
 
-    `asked` tells that HQ wants something of this till that it had not wanted before. `untrusted` is the code
-    by which it refuses this till's present journal as set back or copied. `damaged` is a programme version
-    that is not as HQ signed it, and that the reply did not bring.
+    `asked` tells that HQ wants something of this till that it had not wanted before, or that the till has to
+    ask HQ for its members again. `untrusted` is the code by which it refuses this till's present journal as
+    set back or copied. `damaged` is a programme version that is not as HQ signed it, and that the reply did
+    not bring.
     """
 
     refusals: tuple[Refusal, ...]
@@ -80,15 +91,17 @@ def install(conn: Connection, reply: Reply, *, latest: bool = True, carried: boo
     identity = terminal.read(conn)
     keys = _keys(identity)
     moved.append(_lives_on(conn, identity, reply))
+    mended = _mend_members(conn)
     held = [said for data in reply.receipts if (said := _acknowledgement(data, identity, keys)) is not None]
     moved += [_acknowledge(conn, said) for said in held]
     moved += [keep_programme(conn, identity, data) for data in reply.programmes]
     moved.append(_pages(conn, reply.pages))
     told_all = reply.next_in_ms and not (carried and reply.pages)
-    if latest and told_all and reply.incarnation == identity.incarnation:
+    if latest and told_all and not mended and reply.incarnation == identity.incarnation:
         for member_id in members.forget_untold(conn):
             part(conn, f"id:{member_id}")
-    asked = latest and follow(conn, identity, reply, held)
+        member_damage.was_told(conn)
+    asked = (latest and follow(conn, identity, reply, held)) or mended
     return Installed(
         refusals=reply.refusals,
         moved=asked or any(moved),
@@ -147,6 +160,16 @@ def _lives_on(conn: Connection, identity: Terminal, reply: Reply) -> bool:
     members.begin_anew(conn)
     terminal.set_incarnation(conn, reply.incarnation)
     return True
+
+
+def _mend_members(conn: Connection) -> bool:
+    """Put right what was found to be damaged of members; what cannot be read is left to `verify --repair`.
+
+    Tells whether HQ is to tell of all members again.
+    """
+    with suppress(DatabaseError), savepoint(conn):
+        return member_damage.mend_seen(conn)
+    return False
 
 
 def _acknowledgement(data: bytes, identity: Terminal, keys: dict[bytes, bytes]) -> Acknowledgement | None:

@@ -16,8 +16,8 @@ import msgspec
 
 from edge_agent.clock import Clock as MachineClock
 from edge_agent.config import EdgeConfig
-from edge_agent.store import outbox, quarantine, terminal
-from edge_agent.store.database import Connection
+from edge_agent.store import member_rows, outbox, quarantine, terminal
+from edge_agent.store.database import Connection, StoreError
 from edge_agent.store.terminal import Terminal
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import exchange, keys, rotate
@@ -117,7 +117,7 @@ class SyncLoop:
             data, self._ready = await asyncio.gather(posted, self._made_ready(identity, load))
             reply = await asyncio.to_thread(open_reply, data, identity, nonce)
             self._reply = reply
-            installed = await self._writer.do(lambda conn: install(conn, reply), urgent=False)
+            installed = await self._install(reply)
             refused = installed.untrusted
             told = told_by(reply, asked_ms) if refused is None else refused_all(questions, refused)
         except LinkError as error:
@@ -127,6 +127,15 @@ class SyncLoop:
         finally:
             settle(questions, told)
         return installed
+
+    async def _install(self, reply: Reply) -> Installed:
+        """Install a reply; what of members is so damaged that it cannot be is mended by the next one."""
+        try:
+            return await self._writer.do(lambda conn: install(conn, reply), urgent=False)
+        except StoreError as error:
+            if error.code == "store_damaged":
+                await self._writer.do(member_rows.note, urgent=False)
+            raise
 
     async def _post(self, identity: Terminal, body: bytes, load: Load) -> bytes:
         """Return HQ's answer; how soon it comes says how much goes the next time."""

@@ -401,7 +401,7 @@ def test_what_headquarters_told_is_asked_for_again(till: Till) -> None:
     spoil(till.config.database, "DELETE FROM member_look_up WHERE member_id = 'M1'")
     fault = found(till.config.database)
     assert fault is not None
-    assert fault.code == "members_damaged"
+    assert fault.code == "member_damaged"
     assert repair(till.config, till.clock).fault is None, "what else is missing HQ tells"
     assert dump(till.conn, "change_cursor") == {"change_cursor": []}
 
