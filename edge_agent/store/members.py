@@ -40,7 +40,7 @@ def read(conn: Connection, member_id: str) -> MemberRow | None:
     row = conn.execute(f"SELECT {MEMBER} FROM member AS m WHERE m.member_id = ?", (member_id,)).fetchone()  # noqa: S608
     if row is None:
         return None
-    if not is_sound(row):
+    if text(row[0]) != member_id or not is_sound(row):
         note_if_writing(conn)
         return None
     return of_row(row)
@@ -61,7 +61,8 @@ def find(conn: Connection, look_ups: Sequence[str]) -> MemberRow | None:
         if rows:
             row = min(rows, key=lambda row: text(row[0]) != one)
             told, member = row[:LOOK_UP_WIDTH], row[LOOK_UP_WIDTH:]
-            if member[0] is None or not (is_sound(told) and is_sound(member)):
+            asked = text(row[0]) in {one, other}  # a damaged page may give another row than was sought
+            if not asked or member[0] != told[1] or not (is_sound(told) and is_sound(member)):
                 note_if_writing(conn)
                 return None
             return of_row(member)

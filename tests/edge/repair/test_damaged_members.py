@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -74,6 +75,14 @@ def test_whichever_bit_flips_nobody_gets_anothers_points_or_balance(till: Till, 
     ended: Counter[str] = Counter()
     assert list(wrongs(till, whole, bits[:: len(bits) // BITS_TRIED], ended)) == []
     assert ended["known"] > 0
+
+
+def test_a_row_that_a_damaged_page_gives_for_another_is_nobodys(till: Till) -> None:
+    """SQLite puts what its header calls no text behind all texts, and finds it for what it is not."""
+    whole = lived(till)
+    headers = [one.start() for one in re.finditer(rb"\x51\x11[\x04\x05]h:", whole)]
+    assert len(headers) == 4, "two look-ups of two members"
+    assert list(wrongs(till, whole, [8 * place for place in headers], Counter())) == []
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -155,3 +164,27 @@ async def test_headquarters_is_asked_again_and_the_member_gets_what_was_sold_mea
     await linked.turn()
     assert await known_of(linked, CARD) == ("id:M1", False)
     assert (await linked.balance(), await linked.members()) == (112, ["M1", "M3"])
+
+
+async def test_an_answer_that_a_damaged_index_keeps_out_is_taken_the_next_time(
+    linked: LinkedTill, hq: FakeHq
+) -> None:
+    """SQLite does not replace a row of which an index says something else."""
+    index = "name = 'member_look_up_by_member'"
+    with closing(connect(linked.config.database)) as conn:
+        conn.execute("PRAGMA writable_schema=1")
+        kept = conn.execute(f"SELECT * FROM sqlite_schema WHERE {index}").fetchone()  # noqa: S608
+        conn.execute(f"DELETE FROM sqlite_schema WHERE {index}")  # noqa: S608
+    spoil(
+        linked.config.database, "UPDATE member_look_up SET member_id = 'M3', crc = 0 WHERE member_id = 'M1'"
+    )
+    with closing(connect(linked.config.database)) as conn:
+        conn.execute("PRAGMA writable_schema=1")
+        conn.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", kept)
+    hq.pages = [Page(3, 5, 6, TOLD)]
+    await linked.turn()
+    assert await known_of(linked, CARD) == (UNKNOWN, True)
+    await linked.turn()
+    hq.pages = [Page(3, 0, 6, TOLD)]
+    await linked.turn()
+    assert await known_of(linked, CARD) == ("id:M1", False)
