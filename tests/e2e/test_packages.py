@@ -219,7 +219,7 @@ def test_removing_keeps_settings_and_data_and_purging_takes_them(joined: list[Pa
         say(machine, commands("Replace a till", 3))
         machine.until("edge-agent status --json | grep terminal_revoked")
         code = told(machine, f"hq-server terminal invite --store {STORE} --preapproved")["code"]
-        say(machine, commands("Replace a till", 4))
+        say(machine, commands("Replace a till", 5))
         enrol, start, *_ = commands("Install a till").splitlines()[1:]
         say(machine, f"{enrol}\n{start}", {"ABCD-...": code})
         sell(machine, "4")
