@@ -78,24 +78,26 @@ class Faults(AtTills):
         place, chain, server = self.place(), self.chain, self.chain.server
         if place in self.shut or len(chain.copies(place)) > 1:
             return
-        one, was_calm = self.till(place), server.calm
+        one, calm = self.till(place), (server.calm, self.till(place).line.calm)
         chain.clone(place)
         other = chain.tills[-1]
-        server.calm = one.line.calm = other.line.calm = other.line.down = True
+        server.calm = True
         server.start()
-        one.line.down = False
         chain.copy_disk()
-        for till, sales in ((one, self.luck.randint(2, 4)), (other, 9), (one, 1)):
-            till.line.down = False
+        other.line.calm, other.line.down = False, True
+        for number, (till, sales) in enumerate(((one, 3), (other, self.luck.randint(5, 14)), (one, 14))):
             for _ in range(sales):
                 await self.sell_one(chain.tills.index(till))
             till.start()
+            till.line.calm, till.line.down = True, False
             await asyncio.sleep(ROUND_S)
-            if till is one and sales > 1:
+            till.line.calm, till.line.down = False, True
+            if not number:
                 chain.set_back_disk()
         assert not outbox.waiting(one.conn)[0], f"{one.code} did not find where its copy parted from it"
         self.seen["copies parted while headquarters was set back"] += 1
-        server.calm, other.line.calm = was_calm, False
+        server.calm, one.line.calm = calm
+        one.line.down = other.line.down = False
         chain.back_up()
         await self.restore_headquarters()
 

@@ -350,6 +350,7 @@ class SimTill:
             if then.has(digest):
                 held[epoch] = seq
         self.told |= {row.member_id: held for row in told}
+        self.check_shown()
 
     def check_shown(self) -> None:
         """Hold what is shown of members to what was told of them, and to what came since."""
