@@ -148,14 +148,21 @@ def _lineage(
 def _whole(journals: Journals, request: Exchange, last: Mapping[int, Held]) -> bool:
     """Tell whether all is known that HQ holds of the till's own records, where it was placed and not behind.
 
-    It may have more of a branch of which it has brought a part only, though HQ holds that since long.
+    It may have more of a branch of which it has brought a part only, though HQ holds that since long. Nor may
+    a restored HQ lack what comes before others that it holds: a stamp says that all up to it is posted.
     """
-    ends = [(one.epoch, one.head, one.head_hash) for one in request.older]
+    ends = sorted((one.epoch, one.head, one.head_hash) for one in request.older)
+    lacking = False
     for epoch, head, value in (*ends, (request.epoch, request.head, request.head_hash)):
-        if epoch in last and journals.at(epoch, head, value) is None:
-            place = last[epoch].place
-            if place.end < journals.of(epoch)[place.branch].seq:
-                return False
+        place = journals.at(epoch, head, value)
+        if lacking and (epoch in last or (place is not None and place.end > 0)):
+            return False
+        if place is None:
+            lacking = True
+            if epoch in last:
+                part = last[epoch].place
+                if part.end < journals.of(epoch)[part.branch].seq:
+                    return False
     return True
 
 

@@ -72,6 +72,20 @@ async def test_a_till_whose_earlier_epoch_is_not_held_is_told_of_no_members(hq: 
     assert stamp(till) == Stamp(2, 0, 1)
 
 
+async def test_a_till_of_whose_earlier_epoch_a_part_is_held_is_told_of_no_members(
+    hq: Hq, tills: Tills
+) -> None:
+    till = await selling(tills, 2)
+    till.cursors = []
+    till.begin(2)
+    till.past[1] += [till.past[1][0], till.past[1][1]]
+    till.record(purchase("3"))
+    assert (await tills.send(till)).pages == ()
+    assert (await tills.send(till, till.batch(3, 3, epoch=1))).pages == ()
+    assert (await tills.send(till, till.batch(4, epoch=1))).pages
+    assert stamp(till) == Stamp(2, 0, 1)
+
+
 # What the copies did both
 
 

@@ -85,8 +85,8 @@ class Faults(AtTills):
         server.start()
         chain.copy_disk()
         other.line.calm, other.line.down = False, True
-        for number, (till, sales) in enumerate(((one, 3), (other, self.luck.randint(5, 14)), (one, 14))):
-            for _ in range(sales):
+        for number, till in enumerate((one, other, one)):
+            for _ in range(self.luck.randint(5, 14) if number else 3):
                 await self.sell_one(chain.tills.index(till))
             till.start()
             till.line.calm, till.line.down = True, False
