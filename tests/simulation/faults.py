@@ -94,6 +94,8 @@ class Faults(AtTills):
             till.line.calm, till.line.down = False, True
             if not number:
                 chain.set_back_disk()
+        for error in one.broken:
+            raise error
         assert not outbox.waiting(one.conn)[0], f"{one.code} did not find where its copy parted from it"
         self.seen["copies parted while headquarters was set back"] += 1
         server.calm, one.line.calm = calm
