@@ -40,8 +40,8 @@ def init(shell: Shell, admin: str) -> None:
     _write_settings(shell.config_path)
     config = shell.config
     data_dir = Path(config.data_dir)
-    _check_empty(config)
     check_user(data_dir)
+    _check_empty(config)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     data_dir.chmod(0o700)
     try:

@@ -99,7 +99,7 @@ def test_the_books_of_the_release_before_this_stand_after_the_upgrade(
 FILED = {"member": "member_id\nM1\n", "programme": PROGRAMME.replace("version = 1", "version = 2")}
 """What a file holds that is read before the database is."""
 CLOSE = ("period", "close", "2026-H1")
-WITHOUT = {("init",), ("restore", "1.jsonl"), ("programme", "check", "1.jsonl"), CLOSE}
+WITHOUT = {("restore", "1.jsonl"), ("programme", "check", "1.jsonl"), CLOSE}
 """Commands that refuse any database, or look at none."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from hq_server import key_book
-from hq_server.backups import back_up
+from hq_server.backups import back_up, back_up_into
 from hq_server.config import load_config
 from hq_server.keys import private_key
 from hq_server.store.connection import reading
@@ -24,6 +24,8 @@ from tests.hq.till import NOW_MS
 
 MODULE: Final = "hq_server"
 PEOPLE: Final = 40
+NEXT_NIGHT: Final = EpochMs(4_000_000_000_000)
+"""Later than any night on which this is run: a backup is named by its second."""
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def backup_by_number(folder: Path) -> Iterator[Sweep]:
         assert whole, "there is no backup"
         for file in whole:
             _brings_back(file, PEOPLE)
-        done(at_hq(disk, "backup", "--keep", "1", disk / "backups"))
+        back_up_into(load_config(disk / "hq.toml"), disk / "backups", 1, NEXT_NIGHT)
         left = [path.name for path in (disk / "backups").iterdir()]
         assert len(left) == 1, left
 
