@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -85,11 +86,15 @@ def _look(conn: Connection, identity: Terminal, held: Held) -> list[tuple[int, M
                 rows,
                 first_hash(identity.terminal_id, epoch),
                 copies=copies,
-                is_lost=lambda seq, head=head: held.heard and seq > head,  # type: ignore[misc]
+                is_lost=partial(_is_lost, held, head),
                 held=min(max(head, _named(conn, epoch)), journal.last_seq(conn, epoch) + MISSING_MAX),
             )
             found += [(epoch, each) for each in made]
     return found
+
+
+def _is_lost(held: Held, head: int, seq: int) -> bool:
+    return held.heard and seq > head
 
 
 def _named(conn: Connection, epoch: int) -> int:

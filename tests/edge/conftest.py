@@ -14,6 +14,7 @@ from edge_agent.config import Http
 from edge_agent.service import CONNECTIONS
 from edge_agent.sync import keys
 from tests.edge.counter import BODY_MAX, Counter
+from tests.edge.fake_hq import FakeHq
 from tests.edge.made import HeldClock, config_of, enrol_till, quiet_sync
 from tests.edge.till import Till
 
@@ -34,6 +35,13 @@ def tills_below(folder: Path, kind: Callable[..., T]) -> Iterator[Callable[..., 
     yield make
     for till in tills:
         till.close()
+
+
+@pytest.fixture
+async def hq() -> AsyncIterator[FakeHq]:
+    """Return a headquarters that says what a test has it say."""
+    async with FakeHq().running() as hq:
+        yield hq
 
 
 @pytest.fixture

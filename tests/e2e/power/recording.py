@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -22,7 +22,8 @@ from tests.debian_parts import part
 from tests.house_sources import ROOT
 
 SECONDS: Final = 120
-_NAMING: Final = {
+Kind = Literal["open", "write", "copy", "truncate", "sync", "link", "rename", "unlink", "answer", "ask"]
+_NAMING: Final[Mapping[str, Kind]] = {
     "link": "link",
     "linkat": "link",
     "rename": "rename",
@@ -36,7 +37,6 @@ _SYNCS: Final = ("fsync", "fdatasync")
 CALLS: Final = ",".join(
     ["trace=openat", "pwrite64", "write", "ftruncate", "sendfile", "sendto", *_SYNCS, *_NAMING]
 )
-Kind = Literal["open", "write", "copy", "truncate", "sync", "link", "rename", "unlink", "answer", "ask"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _step(call: str, said: str) -> Step | None:
             return None
         return Step("open", _names(said)[0], count=int("O_TRUNC" in said))
     if call in _NAMING:
-        return Step(_NAMING[call], *_two(_names(said)))  # type: ignore[arg-type]
+        return Step(_NAMING[call], *_two(_names(said)))
     if call == "sendto":
         return Step("ask") if _text(said).startswith(b"POST ") else None
     number, _, file = said.partition(">")[0].partition("<")

@@ -45,12 +45,6 @@ DAMAGE = {
 
 
 @pytest.fixture
-async def hq() -> AsyncIterator[FakeHq]:
-    async with FakeHq().running() as hq:
-        yield hq
-
-
-@pytest.fixture
 async def linked(tmp_path: Path, hq: FakeHq) -> AsyncIterator[LinkedTill]:
     """Return a till that was told of two members."""
     config = config_of(tmp_path)

@@ -36,12 +36,6 @@ from tests.edge.till import Till
 
 
 @pytest.fixture
-async def hq() -> AsyncIterator[FakeHq]:
-    async with FakeHq().running() as running:
-        yield running
-
-
-@pytest.fixture
 async def linked(tmp_path: Path, hq: FakeHq) -> AsyncIterator[LinkedTill]:
     """Return a till of which headquarters holds ten records of twelve."""
     config = config_of(tmp_path)

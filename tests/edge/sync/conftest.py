@@ -13,12 +13,6 @@ from tests.edge.sync.linked_till import LinkedTill
 
 
 @pytest.fixture
-async def hq() -> AsyncIterator[FakeHq]:
-    async with FakeHq().running() as hq:
-        yield hq
-
-
-@pytest.fixture
 async def till(tmp_path: Path, hq: FakeHq) -> AsyncIterator[LinkedTill]:
     config = config_of(tmp_path)
     hq.enrol(config)
