@@ -18,7 +18,19 @@ from typing import Final
 import click
 import msgspec
 
-from bench import folder_intake, footprint, growth, herd, hq_ingest, one_receipt, till_to_hq
+from bench import (
+    close,
+    folder_intake,
+    footprint,
+    growth,
+    herd,
+    hq_ingest,
+    hq_on_postgresql,
+    hq_processes,
+    member_import,
+    one_receipt,
+    till_to_hq,
+)
 from bench.code import Code, code_of, described, this_code
 from bench.figures import Figure, Report, as_json
 from bench.machine import machine, versions
@@ -39,6 +51,13 @@ def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure
         "http": lambda codes, folder: one_receipt.measure(codes, folder, many=events // 10, rounds=rounds),
         "folder": lambda codes, folder: folder_intake.measure(codes, folder, count=events, rounds=rounds),
         "ingest": lambda codes, folder: hq_ingest.measure(codes, folder, count=events // 5, rounds=rounds),
+        "members": lambda codes, folder: member_import.measure(codes, folder, count=events, rounds=rounds),
+        "postgresql": lambda codes, folder: hq_on_postgresql.measure(
+            codes[0], folder, count=events // 5, rounds=rounds
+        ),
+        "processes": lambda codes, folder: hq_processes.measure(
+            codes[0], folder, count=events // 5, rounds=rounds
+        ),
         "sync": lambda codes, folder: till_to_hq.measure(
             codes,
             folder,
@@ -50,6 +69,7 @@ def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure
         "baskets": lambda codes, folder: till_to_hq.measure(
             codes, folder, count=events // 5, lines=till_to_hq.LINES_IN_A_BASKET, rounds=rounds
         ),
+        "close": lambda codes, folder: close.measure(codes, folder, members=events * 10, rounds=rounds),
         "herd": lambda codes, folder: herd.measure(
             codes, folder, tills=herd.TILLS, sales=max(1, events // 500)
         ),

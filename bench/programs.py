@@ -112,12 +112,12 @@ def _text(path: Path, process: subprocess.Popen[bytes]) -> str:
     raise RuntimeError(f"{path} did not appear: the program did not start")
 
 
-def set_up_hq(code: Code, folder: Path) -> Path:
-    """Make an HQ with a programme and members; return its settings file."""
+def set_up_hq(code: Code, folder: Path, database: str = "") -> Path:
+    """Make an HQ with a programme and members, in a PostgreSQL database if told; return its settings file."""
     folder.mkdir(parents=True)
     config = folder / "hq.toml"
-    give_port(config)
-    command(code, HQ, config, "init")
+    give_port(config, database)
+    command(code, HQ, config, "init", "--admin", "bench")
     (folder / "programme.toml").write_text(PROGRAMME)
     rules = str(folder / "programme.toml")
     command(code, HQ, config, "programme", "publish", rules, "--retroactive", "--yes", "--by", "bench")
@@ -127,9 +127,10 @@ def set_up_hq(code: Code, folder: Path) -> Path:
     return config
 
 
-def give_port(hq_config: Path) -> None:
+def give_port(hq_config: Path, database: str = "") -> None:
     """Write the settings of an HQ, with a port that is free and that no connection gets by chance."""
-    hq_config.write_text(f'data_dir = "data"\n[listen]\nport = {free_port()}\n')
+    line = f'database = "{database}"\n' if database else ""
+    hq_config.write_text(f'data_dir = "data"\n{line}[listen]\nport = {free_port()}\n')
 
 
 def free_port() -> int:
@@ -146,13 +147,15 @@ def import_members(code: Code, hq_config: Path) -> None:
     command(code, HQ, hq_config, "member", "import", str(hq_config.parent / "members.csv"))
 
 
-def set_up_till(code: Code, folder: Path, hq_config: Path, hq_url: str, extra: str = "") -> Path:
+def set_up_till(
+    code: Code, folder: Path, hq_config: Path, hq_url: str, extra: str = "", store: str = STORE
+) -> Path:
     """Enrol a till with a running HQ; return its settings file."""
     folder.mkdir(parents=True)
     (folder / "in").mkdir()
     config = folder / "edge.toml"
     config.write_text(f'data_dir = "data"\n{extra}[http]\nport = 0\n')
-    words = ("terminal", "invite", "--store", STORE, "--preapproved", "--json")
+    words = ("terminal", "invite", "--store", store, "--preapproved", "--json")
     told = json.loads(command(code, HQ, hq_config, *words))
     command(code, EDGE, config, "enrol", "--hq", hq_url, "--code", told["code"])
     return config

@@ -86,9 +86,11 @@ def relay() -> Iterator[Relay]:
         thread.join()
 
 
-def joined(code: Code, folder: Path, between: Relay, extra: str = "") -> tuple[Path, Path]:
+def joined(
+    code: Code, folder: Path, between: Relay, extra: str = "", database: str = ""
+) -> tuple[Path, Path]:
     """Make an HQ and a till that has joined it through the relay; return both settings files."""
-    hq = set_up_hq(code, folder / "hq")
+    hq = set_up_hq(code, folder / "hq", database)
     with running(code, HQ, hq) as served:
         between.hq_url = served.url
         till = set_up_till(code, folder / "till", hq, between.url, extra)

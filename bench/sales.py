@@ -61,7 +61,7 @@ def days_of(count: int) -> int:
     return count // A_DAY + 2
 
 
-def receipts(count: int, *, lines: int = 0, seed: int = 1, first: int = 0) -> list[bytes]:
+def receipts(count: int, *, lines: int = 0, seed: int = 1, first: int = 0, store: str = STORE) -> list[bytes]:
     """Return receipts as JSON, one bytes each, `A_DAY` a day up to yesterday."""
     chance = random.Random(seed)
     days = count // A_DAY + 1
@@ -76,7 +76,7 @@ def receipts(count: int, *, lines: int = 0, seed: int = 1, first: int = 0) -> li
         receipt = {
             "kind": "purchase",
             "receipt": {
-                "store": STORE,
+                "store": store,
                 "till": TILL,
                 "business_date": (opened + timedelta(days=day)).date().isoformat(),
                 "number": f"{number:08}",

@@ -18,7 +18,8 @@ from hq_server.ledger import LedgerAccount, ledger_accounts
 from hq_server.periods import PeriodStatus, status
 from hq_server.reconcile import ExceptionView, Wanted, open_exceptions
 from hq_server.references import bucket_of, keys_json
-from hq_server.store.connection import Transaction, connect, reading
+from hq_server.store.connection import Transaction, reading
+from hq_server.store.sqlite.connection import connect
 from loyalty_core.entries import PointEntry, Step
 from loyalty_core.envelope import peek
 from loyalty_core.events import EventId

@@ -139,7 +139,7 @@ class Program:
 
 
 class Hq(Program):
-    """Headquarters in a folder of its own. `token` is the API token that `init` printed.
+    """Headquarters in a folder of its own. `token` is an API token that looks and changes nothing.
 
     Tills that have nothing to say ask again after `next_in_ms`.
     """
@@ -152,7 +152,9 @@ class Hq(Program):
 
     async def set_up(self, programme: Path) -> None:
         """Make the database and publish a programme."""
-        self.token = (await self.told("init"))["token"]
+        await self.told("init", "--admin", "kim")
+        scopes = ("--scope", "read:members", "--scope", "read:house", "--scope", "metrics")
+        self.token = (await self.told("token", "add", "demo", *scopes, "--by", "kim"))["token"]
         await self.told("programme", "publish", programme, "--retroactive", "--yes", "--by", "kim")
 
     async def invite(self, store_id: str) -> str:

@@ -14,6 +14,7 @@ from edge_agent.books import Books
 from edge_agent.member_days import MemberDays
 from edge_agent.standing import Standing
 from edge_agent.store.database import Connection
+from edge_agent.tiers import may_hold
 from loyalty_core.calendar import business_day, local_time
 from loyalty_core.guidance import Guide, Progress
 from loyalty_core.outlook import Asked
@@ -41,15 +42,17 @@ class Ahead:
 
         `done` is what earns today at this till; it is read where None is given.
         """
-        period, tier = stands.period, stands.tier
-        if now_ms is None or period is None or tier is None or stands.next_tier is None:
+        period = stands.period
+        if now_ms is None or period is None or stands.next_tier is None:
             return stands
         place = books.terminal.place
+        today = business_day(now_ms, place)
+        programme = books.programme_on(period.last) or books.programmes[0]
         asked = Asked(
             programmes=books.programmes,
             period=period,
-            today=business_day(now_ms, place),
-            tiers=(tier,),
+            today=today,
+            tiers=may_hold(books.row(conn, account), programme, today, period.last),
             store_id=books.terminal.store_id,
             starts=place.starts,
         )

@@ -76,7 +76,7 @@ class Counting:
     """The rules of one period for one account: what HQ has told of them, and the till's own days beside it.
 
     `view` looks at one of these days, with all events or those that are kept. `is_posted` tells what HQ
-    knows, `tier_of` the tier held under a version.
+    knows, `tier_of` the tier held on a day, under a version.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Counting:
         days: Sequence[Day],
         view: Callable[[Day, Keep | None], DayView],
         is_posted: Keep,
-        tier_of: Callable[[Programme], str],
+        tier_of: Callable[[Programme, Day], str],
     ) -> None:
         self._books, self._row, self.period, self._tier_of, self._view = books, row, period, tier_of, view
         self._birthday = _birthday(row, period)

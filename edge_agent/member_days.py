@@ -21,6 +21,7 @@ from edge_agent.own_facts import Keep, OfDay, OwnFacts
 from edge_agent.store import entries, members
 from edge_agent.store.database import Connection
 from edge_agent.store.entries import Award
+from edge_agent.tiers import tier_held
 from loyalty_core.account import account_entries
 from loyalty_core.accrual import counted_items, derive_day
 from loyalty_core.calendar import Period, period_of
@@ -37,7 +38,6 @@ from loyalty_core.events import (
     VisitRecorded,
 )
 from loyalty_core.messages import MemberRow, Stamp
-from loyalty_core.programme import Programme
 from loyalty_core.receipts import Receipt, fold_receipt
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day
@@ -150,7 +150,7 @@ class MemberDays:
             own.days,
             view,
             lambda event: _is_posted(event, stamp),
-            lambda programme: tier_held(row, programme),
+            lambda programme, on: tier_held(row, programme, on),
         )
 
     def _rules_on(self, books: Books, row: MemberRow | None, day: Day) -> DayRules | None:
@@ -158,19 +158,13 @@ class MemberDays:
         programme = books.programme_on(day)
         if programme is None:
             return None
-        tier = tier_held(row, programme)
+        tier = tier_held(row, programme, day)
         rules = self._rules.get((programme.version, day, tier))
         if rules is None:
             if len(self._rules) >= RULES_KEPT:
                 self._rules.clear()
             rules = self._rules[programme.version, day, tier] = rules_of_day(programme, day, tier)
         return rules
-
-
-def tier_held(row: MemberRow | None, programme: Programme) -> str:
-    """Return the tier that a member holds as far as this till knows: the lowest if HQ said nothing."""
-    codes = [tier.code for tier in programme.ladder]
-    return row.tier if row is not None and row.tier in codes else codes[0]
 
 
 def _only(rules: DayRules | None, receipt: Receipt) -> Posted:

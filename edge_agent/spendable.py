@@ -12,13 +12,13 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.clock import Clock
 from edge_agent.coupons import code_of, open_coupon, read_code
-from edge_agent.member_days import tier_held
 from edge_agent.owners import Owner, account_of
 from edge_agent.recorder import Recorder
 from edge_agent.standing import Standing, standing
 from edge_agent.store import hq_keys, members, redemptions
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import Redemption
+from edge_agent.tiers import tier_held
 from loyalty_core.calendar import business_day, date_of, end_of_day
 from loyalty_core.errors import BadInput, LoyaltyError
 from loyalty_core.events import AT_MAX, ReceiptKey
@@ -161,7 +161,7 @@ class Spendable:
         row, programme = books.row(conn, account), books.programme_on(today)
         if row is None or programme is None:
             return Purse(available=available)
-        tier, store_id = tier_held(row, programme), books.terminal.store_id
+        tier, store_id = tier_held(row, programme, today), books.terminal.store_id
         return Purse(
             available=available,
             rewards=tuple(
@@ -244,7 +244,7 @@ def _priced(
             raise BadInput(
                 "the programme has no such reward: look the member up for those it has", code="reward_unknown"
             )
-        refusal = _not_given(reward, today, books.terminal.store_id, tier_held(row, programme))
+        refusal = _not_given(reward, today, books.terminal.store_id, tier_held(row, programme, today))
         if refusal is not None:
             raise refusal
         return reward.points, reward.value_minor

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
+from fractions import Fraction
 
 import msgspec
 
 from edge_agent.books import Books
 from edge_agent.expiring import Left, Own, left
-from edge_agent.member_days import tier_held
 from edge_agent.store import entries, journal, members
 from edge_agent.store.database import Connection
+from edge_agent.tiers import held_until, tier_held
 from loyalty_core.calendar import Period, period_named, period_of
 from loyalty_core.errors import BadInput
 from loyalty_core.events import RedemptionCommitted
 from loyalty_core.guidance import Way
 from loyalty_core.messages import Expiring, MemberRow
+from loyalty_core.programme import discount_in
 from loyalty_core.tiers import gap
 from loyalty_core.units import Day
 
@@ -30,13 +32,16 @@ from loyalty_core.units import Day
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where an account stands, as far as this till knows. `as_of_ms` is HQ's last word, or None.
 
-    `expiring` are points that are lost, the first to go first. `ways` lead to the next tier; amounts in them
-    are of `currency`.
+    `tier` is that of the day, and `tier_until` its last day as far as HQ has said; None where it stays;
+    `discount` is the percent off that it gives, 0 for none. `expiring` are points that are lost, the first to
+    go first. `ways` lead to the next tier; amounts in them are of `currency`.
     """
 
     member_id: str | None
     masked_name: str | None
     tier: str | None
+    tier_until: Day | None
+    discount: Fraction
     balance: int
     period: Period | None
     qualifying: int
@@ -65,6 +70,8 @@ def standing(conn: Connection, books: Books, account: str, day: Day, today: Day 
             member_id=row.member_id if row else None,
             masked_name=row.masked_name if row else None,
             tier=row.tier if row else None,
+            tier_until=None,
+            discount=Fraction(0),
             balance=balance,
             period=None,
             qualifying=0,
@@ -82,10 +89,13 @@ def standing(conn: Connection, books: Books, account: str, day: Day, today: Day 
     if row and row.period_id == period.id:
         qualifying += row.qualifying
     ahead = gap(qualifying, programme.ladder)
+    tier = tier_held(row, programme, day)
     return Standing(
         member_id=row.member_id if row else None,
         masked_name=row.masked_name if row else None,
-        tier=tier_held(row, programme),
+        tier=tier,
+        tier_until=held_until(row, day),
+        discount=discount_in((books.programme_on(day) or programme).ladder, tier),
         balance=balance,
         period=period,
         qualifying=qualifying,

@@ -6,23 +6,28 @@ for their reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
 
-from hq_server.ahead import WayView, ways_ahead
-from hq_server.derivation import Rulebook
-from hq_server.house import House, tier_in_force
+from hq_server.ahead import Ahead, WayView, ways_ahead
+from hq_server.derivation import NEVER_ASSESSED, Rulebook, rulebook_of
+from hq_server.house import House
 from hq_server.member_facts import account_facts, days_of_group
 from hq_server.member_rows import lots_of
 from hq_server.merges import groups_of
 from hq_server.posted import posted_entry
-from hq_server.references import bucket_of
+from hq_server.references import bucket_of, places_json
 from hq_server.store.connection import Row, Transaction
+from hq_server.tiers.held import rows_of, tiers_of
+from hq_server.tiers.view import TierAhead, TierReason, tier_now, tiers_ahead
 from loyalty_core.calendar import Period, date_of, period_named, period_of
 from loyalty_core.entries import NO_EVENT, PointEntry, Step
 from loyalty_core.events import EventId
+from loyalty_core.explain import percent_text
+from loyalty_core.programme import discount_in
 from loyalty_core.resolved import Resolved
 from loyalty_core.tiers import gap, tier_earned
 from loyalty_core.units import Day, EpochMs
@@ -32,11 +37,11 @@ ENTRIES_MAX: Final = 1000
 
 
 class PeriodTotal(msgspec.Struct, frozen=True, kw_only=True):
-    """Qualifying points of one period, and the tier that they would give."""
+    """Qualifying points of one period, and the tier that they earn. A closed one was decided on."""
 
     id: str
     qualifying: int
-    state: Literal["open"]
+    state: Literal["open", "closed"]
     tier: str
 
 
@@ -58,13 +63,21 @@ class ExpiringLot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a member stands. `tier_until` is None for a tier that does not lapse; `also` are members merged
-    into this one."""
+    """Where a member stands.
+
+    `tier_until` is the last day of the tier as far as is known, None for one that does not lapse, and
+    `tier_reason` where it comes from, None for who was never assessed. `tiers_ahead` are those that
+    are decided and begin later, and `discount` the percent off that the tier gives now, None for none;
+    `also` are merged into this one.
+    """
 
     member_id: str
     also: tuple[str, ...]
     tier: str
     tier_until: str | None
+    tier_reason: TierReason | None
+    tiers_ahead: tuple[TierAhead, ...]
+    discount: str | None
     balance: int
     expiring: tuple[ExpiringLot, ...]
     periods: tuple[PeriodTotal, ...]
@@ -120,26 +133,56 @@ class Movement(msgspec.Struct, frozen=True):
     posted_at_ms: int | None
 
 
+class Standings:
+    """Tells where members stand now, those who stand for themselves; what it reads it reads once for all."""
+
+    def __init__(self, tx: Transaction, house: House, members: Iterable[str], now_ms: EpochMs) -> None:
+        self._tx, self._house, self._now_ms, self._today = tx, house, now_ms, house.today(now_ms)
+        self._period = period_of(self._today, house.newest.period_months)
+        self._groups = groups_of(tx, house.bucket_count, members)
+        self._totals: dict[str, list[Row]] = defaultdict(list)
+        places = places_json(self._groups.head_of, house.bucket_count)
+        for member, *total in tx.all("accounts.totals_of_members", members=places):
+            self._totals[member].append(tuple(total))
+        self._facts = account_facts(tx, house.bucket_count, self._groups)
+        self._tiers = rows_of(tx, house.bucket_count, self._groups)
+        buckets = {bucket_of(member, house.bucket_count) for member in self._groups.head_of}
+        self._closed: dict[int, set[str]] = {bucket: set() for bucket in buckets}
+        wanted = msgspec.json.encode(sorted(buckets)).decode()
+        for bucket, period_id, _ in tx.all("accounts.closes", buckets=wanted):
+            self._closed[bucket].add(period_id)
+
+    def of(self, member_id: str, *, ways: bool = True) -> Standing:
+        """Return where a member stands; what would earn the next tier takes longest, and may be left out."""
+        house, today, rows = self._house, self._today, self._totals[member_id]
+        group, tiers = self._groups.members.get(member_id, ()), self._tiers.get(member_id, [])
+        now_held = tier_now(house, tiers, today)
+        # What has come to nothing is not shown: whether it was ever posted depends on what arrived first.
+        totals = {self._period.id: 0} | {row[0]: row[2] for row in rows if row[1] or row[2]}
+        ahead = Ahead(
+            members=group,
+            tiers=tuple([one.facts for one in tiers]),
+            closed=self._closed[bucket_of(member_id, house.bucket_count)],
+            totals=totals,
+        )
+        return Standing(
+            member_id=member_id,
+            also=group[1:],
+            tier=now_held.tier,
+            tier_until=None if now_held.until is None else date_of(now_held.until).isoformat(),
+            tier_reason=now_held.reason,
+            tiers_ahead=tiers_ahead(house, tiers, today),
+            discount=percent_text(discount_in(house.ladder_on(today), now_held.tier)),
+            balance=sum(redeemable for _, redeemable, *_ in rows),
+            expiring=_expiring(house, rows, self._facts.get(member_id, ()), today),
+            periods=tuple([_total(house, each, totals[each], ahead.closed) for each in sorted(totals)]),
+            next=_next(self._tx, house, ahead, self._period, self._now_ms, ways=ways),
+        )
+
+
 def standing(tx: Transaction, house: House, member_id: str, now_ms: EpochMs) -> Standing:
     """Return where a member stands now."""
-    bucket = bucket_of(member_id, house.bucket_count)
-    today = house.today(now_ms)
-    now = period_of(today, house.in_force(today).period_months)
-    rows = tx.all("accounts.totals_of", bucket=bucket, member_id=member_id)
-    groups = groups_of(tx, house.bucket_count, [member_id])
-    facts = account_facts(tx, house.bucket_count, groups).get(member_id, ())
-    # What has come to nothing is not shown: whether it was ever posted depends on what arrived first.
-    totals = {now.id: 0} | {row[0]: row[2] for row in rows if row[1] or row[2]}
-    return Standing(
-        member_id=member_id,
-        also=groups.members.get(member_id, ())[1:],
-        tier=tier_in_force(house.in_force(today)),
-        tier_until=None,
-        balance=sum(redeemable for _, redeemable, *_ in rows),
-        expiring=_expiring(house, rows, facts, today),
-        periods=tuple([_total(house, period_id, totals[period_id]) for period_id in sorted(totals)]),
-        next=_next(tx, house, groups.members.get(member_id, ()), now, totals[now.id], now_ms),
-    )
+    return Standings(tx, house, [member_id], now_ms).of(member_id)
 
 
 def entries(tx: Transaction, house: House, member_id: str, *, after: int = 0) -> list[EntryView]:
@@ -156,10 +199,12 @@ def history(tx: Transaction, house: House, member_id: str) -> list[Movement]:
     moved = {one.entry.event for one in posted}
     order: dict[EventId, int] = {}
     idle: list[Movement] = []
-    group = groups_of(tx, house.bucket_count, [member_id]).members.get(member_id, ())
+    groups = groups_of(tx, house.bucket_count, [member_id])
+    group = groups.members.get(member_id, ())
     rules = Rulebook(house)
+    tiers = tiers_of(tx, house.bucket_count, groups).get(member_id, NEVER_ASSESSED)
     for day, facts in days_of_group(tx, house.bucket_count, group).items():
-        for entry in rules.fold(day, facts).entries:
+        for entry in rules.fold(day, facts, tiers).entries:
             order[entry.event] = len(order)
             if entry.event not in moved:
                 idle.append(Movement(0, entry, None))
@@ -208,11 +253,14 @@ def _movement(row: tuple[Any, ...]) -> Movement:
     return Movement(row[15], posted_entry(row, _STEPS.decode(row[14])), row[16])
 
 
-def _total(house: House, period_id: str, qualifying: int) -> PeriodTotal:
+def _total(house: House, period_id: str, qualifying: int, closed: Container[str]) -> PeriodTotal:
     period = period_named(period_id, house.newest.period_months)
     ladder = house.in_force(period.last).ladder
     return PeriodTotal(
-        id=period_id, qualifying=qualifying, state="open", tier=tier_earned(qualifying, ladder).code
+        id=period_id,
+        qualifying=qualifying,
+        state="closed" if period_id in closed else "open",
+        tier=tier_earned(qualifying, ladder).code,
     )
 
 
@@ -220,7 +268,7 @@ def _expiring(
     house: House, totals: list[Row], facts: Iterable[Resolved], today: Day
 ) -> tuple[ExpiringLot, ...]:
     """Return the lots that expire, the first to be lost first."""
-    lots = lots_of(Rulebook(house), totals, facts, today).lots
+    lots = lots_of(rulebook_of(house), totals, facts, today).lots
     return tuple(
         [
             ExpiringLot(
@@ -233,14 +281,20 @@ def _expiring(
 
 
 def _next(
-    tx: Transaction, house: House, group: Sequence[str], period: Period, qualifying: int, now_ms: EpochMs
+    tx: Transaction,
+    house: House,
+    of: Ahead,
+    period: Period,
+    now_ms: EpochMs,
+    *,
+    ways: bool,
 ) -> Next | None:
-    ahead = gap(qualifying, house.in_force(period.last).ladder)
-    if ahead is None:
+    missed = gap(of.totals[period.id], house.in_force(period.last).ladder)
+    if missed is None:
         return None
     return Next(
-        tier=ahead.tier.code,
-        missing=ahead.missing,
+        tier=missed.tier.code,
+        missing=missed.missing,
         until=date_of(period.last).isoformat(),
-        ways=ways_ahead(tx, house, group, period, ahead.missing, now_ms),
+        ways=ways_ahead(tx, house, of, period, missed.missing, now_ms) if ways else (),
     )

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from hq_server.closes.states import closes
 from hq_server.config import Adjustments
 from hq_server.decisions import Decision, Said, every_decision, keep_decision
 from hq_server.house import House
@@ -119,7 +120,7 @@ def _check_day(tx: Transaction, house: House, adjustment: Adjustment) -> None:
     if version_for(house.programmes, Day(adjustment.business_day)) is None:
         raise BadInput(f"no programme version covers {_date(adjustment)}", code="date_uncovered")
     period = _period(house, adjustment)
-    if tx.one("accounts.closed_period", period_id=period.id) is not None:
+    if period.id in closes(tx) or tx.one("accounts.closed_period", period_id=period.id) is not None:
         raise BadInput(
             f"{_date(adjustment)} lies in {period.id}, which is closed: date it in a later period",
             code="period_closed",

@@ -15,28 +15,38 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
 
 from hq_server import till_api
+from hq_server.api import cases as cases_api
 from hq_server.api import decisions as decisions_api
+from hq_server.api import exports as exports_api
+from hq_server.api import feed as feed_api
 from hq_server.api import figures
+from hq_server.api import gifts as gifts_api
 from hq_server.api import house as house_api
+from hq_server.api import login as login_api
 from hq_server.api import members as members_api
+from hq_server.api import periods as periods_api
 from hq_server.api.answers import strangers
 from hq_server.attempts import Attempts
 from hq_server.background import run_chores
 from hq_server.config import HqConfig
 from hq_server.door import Door
 from hq_server.exchange import answering_of
+from hq_server.feed.deliveries import run_deliveries
+from hq_server.life import Life
 from hq_server.metrics import Meters
 from hq_server.quotas import Quotas
+from hq_server.readiness import Looks
+from hq_server.retention.walking import run_retention
 from hq_server.store.connection import Busy
 from hq_server.store.database import Database
-from hq_server.store.disk import NotKept, Refused
+from hq_server.store.refusals import MAY_PASS, NotKept, Refused
 from hq_server.web_body import Bodies
 from hq_server.web_context import (
     ANSWERING,
@@ -44,6 +54,10 @@ from hq_server.web_context import (
     BODIES,
     CONFIG,
     DATABASE,
+    JUDGES,
+    LIFE,
+    LOGINS,
+    LOOKS,
     METERS,
     NOW_MS,
     PLACES,
@@ -60,7 +74,7 @@ from loyalty_shell.notify import Manager
 
 log = logging.getLogger(__name__)
 GOODBYE_S: Final = 10
-"""How long requests may still take when the server is told to stop."""
+"""How long requests, and then steps of chores, may still take when the server is told to stop."""
 KEEPALIVE_S: Final = 75
 """How long a connection may say nothing: longer than tills pause between two requests."""
 TLS_CERT_CREDENTIAL: Final = "dangol-hq.tls-cert"
@@ -68,8 +82,23 @@ TLS_KEY_CREDENTIAL: Final = "dangol-hq.tls-key"
 """What systemd hands over in place of the files that the settings name, which only root may read."""
 UNPACKED_MAX: Final = 4
 """Requests that are unpacked at once, of which one may fill 100 MB: as many as keep the writer at work."""
+JUDGED_AT_ONCE: Final = 2
+"""Passwords that are looked at at once."""
 HEARD_MS: Final = 3_600_000
 """Tills that were heard within this are told of to who asks how the service does."""
+ROOMS: Final = (
+    till_api,
+    login_api,
+    members_api,
+    house_api,
+    decisions_api,
+    cases_api,
+    periods_api,
+    gifts_api,
+    feed_api,
+    exports_api,
+    figures,
+)
 LINGER_S: Final = 2
 """How long the rest of a refused body is read, so that its sender gets to see the refusal."""
 CONNECTIONS: Final[Mapping[str, Any]] = {
@@ -98,19 +127,30 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
     app[NOW_MS] = now_ms or WallClock()
     app[ANSWERING] = answering_of(config)
     app[ATTEMPTS] = Attempts(config.limits)
+    app[LOGINS] = Attempts(config.limits, "login_too_many")
+    app[JUDGES] = asyncio.Semaphore(JUDGED_AT_ONCE)
     app[BODIES] = Bodies(config.limits)
     app[PLACES] = asyncio.Semaphore(config.limits.exchanges_at_once_max)
     app[UNPACKED] = asyncio.Semaphore(UNPACKED_MAX)
     app[QUOTAS] = Quotas(config.limits)
-    app.cleanup_ctx.extend([database_context, chores_context])
-    for rooms in (till_api, members_api, house_api, decisions_api, figures):
+    app[LIFE] = Life()
+    app[LOOKS] = Looks(config, app[LIFE], app[NOW_MS])
+    app.on_response_prepare.append(_say_goodbye)
+    app.cleanup_ctx.extend([database_context, chores_context, webhooks_context, retention_context])
+    for rooms in ROOMS:
         app.add_routes(rooms.routes)
     return app
 
 
 async def database_context(app: web.Application) -> AsyncIterator[None]:
     """Open the database, and close it last."""
-    app[DATABASE] = Database(app[CONFIG].database_path, _end)
+    loop = asyncio.get_running_loop()
+
+    def fail() -> None:
+        loop.call_soon_threadsafe(app[LIFE].fail)
+
+    app[DATABASE] = Database(app[CONFIG].place, fail)
+    await app[LOOKS].look(app[DATABASE])
     yield
     await asyncio.to_thread(app[DATABASE].close)
     if app[DATABASE].lost:
@@ -119,10 +159,35 @@ async def database_context(app: web.Application) -> AsyncIterator[None]:
 
 async def chores_context(app: web.Application) -> AsyncIterator[None]:
     """Run the background chores while the server lives; one that fails brings the server down."""
-    chores = run_chores(app[DATABASE], app[NOW_MS], app[CONFIG].clock_tolerance_ms)
-    task = asyncio.create_task(chores, name="chores")
-    task.add_done_callback(_stop_on_failure)
+    config, keys = app[CONFIG], app[ANSWERING].keys
+    tolerance_ms, days = config.clock_tolerance_ms, config.staff.access_log_days
+    chores = run_chores(app[DATABASE], app[NOW_MS], tolerance_ms, app[LIFE], access_log_days=days, keys=keys)
+    async with _beside(app[LIFE], chores, "chores"):
+        yield
+
+
+async def webhooks_context(app: web.Application) -> AsyncIterator[None]:
+    """Send changes to other systems while the server lives."""
+    sending = run_deliveries(app[DATABASE], app[METERS], app[NOW_MS], app[LIFE])
+    async with _beside(app[LIFE], sending, "webhooks"):
+        yield
+
+
+async def retention_context(app: web.Application) -> AsyncIterator[None]:
+    """Forget what the settings do not want to be kept, while the server lives."""
+    forgetting = run_retention(app[DATABASE], app[NOW_MS], app[CONFIG].retention, app[LIFE])
+    async with _beside(app[LIFE], forgetting, "retention"):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _beside(life: Life, work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Run a part beside requests; at the end it has `GOODBYE_S` to finish its step. If it fails, all ends."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(partial(_end_on_failure, life))
     yield
+    life.end()
+    await asyncio.wait({task}, timeout=GOODBYE_S)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
@@ -131,14 +196,18 @@ async def chores_context(app: web.Application) -> AsyncIterator[None]:
 async def serve(config: HqConfig) -> None:
     """Answer until SIGTERM or SIGINT; the address is written to `data_dir/address` once it is open.
 
+    Told to stop it is not ready any more, takes new connections for `listen.drain_seconds`, and finishes what
+    was begun. Told again it ends where it stands, of which nothing that it has answered is lost.
+
     Raises:
         CannotListen: another program is there, or there is nothing of this machine.
     """
-    read_anew(config.database_path)
+    if not config.is_postgresql:
+        read_anew(config.database_path)
     runner = web.AppRunner(build_app(config), shutdown_timeout=GOODBYE_S, access_log=None, **CONNECTIONS)
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    life = runner.app[LIFE]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _told, config, life, number)
     try:
         await runner.setup()
         address = await _listen(runner, config)
@@ -148,8 +217,10 @@ async def serve(config: HqConfig) -> None:
         gc.freeze()
         with _written(config, address):
             async with Manager(os.environ).informed(how):
-                await stop.wait()
+                await life.ending.wait()
                 log.info("server_stopping")
+                if not life.failed:
+                    await asyncio.sleep(config.listen.drain_seconds)
     finally:
         await runner.cleanup()
 
@@ -164,9 +235,16 @@ async def _how_it_goes(app: web.Application, address: str) -> str:
     with contextlib.suppress(Busy, Refused):
         await app[DATABASE].write(lambda _: None)
     since_ms = app[NOW_MS]() - HEARD_MS
-    row = await app[DATABASE].read(lambda tx: tx.one("arrivals.tills_heard", since_ms=since_ms))
+    try:
+        row = await app[DATABASE].read(lambda tx: tx.one("arrivals.tills_heard", since_ms=since_ms))
+    except Refused as error:
+        if error.code not in MAY_PASS:
+            raise
+        return str(error)
     heard, approved = row or (0, 0)
-    return f"Answering at {address}. {heard} of {approved} tills were heard in the last hour."
+    ready = await app[LOOKS].look(app[DATABASE])
+    wrong = "".join(f" Not ready: {reason.sentence}." for reason in ready.reasons)
+    return f"Answering at {address}. {heard} of {approved} tills were heard in the last hour.{wrong}"
 
 
 async def _listen(runner: web.AppRunner, config: HqConfig) -> str:
@@ -223,12 +301,24 @@ def _cannot_listen(address: str, error: OSError | UnicodeError) -> CannotListen:
     return CannotListen(f"{address} cannot be used ({why}): change listen.host or listen.port")
 
 
-def _stop_on_failure(task: asyncio.Task[None]) -> None:
+def _end_on_failure(life: Life, task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("chores_failed", exc_info=error)
-        _end()
+        life.fail()
 
 
-def _end() -> None:
-    """Have the server stop in order; what is wrong is raised then."""
-    os.kill(os.getpid(), signal.SIGTERM)
+def _told(config: HqConfig, life: Life, number: int) -> None:
+    """Have the server end in order, or at once where it is told a second time."""
+    if life.ending.is_set():
+        log.warning("server_ends_at_once")
+        config.address_path.unlink(missing_ok=True)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    life.end()
+
+
+async def _say_goodbye(request: web.Request, response: web.StreamResponse) -> None:
+    """Have a server that is to end be asked nothing more by a connection that was open."""
+    if request.app[LIFE].ending.is_set():
+        response.force_close()
+        response.headers["Connection"] = "close"  # Its head is made by now.

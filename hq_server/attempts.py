@@ -1,7 +1,9 @@
-"""How often somebody may try a code that does not let them join: per address, and all addresses together.
+"""How often somebody may try what does not let them in, a code to join or a password: per address, and all
+addresses together.
 
-A code holds 60 random bits, so these bounds are there for the machine and the log more than for the code. Who
-joins is not counted. Each server keeps its own count.
+A code holds 60 random bits, so these bounds are there for the machine and the log more than for the code; of
+passwords each account has a bound of its own besides. Who is let in is not counted. Each server keeps its own
+count.
 """
 
 from __future__ import annotations
@@ -15,18 +17,20 @@ from typing import Final
 from hq_server.config import Limits
 from hq_server.enrol import InviteRefused
 from hq_server.quotas import MINUTE_S, TooMuch
+from hq_server.staff.persons import NotProven
 from loyalty_core.errors import BadEnvelope, BadWire
 
 KEPT_MAX: Final = 10_000
 """With more addresses than this those are forgotten that have all of their minute again."""
 ALL: Final = ""
-_FAILED: Final = (InviteRefused, BadWire, BadEnvelope)
+_FAILED: Final = (InviteRefused, NotProven, BadWire, BadEnvelope)
 
 
 class Attempts:
-    """What each address has used of its minute, on the event loop alone."""
+    """What each address has used of its minute, on the event loop alone. `code` is that of the refusal."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, code: str = "enrol_too_many") -> None:
+        self._code = code
         self._each_s = MINUTE_S / limits.enrol_failures_a_minute
         self._all_s = MINUTE_S / limits.enrol_failures_in_all_a_minute
         self._used_until_s: dict[str, float] = {}
@@ -38,15 +42,15 @@ class Attempts:
         So no more of them fail at once than one after the other.
 
         Raises:
-            TooMuch: `enrol_too_many`.
+            TooMuch: `enrol_too_many` or `login_too_many`.
         """
         places = {ALL: self._all_s, _neighbourhood(remote): self._each_s}
         until_s = max(self._until_s(place, used_s, now_s) for place, used_s in places.items())
         wait_s = math.ceil(until_s - now_s - MINUTE_S)
         if wait_s > 0:
             raise TooMuch(
-                f"too many codes were tried that are not good: try again in {wait_s} s",
-                code="enrol_too_many",
+                f"too much was tried that is not good: try again in {wait_s} s",
+                code=self._code,
                 retry_after_s=wait_s,
             )
         for place, used_s in places.items():

@@ -1,12 +1,11 @@
 """Chores of a running server: records that can be read now, days to derive again, lots and holds that end,
-hashes that wait for a phone, day totals to compare.
+hashes that wait for a phone, members to tell again, day totals to compare, closes, upgrades, benefits.
 
 Each step is a bounded transaction that may be cut off anywhere and is found again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -14,35 +13,57 @@ from typing import Final
 
 import msgspec
 
+from hq_server.closes.chores import do_tier_work, tier_work
 from hq_server.closings import count_earlier
-from hq_server.config import CLOCK_TOLERANCE_MS
+from hq_server.config import ACCESS_LOG_DAYS, CLOCK_TOLERANCE_MS
 from hq_server.day_totals import Sold, TillDay, settle_total, sold_at, totals_to_compare
+from hq_server.desk.rulings import is_due, post_some
 from hq_server.hashes import ATTACHED_AT_ONCE, attach_found, found_in, untried_hashes, were_tried
 from hq_server.holds import lapse_some
+from hq_server.key_book import Keyring
+from hq_server.keys import BadKeyFile
+from hq_server.life import Life
 from hq_server.read_later import Looked, look, pass_over, take
 from hq_server.rederive import expire, expiry_is_due, rederive_some
+from hq_server.retelling import retell_some, retelling_is_due
+from hq_server.staff.access import forget_some, is_forgetting_due
 from hq_server.store.connection import Busy, Transaction
 from hq_server.store.database import Database
-from hq_server.store.disk import MAY_PASS, NotKept, Refused
+from hq_server.store.refusals import MAY_PASS, NotKept, Refused
 from loyalty_core.units import EpochMs
 
 PAUSE_S: Final = 1
+BUSY_PAUSE_S: Final = 4
+"""After others were in the way: tills that wait behind a chore get through in between."""
 log = logging.getLogger(__name__)
 
 
 async def run_chores(
-    database: Database, now_ms: Callable[[], EpochMs], clock_tolerance_ms: int = CLOCK_TOLERANCE_MS
+    database: Database,
+    now_ms: Callable[[], EpochMs],
+    clock_tolerance_ms: int = CLOCK_TOLERANCE_MS,
+    life: Life | None = None,
+    *,
+    access_log_days: int = ACCESS_LOG_DAYS,
+    keys: Keyring | None = None,
 ) -> None:
-    """Take what an earlier release could not read, then do what is due, again and again, until cancelled."""
-    looked = Looked(now_ms())
-    while True:
+    """Take what an earlier release could not read, then do what is due, step by step, until the life ends.
+
+    What tiers give is given where there are `keys` to sign coupons with.
+    """
+    life, looked = life or Life(), Looked(now_ms())
+    while life.beat("chores"):
         try:
             if looked.kind is not None:
                 looked, worked = await _read_later(database, looked, now_ms(), clock_tolerance_ms), True
             else:
-                worked = await _step(database, now_ms())
+                worked = await _step(database, now_ms(), access_log_days)
+                worked = worked or await _of_tiers(database, now_ms(), keys)
+                if not worked and database.trouble is not None:
+                    await database.chore(lambda tx: tx.run("house.write_something"))  # Does it still refuse?
         except Busy:
             worked = False
+            await life.rest(BUSY_PAUSE_S)
         except Refused as error:
             if error.code not in MAY_PASS:
                 raise
@@ -51,14 +72,24 @@ async def run_chores(
         except NotKept:
             return  # the server ends
         if not worked:
-            await asyncio.sleep(PAUSE_S)
+            await life.rest(PAUSE_S)
 
 
-async def _step(database: Database, now_ms: EpochMs) -> bool:
+async def settle(database: Database, now_ms: EpochMs, clock_tolerance_ms: int) -> None:
+    """Do all that is due by now, and return."""
+    looked = Looked(now_ms)
+    while looked.kind is not None:
+        looked = await _read_later(database, looked, now_ms, clock_tolerance_ms)
+    while await _step(database, now_ms):
+        pass
+
+
+async def _step(database: Database, now_ms: EpochMs, access_log_days: int = ACCESS_LOG_DAYS) -> bool:
     """Do one bounded piece; returns whether there was any."""
 
-    def due(tx: Transaction) -> tuple[bool, bool, bool, bool, bool]:
+    def due(tx: Transaction) -> tuple[bool, bool, bool, bool, bool, bool]:
         return (
+            retelling_is_due(tx, now_ms),
             expiry_is_due(tx, now_ms),
             bool(tx.all("accounts.lapsed_holds", now_ms=now_ms, count=1)),
             bool(tx.all("accounts.dirty_days", count=1)),
@@ -66,22 +97,63 @@ async def _step(database: Database, now_ms: EpochMs) -> bool:
             tx.one("arrivals.closing_behind") is not None,
         )
 
-    expiry, holds, days, hashes, journals = await database.read(due)
+    retelling, expiry, holds, days, hashes, journals = await database.read(due)
+    if retelling:
+        await database.chore(lambda tx: retell_some(tx, now_ms))
     if expiry:
-        count = await database.write(lambda tx: expire(tx, now_ms))
+        count = await database.chore(lambda tx: expire(tx, now_ms))
         log.info("accounts_expired", extra={"count": count})
     if holds:
-        count = await database.write(lambda tx: lapse_some(tx, now_ms))
+        count = await database.chore(lambda tx: lapse_some(tx, now_ms))
         log.info("holds_lapsed", extra={"count": count})
     if days:
-        count = await database.write(lambda tx: rederive_some(tx, now_ms))
+        count = await database.chore(lambda tx: rederive_some(tx, now_ms))
         log.info("days_derived", extra={"count": count})
     if hashes:
         count = await _try_hashes(database, now_ms)
         log.info("references_attached", extra={"count": count})
     if journals:
-        await database.write(count_earlier)
-    return await _compare_total(database, now_ms) or expiry or holds or days or hashes or journals
+        await database.chore(count_earlier)
+    posted = await _post_grants(database, now_ms)
+    forgot = await _forget_accesses(database, now_ms, access_log_days)
+    worked = posted or forgot or expiry or holds or days or hashes or journals or retelling
+    return await _compare_total(database, now_ms) or worked
+
+
+async def _forget_accesses(database: Database, now_ms: EpochMs, days: int) -> bool:
+    """Delete some of what the access log need not keep any more; returns whether there was any."""
+    if not await database.read(lambda tx: is_forgetting_due(tx, now_ms, days)):
+        return False
+    await database.chore(lambda tx: forget_some(tx, now_ms, days))
+    return True
+
+
+async def _post_grants(database: Database, now_ms: EpochMs) -> bool:
+    """Post the grants of one more bucket where an approval was cut off; returns whether there were any."""
+    if not await database.read(is_due):
+        return False
+    count = await database.chore(lambda tx: post_some(tx, now_ms))
+    log.info("grants_posted", extra={"count": count})
+    return True
+
+
+async def _of_tiers(database: Database, now_ms: EpochMs, keys: Keyring | None) -> bool:
+    """Go on with a close, this month's upgrades, or what tiers give; returns whether there was any."""
+    due = await database.read(lambda tx: tier_work(tx, now_ms))
+    if due is None or (due == "benefits" and keys is None):
+        return False
+    try:
+        count = await database.chore(lambda tx: do_tier_work(tx, due, keys, now_ms))
+    except BadKeyFile as error:
+        log.warning("chores_wait", extra={"code": error.code})
+        return False
+    if due == "close" and count:
+        log.info("bucket_closed")
+    if due == "upgrades" and count:
+        log.info("members_upgraded", extra={"count": count})
+    if due == "benefits" and count:
+        log.info("benefits_given", extra={"count": count})
+    return True
 
 
 async def _read_later(database: Database, looked: Looked, now_ms: EpochMs, clock_tolerance_ms: int) -> Looked:
@@ -92,7 +164,7 @@ async def _read_later(database: Database, looked: Looked, now_ms: EpochMs, clock
     try:
         further, takable = await database.read(lambda tx: look(tx, looked, now_ms))
         if takable:
-            count = await database.write(lambda tx: take(tx, looked, now_ms, clock_tolerance_ms))
+            count = await database.chore(lambda tx: take(tx, looked, now_ms, clock_tolerance_ms))
             log.info("records_read_later", extra={"count": count})
     except (Busy, Refused, NotKept):
         raise
@@ -101,7 +173,7 @@ async def _read_later(database: Database, looked: Looked, now_ms: EpochMs, clock
             return msgspec.structs.replace(looked, singly=True)
         log.exception("record_passed_over")
         name = type(error).__name__
-        return await database.write(lambda tx: pass_over(tx, looked, name, now_ms))
+        return await database.chore(lambda tx: pass_over(tx, looked, name, now_ms))
     return further
 
 
@@ -115,7 +187,7 @@ async def _compare_total(database: Database, now_ms: EpochMs) -> bool:
 
     found = await database.read(compared)
     if found is not None:
-        await database.write(partial(_settle, found=found, now_ms=now_ms))
+        await database.chore(partial(_settle, found=found, now_ms=now_ms))
     return found is not None
 
 
@@ -132,6 +204,6 @@ async def _try_hashes(database: Database, now_ms: EpochMs) -> int:
     attached = 0
     for first in range(0, len(found), ATTACHED_AT_ONCE):
         chunk = found[first : first + ATTACHED_AT_ONCE]
-        attached += await database.write(partial(attach_found, found=chunk, now_ms=now_ms))
-    await database.write(partial(were_tried, untried=untried))
+        attached += await database.chore(partial(attach_found, found=chunk, now_ms=now_ms))
+    await database.chore(partial(were_tried, untried=untried))
     return attached

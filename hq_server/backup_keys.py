@@ -14,7 +14,7 @@ from hq_server.config import HqConfig
 from hq_server.key_book import KINDS
 from hq_server.keys import CREDENTIALS, BadKeyFile, key_file, key_files, read_key
 from hq_server.store.connection import Transaction
-from hq_server.store.copies import BadBackup, Note
+from hq_server.store.sqlite.copies import BadBackup, Note
 from loyalty_core.envelope import public_of
 from loyalty_core.key_statements import Kind
 from loyalty_core.units import EpochMs

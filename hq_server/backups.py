@@ -21,8 +21,8 @@ from hq_server.audit.triggers import audit_triggers
 from hq_server.backup_keys import keys_kept, moved_keys
 from hq_server.config import HqConfig
 from hq_server.house import load_house
-from hq_server.store.copies import BadBackup, Note, copied_in, copy_out
-from hq_server.store.database import DatabaseMissing, alone
+from hq_server.store.database import DatabaseMissing, alone, opened
+from hq_server.store.sqlite.copies import BadBackup, Note, copied_in, copy_out, copy_over
 from loyalty_core.units import EpochMs
 from loyalty_shell.credentials import write_secret
 from loyalty_shell.data_dir import make_durable
@@ -59,14 +59,18 @@ def back_up(config: HqConfig, file: Path, now_ms: EpochMs) -> Made:
         DatabaseMissing: there is nothing to copy.
         BadKeyFile: HQ's key cannot be read.
     """
-    if not config.database_path.is_file():
+    if not (config.is_postgresql or config.database_path.is_file()):
         raise DatabaseMissing(f"there is no database at {config.database_path}: run hq-server init")
     if file.exists():
         raise BadBackup(f"{file} exists already: give another name", code="backup_exists")
     keys = keys_kept(config)
     fresh = file.with_name(file.name + ".new")
     with _made(fresh):
-        copy_out(config.database_path, fresh, Note(now_ms, keys))
+        if config.is_postgresql:
+            with opened(config.place) as connection:
+                copy_over(connection, fresh, Note(now_ms, keys))
+        else:
+            copy_out(config.database_path, fresh, Note(now_ms, keys))
         make_durable(fresh)
         fresh.rename(file)
     make_durable(file.parent)
@@ -102,6 +106,12 @@ def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now
         BadKeyFile: neither the backup nor this machine has HQ's key.
         Difference: the backup is not what HQ's key signed, or its triggers are not this release's.
     """
+    if config.is_postgresql:
+        raise BadBackup(
+            "a backup is restored into a file: leave database out of the settings, restore, then "
+            "hq-server move --to the URL of an empty PostgreSQL database",
+            code="restore_into_file",
+        )
     database = config.database_path
     if not backup.is_file():
         raise BadBackup(f"{backup} is no regular file: name a backup")
@@ -121,6 +131,7 @@ def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now
                 audit_triggers(tx)
                 audit_programmes(tx, audit_keys(tx, moving.public_key(tx)).programme)
                 moving.follow(tx, now_ms)
+                tx.run("house.end_all_sessions")  # some had ended since, and nobody knows which
                 # Never the number of a life that tills have met, also where one backup is restored twice.
                 counter = max(load_house(tx).incarnation.counter + 1, now_ms // 1000)
                 tx.run("house.begin_life", incarnation_counter=counter, incarnation_random=random)

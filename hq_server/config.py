@@ -7,8 +7,10 @@ settings; no setting comes from the environment.
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -18,14 +20,19 @@ from loyalty_core.errors import LoyaltyError
 DEFAULT_PATH: Final = Path("/etc/dangol/hq.toml")
 _Bytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 _Some = Annotated[int, Meta(ge=1, le=100_000)]
+_Codes = tuple[Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,32}\Z")], ...]
 _MIB: Final = 1 << 20
 CLOCK_TOLERANCE_MS: Final = 600_000
 """A till's wall clock that is less wrong is right enough, unless the settings have another measure."""
+IDLE_MONTHS_MIN: Final = 12
+"""Nobody is taken for gone who may come once a year."""
+ACCESS_LOG_DAYS: Final = 400
+"""How long the access log keeps what was done, unless the settings say otherwise."""
 
 TEMPLATE: Final = """\
 # Settings of hq-server. Paths are relative to this file's folder.
 data_dir = "{data_dir}"
-
+{database}
 [listen]
 host = "127.0.0.1"
 port = 8470
@@ -49,6 +56,8 @@ class Listen(_Settings, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8470
     tls_cert: str = ""
     tls_key: str = ""
+    drain_seconds: Annotated[int, Meta(ge=0, le=30)] = 0
+    """How long a server that is told to stop takes new connections, so that who sends them sees it first."""
 
 
 class Limits(_Settings, frozen=True):
@@ -87,10 +96,42 @@ class Adjustments(_Settings, frozen=True):
     """The most points that one decision moves, redeemable or qualifying, up or down."""
     goodwill_points_max: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 100_000
     """The most points of goodwill in one period, given or proposed, over all members."""
-    reason_codes: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,32}\Z")], ...],
-        Meta(min_length=1, max_length=50),
-    ] = ("complaint", "correction", "campaign", "other")
+    reason_codes: Annotated[_Codes, Meta(min_length=1, max_length=50)] = (
+        "complaint",
+        "correction",
+        "campaign",
+        "other",
+    )
+
+
+class Grants(_Settings, frozen=True):
+    """Bounds on tiers that are granted to who has just missed them, which two people decide."""
+
+    per_period_max: Annotated[int, Meta(ge=0, le=100_000)] = 500
+    """The most grants for one period, given or proposed."""
+    reason_codes: Annotated[_Codes, Meta(min_length=1, max_length=50)] = (
+        "near-miss",
+        "till-fault",
+        "hardship",
+        "other",
+    )
+    """Of grants and refusals alike."""
+    unlike_codes: Annotated[_Codes, Meta(max_length=50)] = ("till-fault", "hardship")
+    """Those of them by which one member may be ruled on unlike others who stand alike."""
+
+
+class Staff(_Settings, frozen=True):
+    """The people of headquarters."""
+
+    access_log_days: Annotated[int, Meta(ge=90, le=36_500)] = ACCESS_LOG_DAYS
+    """How long it is kept who looked at members' data and who changed what."""
+
+
+class Retention(_Settings, frozen=True):
+    """What is not kept for ever. Nothing is on unless it is set."""
+
+    members_idle_months: Annotated[int, Meta(ge=0, le=600)] = 0
+    """Of members without an event for so many months and without a balance the personal data is erased."""
 
 
 class HqConfig(_Settings, frozen=True):
@@ -98,6 +139,7 @@ class HqConfig(_Settings, frozen=True):
 
     data_dir: str
     database: str = ""
+    """A SQLite file, `hq.db` in `data_dir` unless it is said; or the URL of a PostgreSQL database."""
     programme_key: str = ""
     """Where the key is that signs programmes; it may be kept elsewhere and brought to publish."""
     key_overlap_hours: Annotated[int, Meta(ge=0, le=24 * 90)] = 24
@@ -109,10 +151,23 @@ class HqConfig(_Settings, frozen=True):
     listen: Listen = Listen()
     limits: Limits = Limits()
     adjustments: Adjustments = Adjustments()
+    staff: Staff = Staff()
+    grants: Grants = Grants()
+    retention: Retention = Retention()
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether the database is PostgreSQL's, and not a file of SQLite."""
+        return is_url(self.database)
+
+    @property
+    def place(self) -> Path | str:
+        """Where the database is, as `store.database` takes it: the path of a file, or a URL."""
+        return self.database if self.is_postgresql else self.database_path
 
     @property
     def database_path(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file, where the database is one."""
         return Path(self.database)
 
     @property
@@ -129,6 +184,20 @@ class HqConfig(_Settings, frozen=True):
     def address_path(self) -> Path:
         """Where a running server says at which address it answers."""
         return Path(self.data_dir) / "address"
+
+
+def is_url(place: str) -> bool:
+    """Tell whether a place of a database is PostgreSQL's, and not the path of a file."""
+    return "://" in place
+
+
+def without_password(place: str) -> str:
+    """Return the place of a database as people may read it; what stood for a password is `***`."""
+    if not is_url(place):
+        return place
+    return re.sub(
+        r"([?&](?:ssl)?password=)[^&]*", r"\1***", re.sub(r"(://[^/?]*?):[^/?]*@", r"\1:***@", place)
+    )
 
 
 def load_config(path: Path) -> HqConfig:
@@ -157,22 +226,31 @@ def load_config(path: Path) -> HqConfig:
 
 
 def _checked(config: HqConfig, folder: Path) -> HqConfig:
-    if "://" in config.database:
-        raise BadConfig("database: this release keeps its data in a SQLite file: give a path")
+    if config.is_postgresql and not config.database.startswith(("postgresql://", "postgres://")):
+        raise BadConfig("database: give the path of a SQLite file, or postgresql://USER@HOST/NAME")
+    if config.is_postgresql and _is_bare(config.database):
+        raise BadConfig("database: add ?sslmode=verify-full to the URL of a PostgreSQL on another machine")
     data_dir = folder / config.data_dir
     listen = config.listen
     if config.limits.bodies_bytes_max < config.limits.body_bytes_max:
         raise BadConfig("limits: bodies_bytes_max is less than body_bytes_max: not even one would fit")
     if config.limits.terminal_bytes_a_minute < config.limits.body_bytes_max:
         raise BadConfig("limits: terminal_bytes_a_minute is less than body_bytes_max: not even one would fit")
+    unknown = sorted({*config.grants.unlike_codes} - {*config.grants.reason_codes})
+    if unknown:
+        raise BadConfig(f"grants: unlike_codes has {unknown[0]}, which reason_codes has not")
+    if 0 < config.retention.members_idle_months < IDLE_MONTHS_MIN:
+        raise BadConfig(f"retention: members_idle_months is 0, for never, or at least {IDLE_MONTHS_MIN}")
     if bool(listen.tls_cert) != bool(listen.tls_key):
         raise BadConfig("listen: tls_cert and tls_key go together")
-    if not listen.tls_cert and not _is_loopback(listen.host):
+    if not listen.tls_cert and not is_loopback(listen.host):
         raise BadConfig(f'listen: host "{listen.host}" is not loopback: give tls_cert and tls_key')
     return msgspec.structs.replace(
         config,
         data_dir=str(data_dir),
-        database=str(folder / config.database if config.database else data_dir / "hq.db"),
+        database=config.database
+        if config.is_postgresql
+        else str(folder / config.database if config.database else data_dir / "hq.db"),
         programme_key=str(
             folder / config.programme_key if config.programme_key else data_dir / "programme.key"
         ),
@@ -184,7 +262,26 @@ def _checked(config: HqConfig, folder: Path) -> HqConfig:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def _is_bare(url: str) -> bool:
+    """Tell whether a database is on another machine, and the URL does not say how the line is protected.
+
+    Raises:
+        BadConfig: it is no URL.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise BadConfig(
+            f"database: this is no URL ({error}): write postgresql://USER@HOST:PORT/NAME"
+        ) from None
+    query = parse_qs(parts.query)
+    hosts = [host for host in (parts.hostname, *query.get("host", [])) if host and not host.startswith("/")]
+    return "sslmode" not in query and any(not is_loopback(host) for host in hosts)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether what is sent to a host stays on this machine."""
     if host == "localhost":
         return True
     try:

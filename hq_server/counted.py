@@ -11,14 +11,16 @@ from typing import Final
 
 import msgspec
 
-from hq_server.derivation import Items, Rulebook
+from hq_server.derivation import NEVER_ASSESSED, Items, Rulebook
 from hq_server.house import House
 from hq_server.member_facts import days_of
 from hq_server.posted import posted_entry
 from hq_server.references import bucket_of, keys_json, places_json
 from hq_server.store.connection import Transaction
+from hq_server.tiers.held import Tiers
 from hq_server.work import MemberDay
 from loyalty_core.accrual import DayItem
+from loyalty_core.assessment import Group
 from loyalty_core.entries import PointEntry, diff
 from loyalty_core.events import EventId
 from loyalty_core.period_rules import Counted, given_firsts
@@ -36,7 +38,7 @@ class _Life(msgspec.Struct, frozen=True):
 
 
 def period_moves(
-    tx: Transaction, house: House, rules: Rulebook, days: Mapping[MemberDay, Items]
+    tx: Transaction, house: House, rules: Rulebook, days: Mapping[MemberDay, Items], tiers: Tiers
 ) -> Iterator[tuple[str, PointEntry]]:
     """Yield what is to be posted for the rules that these items of member-days count towards, and keep them.
 
@@ -48,7 +50,10 @@ def period_moves(
     for row in tx.all("accounts.whole_entries", members=keys):
         posted[row[0]].append(posted_entry(row))
     birthdays = birthdays_of(tx, house, members)
-    lives = {member: _life(tx, house, rules, member, birthdays.get(member)) for member in members}
+    lives = {
+        member: _life(tx, house, rules, member, birthdays.get(member), tiers.get(member, NEVER_ASSESSED))
+        for member in members
+    }
     periods = {(member, rules.period_of(day)) for member, day in days} | {
         (member, rules.period_of(day))
         for member, life in lives.items()
@@ -96,8 +101,10 @@ def birthdays_of(tx: Transaction, house: House, members: Iterable[str]) -> dict[
     return {member: birthday for member, birthday in rows if birthday is not None}
 
 
-def _life(tx: Transaction, house: House, rules: Rulebook, member: str, birthday: int | None) -> _Life:
-    found = rules.first_matches(days_of(tx, house.bucket_count, member))
+def _life(
+    tx: Transaction, house: House, rules: Rulebook, member: str, birthday: int | None, tiers: Group
+) -> _Life:
+    found = rules.first_matches(days_of(tx, house.bucket_count, member), tiers)
     counted = Counted(None if birthday is None else Day(birthday), given_firsts(found, rules.version_on))
     return _Life(counted, {event: day for day, event in found.values()})
 

@@ -106,17 +106,24 @@ def issue(
         until_day=until_day,
     )
     number = keep_decision(tx, "coupon", member_id, detail, by, now_ms, natural_key=natural_key)
+    put_coupon(tx, house, member_id, detail, key, now_ms)
+    post(tx, house, Work(renewed={member_id}), now_ms)
+    return number
+
+
+def put_coupon(
+    tx: Transaction, house: House, member_id: str, detail: Issued, key: bytes, now_ms: EpochMs
+) -> None:
+    """Sign a coupon and keep it; who tells tills of the member is the caller."""
     tx.run(
         "accounts.add_coupon",
         bucket=bucket_of(member_id, house.bucket_count),
         member_id=member_id,
         coupon_id=detail.coupon_id,
-        until_day=until_day,
+        until_day=detail.until_day,
         envelope=seal("dangol/coupon/1", pack(_signed(member_id, detail)), key),
         issued_at_ms=now_ms,
     )
-    post(tx, house, Work(renewed={member_id}), now_ms)
-    return number
 
 
 def coupons_of(tx: Transaction, house: House, members: tuple[str, ...], now_ms: EpochMs) -> list[CouponView]:
@@ -150,6 +157,10 @@ def coupons_of(tx: Transaction, house: House, members: tuple[str, ...], now_ms: 
 
 def holder_of(tx: Transaction, coupon_id: str) -> str | None:
     """Return the member whom headquarters gave a coupon; None where it gave no such coupon."""
+    of_tier = re.fullmatch("B(0|[1-9][0-9]{0,3})[.]([1-9][0-9]{0,17})", coupon_id)
+    if of_tier:
+        row = tx.one("accounts.benefit_numbered", bucket=int(of_tier[1]), benefit_no=int(of_tier[2]))
+        return row[0] if row is not None and row[3] == "coupon" else None
     number = coupon_id.removeprefix("C")
     if coupon_id != f"C{number}" or not re.fullmatch("[1-9][0-9]{0,17}", number):
         return None

@@ -25,7 +25,7 @@ def note_coverage(
 
     Of members who were derived as a `whole` all others are closed: it is told of the head only.
     """
-    bare = {key for key in touched if rules.on(key[1]) is None}
+    bare = {key for key in touched if rules.programme_on(key[1]) is None}
     missing = {
         key for key in bare if any(one.item.earns and one.standing is not None for one in touched[key][0])
     }

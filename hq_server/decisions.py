@@ -28,10 +28,16 @@ DecisionKind = Literal[
     "goodwill",
     "programme",
     "erasure",
+    "retention",
     "coupon",
+    "grant",
+    "refusal",
+    "withdrawal",
+    "exclusion",
+    "close",
 ]
 State = Literal["stands", "waiting", "approved", "refused"]
-SECOND_PERSON: Final[frozenset[DecisionKind]] = frozenset({"adjustment", "goodwill", "erasure"})
+SECOND_PERSON: Final[frozenset[DecisionKind]] = frozenset({"adjustment", "goodwill", "erasure", "grant"})
 """The kinds that take effect only when another person has approved them; the database insists on it, too."""
 NAME_MAX: Final = 64
 REASON_MAX: Final = 500
@@ -112,8 +118,12 @@ def person(by: str) -> str:
 
 def same_person(one: str, other: str) -> bool:
     """Tell whether two spellings are one name."""
-    forms = [" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in (one, other)]
-    return forms[0] == forms[1]
+    return name_form(one) == name_form(other)
+
+
+def name_form(name: str) -> str:
+    """Return what all spellings of a name have in common."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def keep_decision(
@@ -168,8 +178,15 @@ def decisions(
     tx: Transaction, *, kinds: Iterable[DecisionKind] = (), state: str = "", after: int = 0
 ) -> list[Decision]:
     """Return at most PAGE_MAX decisions after a number, in order."""
-    asked = msgspec.json.encode(list(kinds)).decode()
-    rows = tx.all("house.decisions", kinds=asked, state=state, after=after, count=PAGE_MAX)
+    asked = list(kinds)
+    rows = tx.all(
+        "house.decisions",
+        kinds=msgspec.json.encode(asked).decode(),
+        every_kind=int(not asked),
+        state=state,
+        after=after,
+        count=PAGE_MAX,
+    )
     return [_decision(row) for row in rows]
 
 
@@ -197,7 +214,8 @@ def give_verdict(tx: Transaction, number: int, by: str, now_ms: EpochMs, *, appr
         raise BadInput(f"decision {number} waits for nobody: it took effect at once", code="no_proposal")
     if stands.state != "waiting":
         raise BadInput(f"decision {number} was {stands.state} by {stands.given_by}", code="decision_judged")
-    if same_person(by, stands.made_by):
+    made_token = tx.one("house.token", name=stands.made_by)
+    if same_person(by, stands.made_by) or (made_token is not None and same_person(by, made_token[0])):
         raise BadInput(
             f"decision {number} was proposed by {stands.made_by}: another person must judge it",
             code="same_person",

@@ -12,10 +12,11 @@ from typing import Final
 
 import msgspec
 
-from hq_server.house import House, tier_in_force
+from hq_server.house import House
 from loyalty_core.account import account_entries, fold_account, spendings
 from loyalty_core.accrual import DayItem, DerivedDay, fold_day
 from loyalty_core.after_close import Closed, freeze
+from loyalty_core.assessment import Group, tier_on
 from loyalty_core.calendar import Period, period_after, period_named, period_of
 from loyalty_core.day_rules import DayRules, rules_of_day
 from loyalty_core.entries import PointEntry
@@ -39,18 +40,22 @@ Items = tuple[DayItem, ...]
 _NOTHING: Final = DerivedDay((), ())
 Days = Mapping[int, Sequence[Resolved]]
 """A member's facts by business day."""
+NEVER_ASSESSED: Final[Group] = ()
+"""Of a member about whose tier nothing was decided: the lowest holds."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One member's facts, and what bounds their derivation.
 
     `closed` are the periods that were closed for this member, `through` the day up to which expiry is posted.
+    `tiers` is what was decided about the tier.
     """
 
     days: Days
     birthday: int | None = None
     closed: Mapping[str, Closed] = {}
     through: Day = Day(0)
+    tiers: Group = NEVER_ASSESSED
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -68,7 +73,8 @@ class Rulebook:
         self.programmes = house.programmes
         self.months = house.newest.period_months if house.programmes else 6
         self.expires = any(one.expiry_after_periods is not None for one in house.programmes)
-        self._days: dict[int, DayRules | None] = {}
+        self.asks_tiers = any(map(_asks_tiers, self.programmes))
+        self._days: dict[tuple[int, str], DayRules | None] = {}
         self._last_days: dict[str, Day | None] = {}
         self._firsts = first_rules(house.programmes)
         self.firsts = {rule.id for _, rule in self._firsts}
@@ -82,16 +88,22 @@ class Rulebook:
         programme = self.programme_on(day)
         return programme.version if programme is not None else 0
 
-    def on(self, day: int) -> DayRules | None:
-        """Return the rules of a date, or None where no version covers it."""
+    def on(self, day: int, tiers: Group) -> DayRules | None:
+        """Return the rules of a date for the tier in force then, or None where no version covers it."""
+        tier = ""
+        if tiers:
+            programme = self.programme_on(day)
+            tier = "" if programme is None else tier_on(tiers, Day(day), programme.ladder)
         try:
-            return self._days[day]
+            return self._days[day, tier]
         except KeyError:
             programme = self.programme_on(day)
-            rules = None if programme is None else rules_by(programme, day)
+            rules = None
+            if programme is not None:
+                rules = rules_of_day(programme, Day(day), tier or programme.ladder[0].code)
             if len(self._days) >= DAYS_KEPT:
                 self._days.clear()
-            self._days[day] = rules
+            self._days[day, tier] = rules
             return rules
 
     def last_day(self, period: Period) -> Day | None:
@@ -120,14 +132,19 @@ class Rulebook:
             period = period_after(period, self.months)
         return found
 
-    def fold(self, day: int, receipts: Sequence[Resolved]) -> DerivedDay:
+    def fold(self, day: int, receipts: Sequence[Resolved], tiers: Group) -> DerivedDay:
         """Return what the rules of a day make of a member's receipts and visits; nothing without rules."""
-        rules = self.on(day)
+        rules = self.on(day, tiers)
         return _NOTHING if rules is None else fold_day(rules, receipts)
 
-    def first_matches(self, days: Iterable[tuple[int, Sequence[Resolved]]]) -> FirstMatches:
+    def first_matches(self, days: Iterable[tuple[int, Sequence[Resolved]]], tiers: Group) -> FirstMatches:
         """Return, for each rule about the first in life, what matches it first. `days` come in order."""
-        return first_matches(self._firsts, days, tier_in_force)
+
+        def tier_of(programme: Programme, day: Day) -> str:
+            ladder = (self.programme_on(day) or programme).ladder
+            return tier_on(tiers, day, ladder)
+
+        return first_matches(self._firsts, days, tier_of if tiers else _lowest)
 
     def counts(self) -> bool:
         """Tell whether any version has a rule over a period or a life."""
@@ -170,9 +187,13 @@ def rulebook_of(house: House) -> Rulebook:
     return made
 
 
-def rules_by(programme: Programme, day: int) -> DayRules:
-    """Return what of a version is in play on a day."""
-    return rules_of_day(programme, Day(day), tier_in_force(programme))
+def _asks_tiers(programme: Programme) -> bool:
+    rules = (*programme.earns, *programme.weights, *programme.bonuses, *programme.caps)
+    return any(rule.when.tiers is not None for rule in rules)
+
+
+def _lowest(programme: Programme, _: Day) -> str:
+    return programme.ladder[0].code
 
 
 def whole_account(rules: Rulebook, account: Account) -> Whole:
@@ -181,12 +202,12 @@ def whole_account(rules: Rulebook, account: Account) -> Whole:
     items: dict[int, Items] = {}
     facts = [one for day in sorted(account.days) for one in account.days[day]]
     for day in sorted(account.days):
-        derived = rules.fold(day, account.days[day])
+        derived = rules.fold(day, account.days[day], account.tiers)
         entries += derived.entries
         if derived.items:
             items[day] = derived.items
     entries += account_entries(facts, rules.version_on, rules.months)
-    member = counted_member(rules, account.birthday, sorted(account.days.items()))
+    member = counted_member(rules, account)
     entries += rules.periods(items, member, sorted({rules.period_of(day).id for day in items}))
     if account.closed:
         entries = list(freeze(entries, account.closed, takeback_orders(facts), rules.months))
@@ -197,12 +218,11 @@ def whole_account(rules: Rulebook, account: Account) -> Whole:
     return Whole(tuple(entries), lots, items)
 
 
-def counted_member(
-    rules: Rulebook, birthday: int | None, days: Iterable[tuple[int, Sequence[Resolved]]]
-) -> Counted:
-    """Return what the rules over a life ask about a member; `days` are the member's, in order."""
-    firsts = given_firsts(rules.first_matches(days), rules.version_on)
-    return Counted(None if birthday is None else Day(birthday), firsts)
+def counted_member(rules: Rulebook, account: Account) -> Counted:
+    """Return what the rules over a life ask about a member."""
+    firsts = rules.first_matches(sorted(account.days.items()), account.tiers)
+    birthday = None if account.birthday is None else Day(account.birthday)
+    return Counted(birthday, given_firsts(firsts, rules.version_on))
 
 
 def takeback_orders(facts: Iterable[Resolved]) -> dict[EventId, Order]:

@@ -12,13 +12,15 @@ from typing import Final, Literal
 
 import msgspec
 
-from hq_server.derivation import Rulebook
+from hq_server.derivation import NEVER_ASSESSED, Rulebook
 from hq_server.names import Names
 from hq_server.references import keys_json
 from hq_server.store.connection import Transaction, Values
+from hq_server.tiers.held import Tiers
 from hq_server.work import MemberDay
 from loyalty_core.accrual import derive_day
-from loyalty_core.day_rules import DayRules
+from loyalty_core.assessment import Group
+from loyalty_core.day_rules import DayRules, rules_of_day
 from loyalty_core.entries import PointEntry
 from loyalty_core.events import Claim, EventId
 from loyalty_core.resolved import Resolved, Takeback
@@ -36,10 +38,10 @@ Cause = Literal[
     "day_too_long",
     "unexplained",
 ]
-"""The till knew no member or no rules when it answered; it had another version, or another tier; other tills'
-events of that day count too, or those of a copy of its disk; events of its own that came after count too; it
-did not know that some of its own events, which name a member otherwise, are the same member's; so much
-of that day counts, and differs, that no cause is looked for."""
+"""The till knew no member or no rules when it answered; it had another version, or an older tier to which
+other rules apply; other tills' events of that day count too, or those of a copy of its disk; own events that
+came after count too; it did not know that some of its own events, which name a member otherwise, are the
+same member's; so much of that day counts, and differs, that no cause is looked for."""
 
 KIND: Final = "award_unexplained"
 """The exception of an award that differs without a cause."""
@@ -71,6 +73,7 @@ def note_differences(
     rules: Rulebook,
     buckets: Mapping[str, int],
     touched: Touched,
+    tiers: Tiers,
     known: Set[MemberDay],
     whole: Collection[str],
     now_ms: EpochMs,
@@ -83,10 +86,11 @@ def note_differences(
     found: dict[_Key, Difference] = {}
     names = Names(tx)
     for (member, day), (facts, derived) in touched.items():
-        for event, one in differences(rules, day, facts, derived, names).items():
+        of_member = tiers.get(member, NEVER_ASSESSED)
+        for event, one in differences(rules, day, facts, derived, of_member, names).items():
             found[member, day, event] = one
     days = keys_json((buckets[member], member, day) for member, day in touched.keys() & known)
-    members = msgspec.json.encode({member: buckets[member] for member in whole}).decode()
+    members = keys_json((buckets[member], member) for member in whole)
     rows = tx.all("accounts.award_differences_of", days=days)
     rows += tx.all("accounts.award_differences_of_members", members=members) if whole else []
     stood = {(row[0], row[1], EventId(row[2], row[3], row[4], row[5])) for row in rows}
@@ -106,11 +110,16 @@ def note_differences(
 
 
 def differences(
-    rules: Rulebook, day: int, facts: Sequence[Resolved], derived: Iterable[PointEntry], names: Names
+    rules: Rulebook,
+    day: int,
+    facts: Sequence[Resolved],
+    derived: Iterable[PointEntry],
+    tiers: Group,
+    names: Names,
 ) -> dict[EventId, Difference]:
     """Return, by event, where what should stand for a member-day is not what the tills answered."""
     found: dict[EventId, Difference] = {}
-    of_day, claims = rules.on(day), _claims(facts)
+    of_day, claims = rules.on(day, tiers), _claims(facts)
     if of_day is None:
         return found
     length, looked_at = sum(1 + len(one.takebacks) for one in facts), 0
@@ -122,7 +131,7 @@ def differences(
         stands = (entry.redeemable, entry.qualifying)
         if claimed == stands:
             continue
-        cause = _told(of_day, entry, claim)
+        cause = _told(rules, of_day, entry, claim)
         if cause is None:
             looked_at += length
             looks = looked_at <= LOOKED_AT_MAX
@@ -131,13 +140,21 @@ def differences(
     return found
 
 
-def _told(of_day: DayRules, entry: PointEntry, claim: Claim | None) -> Cause | None:
+def _told(rules: Rulebook, of_day: DayRules, entry: PointEntry, claim: Claim | None) -> Cause | None:
     """Return why an entry is not what its till claimed, where the claim itself tells."""
     if claim is None:
         return "nothing_claimed"
     if claim.programme_version != entry.programme_version:
         return "programme_version"
-    return "tier" if claim.tier != of_day.tier else None
+    return "tier" if _tier_tells(rules, of_day, claim.tier) else None
+
+
+def _tier_tells(rules: Rulebook, of_day: DayRules, tier: str) -> bool:
+    """Tell whether a day has other rules in play for the tier by which its till answered."""
+    programme = rules.programme_on(of_day.day)
+    if tier == of_day.tier or programme is None:
+        return False
+    return msgspec.structs.replace(rules_of_day(programme, of_day.day, tier), tier=of_day.tier) != of_day
 
 
 def _looked_for(

@@ -7,6 +7,7 @@ what remains, and why.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -25,6 +26,8 @@ from loyalty_core.errors import BadInput
 from loyalty_core.units import Day, EpochMs
 
 _LEAP_YEAR: Final = 1904
+_NO_PERSON: Final = ("id:", "x:")
+"""How names begin that tell of nobody who it is."""
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -68,35 +71,41 @@ def erase(tx: Transaction, house: House, approved: Decision, now_ms: EpochMs) ->
             f"who counts as member {approved.subject} has changed: refuse this and propose it again",
             code="merges_changed",
         )
-    for member_id in everyone:
-        _forget(tx, house, member_id)
-    post(tx, house, Work(renewed=set(everyone)), now_ms)
+    forget(tx, house, everyone, now_ms)
+
+
+def forget(tx: Transaction, house: House, members: Sequence[str], now_ms: EpochMs) -> None:
+    """Take from these members what tells who they are, by a decision that was kept for them."""
+    if not members:
+        return
+    bucket_count, asked = house.bucket_count, msgspec.json.encode(members).decode()
+    for member_id in members:
+        birthday, bucket = _birthday_told(tx, house, member_id), bucket_of(member_id, bucket_count)
+        tx.run("accounts.erase_member", bucket=bucket, member_id=member_id, birthday=birthday)
+        tx.run("accounts.drop_member_look_ups", bucket=bucket, member_id=member_id)
+    names = [
+        row for row in tx.all("accounts.look_ups_naming", members=asked) if not row[1].startswith(_NO_PERSON)
+    ]
+    tx.many("accounts.drop_look_up", [(bucket, name) for bucket, name, _ in names])
+    for _, name, member_id in names:
+        if not name.startswith("phone:"):  # No event names a phone, so it is free for another member at once.
+            digest = digest_of(name)
+            bucket = bucket_of(digest, bucket_count)
+            tx.run("accounts.add_look_up", bucket=bucket, look_up=digest, member_id=member_id)
+    tx.many("house.forget_words", [(member_id,) for member_id in members])
+    attached = tx.all("accounts.attachments_to", members=asked)
+    tx.many("accounts.drop_attachment", attached)
+    told = {*[(bucket, name) for bucket, name, _ in names], *attached}
+    tx.many(
+        "accounts.forget_account_exception",
+        sorted((bucket, "member_unknown", name) for bucket, name in told),
+    )
+    post(tx, house, Work(renewed=set(members)), now_ms)
 
 
 def members_of_erasure(decision: Decision) -> tuple[str, ...]:
     """Return whom an erasure is about."""
     return msgspec.json.decode(decision.detail, type=Erased).members
-
-
-def _forget(tx: Transaction, house: House, member_id: str) -> None:
-    bucket, count = bucket_of(member_id, house.bucket_count), house.bucket_count
-    birthday = _birthday_told(tx, house, member_id)
-    tx.run("accounts.erase_member", bucket=bucket, member_id=member_id, birthday=birthday)
-    names = [
-        (at, name)
-        for at, name in tx.all("accounts.look_ups_naming", member_id=member_id)
-        if not name.startswith(("id:", "x:"))
-    ]
-    tx.many("accounts.drop_look_up", names)
-    tx.run("accounts.drop_member_look_ups", bucket=bucket, member_id=member_id)
-    # No event names a phone, so a phone is free for another member at once.
-    for digest in [digest_of(name) for _, name in names if not name.startswith("phone:")]:
-        at = bucket_of(digest, count)
-        tx.run("accounts.add_look_up", bucket=at, look_up=digest, member_id=member_id)
-    attached = tx.all("accounts.attachments_to", member_id=member_id)
-    tx.many("accounts.drop_attachment", attached)
-    told = {*names, *attached}
-    tx.many("accounts.forget_account_exception", [(at, "member_unknown", name) for at, name in told])
 
 
 def _birthday_told(tx: Transaction, house: House, member_id: str) -> int | None:

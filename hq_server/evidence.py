@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from hq_server.accept import Terminal, keys_of
+from hq_server.archive.seeing import envelope_at, key_of
 from hq_server.clocks import When, when
 from hq_server.fleet_view import at_text
 from hq_server.receipt_keys import Filed
@@ -81,6 +82,7 @@ def recorded(tx: Transaction, event_id: EventId) -> Recorded:
 
     Raises:
         BadInput: `event_not_found`; `event_set_aside`: it is kept but not believed.
+        BatchArchived: its batch is in the archive.
     """
     for store_id, *_ in tx.all("arrivals.terminals_named", terminal_id=event_id.terminal_id):
         place = {"store_id": store_id, **msgspec.structs.asdict(event_id)}
@@ -128,7 +130,8 @@ def _batch(
 ) -> tuple[Batch, tuple[bytes, ...], EpochMs]:
     """Return the batch that holds an event, its records from the event's on, and when it was received."""
     place = {"store_id": terminal.store_id, **msgspec.structs.asdict(event_id)}
-    (envelope, received_at_ms, _), *_ = tx.all("arrivals.batch_of", **place)
+    (envelope, received_at_ms, first_seq), *_ = tx.all("arrivals.batch_of", **place)
+    envelope = envelope_at(tx, key_of(place, first_seq), envelope)
     batch = unpack(open_sealed(envelope, "dangol/batch/1", keys_of(tx, terminal)), Batch)
     return batch, unpack_records(batch.packed)[event_id.seq - batch.first_seq :], EpochMs(received_at_ms)
 

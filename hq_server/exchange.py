@@ -21,6 +21,7 @@ from hq_server.accept import (
     open_exchange,
     terminal_of_key,
 )
+from hq_server.archive.seeing import BatchArchived
 from hq_server.clock_reports import note_clocks
 from hq_server.clocks import note_meeting
 from hq_server.closings import closing_of, follow
@@ -50,6 +51,7 @@ from loyalty_core.messages import (
     Exchange,
     Refusal,
     Reply,
+    Wanted,
 )
 from loyalty_core.units import EpochMs
 from loyalty_core.wire import pack
@@ -133,7 +135,9 @@ async def take(
     )
     tolerance_ms = answering.clock_tolerance_ms
     outcome = await database.write(
-        lambda tx: apply(tx, opened, now_ms, carried=carried, clock_tolerance_ms=tolerance_ms), spent
+        lambda tx: apply(tx, opened, now_ms, carried=carried, clock_tolerance_ms=tolerance_ms),
+        spent,
+        beside=True,
     )
     return msgspec.structs.replace(outcome, refusals=(*refused, *outcome.refusals))
 
@@ -151,6 +155,7 @@ def apply(
     `carried` if it came by hand: when it was made is not known. A till's clock may be so far off as
     `clock_tolerance_ms`.
     """
+    tx.one("arrivals.lock_store", store_id=opened.terminal.store_id)
     house = load_house(tx)
     terminal = terminal_of_key(tx, opened.signed_by) or opened.terminal
     check_key(tx, terminal, opened.signed_by, now_ms)
@@ -212,19 +217,20 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
     keys, more_keys = signing.book.told_to(request.hq_key, request.programme_key)
     # Who has not been told of all keys yet cannot believe what the last of them has signed.
     envelopes = [] if more_keys else tx.all("house.programme_envelopes", after=cursors.programme_version)
+    returned, archived = _returned(journals, request, lineage)
     reply = Reply(
         nonce=request.nonce,
         incarnation=house.incarnation,
         hq_time_ms=now_ms,
         receipts=_acknowledgements(house, signers, terminal, outcome.standing),
-        refusals=outcome.refusals,
+        refusals=(*outcome.refusals, *archived),
         pages=snapshot,
         programmes=tuple([envelope for (envelope,) in envelopes]),
         answers=outcome.answers,
         directives=(*outcome.standing.directives, *_programmes_lost(house, request)),
         next_in_ms=0 if more or more_keys else answering.next_in_ms,
         keys=keys,
-        returned=_returned(journals, request, lineage),
+        returned=returned,
     )
     return seal("dangol/reply/1", pack(reply), *signers)
 
@@ -244,20 +250,33 @@ def _programmes_lost(house: House, request: Exchange) -> Iterator[Directive]:
         yield Directive("programmes", newest)
 
 
-def _returned(journals: Journals, request: Exchange, lineage: Sequence[Segment]) -> tuple[bytes, ...]:
-    """Return the till's own batches that hold the records it wants, as many as a reply takes."""
+def _returned(
+    journals: Journals, request: Exchange, lineage: Sequence[Segment]
+) -> tuple[tuple[bytes, ...], tuple[Refusal, ...]]:
+    """Return the till's own batches that hold the records it wants, as many as a reply takes.
+
+    Beside them why one is not there that it wants: it is in the archive.
+    """
     wanted, found = request.wants, list[bytes]()
     if wanted is None:
-        return ()
+        return (), ()
+    try:
+        for envelope in _wanted(journals, wanted, lineage):
+            if len(found) == BATCHES_MAX or sum(map(len, found)) + len(envelope) > RETURNED_BYTES_MAX:
+                break
+            found.append(envelope)
+    except BatchArchived as error:
+        return tuple(found), (Refusal(wanted.epoch, wanted.first_seq, error.code, str(error), 0),)
+    return tuple(found), ()
+
+
+def _wanted(journals: Journals, wanted: Wanted, lineage: Sequence[Segment]) -> Iterator[bytes]:
+    """Yield the batches of a lineage that hold these records."""
     for segment in lineage:
         if segment.epoch != wanted.epoch or segment.end < wanted.first_seq:
             continue
         end = min(segment.end, wanted.last_seq)
-        for envelope in journals.batches(msgspec.structs.replace(segment, end=end), wanted.first_seq):
-            if len(found) == BATCHES_MAX or sum(map(len, found)) + len(envelope) > RETURNED_BYTES_MAX:
-                return tuple(found)
-            found.append(envelope)
-    return tuple(found)
+        yield from journals.batches(msgspec.structs.replace(segment, end=end), wanted.first_seq)
 
 
 def _brings_queue(opened: Opened) -> bool:

@@ -17,7 +17,8 @@ class TerminalView(msgspec.Struct, frozen=True, kw_only=True):
     `journals` are those that it may still write, with their last record, like 1.b1.62 (epoch, branch, seq):
     more than one where two machines have the data of one disk. `watermark` is the last business day that all
     of these have closed without a gap, None while there is none.
-    `clock_ahead_ms` is by how much its wall clock was ahead of headquarters' at the last reading.
+    `clock_ahead_ms` is by how much its wall clock was ahead of headquarters' at the last reading,
+    `programme_version` the newest version of the programme that it has, as it said then.
     """
 
     terminal_id: str
@@ -35,6 +36,7 @@ class TerminalView(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     disk_free_bytes: int
     clock_ahead_ms: int | None
+    programme_version: int
 
 
 def terminals(tx: Transaction) -> list[TerminalView]:
@@ -42,7 +44,7 @@ def terminals(tx: Transaction) -> list[TerminalView]:
     found = []
     for row in tx.all("arrivals.terminals"):
         store_id, terminal_id, state, reason, key_id, epoch, _, seen, software, *rest = row
-        waiting, quarantined, disk, clock_ahead_ms = rest
+        waiting, quarantined, disk, clock_ahead_ms, programme_version = rest
         heads = tx.all("arrivals.open_journals", store_id=store_id, terminal_id=terminal_id)
         found.append(
             TerminalView(
@@ -63,6 +65,7 @@ def terminals(tx: Transaction) -> list[TerminalView]:
                 quarantined=quarantined,
                 disk_free_bytes=disk,
                 clock_ahead_ms=clock_ahead_ms,
+                programme_version=programme_version,
             )
         )
     return found

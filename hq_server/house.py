@@ -13,7 +13,7 @@ from hq_server.store.connection import Transaction
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import Incarnation
-from loyalty_core.programme import Programme, version_for
+from loyalty_core.programme import Programme, Tier, version_for
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.units import Day, EpochMs
 
@@ -50,6 +50,16 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
         """Return the version of this date, or the newest while none is in force yet."""
         return version_for(self.programmes, day) or self.newest
 
+    def has_birthdays(self, now_ms: EpochMs) -> bool:
+        """Tell whether a version that holds today, or will, has a bonus for birthdays."""
+        present = self.in_force(self.today(now_ms)).version
+        ahead = [one for one in self.programmes if one.version >= present]
+        return any(bonus.birthday for one in ahead for bonus in one.bonuses)
+
+    def ladder_on(self, day: Day) -> tuple[Tier, ...]:
+        """Return the ladder of this date."""
+        return self.in_force(day).ladder
+
 
 def load_house(tx: Transaction) -> House:
     """Return the house as this transaction sees it."""
@@ -62,11 +72,6 @@ def load_house(tx: Transaction) -> House:
         incarnation=Incarnation(counter, random),
         programmes=tuple([_parsed(text) for (text,) in tx.all("house.programme_texts")]),
     )
-
-
-def tier_in_force(programme: Programme) -> str:
-    """Return the tier by which days of this version are derived; assessments join here, by member and day."""
-    return programme.ladder[0].code
 
 
 @lru_cache(maxsize=64)

@@ -7,13 +7,14 @@ from itertools import groupby
 
 import msgspec
 
-from hq_server.derivation import Account
+from hq_server.derivation import NEVER_ASSESSED, Account
 from hq_server.house import House
 from hq_server.member_facts import days_of_group
 from hq_server.merges import groups_of
 from hq_server.posted import closed_by, posted_entry
 from hq_server.references import bucket_of
 from hq_server.store.connection import Transaction
+from hq_server.tiers.held import tiers_of
 from loyalty_core.after_close import Closed
 from loyalty_core.entries import PointEntry
 from loyalty_core.resolved import Resolved
@@ -64,9 +65,15 @@ def ledger_accounts(tx: Transaction, house: House, bucket: int, since: int = 0) 
         posted = _posted(tx, bucket, member)
         everyone = group.members[head] if head == member else ()
         days = days_of_group(tx, house.bucket_count, everyone)
-        closed = _closed(tx, house, closes, {member: posted}, everyone) if everyone else {}
+        closed = _closed(tx, house, closes, {member: posted}, everyone, bucket) if everyone else {}
         birthday = tx.one("accounts.birthday", bucket=bucket, member_id=member)
-        facts = Account(days=days, birthday=birthday[0] if birthday else None, closed=closed, through=through)
+        facts = Account(
+            days=days,
+            birthday=birthday[0] if birthday else None,
+            closed=closed,
+            through=through,
+            tiers=tiers_of(tx, house.bucket_count, group).get(member, NEVER_ASSESSED),
+        )
         yield LedgerAccount(member, facts, posted)
 
 
@@ -100,14 +107,19 @@ def _closed(
     closes: Mapping[str, Mapping[int, int]],
     known: Mapping[str, list[Posted]],
     everyone: Iterable[str],
+    own: int,
 ) -> dict[str, Closed]:
-    """Return the closed periods of members who count as one: what was posted by then for any of them."""
-    frozen: dict[str, list[PointEntry]] = {period_id: [] for period_id in closes}
-    for member in everyone if closes else ():
+    """Return the closed periods of members who count as one: what was posted by then for any of them.
+
+    A period is closed for them once it is in the bucket of the one for whom all count, `own`.
+    """
+    frozen: dict[str, list[PointEntry]] = {period_id: [] for period_id, by in closes.items() if own in by}
+    for member in everyone if frozen else ():
         bucket = bucket_of(member, house.bucket_count)
         for one in known[member] if member in known else _posted(tx, bucket, member):
-            if one.number <= closes.get(one.entry.period_id, {}).get(bucket, 0):
-                frozen[one.entry.period_id].append(one.entry)
+            period_id = one.entry.period_id
+            if period_id in frozen and one.number <= closes[period_id].get(bucket, 0):
+                frozen[period_id].append(one.entry)
     return {period_id: closed_by(entries) for period_id, entries in frozen.items()}
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from hq_server.archive.seeing import envelope_at, key_of
 from hq_server.store.connection import Row, Transaction, Value
 from loyalty_core.envelope import peek
 from loyalty_core.journal import Verdict, chain, first_hash, place_run
@@ -150,9 +151,14 @@ class Journals:
         return next((place for place in places if place is not None), None)
 
     def batches(self, segment: Segment, first: int) -> Iterator[bytes]:
-        """Yield the kept batches of a segment's branch that hold records from `first` to its end."""
-        for (envelope,) in self._tx.all("arrivals.batches_over", **self._span(segment, first)):
-            yield envelope
+        """Yield the kept batches of a segment's branch that hold records from `first` to its end.
+
+        Raises:
+            BatchArchived: one of them is in the archive.
+        """
+        span = self._span(segment, first)
+        for envelope, first_seq in self._tx.all("arrivals.batches_over", **span):
+            yield envelope_at(self._tx, key_of(span, first_seq), envelope)
 
     def _going_on(self, one: Journal, first: int, before: bytes, hashes: Sequence[bytes]) -> Verdict:
         """Return what to do with a run on a branch that holds the record before it, or leaves it there."""

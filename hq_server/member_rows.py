@@ -11,11 +11,13 @@ import msgspec
 from hq_server.counted import ITEMS
 from hq_server.derivation import Items, Rulebook, rulebook_of
 from hq_server.holds import holds_of
-from hq_server.house import House, tier_in_force
+from hq_server.house import House
 from hq_server.member_facts import account_facts, days_of, days_of_group
 from hq_server.merges import groups_of
 from hq_server.references import bucket_of, keys_json, places_json
 from hq_server.store.connection import Transaction
+from hq_server.tiers.held import rows_of
+from hq_server.tiers.view import Telling
 from loyalty_core.account import spendings
 from loyalty_core.calendar import Period, date_of, period_of
 from loyalty_core.lookups import hashed, masked_name
@@ -56,11 +58,13 @@ class Rows:
         self._now_ms, self._today = now_ms, house.today(now_ms)
         self._programme = house.in_force(self._today)
         self._period = period_of(self._today, self._programme.period_months)
-        self._tier = tier_in_force(self._programme)
         redeem = self._programme.redeem
         self._offline_points = 0 if redeem is None else redeem.offline_points
+        self._has_birthdays = house.has_birthdays(now_ms)
         self._rules = rulebook_of(house)
         self._groups = groups_of(tx, house.bucket_count, members)
+        self._tiers = rows_of(tx, house.bucket_count, self._groups)
+        self._telling = Telling(house, self._today)
         heads = set(self._groups.members)
         everyone = {name for group in self._groups.members.values() for name in group}
         self._look_ups: dict[str, list[str]] = defaultdict(list)
@@ -95,18 +99,19 @@ class Rows:
                 gone=True,
                 masked_name="",
                 look_ups=(),
-                tier=self._tier,
+                tier=self._programme.ladder[0].code,
                 balance=balance,
                 period_id=self._period.id,
                 qualifying=qualifying,
                 stamp=changed.stamp,
             )
+        tiers = self._telling.told(self._tiers.get(member, ()))
         return MemberRow(
             member_id=member,
             gone=False,
             masked_name=masked_name(changed.name),
             look_ups=tuple(self._hashes(member)),
-            tier=self._tier,
+            tier=tiers.tier,
             balance=balance,
             period_id=self._period.id,
             qualifying=qualifying,
@@ -118,6 +123,8 @@ class Rows:
             birthday=self._birthday(changed.birthday),
             coupons=self._usable(member),
             also=self._groups.members[member][1:],
+            tiers=tiers.steps,
+            tier_until=tiers.until,
         )
 
     def _hashes(self, head: str) -> Iterable[str]:
@@ -160,13 +167,14 @@ class Rows:
         counts = Counts()
         items = self._items.get(member, {})
         days = [(Day(day), items[day]) for day in sorted(items)]
-        group = self._groups.members[member]
+        everyone = self._groups.members[member]
         life = (
             days_of(self._tx, self._house.bucket_count, member)
-            if len(group) == 1
-            else days_of_group(self._tx, self._house.bucket_count, group).items()
+            if len(everyone) == 1
+            else days_of_group(self._tx, self._house.bucket_count, everyone).items()
         )
-        firsts = self._rules.first_matches(life)
+        group = tuple([one.facts for one in self._tiers.get(member, ())])
+        firsts = self._rules.first_matches(life, group)
         counted = Counted(firsts=given_firsts(firsts, self._rules.version_on))
         fold_period(self._period.id, days, self._rules.programme_on, counted, counts)
         through = dict.fromkeys(self._rules.period_caps(), (0, 0))
@@ -186,8 +194,8 @@ class Rows:
         return found
 
     def _birthday(self, birthday: int | None) -> int | None:
-        """Return the next one, where the programme has a rule for it; tills are not told it otherwise."""
-        if birthday is None or not any(bonus.birthday for bonus in self._programme.bonuses):
+        """Return the next one, where a version has a rule for it; tills are not told it otherwise."""
+        if birthday is None or not self._has_birthdays:
             return None
         year = date_of(self._today).year
         this = birthday_in(year, Day(birthday))

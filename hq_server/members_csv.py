@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from hq_server.exports.cells import as_typed
 from loyalty_core.calendar import day_of, day_written
 from loyalty_core.errors import BadInput
 from loyalty_core.events import ID_FORM
@@ -83,7 +84,7 @@ def _read_row(line: int, row: Mapping[str | None, object], region: str) -> NewMe
         return BadRow(
             line, "row_length", "the row has more or fewer fields than the header: check its commas"
         )
-    fields = {str(name): str(value).strip() for name, value in row.items()}
+    fields = {str(name): as_typed(str(value).strip()) for name, value in row.items()}
     try:
         phone = _phone(fields.get("phone", ""), region)
         look_ups = [_look_up(text, region) for text in fields.get("lookups", "").split(";") if text.strip()]

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from hq_server.closes.states import refuse_while_closing
 from hq_server.decisions import Said, keep_decision
 from hq_server.deliver import settle_disputes
 from hq_server.house import House
@@ -36,10 +37,11 @@ def merge(tx: Transaction, house: House, member_id: str, into: str, by: Said, no
     """Let a member count as another and return the decision's number. Neither has been erased.
 
     Raises:
-        BadInput: `merge_self`, `already_merged`, `merge_circular`, `merge_too_many`.
+        BadInput: `merge_self`, `already_merged`, `merge_circular`, `merge_too_many`, `period_closing`.
     """
     if member_id == into:
         raise BadInput(f"{member_id} is {into}: name two members", code="merge_self")
+    refuse_while_closing(tx)
     groups = groups_of(tx, house.bucket_count, [member_id, into])
     head = groups.head_of[into]
     if groups.head_of[member_id] != member_id:
@@ -66,8 +68,9 @@ def unmerge(tx: Transaction, house: House, member_id: str, by: Said, now_ms: Epo
     """Let a member stand alone again, as if the merge had never been; return the decision's number.
 
     Raises:
-        BadInput: `not_merged`.
+        BadInput: `not_merged`, `period_closing`.
     """
+    refuse_while_closing(tx)
     groups = groups_of(tx, house.bucket_count, [member_id])
     row = tx.one("accounts.merge_of", bucket=_bucket(house, member_id), member_id=member_id)
     if row is None:

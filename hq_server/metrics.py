@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from hq_server.config import HqConfig
 from hq_server.exchange import Outcome
+from hq_server.house import load_house
 from hq_server.reconcile import by_kind
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
-from hq_server.store.sqlite import sqlite3
 from hq_server.version import VERSION
 from loyalty_core.units import EpochMs
 from loyalty_shell.answers import measuring
@@ -32,6 +33,8 @@ DAY_S: Final = 86_400
 WATCHED: Final = ("server_failed", "server_busy")
 """Refusals that alerts are about are counted from 0, or the first one of a run would be no increase."""
 STATES: Final = ("pending", "approved", "revoked")
+ATTEMPTS: Final = ("delivered", "failed")
+WEBHOOK_STATES: Final = ("on", "paused", "set_aside")
 
 
 class Meters:
@@ -51,6 +54,9 @@ class Meters:
         self.events = Counter("dangol_hq_events_total", "Events that were kept and posted.")
         self.exchanging = 0
         self.batches_refused = Counter("dangol_hq_batches_refused_total", "Batches refused.", "code")
+        self.webhooks = Counter("dangol_hq_webhook_attempts_total", "Messages sent to webhooks.", "outcome")
+        for outcome in ATTEMPTS:
+            self.webhooks.add(outcome, by=0)
         self.measured = measuring(self.requests, self.refusals)
         for code in WATCHED:
             self.refusals.add(code, by=0)
@@ -64,6 +70,7 @@ class Meters:
             self.batches,
             self.events,
             self.batches_refused,
+            self.webhooks,
         )
         working = gauge(
             "dangol_hq_exchanges_in_flight", "Requests of tills that are worked on.", self.exchanging
@@ -90,7 +97,7 @@ class Meters:
 
 def of_ledger(tx: Transaction, now_ms: EpochMs) -> list[Family]:
     """Return what the database says."""
-    return [*_tills(tx, now_ms), *_work(tx, now_ms), _imported(tx)]
+    return [*_tills(tx, now_ms), *_work(tx, now_ms), _imported(tx), *_webhooks(tx, now_ms)]
 
 
 def _tills(tx: Transaction, now_ms: EpochMs) -> list[Family]:
@@ -100,6 +107,8 @@ def _tills(tx: Transaction, now_ms: EpochMs) -> list[Family]:
     heard, approved = tx.one("arrivals.tills_heard", since_ms=now_ms - SILENT_MS) or (0, 0)
     never, oldest_day = tx.one("arrivals.watermarks") or (0, None)
     closed_s = 0 if oldest_day is None else max(0, now_ms // 1000 - (oldest_day + 1) * DAY_S)
+    newest = max((one.version for one in load_house(tx).programmes), default=0)
+    (lacking,) = tx.one("arrivals.tills_lacking_programme", version=newest) or (0,)
     return [
         gauges(
             "dangol_hq_tills",
@@ -115,6 +124,11 @@ def _tills(tx: Transaction, now_ms: EpochMs) -> list[Family]:
         ),
         gauge("dangol_hq_tills_waiting_records", "Records that tills said wait there.", waiting),
         gauge("dangol_hq_tills_quarantine_inputs", "Inputs that tills said are set aside.", quarantined),
+        gauge(
+            "dangol_hq_tills_lacking_programme",
+            "Approved tills that have not said that they have the newest version of the programme.",
+            lacking,
+        ),
         gauge("dangol_hq_tills_without_closed_day", "Approved tills that have closed no day yet.", never),
         gauge(
             "dangol_hq_watermark_oldest_age_seconds",
@@ -166,15 +180,36 @@ def _imported(tx: Transaction) -> Family:
     )
 
 
-def of_server(database: Database, path: Path, held_bytes: int) -> list[Family]:
-    """Return what the running server says of its database and of what it has in hand."""
+def _webhooks(tx: Transaction, now_ms: EpochMs) -> list[Family]:
+    by_state = {state: (count, since_ms) for state, count, since_ms in tx.all("house.webhook_counts")}
+    failing = [since_ms for _, since_ms in by_state.values() if since_ms is not None]
+    return [
+        gauges(
+            "dangol_hq_webhooks",
+            "Webhooks by state.",
+            "state",
+            [(state, by_state.get(state, (0, None))[0]) for state in WEBHOOK_STATES],
+        ),
+        gauge(
+            "dangol_hq_webhooks_failing_longest_seconds",
+            "Since the first failure of the webhook that has failed longest.",
+            max((now_ms - since_ms for since_ms in failing), default=0) / 1000,
+        ),
+    ]
+
+
+def of_server(database: Database, config: HqConfig, held_bytes: int) -> list[Family]:
+    """Return what the running server says of its database and of what it has in hand.
+
+    How much room PostgreSQL has and takes, it tells by its own means.
+    """
     return [
         info(
             "dangol_hq_build_info",
             "The server's version, and what it runs on.",
             version=VERSION,
             python=platform.python_version(),
-            sqlite=sqlite3.sqlite_version,
+            **database.kind,
         ),
         database.writes.family(),
         gauge("dangol_hq_writer_queue_jobs", "Writes that wait or are being done.", database.queue),
@@ -183,6 +218,13 @@ def of_server(database: Database, path: Path, held_bytes: int) -> list[Family]:
             "0 once the disk did not make a write durable.",
             int(not database.lost),
         ),
+        *([] if config.is_postgresql else _of_file(config.database_path)),
+        gauge("dangol_hq_bodies_bytes", "Bodies that are arriving or worked on.", held_bytes),
+    ]
+
+
+def _of_file(path: Path) -> list[Family]:
+    return [
         gauge("dangol_hq_database_bytes", "Size of the database.", _size(path)),
         gauge(
             "dangol_hq_wal_bytes", "Size of its write-ahead log.", _size(path.with_name(path.name + "-wal"))
@@ -192,7 +234,6 @@ def of_server(database: Database, path: Path, held_bytes: int) -> list[Family]:
             "Free space where the database lives.",
             free_bytes(path.parent),
         ),
-        gauge("dangol_hq_bodies_bytes", "Bodies that are arriving or worked on.", held_bytes),
     ]
 
 

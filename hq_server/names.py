@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hq_server.accept import Terminal, keys_of
+from hq_server.archive.seeing import key_of, names_at
 from hq_server.store.connection import Transaction
 from loyalty_core.envelope import open_sealed
 from loyalty_core.errors import BadWire
@@ -40,7 +41,11 @@ class Names:
 
     def _read_batch(self, terminal: Terminal, event: EventId) -> None:
         place = {"store_id": terminal.store_id, **msgspec.structs.asdict(event)}
-        (envelope, *_), *_ = self._tx.all("arrivals.batch_of", **place)
+        (envelope, _, first_seq), *_ = self._tx.all("arrivals.batch_of", **place)
+        if not envelope:
+            for seq, member in names_at(self._tx, key_of(place, first_seq)).items():
+                self._found[msgspec.structs.replace(event, seq=seq)] = member
+            return
         batch = unpack(open_sealed(envelope, "dangol/batch/1", keys_of(self._tx, terminal)), Batch)
         for seq, data in enumerate(unpack_records(batch.packed), start=batch.first_seq):
             try:

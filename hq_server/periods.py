@@ -1,14 +1,18 @@
 """A qualification period as it stands: who would be in which tier, who is near the next, who is silent.
 
-Reads only. Periods are open until the close comes to be.
+Reads only.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections import Counter
+from typing import Final
 
 import msgspec
 
+from hq_server.closes.cases import outcomes, question
+from hq_server.closes.readiness import Readiness, readiness
+from hq_server.closes.states import CloseView, PeriodState, closes, period_view
 from hq_server.fleet_view import at_text, watermark
 from hq_server.house import House
 from hq_server.store.connection import Transaction
@@ -21,11 +25,15 @@ NEAR_MISSES_MAX: Final = 1000
 
 
 class TierCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many members would be in a tier if the period ended now."""
+    """How many members earn a tier by their points of now, and how many would hold it after a close.
+
+    `after_close` looks at what each holds and how far the rules let one fall; None where that is decided.
+    """
 
     tier: str
     starts_at: int
     members: int
+    after_close: int | None
 
 
 class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,12 +60,14 @@ class LastWord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PeriodStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One period."""
+    """One period. `readiness` is what its close waits for; `close` is how far that has come."""
 
     id: str
     first_day: str
     last_day: str
-    state: Literal["open"]
+    state: PeriodState
+    close: CloseView | None
+    readiness: Readiness
     near_miss_points: int
     tiers: tuple[TierCount, ...]
     near_misses: tuple[NearMiss, ...]
@@ -74,19 +84,29 @@ def status(tx: Transaction, house: House, period_id: str | None, now_ms: EpochMs
     months = house.newest.period_months
     period = period_of(today, months) if period_id is None else period_named(period_id, months)
     programme = house.in_force(period.last)
+    view = period_view(tx, house, period, closes(tx).get(period.id))
+    after: Counter[str] | None = None
+    if view.state == "open":
+        after = Counter()
+        for outcome, members in outcomes(tx, house, question(house, period, programme, now_ms)):
+            after[outcome.tier] += members
     return PeriodStatus(
         id=period.id,
-        first_day=date_of(period.first).isoformat(),
-        last_day=date_of(period.last).isoformat(),
-        state="open",
+        first_day=view.first_day,
+        last_day=view.last_day,
+        state=view.state,
+        close=view.close,
+        readiness=readiness(tx, house, period, now_ms),
         near_miss_points=programme.policy.near_miss,
-        tiers=_tiers(tx, period, programme.ladder),
+        tiers=_tiers(tx, period, programme.ladder, after),
         near_misses=_near_misses(tx, period, programme.ladder, programme.policy.near_miss),
         terminals=_terminals(tx),
     )
 
 
-def _tiers(tx: Transaction, period: Period, ladder: tuple[Tier, ...]) -> tuple[TierCount, ...]:
+def _tiers(
+    tx: Transaction, period: Period, ladder: tuple[Tier, ...], after: Counter[str] | None
+) -> tuple[TierCount, ...]:
     counts = dict.fromkeys((tier.code for tier in ladder), 0)
     for qualifying, members in tx.all("accounts.totals_by_points", period_id=period.id):
         counts[tier_earned(qualifying, ladder).code] += members
@@ -95,7 +115,15 @@ def _tiers(tx: Transaction, period: Period, ladder: tuple[Tier, ...]) -> tuple[T
     # Who has no total has earned nothing in this period, and nothing is 0 points.
     counts[tier_earned(0, ladder).code] += max(0, everyone - sum(counts.values()))
     return tuple(
-        [TierCount(tier=tier.code, starts_at=tier.start, members=counts[tier.code]) for tier in ladder]
+        [
+            TierCount(
+                tier=tier.code,
+                starts_at=tier.start,
+                members=counts[tier.code],
+                after_close=None if after is None else after[tier.code],
+            )
+            for tier in ladder
+        ]
     )
 
 

@@ -15,9 +15,10 @@ import msgspec
 
 from hq_server.counted import birthdays_of, drop_items, period_moves, put_items
 from hq_server.coverage import note_coverage
-from hq_server.derivation import Account, Items, rulebook_of, whole_account
+from hq_server.derivation import NEVER_ASSESSED, Account, Items, rulebook_of, whole_account
 from hq_server.differences import Touched, note_differences
 from hq_server.exceptions import AccountException, close_accounts, open_accounts
+from hq_server.feed.audience import FEED
 from hq_server.house import House
 from hq_server.member_facts import account_facts, days_of_group
 from hq_server.merges import Groups, groups_of
@@ -26,6 +27,8 @@ from hq_server.receipt_keys import is_account_fact
 from hq_server.references import bucket_of, keys_json, places_json
 from hq_server.spread import RESOLVED
 from hq_server.store.connection import Transaction, Values
+from hq_server.tiers.held import tiers_asked
+from hq_server.tiers.restating import assessment_row, raised_by_totals
 from hq_server.work import MemberDay, Version, Work
 from loyalty_core.account import account_entries, credit_of
 from loyalty_core.entries import PointEntry, diff
@@ -49,8 +52,11 @@ def post(tx: Transaction, house: House, work: Work, now_ms: EpochMs) -> int:
     for head in sorted(whole):
         touched.update(posting.derive_whole(head))
     moved = posting.append()
+    posting.restate()
     everyone = [member for head in whole for member in groups.members[head]]
-    note_differences(tx, posting.rules, posting.buckets, touched, posting.known, everyone, now_ms)
+    note_differences(
+        tx, posting.rules, posting.buckets, touched, posting.tiers, posting.known, everyone, now_ms
+    )
     note_coverage(tx, house, posting.rules, touched, everyone, now_ms)
     posting.stamp(work)
     posting.tell({(groups.head_of[member], name) for member, name in work.hearing()}, heads | work.renewed)
@@ -68,17 +74,21 @@ class _Posting:
             for group in groups.members.values()
             for member in group
         }
-        self._places = msgspec.json.encode(self.buckets).decode()
+        self._places = keys_json((bucket, member) for member, bucket in self.buckets.items())
         wanted = msgspec.json.encode(sorted(set(self.buckets.values()))).decode()
         locked = tx.all("accounts.lock_buckets", buckets=wanted)
-        self._change_no: dict[int, int] = {bucket: number for bucket, number, _ in locked}
-        self._through: dict[int, int] = {bucket: through for bucket, _, through in locked}
+        self._change_no: dict[int, int] = {bucket: number for bucket, number, *_ in locked}
+        self._through: dict[int, int] = {bucket: through for bucket, _, through, *_ in locked}
+        self._fed = {bucket for bucket, _, _, fed, _ in locked if fed}
         self._closes: dict[str, dict[int, int]] = defaultdict(dict)
         for bucket, period_id, entry_no in tx.all("accounts.closes", buckets=wanted):
             self._closes[period_id][bucket] = entry_no
+        self.tiers = tiers_asked(tx, house, self.rules, groups)
         self.known: set[MemberDay] = set()
         """The days of the work that had facts before: the others have no entry, nor a difference, either."""
         self._moves: list[tuple[str, PointEntry]] = []
+        self._restated: set[str] = set()
+        """Whose closed totals moved."""
 
     def put(self, work: Work) -> dict[MemberDay, list[Resolved]]:
         """Write the facts that beat what stands; return what stands then on every day of the work."""
@@ -125,7 +135,7 @@ class _Posting:
         touched: Touched = {}
         items: dict[MemberDay, Items] = {}
         for (member, day), receipts in days.items():
-            folded = self.rules.fold(day, receipts)
+            folded = self.rules.fold(day, receipts, self.tiers.get(member, NEVER_ASSESSED))
             derived, items[member, day] = folded.entries, folded.items
             touched[member, day] = (receipts, derived)
             if member in facts:
@@ -134,7 +144,7 @@ class _Posting:
             for entry in diff(derived, posted.get((member, day), ())):
                 self._moves.append((member, entry))
         if self.rules.counts():
-            self._moves.extend(period_moves(self._tx, self._house, self.rules, items))
+            self._moves.extend(period_moves(self._tx, self._house, self.rules, items, self.tiers))
         return touched
 
     def derive_whole(self, head: str) -> Touched:
@@ -142,14 +152,18 @@ class _Posting:
         group = self._groups.members[head]
         days = days_of_group(self._tx, self._house.bucket_count, group)
         posted: list[PointEntry] = []
-        frozen: dict[str, list[PointEntry]] = {period_id: [] for period_id in self._closes}
+        own = self.buckets[head]
+        # While a close goes from bucket to bucket, a period is closed for who counts here once this one is.
+        frozen: dict[str, list[PointEntry]] = {
+            period_id: [] for period_id, buckets in self._closes.items() if own in buckets
+        }
         for member in group:
             bucket = self.buckets[member]
             entries: list[PointEntry] = []
             for row in self._tx.all("accounts.all_entries_of", bucket=bucket, member_id=member):
                 entry = posted_entry(row)
                 entries.append(entry)
-                if row[14] <= self._closes.get(entry.period_id, {}).get(bucket, 0):
+                if entry.period_id in frozen and row[14] <= self._closes[entry.period_id].get(bucket, 0):
                     frozen[entry.period_id].append(entry)
             if member == head:
                 posted = entries
@@ -160,7 +174,8 @@ class _Posting:
             days=days,
             birthday=birthdays_of(self._tx, self._house, [head]).get(head),
             closed={period_id: closed_by(entries) for period_id, entries in frozen.items()},
-            through=Day(self._through[self.buckets[head]]),
+            through=Day(self._through[own]),
+            tiers=self.tiers.get(head, NEVER_ASSESSED),
         )
         whole = whole_account(self.rules, account)
         self._move(head, diff(whole.entries, posted))
@@ -195,8 +210,32 @@ class _Posting:
             )
         self._tx.many("accounts.add_entry", rows)
         self._tx.many("accounts.add_to_total", [(*key, *points) for key, points in totals.items()])
+        self._restated = {
+            member
+            for (bucket, member, period_id), (_, qualifying, _) in totals.items()
+            if qualifying and bucket in self._closes.get(period_id, {})
+        }
         self._flag_overdrawn(totals)
         return len(rows)
+
+    def restate(self) -> None:
+        """Post the tiers that the totals of closed periods give now, where they are above what is held."""
+        heads = {self._groups.head_of[member] for member in self._restated}
+        found = raised_by_totals(self._tx, self._house, self._groups, heads, self._closes, self._now_ms)
+        rows: list[Values] = []
+        for head, raised in found.items():
+            bucket = self.buckets[head]
+            for one in raised:
+                number = self._change_no[bucket] = self._change_no[bucket] + 1
+                rows.append(assessment_row(bucket, head, number, one, "restatement", self._now_ms))
+            for member in self._groups.members[head]:
+                self._tx.run(
+                    "accounts.mark_member_days_from",
+                    bucket=self.buckets[member],
+                    member_id=member,
+                    business_day=raised[0].from_day,
+                )
+        self._tx.many("accounts.add_assessment", rows)
 
     def stamp(self, work: Work) -> None:
         """Note how far each terminal's events are posted for whom they name, and for whom these count."""
@@ -211,6 +250,7 @@ class _Posting:
         """Give every changed member the next change number of its bucket, for all who hear of it."""
         changed = members | {member for member, _ in self._moves}
         hearing = told.union(self._tx.all("accounts.audiences_of", members=self._places))
+        hearing.update((member, FEED) for member in changed if self.buckets[member] in self._fed)
         numbers: dict[str, int] = {}
         for member in sorted(changed):
             bucket = self.buckets[member]

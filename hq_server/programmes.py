@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
+from hq_server.closes.states import refuse_while_closing
 from hq_server.decisions import Said, keep_decision
 from hq_server.derivation import Rulebook, whole_account
 from hq_server.house import House, load_house
 from hq_server.ledger import ledger_accounts
 from hq_server.reclaims import claims_moved, fold_claims_again
+from hq_server.retelling import note_told
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import business_day, date_of, period_after, period_of
 from loyalty_core.entries import diff
@@ -117,8 +119,9 @@ def publish(
     """Publish a version and mark every member-day from its first date on to be derived again.
 
     Raises:
-        BadInput: it may not follow what is published; `claims_too_many`.
+        BadInput: it may not follow what is published; `claims_too_many`, `period_closing`.
     """
+    refuse_while_closing(tx)
     before = load_house(tx)
     check_next(before, programme, retroactive=retroactive, now_ms=now_ms)
     sealed = seal(
@@ -140,6 +143,7 @@ def put_version(
     Raises:
         BadInput: `claims_too_many`.
     """
+    note_told(tx, before, now_ms)
     tx.run(
         "house.publish_programme",
         version=programme.version,

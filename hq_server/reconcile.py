@@ -39,6 +39,7 @@ _OWNERS: Final = {
     "dated_ahead": "headquarters",
     "dated_apart": "headquarters",
     "dated_wrong": "headquarters",
+    "webhook_set_aside": "headquarters",
 }
 """Whose it is to end an exception of a kind; of all others the store's, or the member desk's."""
 _Int = Annotated[int, Meta(ge=-(2**62), le=2**62)]
@@ -179,7 +180,7 @@ def _rows(
         **parameters,
         **{"after_bucket" if side else "after_store_id": begin[1]},
         kind=wanted.kind,
-        cause=wanted.cause,
+        cause=wanted.cause.encode().lower().decode(),
         until_ms=now_ms - wanted.older_than_ms,
         after_ms=begin[0],
         after_kind=begin[2],

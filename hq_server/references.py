@@ -62,8 +62,8 @@ def keys_json(keys: Iterable[tuple[str | int, ...]]) -> str:
 
 
 def places_json(names: Iterable[str], bucket_count: int) -> str:
-    """Return members or references as the JSON object of each one's bucket that statements take."""
-    return msgspec.json.encode({name: bucket_of(name, bucket_count) for name in names}).decode()
+    """Return members or references, each once and behind its bucket, as the JSON that statements take."""
+    return keys_json((bucket_of(name, bucket_count), name) for name in dict.fromkeys(names))
 
 
 def _known(tx: Transaction, references: set[str], bucket_count: int) -> dict[str, str]:

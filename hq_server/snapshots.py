@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from hq_server.accept import Terminal
 from hq_server.house import House
 from hq_server.member_rows import Changed, Rows
-from hq_server.references import places_json
+from hq_server.references import keys_json, places_json
 from hq_server.store.connection import Row, Transaction
 from loyalty_core.errors import BadWire
 from loyalty_core.lineage import Segment, stamp_within
@@ -70,11 +68,11 @@ def _found(
 
     A bucket is read no further than it is told of, however much of it has changed.
     """
-    text = msgspec.json.encode(cursors).decode()
-    waiting = tx.all("accounts.buckets_to_tell", cursors=text, audience=terminal.store_id)
+    heard = keys_json(enumerate(cursors))
+    waiting = tx.all("accounts.buckets_to_tell", cursors=heard, audience=terminal.store_id)
     found: dict[int, list[Row]] = {}
     wanted = rows_max + 1
-    for (bucket,) in sorted(waiting):
+    for (bucket,) in waiting:
         found[bucket] = tx.all(
             "accounts.changed_members",
             bucket=bucket,

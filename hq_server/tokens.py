@@ -1,4 +1,4 @@
-"""API tokens of staff and other systems: shown once, kept hashed.
+"""API tokens of other systems: shown once, kept hashed, each with its scopes.
 
 The hash is a plain SHA-256: a token is 256 random bits, which no guessing reaches.
 """
@@ -8,18 +8,36 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Collection
 
-from hq_server.store.connection import Transaction
+import msgspec
+
+from hq_server.decisions import name_form
+from hq_server.staff.rights import Right
+from hq_server.store.connection import Transaction, Value
 from loyalty_core.errors import BadInput
 from loyalty_core.units import EpochMs
 
 
+class Token(msgspec.Struct, frozen=True):
+    """A valid token: whose it is, and its scopes as they are kept."""
+
+    name: str
+    scopes: str
+
+
 def add_token(
-    tx: Transaction, name: str, random: bytes, now_ms: EpochMs, *, metrics_only: bool = False
+    tx: Transaction,
+    name: str,
+    random: bytes,
+    now_ms: EpochMs,
+    *,
+    scopes: Collection[Right],
+    answers: str = "",
 ) -> str:
     """Keep a new token under a name and return it; it cannot be read again.
 
-    One with `metrics_only` shows the figures and nothing else.
+    `answers` is the account that answers for what it does: that person judges no proposal of it.
 
     Raises:
         BadInput: `token_name_malformed`, `token_exists`.
@@ -29,10 +47,17 @@ def add_token(
             'a token\'s name has 1 to 64 letters, digits, ".", "_", "@" or "-"', code="token_name_malformed"
         )
     token = "dgl_" + base64.urlsafe_b64encode(random).rstrip(b"=").decode()
-    if not tx.run(
-        "house.add_token", name=name, hash=_hash(token), made_at_ms=now_ms, metrics_only=int(metrics_only)
-    ):
-        raise BadInput(f'there is a token "{name}", or was: names are not used again', code="token_exists")
+    kept: dict[str, Value] = {
+        "name": name,
+        "hash": _hash(token),
+        "scopes": " ".join(sorted(scopes)),
+        "answers": answers,
+    }
+    of_a_person = tx.one("house.account_of_form", form=name_form(name)) is not None
+    if of_a_person or not tx.run("house.add_token", **kept, made_at_ms=now_ms):
+        raise BadInput(
+            f'there is a token or an account "{name}", or was: names are not used again', code="token_exists"
+        )
     return token
 
 
@@ -46,15 +71,10 @@ def revoke_token(tx: Transaction, name: str, now_ms: EpochMs) -> None:
         raise BadInput(f'there is no valid token "{name}": see hq-server token list', code="token_not_found")
 
 
-def name_of(tx: Transaction, token: str) -> str | None:
-    """Return whose valid token this is, None for one that is for metrics only."""
+def token_of(tx: Transaction, token: str) -> Token | None:
+    """Return whose valid token this is."""
     row = tx.one("house.token_of", hash=_hash(token))
-    return None if row is None or row[1] else str(row[0])
-
-
-def may_watch(tx: Transaction, token: str) -> bool:
-    """Tell whether this is a valid token, which all may see the figures."""
-    return tx.one("house.token_of", hash=_hash(token)) is not None
+    return None if row is None else Token(*row)
 
 
 def _hash(token: str) -> bytes:

@@ -10,8 +10,10 @@ from aiohttp import web
 from hq_server.attempts import Attempts
 from hq_server.config import HqConfig
 from hq_server.exchange import Answering
+from hq_server.life import Life
 from hq_server.metrics import Meters
 from hq_server.quotas import Quotas
+from hq_server.readiness import Looks
 from hq_server.store.database import Database
 from hq_server.web_body import Bodies
 from loyalty_core.units import EpochMs
@@ -26,6 +28,9 @@ PLACES = web.AppKey("places", asyncio.Semaphore)
 UNPACKED = web.AppKey("unpacked", asyncio.Semaphore)
 """One for each of those that is unpacked."""
 ATTEMPTS = web.AppKey("attempts", Attempts)
+LOGINS = web.AppKey("logins", Attempts)
+JUDGES = web.AppKey("judges", asyncio.Semaphore)
+"""One for each password that is looked at, which takes 64 MiB."""
 QUOTAS = web.AppKey("quotas", Quotas)
 
 
@@ -39,3 +44,5 @@ class WallClock:
 
 METERS = web.AppKey("meters", Meters)
 NOW_MS = web.AppKey("now_ms", WallClock)
+LIFE = web.AppKey("life", Life)
+LOOKS = web.AppKey("looks", Looks)

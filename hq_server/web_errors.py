@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from hq_server.quotas import TooMuch
+from hq_server.staff.persons import NotProven
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.answers import Refusal
 
@@ -23,6 +24,12 @@ _STATUS: Final = {
     "key_unknown": 400,
     "token_missing": 401,
     "token_invalid": 401,
+    "login_refused": 401,
+    "login_too_soon": 429,
+    "login_too_many": 429,
+    "not_allowed": 403,
+    "totp_missing": 403,
+    "totp_unreadable": 503,
     "terminal_unknown": 403,
     "terminal_pending": 403,
     "terminal_revoked": 403,
@@ -43,10 +50,29 @@ _STATUS: Final = {
     "idempotency_conflict": 409,
     "member_erased": 409,
     "period_closed": 409,
+    "period_closing": 409,
+    "period_not_over": 409,
+    "period_not_ready": 409,
+    "nothing_to_exclude": 409,
+    "gift_handed_out": 409,
+    "gift_not_found": 404,
     "goodwill_spent": 409,
+    "case_not_found": 404,
+    "period_open": 409,
+    "no_gap": 409,
+    "case_open": 409,
+    "case_moot": 409,
+    "case_settled": 409,
+    "ruling_waits": 409,
+    "unlike_needs_code": 409,
+    "grants_spent": 409,
+    "tier_differs": 409,
+    "tier_gone": 409,
+    "evidence_old": 409,
     "coupon_too_many": 409,
     "merges_changed": 409,
     "period_unknown": 404,
+    "feed_cursor_ended": 410,
     "not_found": 404,
     "method_not_allowed": 405,
     "body_too_slow": 408,
@@ -56,7 +82,10 @@ _STATUS: Final = {
     "terminal_over_quota": 429,
     "server_busy": 503,
     "database_busy": 503,
+    "database_unreachable": 503,
+    "commit_unknown": 503,
     "programme_missing": 503,
+    "batch_archived": 503,
     "disk_failed": 503,
     "disk_unreadable": 503,
     "database_damaged": 503,
@@ -103,7 +132,7 @@ async def problems(
     """Render every error as a problem document; what is nobody's fault but ours is logged with its trace."""
     try:
         return await handler(request)
-    except TooMuch as error:
+    except (TooMuch, NotProven) as error:
         return problem(error.code, str(error), error.retry_after_s)
     except LoyaltyError as error:
         return problem(error.code, str(error))
@@ -121,6 +150,23 @@ async def problems(
 def problem(code: str, sentence: str, retry_after_s: int = 0) -> Refusal:
     """Return the problem document of a code."""
     return _render(_STATUS.get(code, 400), code, sentence, retry_after_s)
+
+
+def is_taken(status: int) -> bool:
+    """Tell whether a receiver says that it has what it was sent; one that names another place has not."""
+    return 200 <= status < 300
+
+
+def is_gone(status: int) -> bool:
+    """Tell whether a receiver wants nothing more."""
+    return status == HTTPStatus.GONE
+
+
+def not_ready(code: str, why: object) -> Refusal:
+    """Return the answer of a server that is to be spared, and why; it is counted by the first code."""
+    response = Refusal(body=msgspec.json.encode(why), status=503, content_type="application/json")
+    response.code = code
+    return response
 
 
 def no_room() -> bytes:

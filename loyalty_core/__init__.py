@@ -15,6 +15,8 @@ accrual              one member's business day -> entries with their steps; `mat
 account              entries -> period totals and balance
 entries              a movement of points; `diff` brings what is posted to what should stand
 tiers                totals and ladder -> tier, gap, near-miss
+alike                what a total would be without weights, and who stands alike before a threshold
+assessment           what closes and grants decided -> tier by day, and what late events raise
 lookups              card and phone spellings -> one form
 explain              steps as sentences, Korean and English
 control              what a journal holds of a business day, as totals by kind of event

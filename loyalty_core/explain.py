@@ -84,6 +84,11 @@ def clock_text(minute: Minute) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
+def percent_text(value: Fraction) -> str | None:
+    """Return a percent as its owner wrote it; None for 0."""
+    return decimal_text(value) if value else None
+
+
 def decimal_text(value: Fraction) -> str:
     """Return a fraction of at most six decimals as its owner wrote it: `1.5`."""
     millionths = value.numerator * 1_000_000 // value.denominator

@@ -224,6 +224,17 @@ class Expiring(Message, frozen=True):
     last_day: DayNumber
 
 
+TIER_STEPS_MAX: Final = 8
+"""The most steps between tiers that a row tells of: the latest."""
+
+
+class TierStep(Message, frozen=True):
+    """From this business day on the member holds this tier, until the next step."""
+
+    from_day: DayNumber
+    tier: str
+
+
 class MemberRow(Message, frozen=True):
     """What a till knows of a member. `look_ups` are keyed hashes under the store's key.
 
@@ -232,6 +243,8 @@ class MemberRow(Message, frozen=True):
     how many points this till may let the member spend without asking HQ until a newer row comes; `held` are
     points that HQ holds for redemptions under way. `birthday` is the business date of the next one, where the
     programme has a rule for it. `coupons` are signed by HQ. `also` are members merged into this one.
+    `tier` is held on HQ's date. `tiers` are the steps since some time ago and to come, in order, empty for
+    who was never assessed; what they say last holds through `tier_until`, if that is known.
     """
 
     member_id: str
@@ -250,6 +263,8 @@ class MemberRow(Message, frozen=True):
     birthday: DayNumber | None = None
     coupons: tuple[bytes, ...] = ()
     also: tuple[str, ...] = ()
+    tiers: Annotated[tuple[TierStep, ...], Meta(max_length=TIER_STEPS_MAX)] = ()
+    tier_until: DayNumber | None = None
 
 
 class Page(Message, frozen=True):

@@ -88,12 +88,12 @@ def first_rules(programmes: Iterable[Programme]) -> FirstRules:
 def first_matches(
     rules: FirstRules,
     days: Iterable[tuple[int, Iterable[Resolved]]],
-    tier_of: Callable[[Programme], str],
+    tier_of: Callable[[Programme, Day], str],
 ) -> FirstMatches:
     """Return what stands first in life of all that match each rule, on days of any version.
 
-    `days` come in order, and are read no further than all rules need. `tier_of` gives the tier in force by a
-    version.
+    `days` come in order, and are read no further than all rules need. `tier_of` gives the tier in force on
+    a day, by a version where no other covers the day.
     """
     wanted, found = list(rules), {}
     for day, receipts in days:
@@ -102,7 +102,7 @@ def first_matches(
         standing = [one.standing for one in receipts if one.item.earns]
         items = sorted((item for item in standing if item is not None), key=lambda item: item.order)
         for programme, rule in tuple(wanted):
-            if not in_play(rule.when, Day(day), tier_of(programme)):
+            if not in_play(rule.when, Day(day), tier_of(programme, Day(day))):
                 continue
             first = next((item for item in items if matches(rule.when, item)), None)
             if first is not None:

@@ -95,11 +95,15 @@ class Cap(Rule, frozen=True, kw_only=True):
 
 
 class Benefit(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tier gives besides points: `discount` with a percent, or `gift` with names by language."""
+    """What a tier gives besides points: a `discount` of a percent, a `gift` by its names, or a `coupon`.
 
-    kind: Literal["discount", "gift"]
+    A coupon is for a reward of the programme, by its id.
+    """
+
+    kind: Literal["discount", "gift", "coupon"]
     percent: Fraction | None = None
     names: dict[str, str] = {}
+    reward: str | None = None
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +113,17 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
     start: Points
     names: dict[str, str] = {}
     benefits: tuple[Benefit, ...] = ()
+
+    @property
+    def discount(self) -> Fraction:
+        """The percent off for who holds it: the largest of its discounts, 0 for none."""
+        percents = [benefit.percent for benefit in self.benefits if benefit.percent is not None]
+        return max(percents, default=Fraction(0))
+
+
+def discount_in(ladder: tuple[Tier, ...], code: str) -> Fraction:
+    """Return the percent off that a tier of a ladder gives; 0 for one that is not in it."""
+    return next((tier.discount for tier in ladder if tier.code == code), Fraction(0))
 
 
 class TierPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +191,12 @@ def version_for(programmes: tuple[Programme, ...], day: Day) -> Programme | None
         key=lambda p: p.version,
         default=None,
     )
+
+
+def version_before(programmes: tuple[Programme, ...], programme: Programme) -> Programme | None:
+    """Return the version that would hold on a version's first day if that one were not there, or None."""
+    lower = tuple([one for one in programmes if one.version < programme.version])
+    return version_for(lower, programme.effective_from)
 
 
 def claim_days_on(programmes: tuple[Programme, ...], day: Day) -> int:

@@ -44,7 +44,7 @@ _COMBINE: Final[Form[Combine]] = one_of(*get_args(Combine))
 _UPGRADE: Final[Form[Literal["at_close", "monthly"]]] = one_of("at_close", "monthly")
 _DOWNGRADE: Final[Form[Literal["earned", "one_step", "keep"]]] = one_of("earned", "one_step", "keep")
 _MONTHS: Final = one_of(*PERIOD_MONTHS)
-_BENEFIT: Final[Form[Literal["discount", "gift"]]] = one_of("discount", "gift")
+_BENEFIT: Final[Form[Literal["discount", "gift", "coupon"]]] = one_of("discount", "gift", "coupon")
 
 
 def read_programme(text: str, source: str = "programme.toml") -> Programme:
@@ -72,9 +72,10 @@ def _programme(root: Table) -> Programme:
     starts = root.take("business_day_starts", TIME, Minute(0))
     zone = root.need("timezone", ZONE, zone_named("UTC"))
     period_months = _period_months(root)
-    ladder = _ladder(root)
+    coupons: list[tuple[Table, str]] = []
+    ladder = _ladder(root, coupons)
     file = RuleFile(starts, [tier.code for tier in ladder if tier.code])
-    return Programme(
+    programme = Programme(
         programme_id=root.need("programme", ID, ""),
         version=root.need("version", COUNT, 1),
         effective_from=root.need("effective_from", DATE, Day(0)),
@@ -97,6 +98,10 @@ def _programme(root: Table) -> Programme:
         rewards=tuple(read_reward(table, file) for table in root.sections("reward", RULES_MAX, "id")),
         expiry_after_periods=_expiry(root),
     )
+    for table, reward in coupons:
+        if reward not in [one.id for one in programme.rewards]:
+            table.wrong("reward", f"is {shown(reward)}", "expected the id of a [[reward]]")
+    return programme
 
 
 def _period_months(root: Table) -> int:
@@ -145,8 +150,8 @@ def _redeem(root: Table) -> Redeem | None:
     )
 
 
-def _ladder(root: Table) -> tuple[Tier, ...]:
-    """Return the tiers: from 0, strictly rising, each code once."""
+def _ladder(root: Table, coupons: list[tuple[Table, str]]) -> tuple[Tier, ...]:
+    """Return the tiers: from 0, strictly rising, each code once; note which rewards coupons are for."""
     tables = root.sections("tier", TIERS_MAX, "code")
     if not tables and root.good("tier"):
         root.wrong("tier", "is missing", "expected at least one [[tier]], the first from = 0")
@@ -156,7 +161,7 @@ def _ladder(root: Table) -> tuple[Tier, ...]:
             code=table.need("code", ID, ""),
             start=Points(table.need("from", POINTS, 0)),
             names=names_of(table, "name"),
-            benefits=tuple(_benefit(each) for each in table.sections("benefits", BENEFITS_MAX)),
+            benefits=_benefits(table, coupons),
         )
         if table.good("from") and not tiers and tier.start:
             table.wrong(
@@ -172,14 +177,36 @@ def _ladder(root: Table) -> tuple[Tier, ...]:
     return tuple(tiers)
 
 
+def _benefits(tier: Table, coupons: list[tuple[Table, str]]) -> tuple[Benefit, ...]:
+    """Return what a tier gives; what is given by the piece stands once."""
+    found: list[Benefit] = []
+    for table in tier.sections("benefits", BENEFITS_MAX):
+        benefit = _benefit(table)
+        if benefit in found and benefit.kind != "discount" and table.good("kind", "name", "reward"):
+            table.wrong("kind", f"is a {benefit.kind} that this tier gives already", "expected each once")
+        if benefit.kind == "coupon" and benefit.reward is not None:
+            coupons.append((table, benefit.reward))
+        found.append(benefit)
+    return tuple(found)
+
+
 def _benefit(table: Table) -> Benefit:
     kind = table.need("kind", _BENEFIT, None)
     percent = table.take("percent", PERCENT, None)
+    reward = table.take("reward", ID, None)
     names = names_of(table, "name")
     if kind == "discount" and "percent" not in table:
         table.wrong("percent", "is missing", f"expected {PERCENT.expected}")
     if kind == "gift" and "name" not in table:
         table.wrong("name", "is missing", 'expected { ko = "...", en = "..." }')
+    if kind == "coupon" and "reward" not in table:
+        table.wrong("reward", "is missing", "expected the id of a [[reward]]")
     if kind == "gift" and "percent" in table:
         table.wrong("percent", "has no meaning on a gift", "expected only a name")
-    return Benefit(kind=kind or "gift", percent=percent, names=names)
+    if kind == "coupon":
+        for key in ("percent", "name"):
+            if key in table:
+                table.wrong(key, "has no meaning on a coupon", "expected only a reward")
+    if kind in ("discount", "gift") and "reward" in table:
+        table.wrong("reward", f"has no meaning on a {kind}", "expected it on a coupon")
+    return Benefit(kind=kind or "gift", percent=percent, names=names, reward=reward)

@@ -20,51 +20,73 @@ from loyalty_core.explain import (
 from loyalty_core.programme import Bonus, Cap, Earn, Programme, Reward, Rule, Slot, Weight, When
 from loyalty_core.units import Day, Minute
 
+Said = tuple[str, str]
+"""What a sentence is about, the same in every version, and the sentence."""
 _EXAMPLE_POINTS: Final = 100
 _WEEKDAYS_KO: Final = ("월", "화", "수", "목", "금", "토", "일")
 _WEEKDAYS_EN: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def rules_in_words(programme: Programme, language: Language) -> Iterator[str]:
+def rules_in_words(programme: Programme, language: Language) -> Iterator[Said]:
     """Return a sentence for every rule in the order written, and for what holds for rules of a kind."""
     if not programme.earns and not programme.bonuses:
-        yield pick(language, "포인트를 주는 규칙이 없습니다.", "No rule gives points.")
+        yield said("rules", language, "포인트를 주는 규칙이 없습니다.", "No rule gives points.")
     for earn in programme.earns:
-        yield _rule(earn, _earned(earn, programme.currency, language), programme.currency, language)
+        yield (
+            f"rule {earn.id}",
+            _rule(earn, _earned(earn, programme.currency, language), programme.currency, language),
+        )
     if any(earn.per is not None for earn in programme.earns):
-        yield pick(
+        yield said(
+            "excluded",
             language,
             "포인트나 상품권(points, gift_card)으로 결제한 금액은 적립 대상이 아닙니다.",
             "What was paid with points or gift cards never earns.",
         )
     for weight in programme.weights:
-        yield _rule(weight, _weighted(weight, language), programme.currency, language)
+        yield f"rule {weight.id}", _rule(weight, _weighted(weight, language), programme.currency, language)
     if len(programme.weights) > 1:
-        yield _combined(programme, language)
+        yield "combine", _combined(programme, language)
     if programme.weights:
-        yield pick(language, "소수점 아래 포인트는 버립니다.", "Fractions of a point are dropped.")
+        yield said("floor", language, "소수점 아래 포인트는 버립니다.", "Fractions of a point are dropped.")
     for bonus in programme.bonuses:
-        yield _rule(bonus, _extra(bonus, language), programme.currency, language)
+        yield f"rule {bonus.id}", _rule(bonus, _extra(bonus, language), programme.currency, language)
     if programme.bonuses and programme.weights:
-        yield pick(
+        yield said(
+            "bonuses",
             language,
             "보너스에는 가중치를 곱하지 않습니다.",
             "No weight multiplies a bonus.",
         )
     for cap in programme.caps:
-        yield _rule(cap, _capped(cap, language), programme.currency, language)
+        yield f"rule {cap.id}", _rule(cap, _capped(cap, language), programme.currency, language)
     if programme.caps:
-        yield pick(
+        yield said(
+            "caps",
             language,
             "한도는 사용 가능 포인트와 등급 포인트에 따로 적용하며, 보너스도 포함합니다.",
             "Caps hold for redeemable and for qualifying points separately, bonuses included.",
         )
+    if len(programme.caps) > 1:
+        order = ", ".join(cap.id for cap in programme.caps)
+        yield said(
+            "caps_order",
+            language,
+            f"한도는 {order} 순서로 적용합니다.",
+            f"Caps are applied in this order: {order}.",
+        )
     if programme.caps and not all(bonus.in_day for bonus in programme.bonuses):
-        yield pick(
+        yield said(
+            "caps_bonuses",
             language,
             "다만 산정 기간, 생일, 생애 첫 보너스는 한도에 들어가지 않고 따로 더합니다.",
             "Bonuses of a period, a birthday or a first time are not capped: they come on top.",
         )
+
+
+def said(about: str, language: Language, ko: str, en: str) -> Said:
+    """Return what is said of something in a language."""
+    return about, pick(language, ko, en)
 
 
 def reward_in_words(reward: Reward, currency: str, language: Language) -> str:

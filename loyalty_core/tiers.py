@@ -31,7 +31,7 @@ def tier_earned(qualifying: int, ladder: tuple[Tier, ...]) -> Tier:
 
 
 def tier_after(
-    held: Tier, qualifying: int, ladder: tuple[Tier, ...], downgrade: Literal["earned", "one_step", "keep"]
+    held: str, qualifying: int, ladder: tuple[Tier, ...], downgrade: Literal["earned", "one_step", "keep"]
 ) -> Tier:
     """Return the tier that a close gives who holds a tier: what the total earns, falling as the policy says.
 
@@ -39,9 +39,9 @@ def tier_after(
     """
     earned = tier_earned(qualifying, ladder)
     codes = [tier.code for tier in ladder]
-    if downgrade == "earned" or held.code not in codes:
+    if downgrade == "earned" or held not in codes:
         return earned
-    place = codes.index(held.code)
+    place = codes.index(held)
     floor = place if downgrade == "keep" else max(0, place - 1)
     return ladder[max(floor, codes.index(earned.code))]
 

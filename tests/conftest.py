@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from coverage import Coverage
@@ -18,6 +18,9 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.folds import watch
+
+if TYPE_CHECKING:
+    from tests.postgresql import Cluster
 
 WATCH: Final = pytest.StashKey[Coverage]()
 """Set in a run of all tests; a run of some of them cannot tell what is left out."""
@@ -82,6 +85,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_unconfigure() -> None:
     """Thaw what programs froze that tests ran in this process, or libraries report leaks at its end."""
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """The cluster of this process, which forgets in a crash of the machine what others write."""
+    from tests.postgresql import cluster  # loads the driver, which few tests need
+
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def durable_postgresql() -> Iterator[Cluster]:
+    """A cluster of this process that is as careful as a real one, and may be restarted."""
+    from tests.postgresql import cluster
+
+    with cluster(durable=True) as made:
+        yield made
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ FOLDS: Final = (
     "account",
     "accrual",
     "after_close",
+    "alike",
+    "assessment",
     "day_rules",
     "entries",
     "lots",

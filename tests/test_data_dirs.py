@@ -12,8 +12,8 @@ import pytest
 
 from edge_agent.store.database import Connection
 from edge_agent.store.migrations import open_database
-from hq_server.store.connection import Connection as HqConnection
 from hq_server.store.database import create
+from hq_server.store.sqlite.connection import Connection as HqConnection
 from loyalty_core.errors import BadInput
 from loyalty_shell.credentials import is_written, write_secret
 from loyalty_shell.data_dir import check_user, is_read_only, read_anew

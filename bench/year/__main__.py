@@ -1,4 +1,4 @@
-"""`make year`: the whole year both ways, beside each other; exit 1 where the ledgers differ."""
+"""`make year`: the whole year in each way, beside each other; exit 1 where the ledgers differ."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from bench.year.both import RUNS, both
 from bench.year.plan import Size, make_plan
 from bench.year.run import Ran
 from bench.year.stands import Stands, differences
+from bench.year.ways import ON_POSTGRESQL, RUNS, all_ways
 
 SHOWN_MAX = 20
 
@@ -24,19 +24,22 @@ SHOWN_MAX = 20
 @click.option("--one-of", default=1, show_default=True, help="Take one of so many households.")
 @click.option("--seed", default=1, show_default=True, help="Of returns, claims, voids and the shuffle.")
 def main(first_week: int, weeks: int, one_of: int, seed: int) -> None:
-    """Put a year of baskets through three tills in order and shuffled, and compare the ledgers."""
+    """Put a year of baskets through three tills in order, shuffled, and on PostgreSQL, and compare."""
     start = time.perf_counter()
     plan = make_plan(Size(first_week=first_week, weeks=weeks, one_of=one_of, seed=seed))
     told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(plan.counts.items()))
     click.echo(f"{len(plan.households):,} households: {told}; {plan.moved} facts moved by a second")
     with tempfile.TemporaryDirectory(prefix="dangol-year-") as folder:
-        ended = both(plan, Path(folder))
-    for name, (ran, stands) in zip(RUNS, ended, strict=True):
+        ended = dict(zip(RUNS, all_ways(plan, Path(folder)), strict=True))
+    for name, (ran, stands) in ended.items():
         _show(name, ran, stands)
-    found = differences(ended[0][1], ended[1][1])
+    (_, first), *_ = ended.values()
+    found = [sentence for name, (_, other) in ended.items() for sentence in differences(first, other, name)]
+    if first.posted != ended[ON_POSTGRESQL][1].posted:
+        found.append("the rows of the ledger differ on PostgreSQL")
     for sentence in sorted(found)[:SHOWN_MAX]:
         click.echo(f"  {sentence}")
-    astray = sum(ran.astray for ran, _ in ended)
+    astray = sum(ran.astray for ran, _ in ended.values())
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     click.echo(
         f"{len(found):,} differences, {astray:,} balances astray at tills;"
@@ -57,6 +60,8 @@ def _show(name: str, ran: Ran, stands: Stands) -> None:
         f"  audited: {done.events:,} events, {done.receipts:,} receipts, {done.member_days:,} member-days;"
         f" {flows}; outstanding {done.outstanding:,}; {sum(stands.exceptions.values()):,} open exceptions"
     )
+    tiers = ", ".join(f"{count:,} {tier}" for tier, count in stands.tiers.items())
+    click.echo(f"  tiers after the closes: {tiers}; rows as posted {stands.posted[:12]}")
 
 
 if __name__ == "__main__":

@@ -14,26 +14,35 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from bench.year.asking import ask
 from bench.year.plan import Plan, ms_of
 from demo import members
 from hq_server import enrol, fleet
 from hq_server.accept import open_exchange
+from hq_server.closes.chores import do_tier_work, tier_work
+from hq_server.closes.closing import OVER, begin
+from hq_server.decisions import Said
 from hq_server.exchange import Answering, answer, apply
 from hq_server.house import load_house
+from hq_server.importing import import_rows
 from hq_server.key_book import Keyring
 from hq_server.keys import make_key
-from hq_server.members import import_rows
 from hq_server.members_csv import BadRow, NewMember, read_members
 from hq_server.programmes import publish
 from hq_server.rederive import expire, expiry_is_due, rederive_some
 from hq_server.setup import found_house
-from hq_server.store.connection import checkpoint, reading, writing
+from hq_server.store.connection import reading, writing
 from hq_server.store.database import create
+from hq_server.store.sqlite.connection import Connection as SqliteConnection
+from hq_server.store.sqlite.connection import checkpoint
+from loyalty_core.calendar import period_named
 from loyalty_core.envelope import public_of
 from loyalty_core.programme_toml import read_programme
-from loyalty_core.units import EpochMs
+from loyalty_core.units import Day, EpochMs
 
 MOONLIGHT: Final = Path(__file__).parents[2] / "docs/examples/moonlight.toml"
+PERIODS: Final = ("2026-H2", "2027-H1")
+"""The half-years in which the year lies."""
 ACCOUNT_RULES: Final = """
 [[bonus]]
 id = "fifth-visit"
@@ -96,13 +105,13 @@ class Watch:
 class Hq:
     """Headquarters with the programme and every household a member."""
 
-    def __init__(self, folder: Path, clock: SetClock, plan: Plan) -> None:
+    def __init__(self, folder: Path, clock: SetClock, plan: Plan, database: str = "") -> None:
         folder.mkdir(parents=True)
         self.clock, self.watch = clock, Watch()
         self.path = folder / "hq.db"
         self.key = make_key(folder / "hq.key")
         self.public_key = public_of(self.key)
-        self.conn = create(self.path)
+        self.conn = create(database or self.path)
         text = MOONLIGHT.read_text("utf-8") + ACCOUNT_RULES.format(cap=plan.size.cap)
         with writing(self.conn) as tx:
             found_house(tx, random=secrets.token_bytes(8), now_ms=clock.now_ms)
@@ -145,13 +154,35 @@ class Hq:
                 outcome = apply(tx, opened, now_ms)
             with reading(self.conn) as tx:
                 reply = answer(tx, answering, opened, outcome, now_ms)
-            checkpoint(self.conn, self.path)
+            if isinstance(self.conn, SqliteConnection):
+                checkpoint(self.conn, self.path)
         return reply
 
     def balances(self) -> dict[str, int]:
         """Return every member's balance."""
-        totals = "SELECT member_id, sum(redeemable) FROM totals GROUP BY member_id"
-        return dict(self.conn.execute(totals).fetchall())
+        totals = "SELECT member_id, CAST(sum(redeemable) AS BIGINT) FROM totals GROUP BY member_id"
+        return dict(ask(self.conn, totals))
+
+    def close_periods(self, sold_until: Day) -> None:
+        """Close the half-years that were over then in turn, and give what their tiers bring."""
+        keys = Keyring.of(self.key)
+        with self.watch.counting():
+            for period_id in PERIODS:
+                with writing(self.conn) as tx:
+                    house = load_house(tx)
+                    period = period_named(period_id, house.newest.period_months)
+                    if period.last >= sold_until:
+                        break
+                    begin(tx, house, period, Said("year", OVER), self.clock.now_ms)
+                while self._tier_work_done(keys):
+                    pass
+
+    def _tier_work_done(self, keys: Keyring) -> bool:
+        with writing(self.conn) as tx:
+            work = tier_work(tx, self.clock.now_ms)
+            if work is not None:
+                do_tier_work(tx, work, keys, self.clock.now_ms)
+            return work is not None
 
     def do_chores(self) -> None:
         """Post the expiry that is due, and derive again what that marks."""

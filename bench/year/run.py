@@ -21,6 +21,7 @@ from bench.year.house import Hq, SetClock
 from bench.year.plan import BEGINS, TILLS, ZONE, Handed, Plan, Told, day_of_time
 from bench.year.till import ROWS_AN_EXCHANGE, Till
 from demo import members
+from loyalty_core.calendar import day_of
 
 MORNING: Final = time(7, 30)
 """When a day that is over has been declared so."""
@@ -42,12 +43,12 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     astray: int
 
 
-def run_in_order(plan: Plan, folder: Path) -> Ran:
-    """Carry a plan out as the year went."""
+def run_in_order(plan: Plan, folder: Path, database: str = "") -> Ran:
+    """Carry a plan out as the year went, into a PostgreSQL database if told."""
     days: dict[date, list[Handed]] = defaultdict(list)
     for one in plan.handed:
         days[day_of_time(_local(one.at_ms))].append(one)
-    with _opened(plan, folder) as (clock, hq, tills):
+    with _opened(plan, folder, database) as (clock, hq, tills):
         for day in sorted(days):
             clock.set(datetime.combine(day + timedelta(days=1), MORNING))
             for till in tills:
@@ -60,14 +61,14 @@ def run_in_order(plan: Plan, folder: Path) -> Ran:
         return _ended(plan, hq, tills, len(plan.handed))
 
 
-def run_shuffled(plan: Plan, folder: Path) -> Ran:
+def run_shuffled(plan: Plan, folder: Path, database: str = "") -> Ran:
     """Carry a plan out in another order, with copies."""
     chance = random.Random(plan.size.seed + 1)
     handed = [*plan.handed, *_copies(plan.handed, chance)]
     chance.shuffle(handed)
     late = len(handed) - len(handed) // LATE_SHARE
     size = -(-len(handed) // ROUNDS)
-    with _opened(plan, folder) as (clock, hq, tills):
+    with _opened(plan, folder, database) as (clock, hq, tills):
         clock.set(_local(plan.handed[-1].at_ms) + timedelta(days=1))
         for number, first in enumerate(range(0, len(handed), size)):
             if first >= late:
@@ -83,9 +84,9 @@ def run_shuffled(plan: Plan, folder: Path) -> Ran:
 
 
 @contextmanager
-def _opened(plan: Plan, folder: Path) -> Iterator[tuple[SetClock, Hq, list[Till]]]:
+def _opened(plan: Plan, folder: Path, database: str) -> Iterator[tuple[SetClock, Hq, list[Till]]]:
     clock = SetClock(BEGINS + timedelta(weeks=plan.size.first_week))
-    hq = Hq(folder / "hq", clock, plan)
+    hq = Hq(folder / "hq", clock, plan, database)
     tills = [Till(folder / f"till{number}", number, hq, clock) for number in range(len(TILLS))]
     try:
         yield clock, hq, tills
@@ -105,10 +106,12 @@ def _copies(handed: Sequence[Handed], chance: random.Random) -> list[Handed]:
 
 
 def _ended(plan: Plan, hq: Hq, tills: Sequence[Till], handed: int) -> Ran:
-    """Send what waits, tell the tills everything, and count where they show another balance than HQ has."""
+    """Send what waits, close the half-years, tell the tills all, and count balances that they show wrong."""
     for till in tills:
         till.close_days()
         till.exchange()
+    hq.do_chores()
+    hq.close_periods(day_of(day_of_time(_local(plan.handed[-1].at_ms))))
     hq.do_chores()
     for till in tills:
         till.catch_up()

@@ -7,18 +7,21 @@ entry whatever day it was posted for, as `loyalty_core.entries.diff` takes it.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from bench.year.asking import ask
 from hq_server.account_view import standing
 from hq_server.audit import Audited, audit
 from hq_server.house import House, load_house
 from hq_server.reconcile import open_exceptions
-from hq_server.store.connection import Connection, Transaction, connect, reading
+from hq_server.store.connection import Connection, Transaction, reading
+from hq_server.store.database import opened
 from loyalty_core.events import EVENT_NAMES, Event, EventId, ReceiptKey, RedemptionCommitted
 from loyalty_core.journal import unpack_record
 from loyalty_core.units import EpochMs, Seq
@@ -27,30 +30,49 @@ Named = tuple[Any, ...]
 
 BY_NUMBER = frozenset({"redemption_void"})
 """Exceptions that a till's own numbers decide: it numbers the same year otherwise when told it otherwise."""
+ROWS: Final = (
+    """
+    SELECT bucket, span, member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects,
+      business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms, rule
+    FROM entries
+    """,
+    """
+    SELECT bucket, member_id, period_id, cause, kind, held, tier, qualifying,
+      programme_version, start_day, from_day, decision, posted_at_ms
+    FROM assessments
+    """,
+)
+"""All of the ledger and of the tiers; without numbers, as members who are posted at once have any order."""
+LAST_TIERS: Final = """
+SELECT tier, count(*) FROM assessments AS a WHERE assessment_no = (SELECT max(b.assessment_no)
+  FROM assessments AS b WHERE b.bucket = a.bucket AND b.member_id = a.member_id) GROUP BY tier
+"""
 
 
 class Stands(msgspec.Struct, frozen=True, kw_only=True):
     """One ledger. `points` nets (redeemable, qualifying) by member, event, kind, days, period and rule.
 
     `accounts` holds each member's totals, lots and standing, `exceptions` counts what is open by kind, store
-    and subject, without those `BY_NUMBER`, `entries` the rows.
+    and subject, without those `BY_NUMBER`, `entries` the rows; `tiers` are the members that hold each at the
+    end of the year's closes. `posted` is a digest of every row, the same where all came in the same order.
     """
 
     entries: int
     points: dict[Named, tuple[int, int]]
     accounts: dict[Named, Any]
     exceptions: dict[Named, int]
+    tiers: dict[str, int]
+    posted: str
     audited: Audited
 
 
-def stands_at(path: Path, public_key: bytes, now_ms: EpochMs) -> Stands:
+def stands_at(place: Path | str, public_key: bytes, now_ms: EpochMs) -> Stands:
     """Return what stands in a database, audited.
 
     Raises:
         Difference: the audit's first.
     """
-    conn = connect(path, read_only=True)
-    try:
+    with opened(place) as conn:
         names = dict(_names(conn))
         with reading(conn) as tx:
             house = load_house(tx)
@@ -66,19 +88,27 @@ def stands_at(path: Path, public_key: bytes, now_ms: EpochMs) -> Stands:
                 points=points,
                 accounts=_accounts(conn, tx, house, now_ms),
                 exceptions=dict(exceptions),
+                tiers=dict(sorted(ask(conn, LAST_TIERS))),
+                posted=_digest(conn),
                 audited=audit(tx, public_key, lambda _, __: None),
             )
-    finally:
-        conn.close()
 
 
-def differences(one: Stands, other: Stands) -> list[str]:
-    """Return a sentence for everything in which two ledgers differ."""
+def _digest(conn: Connection) -> str:
+    told = hashlib.sha256()
+    for sql in ROWS:
+        for row in sorted(map(repr, ask(conn, sql))):
+            told.update(row.encode())
+    return told.hexdigest()
+
+
+def differences(one: Stands, other: Stands, way: str) -> list[str]:
+    """Return a sentence for everything in which two ledgers differ, the other having come `way`."""
     found = []
     for name in ("points", "accounts", "exceptions"):
         here, there = getattr(one, name), getattr(other, name)
         found += [
-            f"{name} of {key}: {here.get(key)} in order, {there.get(key)} shuffled"
+            f"{name} of {key}: {here.get(key)}, and {there.get(key)} {way}"
             for key in here.keys() | there.keys()
             if here.get(key) != there.get(key)
         ]
@@ -87,9 +117,10 @@ def differences(one: Stands, other: Stands) -> list[str]:
 
 def _names(conn: Connection) -> Iterator[tuple[EventId, str]]:
     """Yield each fact with what its till's software calls it."""
-    rows = conn.execute(
+    rows = ask(
+        conn,
         "SELECT terminal_id, epoch, branch, seq, record FROM events WHERE record IS NOT NULL"
-        " UNION ALL SELECT terminal_id, epoch, branch, seq, record FROM visiting_facts"
+        " UNION ALL SELECT terminal_id, epoch, branch, seq, record FROM visiting_facts",
     )
     for terminal_id, epoch, branch, seq, record in rows:
         yield EventId(terminal_id, epoch, branch, Seq(seq)), _name(unpack_record(record).event)
@@ -109,9 +140,10 @@ def _points(conn: Connection, names: dict[EventId, str]) -> tuple[int, dict[Name
     """Return how many entries there are, and what they come to where that is anything."""
     count = 0
     sums: dict[Named, tuple[int, int]] = {}
-    rows = conn.execute(
+    rows = ask(
+        conn,
         "SELECT terminal_id, epoch, branch, seq, member_id, coalesce(corrects, kind), earned_day,"
-        " business_day, period_id, rule, programme_version, redeemable, qualifying FROM entries"
+        " business_day, period_id, rule, programme_version, redeemable, qualifying FROM entries",
     )
     for terminal_id, epoch, branch, seq, member, kind, earned, day, period, rule, version, *points in rows:
         count += 1
@@ -123,8 +155,8 @@ def _points(conn: Connection, names: dict[EventId, str]) -> tuple[int, dict[Name
 
 
 def _accounts(conn: Connection, tx: Transaction, house: House, now_ms: EpochMs) -> dict[Named, Any]:
-    totals = conn.execute("SELECT member_id, period_id, redeemable, qualifying, credited FROM totals")
+    totals = ask(conn, "SELECT member_id, period_id, redeemable, qualifying, credited FROM totals")
     found: dict[Named, Any] = {(*row[:2],): row[2:] for row in totals if any(row[2:])}
-    for (member,) in conn.execute("SELECT member_id FROM members"):
+    for (member,) in ask(conn, "SELECT member_id FROM members"):
         found[member,] = standing(tx, house, member, now_ms)
     return found

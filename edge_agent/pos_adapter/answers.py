@@ -15,7 +15,7 @@ from edge_agent.standing import Standing
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import Step
 from loyalty_core.events import EventId
-from loyalty_core.explain import Language, messages
+from loyalty_core.explain import Language, messages, percent_text
 from loyalty_core.guidance import Way
 from loyalty_core.units import Day
 from loyalty_core.ways_words import way_text, ways_text
@@ -79,10 +79,16 @@ class ExpiringAnswer(_Answer, frozen=True, kw_only=True):
 
 
 class MemberAnswer(_Answer, frozen=True, kw_only=True):
-    """A member as a till may see one. `as_of` is when HQ last spoke; None while it has not."""
+    """A member as a till may see one. `as_of` is when HQ last spoke; None while it has not.
+
+    `tier_until` is the last business day of the tier as far as HQ has said, None for one that stays.
+    `discount` is the percent off that the tier gives, such as "2.5"; None for none.
+    """
 
     masked_name: str | None
     tier: str | None
+    tier_until: str | None
+    discount: str | None
     balance: int
     as_of: str | None
     expiring: list[ExpiringAnswer]
@@ -182,6 +188,8 @@ def member_answer(standing: Standing, language: Language) -> MemberAnswer:
     return MemberAnswer(
         masked_name=standing.masked_name,
         tier=standing.tier,
+        tier_until=None if standing.tier_until is None else date_of(standing.tier_until).isoformat(),
+        discount=percent_text(standing.discount),
         balance=standing.balance,
         as_of=utc(standing.as_of_ms),
         expiring=[

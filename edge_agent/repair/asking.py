@@ -48,7 +48,8 @@ async def copies_of(
 
     Raises:
         LinkError: HQ does not answer, or not as it should; or it is an older copy of its database, or has
-            other records of this till: what such a HQ does not hold is not lost.
+            other records of this till: what such a HQ does not hold is not lost; or (`batch_archived`) it
+            has put them away.
     """
     held = Held({}, {})
     async with exchange.open_session(config.sync) as session:
@@ -120,6 +121,12 @@ def _take(held: Held, identity: Terminal, reply: Reply) -> None:
         raise LinkError(
             "HQ holds other records of this till: start the agent until it is in order with HQ", code=code
         )
+    for refusal in reply.refusals:
+        if refusal.code == "batch_archived":
+            raise LinkError(
+                "HQ has records that are needed in its archive: have it bring them back, then try again",
+                code=refusal.code,
+            )
     held.heard = True
     try:
         for data in reply.receipts:

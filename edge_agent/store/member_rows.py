@@ -11,7 +11,7 @@ import msgspec
 
 from edge_agent.store.database import Connection
 from loyalty_core.events import Count, DayNumber
-from loyalty_core.messages import Expiring, MemberRow, Stamp, Tally
+from loyalty_core.messages import Expiring, MemberRow, Stamp, Tally, TierStep
 from loyalty_core.wire import Message, pack, unpack
 
 Row = tuple[Any, ...]
@@ -41,6 +41,8 @@ class _More(Message, frozen=True):
     birthday: DayNumber | None = None
     coupons: tuple[bytes, ...] = ()
     also: tuple[str, ...] = ()
+    tiers: tuple[TierStep, ...] = ()
+    tier_until: DayNumber | None = None
 
 
 def is_sound(row: Row) -> bool:
@@ -93,7 +95,17 @@ def more_of(packed: bytes) -> Row:
 def values_of(row: MemberRow, never: Stamp) -> Row:
     """Return what is written of a member: `never` where HQ has posted nothing of this till for them."""
     stamp = row.stamp or never
-    more = _More(row.allowance, row.held, row.expiring, row.tallies, row.birthday, row.coupons, row.also)
+    more = _More(
+        row.allowance,
+        row.held,
+        row.expiring,
+        row.tallies,
+        row.birthday,
+        row.coupons,
+        row.also,
+        row.tiers,
+        row.tier_until,
+    )
     return (
         row.member_id,
         row.masked_name,

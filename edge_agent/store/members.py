@@ -18,7 +18,6 @@ from edge_agent.store.member_rows import (
     LOOK_UP_WIDTH,
     MEMBER,
     is_sound,
-    more_of,
     note_if_writing,
     of_row,
     text,
@@ -75,7 +74,7 @@ def also(conn: Connection, member_ids: Iterable[str]) -> dict[str, tuple[str, ..
         f"SELECT {MEMBER} FROM json_each(?) CROSS JOIN member AS m ON m.member_id = value",  # noqa: S608
         (_json(member_ids),),
     )
-    return {text(row[0]): more_of(row[-2])[-1] for row in found if is_sound(row)}
+    return {text(row[0]): of_row(row).also for row in found if is_sound(row)}
 
 
 def put(conn: Connection, rows: Sequence[MemberRow]) -> None:
@@ -135,7 +134,7 @@ def forget_untold(conn: Connection) -> list[str]:
     untold = conn.execute(
         f"SELECT {MEMBER} FROM untold_member JOIN member AS m USING (member_id) ORDER BY 1"  # noqa: S608
     )
-    stood = [text(row[0]) for row in untold if is_sound(row) and more_of(row[-2])[-1]]
+    stood = [text(row[0]) for row in untold if is_sound(row) and of_row(row).also]
     for table in ("member_look_up", "member"):
         conn.execute(f"DELETE FROM {table} WHERE member_id IN (SELECT member_id FROM untold_member)")  # noqa: S608
     conn.execute("DELETE FROM untold_member")

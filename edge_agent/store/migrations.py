@@ -283,7 +283,11 @@ ALTER TABLE member ADD COLUMN crc INTEGER;
 ALTER TABLE member_look_up ADD COLUMN crc INTEGER;
 ALTER TABLE link ADD COLUMN members_damaged INTEGER NOT NULL DEFAULT 0;
 """
-SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN, _EIGHT, _NINE)
+# Rows that came before this release knew of steps between tiers are asked for again.
+_TEN: Final = """
+DELETE FROM change_cursor;
+"""
+SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN, _EIGHT, _NINE, _TEN)
 VERSION: Final = len(SCRIPTS)
 
 

@@ -1,7 +1,8 @@
-"""What all handlers of the API share: who asks, JSON in, and JSON out."""
+"""What all handlers of the API share: who asks and may, what the access log keeps, JSON in and out."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -9,14 +10,22 @@ import msgspec
 from aiohttp import web
 
 from hq_server.decisions import KEY_MAX
-from hq_server.store.connection import Transaction
-from hq_server.tokens import may_watch, name_of
-from hq_server.web_context import BODIES, DATABASE
+from hq_server.house import load_house
+from hq_server.members import find_member
+from hq_server.staff.access import MANY, keep_access
+from hq_server.staff.callers import Caller, caller_of
+from hq_server.staff.rights import Right
+from hq_server.staff.sessions import use_session
+from hq_server.staff.table import OPEN, Need, need_of_route, unsaid
+from hq_server.store.connection import Busy, Transaction
+from hq_server.store.refusals import Refused
+from hq_server.web_context import BODIES, CONFIG, DATABASE, NOW_MS
 from hq_server.web_errors import WebError
 from loyalty_core.errors import said
 
 T = TypeVar("T")
 _SCHEME = "Bearer "
+_ABOUT: Final = web.RequestKey("about", dict[str, None])
 BODY_BYTES_MAX: Final = 64 * 1024
 
 
@@ -24,55 +33,116 @@ BODY_BYTES_MAX: Final = 64 * 1024
 async def strangers(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn away who has no valid token before anything of the request is looked at, and without the writer.
+    """Turn away who may not come here before anything of the request is looked at, and without the writer.
 
     Raises:
-        WebError: `token_missing` or `token_invalid`.
+        WebError: `token_missing`, `token_invalid`, `not_allowed`.
     """
-    if request.path.startswith("/api/"):
-        await read_for(request, lambda _: None)
+    need = need_of(request)
+    if need is None or need.right is not None:
+        token, now_ms = token_of(request), request.app[NOW_MS]()
+        caller = await request.app[DATABASE].read(lambda tx: _admitted(tx, request, token))
+        if not caller.is_noted:
+            # Where it cannot be written down now the session is over the sooner; it is good at this moment.
+            with contextlib.suppress(Busy, Refused):
+                await request.app[DATABASE].write(lambda tx: use_session(tx, token, now_ms))
     return await handler(request)
 
 
-async def read_for(request: web.Request, work: Callable[[Transaction], T]) -> T:
-    """Return what `work` reads, once the request's token has been found valid in the same transaction.
+def need_of(request: web.Request) -> Need | None:
+    """Return what the address needs; None for one of the API that nobody is let into.
+
+    What is no address at all is for everybody to be told so, outside the API.
+    """
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None if request.path.startswith("/api/") else OPEN
+    return need_of_route(request.method, resource.canonical)
+
+
+async def read_for(request: web.Request, work: Callable[[Transaction], T], *, also: Right | None = None) -> T:
+    """Return what `work` reads, for who may see it, found in the same transaction.
+
+    Where it is data of members, the access log has it before it is told: about whom the address names, or
+    `about` said, else about many. So it is with what wants a right `also`, beside the one of the address.
 
     Raises:
-        WebError: `token_missing` or `token_invalid`.
+        WebError: `token_missing`, `token_invalid`, `not_allowed`.
     """
-    token = _token(request)
+    token, need = token_of(request), need_of(request)
 
-    def checked(tx: Transaction) -> T:
-        _name(tx, token)
-        return work(tx)
+    def checked(tx: Transaction) -> tuple[Caller, T]:
+        caller = _admitted(tx, request, token, also)
+        result = work(tx)
+        if need is not None and need.personal and "look_up" in request.match_info:
+            region, look_up = request.app[CONFIG].phone_region, request.match_info["look_up"]
+            found = find_member(tx, load_house(tx), look_up, region)
+            about(request, found.named, found.member.member_id)
+        return caller, result
 
-    return await request.app[DATABASE].read(checked)
-
-
-async def watch_for(request: web.Request, work: Callable[[Transaction], T]) -> T:
-    """Return what `work` reads, for any valid token, also one that is for metrics only.
-
-    Raises:
-        WebError: `token_missing` or `token_invalid`.
-    """
-    token = _token(request)
-
-    def checked(tx: Transaction) -> T:
-        if not may_watch(tx, token):
-            raise _invalid()
-        return work(tx)
-
-    return await request.app[DATABASE].read(checked)
+    caller, result = await request.app[DATABASE].read(checked)
+    if also is not None or (need is not None and need.personal):
+        now_ms, what, subjects = request.app[NOW_MS](), what_of(request), request.get(_ABOUT, {MANY: None})
+        await request.app[DATABASE].write(
+            lambda tx: keep_access(tx, now_ms, caller.who, "api", "read", what, *subjects)
+        )
+    return result
 
 
 async def write_for(request: web.Request, work: Callable[[Transaction, str], T]) -> T:
-    """Return what `work` makes in a write transaction; it is given the token's name, which is the person.
+    """Return what `work` makes in a write transaction, for who may make it; it is given that one's name.
+
+    The access log has it in the same transaction.
 
     Raises:
-        WebError: `token_missing` or `token_invalid`.
+        WebError: `token_missing`, `token_invalid`, `not_allowed`.
     """
-    token = _token(request)
-    return await request.app[DATABASE].write(lambda tx: work(tx, _name(tx, token)))
+    token, now_ms = token_of(request), request.app[NOW_MS]()
+
+    def checked(tx: Transaction) -> T:
+        caller = _admitted(tx, request, token)
+        result = work(tx, caller.name)
+        subjects = request.get(_ABOUT, {})
+        keep_access(tx, now_ms, caller.who, "api", "change", what_of(request), *subjects)
+        return result
+
+    return await request.app[DATABASE].write(checked)
+
+
+def about(request: web.Request, *members: str) -> None:
+    """Say for the access log which members a request is about, by their ids; harmless when repeated."""
+    request[_ABOUT] = request.get(_ABOUT, {}) | dict.fromkeys(members)
+
+
+def what_of(request: web.Request) -> str:
+    """Return what the access log calls a request: never what somebody typed into its address."""
+    resource = request.match_info.route.resource
+    return f"{request.method} {'?' if resource is None else resource.canonical}"
+
+
+def _admitted(tx: Transaction, request: web.Request, token: str, also: Right | None = None) -> Caller:
+    """Return who asks, if they may."""
+    caller, need = caller_of(tx, token, request.app[NOW_MS]()), need_of(request)
+    if caller is None:
+        raise WebError("this API token is not valid here", code="token_invalid")
+    for right in (None if need is None else need.right, also):
+        if right is not None and right not in caller.rights:
+            raise WebError(f"{caller.name} may not do this: it needs the right {right}", code="not_allowed")
+    if need is None and request.match_info.route.resource is not None:
+        raise WebError(unsaid(what_of(request)), code="not_allowed")
+    return caller
+
+
+def token_of(request: web.Request) -> str:
+    """Return the token that a request carries.
+
+    Raises:
+        WebError: `token_missing`.
+    """
+    header = request.headers.get("Authorization", "")
+    if not header.startswith(_SCHEME):
+        raise WebError("give an API token: Authorization: Bearer ...", code="token_missing")
+    return header.removeprefix(_SCHEME).strip()
 
 
 async def body_of(request: web.Request, shape: type[T]) -> T:
@@ -102,24 +172,6 @@ def key_of(request: web.Request) -> str:
             code="idempotency_key_missing",
         )
     return key
-
-
-def _token(request: web.Request) -> str:
-    header = request.headers.get("Authorization", "")
-    if not header.startswith(_SCHEME):
-        raise WebError("give an API token: Authorization: Bearer ...", code="token_missing")
-    return header.removeprefix(_SCHEME).strip()
-
-
-def _name(tx: Transaction, token: str) -> str:
-    name = name_of(tx, token)
-    if name is None:
-        raise _invalid()
-    return name
-
-
-def _invalid() -> WebError:
-    return WebError("this API token is not valid here", code="token_invalid")
 
 
 def json(value: object, *, made: bool = False) -> web.Response:

@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from hq_server.adjusting import Adjustment, propose
-from hq_server.api.answers import body_of, json, key_of, read_for, write_for
+from hq_server.api.answers import about, body_of, json, key_of, read_for, write_for
 from hq_server.api.queries import AdjustmentsQuery, read_query
 from hq_server.coupons import CouponView, coupon_of, coupons_of, issue
 from hq_server.decisions import (
@@ -82,6 +82,7 @@ async def post_adjustment(request: web.Request) -> web.Response:
     def work(tx: Transaction, name: str) -> DecisionView:
         house = load_house(tx)
         found = find_present(tx, house, asked.member, config.phone_region)
+        about(request, found.named)
         adjustment = Adjustment(
             redeemable=asked.redeemable,
             qualifying=asked.qualifying,
@@ -105,11 +106,12 @@ async def post_adjustment(request: web.Request) -> web.Response:
 @routes.post("/api/v1/adjustments/{number}/approve")
 async def post_approve(request: web.Request) -> web.Response:
     """Let an adjustment take effect, as another person than who proposed it."""
-    now_ms, limits = request.app[NOW_MS](), request.app[CONFIG].adjustments
+    now_ms, config = request.app[NOW_MS](), request.app[CONFIG]
 
     def work(tx: Transaction, name: str) -> DecisionView:
-        number = _number(tx, request)
-        return decision_view(approve(tx, load_house(tx), limits, number, name, now_ms))
+        done = approve(tx, load_house(tx), config, _number(tx, request), name, now_ms)
+        about(request, done.subject)
+        return decision_view(done)
 
     return json(await write_for(request, work))
 
@@ -120,7 +122,9 @@ async def post_refuse(request: web.Request) -> web.Response:
     now_ms = request.app[NOW_MS]()
 
     def work(tx: Transaction, name: str) -> DecisionView:
-        return decision_view(refuse(tx, _number(tx, request), name, now_ms))
+        done = refuse(tx, _number(tx, request), name, now_ms)
+        about(request, done.subject)
+        return decision_view(done)
 
     return json(await write_for(request, work))
 
@@ -135,6 +139,7 @@ async def post_coupon(request: web.Request) -> web.Response:
     def work(tx: Transaction, name: str) -> CouponView:
         house = load_house(tx)
         found = find_present(tx, house, asked.member, region)
+        about(request, found.named)
         by = said(name, asked.reason)
         before = decided_before(tx, name, key)
         if before is not None:

@@ -1,37 +1,23 @@
-"""`terminals`, `exceptions`, `periods/{id}`, `programmes`; without a token liveness and the description."""
+"""`terminals`, `exceptions`, `programmes`; without a token how it is, and the description."""
 
 from __future__ import annotations
 
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from hq_server.api.answers import json, read_for
 from hq_server.api.openapi import document
 from hq_server.api.queries import ExceptionsQuery, read_query
-from hq_server.fleet_view import at_text, terminals
-from hq_server.house import load_house
-from hq_server.periods import PeriodStatus, status
+from hq_server.fleet_view import terminals
+from hq_server.programme_view import programmes
 from hq_server.reconcile import ExceptionView, Wanted, exceptions_page
 from hq_server.store.connection import Transaction
-from hq_server.web_context import DATABASE, NOW_MS
-from hq_server.web_errors import problem
-from loyalty_core.calendar import date_of
-from loyalty_core.units import Day
+from hq_server.web_context import DATABASE, LOOKS, NOW_MS
+from hq_server.web_errors import not_ready
 
 routes: Final = web.RouteTableDef()
 HOUR_MS: Final = 3_600_000
-
-
-class ProgrammeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One published version, with its text as its owner wrote it."""
-
-    programme: str
-    version: int
-    effective_from: str
-    published_at: str
-    text: str
 
 
 @routes.get("/api/v1/terminals")
@@ -54,47 +40,27 @@ async def get_exceptions(request: web.Request) -> web.Response:
     return json(await read_for(request, work))
 
 
-@routes.get("/api/v1/periods/{period_id}")
-async def get_period(request: web.Request) -> web.Response:
-    """Answer how a period stands."""
-    now_ms = request.app[NOW_MS]()
-
-    def work(tx: Transaction) -> PeriodStatus:
-        return status(tx, load_house(tx), request.match_info["period_id"], now_ms)
-
-    return json(await read_for(request, work))
-
-
 @routes.get("/api/v1/programmes")
 async def get_programmes(request: web.Request) -> web.Response:
-    """Answer every published version."""
-    return json(await read_for(request, _programmes))
+    """Answer every published version, and which tills have it."""
+    now_ms = request.app[NOW_MS]()
+    return json(await read_for(request, lambda tx: programmes(tx, now_ms)))
 
 
 @routes.get("/healthz")
-async def get_health(request: web.Request) -> web.Response:
-    """Answer that the server lives, reaches its database, and that the disk takes what it writes."""
-    database = request.app[DATABASE]
-    if (trouble := database.trouble) is not None:
-        return problem(trouble.code, str(trouble))
-    await database.read(load_house)
+async def get_health(_: web.Request) -> web.Response:
+    """Answer that the process lives, whatever else is wrong."""
     return json({"status": "ok"})
+
+
+@routes.get("/readyz")
+async def get_readiness(request: web.Request) -> web.Response:
+    """Answer whether work is taken, in one line of JSON, for what spreads requests over servers."""
+    found = await request.app[LOOKS].look(request.app[DATABASE])
+    return json(found) if not found.reasons else not_ready(found.reasons[0].code, found)
 
 
 @routes.get("/openapi.json")
 async def get_document(_: web.Request) -> web.Response:
     """Answer the description of this API."""
     return json(document())
-
-
-def _programmes(tx: Transaction) -> list[ProgrammeView]:
-    return [
-        ProgrammeView(
-            programme=programme_id,
-            version=version,
-            effective_from=date_of(Day(day)).isoformat(),
-            published_at=at_text(published),
-            text=text,
-        )
-        for version, programme_id, day, published, text in tx.all("house.programmes")
-    ]

@@ -7,41 +7,42 @@ from typing import Any, Final
 import msgspec
 
 from hq_server.account_view import EntryView, Standing
+from hq_server.api.feed import Changes
+from hq_server.api.openapi_cases import CASE_SHAPES, case_paths
 from hq_server.api.openapi_decisions import SHAPES, decision_paths
-from hq_server.api.queries import ExceptionsQuery, described
+from hq_server.api.openapi_exports import export_paths
+from hq_server.api.openapi_people import PEOPLE, people_paths
+from hq_server.api.openapi_periods import SHAPES as OF_PERIODS
+from hq_server.api.openapi_periods import period_paths
+from hq_server.api.queries import ChangesQuery, ExceptionsQuery, described
 from hq_server.fleet_view import TerminalView
-from hq_server.periods import PeriodStatus
+from hq_server.programme_view import ProgrammeView
 from hq_server.reconcile import ExceptionView
 from hq_server.version import VERSION
 from hq_server.web_errors import PROBLEM_TYPE, Problem
 
 _REFERENCE: Final = "#/components/schemas/{name}"
-_PROGRAMME: Final = {
-    "type": "object",
-    "required": ["programme", "version", "effective_from", "published_at", "text"],
-    "properties": {
-        "programme": {"type": "string"},
-        "version": {"type": "integer"},
-        "effective_from": {"type": "string", "format": "date"},
-        "published_at": {"type": "string", "format": "date-time"},
-        "text": {"type": "string"},
-    },
-}
-_SHAPES: Final = (Standing, EntryView, TerminalView, ExceptionView, PeriodStatus, Problem, *SHAPES)
+_SHAPES: Final = (
+    Standing,
+    EntryView,
+    TerminalView,
+    ExceptionView,
+    ProgrammeView,
+    Changes,
+    Problem,
+    *SHAPES,
+    *PEOPLE,
+    *CASE_SHAPES,
+    *OF_PERIODS,
+)
 _LOOK_UP: Final = {"look_up": "Member id, card number or phone number."}
 _GETS: Final[tuple[tuple[str, str, str, bool, dict[str, str]], ...]] = (
     ("/api/v1/members/{look_up}", "Where a member stands.", "Standing", False, _LOOK_UP),
     ("/api/v1/members/{look_up}/entries", "Every movement, with why.", "EntryView", True, _LOOK_UP),
     ("/api/v1/terminals", "Every terminal.", "TerminalView", True, {}),
     ("/api/v1/exceptions", "Exceptions, the oldest first.", "ExceptionView", True, {}),
-    (
-        "/api/v1/periods/{period_id}",
-        "How a period stands.",
-        "PeriodStatus",
-        False,
-        {"period_id": "Such as 2026-H2."},
-    ),
     ("/api/v1/programmes", "Every published programme version.", "ProgrammeView", True, {}),
+    ("/api/v1/changes", "Members that changed, as they stand now.", "Changes", False, {}),
 )
 _OCTETS: Final = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _TILLS: Final = (
@@ -64,10 +65,14 @@ def document() -> dict[str, Any]:
                 for path, summary, shape, many, names in _GETS
             },
             **decision_paths(_problem()),
+            **people_paths(_problem()),
+            **case_paths(_problem()),
+            **export_paths(_problem()),
+            **period_paths(_problem()),
             **{path: {"post": _post(summary)} for path, summary in _TILLS},
         },
         "components": {
-            "schemas": {**schemas, "ProgrammeView": _PROGRAMME},
+            "schemas": schemas,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -90,6 +95,8 @@ def _get(summary: str, shape: str, many: bool, names: dict[str, str]) -> dict[st
         )
     if shape == "ExceptionView":
         parameters += described(ExceptionsQuery)
+    if shape == "Changes":
+        parameters += described(ChangesQuery)
     schema = {"type": "array", "items": one} if many else one
     return {
         "summary": summary,

@@ -10,7 +10,7 @@ from hq_server.coupons import CouponView
 from hq_server.decisions import KEY_MAX, DecisionView
 
 SHAPES: Final = (DecisionView, AdjustmentRequest, CouponRequest, CouponView)
-_NUMBER: Final = {
+NUMBER: Final = {
     "name": "number",
     "in": "path",
     "required": True,
@@ -24,7 +24,7 @@ _LOOK_UP: Final = {
     "description": "Member id, card number or phone number.",
     "schema": {"type": "string"},
 }
-_KEY: Final = {
+IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": True,
@@ -35,20 +35,20 @@ _KEY: Final = {
 
 def decision_paths(problem: dict[str, Any]) -> dict[str, Any]:
     """Return the paths; `problem` is the answer of a refusal."""
-    views, view = _array("DecisionView"), _one("DecisionView")
-    verdict = {"parameters": [_NUMBER], "responses": _answers("200", view, problem)}
+    views, view = array("DecisionView"), one("DecisionView")
+    verdict = {"parameters": [NUMBER], "responses": answers("200", view, problem)}
     return {
         "/api/v1/adjustments": {
             "get": {
                 "summary": "Adjustments and goodwill, in order.",
                 "parameters": described(AdjustmentsQuery),
-                "responses": _answers("200", views, problem),
+                "responses": answers("200", views, problem),
             },
             "post": {
                 "summary": "Propose an adjustment or goodwill, as the person whom the token names.",
-                "parameters": [_KEY],
-                "requestBody": _body("AdjustmentRequest"),
-                "responses": _answers("201", view, problem),
+                "parameters": [IDEMPOTENCY_KEY],
+                "requestBody": body("AdjustmentRequest"),
+                "responses": answers("201", view, problem),
             },
         },
         "/api/v1/adjustments/{number}/approve": {
@@ -60,33 +60,37 @@ def decision_paths(problem: dict[str, Any]) -> dict[str, Any]:
         "/api/v1/coupons": {
             "post": {
                 "summary": "Issue a coupon.",
-                "parameters": [_KEY],
-                "requestBody": _body("CouponRequest"),
-                "responses": _answers("201", _one("CouponView"), problem),
+                "parameters": [IDEMPOTENCY_KEY],
+                "requestBody": body("CouponRequest"),
+                "responses": answers("201", one("CouponView"), problem),
             }
         },
         "/api/v1/members/{look_up}/coupons": {
             "get": {
                 "summary": "A member's coupons, and what became of them.",
                 "parameters": [_LOOK_UP],
-                "responses": _answers("200", _array("CouponView"), problem),
+                "responses": answers("200", array("CouponView"), problem),
             }
         },
     }
 
 
-def _one(shape: str) -> dict[str, Any]:
+def one(shape: str) -> dict[str, Any]:
+    """Return the schema of one of a shape."""
     return {"$ref": f"#/components/schemas/{shape}"}
 
 
-def _array(shape: str) -> dict[str, Any]:
-    return {"type": "array", "items": _one(shape)}
+def array(shape: str) -> dict[str, Any]:
+    """Return the schema of many of a shape."""
+    return {"type": "array", "items": one(shape)}
 
 
-def _body(shape: str) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": _one(shape)}}}
+def body(shape: str) -> dict[str, Any]:
+    """Return what a request must carry."""
+    return {"required": True, "content": {"application/json": {"schema": one(shape)}}}
 
 
-def _answers(status: str, schema: dict[str, Any], problem: dict[str, Any]) -> dict[str, Any]:
+def answers(status: str, schema: dict[str, Any], problem: dict[str, Any]) -> dict[str, Any]:
+    """Return the answers of a request: done, or refused."""
     answer = {"description": "Done.", "content": {"application/json": {"schema": schema}}}
     return {status: answer, "default": problem}

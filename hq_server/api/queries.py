@@ -8,6 +8,9 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from hq_server.closes.gifts import PAGE_MAX as GIFTS_MAX
+from hq_server.exports.cells import Format
+from hq_server.feed.changes import PAGE_MAX as CHANGES_MAX
 from hq_server.reconcile import HOURS_MAX, PAGE_MAX
 from loyalty_core.errors import BadInput, said
 
@@ -35,6 +38,48 @@ class AdjustmentsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         Literal["", "waiting", "approved", "refused"], Meta(description="Of this state only.")
     ] = ""
     after: Annotated[int, Meta(ge=0, le=2**53, description="The number of the last one that is known.")] = 0
+
+
+class ChangesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From where on, how many, and what of them."""
+
+    after: Annotated[
+        str,
+        Meta(
+            max_length=2000,
+            description='The "after" of the last answer; every member comes where none is given, and with '
+            '"now" none but those that change from now on.',
+        ),
+    ] = ""
+    limit: Annotated[int, Meta(ge=1, le=CHANGES_MAX, description="How many at once.")] = CHANGES_MAX
+    persons: Annotated[bool, Meta(description="With names and numbers, for who may read members.")] = False
+
+
+class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which cases, and from where on; at most 1000 come at once."""
+
+    state: Annotated[
+        Literal["", "open", "granted", "refused", "withdrawn"], Meta(description="Of this state only.")
+    ] = ""
+    period: Annotated[str, Meta(description="Of this period only, such as 2026-H2.")] = ""
+    member: Annotated[str, Meta(description="Of this member only, by id, card or phone.")] = ""
+    after: Annotated[int, Meta(ge=0, le=2**53, description="The number of the last one that is known.")] = 0
+
+
+class ExportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How it is written."""
+
+    format: Annotated[Format, Meta(description="CSV for spreadsheets, JSON for programs.")] = "csv"
+
+
+class GiftsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which gifts, and from where on."""
+
+    state: Annotated[Literal["", "waiting"], Meta(description="Those alone that are not handed out yet.")] = (
+        ""
+    )
+    after: Annotated[str, Meta(description="The id of the last one that is known.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=GIFTS_MAX, description="How many at once.")] = GIFTS_MAX
 
 
 def read_query(request: web.Request, shape: type[T]) -> T:

@@ -31,7 +31,7 @@ def check_awards(
     should = {
         (day, *msgspec.structs.astuple(event), *one.claimed, *one.stands, one.cause)
         for day, facts in account.facts.days.items()
-        for event, one in differences(rules, day, facts, by_day[day], names).items()
+        for event, one in differences(rules, day, facts, by_day[day], account.facts.tiers, names).items()
     }
     stands = {tuple(row[1:]) for row in rows}
     if should != stands:

@@ -70,8 +70,8 @@ def _explained(
     progress: Progress,
 ) -> None:
     for day in ledger_days(account):
-        derived = rules.fold(day.business_day, day.receipts).entries
-        check_explained(tx, house, day, derived, past_is_lost=account.member_id in kin)
+        derived = rules.fold(day.business_day, day.receipts, account.facts.tiers).entries
+        check_explained(tx, house, day, derived, account.facts.tiers, past_is_lost=account.member_id in kin)
         done.member_days += 1
         progress("member-days", 1)
     check_account_explained(account)

@@ -29,6 +29,8 @@ class Audited(msgspec.Struct, kw_only=True):
     entries: int = 0
     flows: dict[str, int] = {}
     """Redeemable points by kind of entry, corrections with what they correct."""
+    unseen: int = 0
+    """Batches whose bytes are in an archive that was not given."""
     outstanding: int = 0
     """The sum of all balances."""
 

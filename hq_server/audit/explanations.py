@@ -18,7 +18,6 @@ from typing import Final
 import msgspec
 
 from hq_server.audit.comparing import differs
-from hq_server.derivation import rules_by
 from hq_server.house import House
 from hq_server.ledger import LedgerAccount, LedgerDay
 from hq_server.posted import steps_json
@@ -26,10 +25,13 @@ from hq_server.references import bucket_of
 from hq_server.spread import facts_in
 from hq_server.store.connection import Transaction
 from loyalty_core.accrual import derive_day
+from loyalty_core.assessment import Group, tier_on
+from loyalty_core.day_rules import rules_of_day
 from loyalty_core.entries import NO_EVENT, PointEntry, Step
 from loyalty_core.events import EventId
 from loyalty_core.programme import Programme
 from loyalty_core.resolved import Resolved
+from loyalty_core.units import Day
 
 _BUILT_UP: Final = frozenset({"earn", "correction"})
 """Kinds of entry whose points are where their steps lead; those of the others are what their steps moved."""
@@ -57,6 +59,7 @@ def check_explained(
     house: House,
     day: LedgerDay,
     derived: Sequence[PointEntry],
+    tiers: Group,
     *,
     past_is_lost: bool = False,
 ) -> None:
@@ -79,7 +82,7 @@ def check_explained(
             now is not None and stands == (now.programme_version, steps_json(now))
         ):
             continue
-        if not past_is_lost and any(steps == each for each in _could_have_been(programme, day, place)):
+        if not past_is_lost and any(steps == each for each in _could_have_been(programme, day, tiers, place)):
             continue
         if not past_is_lost and not _stood_otherwise(tx, house, day):
             differs(where, "its steps are not what its day gives")
@@ -106,7 +109,7 @@ def _version(house: House, number: int) -> Programme | None:
     return next((programme for programme in house.programmes if programme.version == number), None)
 
 
-def _could_have_been(programme: Programme, day: LedgerDay, place: int) -> Iterator[str]:
+def _could_have_been(programme: Programme, day: LedgerDay, tiers: Group, place: int) -> Iterator[str]:
     """Return the steps of an entry by its own version: of the whole day, and of what was posted by then."""
     entry = day.posted[place].entry
     posted = [one.entry.event for one in day.posted]
@@ -114,9 +117,11 @@ def _could_have_been(programme: Programme, day: LedgerDay, place: int) -> Iterat
     # Where the posting ended that it was part of is not kept, so each end is tried.
     by_then = [set(posted[:end]) for end in range(place + 1, len(posted) + 1)]
     beside = [set(some) for count in range(len(idle) + 1) for some in combinations(idle, count)]
+    on = Day(day.business_day)
+    rules = rules_of_day(programme, on, tier_on(tiers, on, programme.ladder))
     for known in [events | some for some in beside for events in by_then]:
         receipts = [_as_of(receipt, known) for receipt in day.receipts if receipt.item.id in known]
-        for derived in derive_day(rules_by(programme, day.business_day), receipts):
+        for derived in derive_day(rules, receipts):
             if (derived.event, derived.kind) == (entry.event, entry.kind):
                 yield steps_json(derived)
 

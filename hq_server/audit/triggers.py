@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from hq_server.audit.comparing import differs
 from hq_server.store.connection import Transaction
-from hq_server.store.migrate import triggers_made
 
 
 def audit_triggers(tx: Transaction) -> None:
     """Compare every trigger with the one that the migrations make."""
-    made = {row[0]: row for row in triggers_made()}
+    made = {row[0]: row for row in tx.triggers_made()}
     for row in tx.all("house.triggers"):
         if made.pop(row[0], None) != row:
             differs(f"trigger {row[0]} on {row[1]}", "it is not one that this release makes")

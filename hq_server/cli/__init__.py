@@ -8,18 +8,25 @@ import click
 
 from hq_server.cli import (
     backups,
+    cases,
     checks,
     coupons,
     decisions,
+    desk,
     exceptions,
+    exports,
     fleet,
+    gifts,
     house,
     keys,
     members,
     periods,
     programmes,
     receipts,
+    retention,
+    staff,
     usb,
+    webhooks,
 )
 from hq_server.cli.shell import group
 from hq_server.version import VERSION
@@ -33,6 +40,7 @@ def hq_server() -> None:
 
 GROUPS = (
     house,
+    staff,
     programmes,
     keys,
     fleet,
@@ -41,10 +49,16 @@ GROUPS = (
     decisions,
     coupons,
     periods,
+    desk,
+    cases,
+    gifts,
     checks,
     exceptions,
+    exports,
     backups,
+    retention,
     usb,
+    webhooks,
 )
 for commands in GROUPS:
     for command in commands.COMMANDS:

@@ -1,4 +1,4 @@
-"""`backup` and `restore`: all that brings headquarters back, in one file."""
+"""`backup`, `drill` and `restore`: all that brings headquarters back, in one file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Final
 
 import click
 
+from hq_server.cli.progress import progress
 from hq_server.cli.shell import Shell, command, now_ms
+from hq_server.config import is_url, without_password
 from hq_server.fleet_view import at_text
 from loyalty_shell.data_dir import check_user
 
@@ -34,6 +36,8 @@ def backup(shell: Shell, target: Path, keep: int | None) -> None:
     """
     from hq_server.backups import back_up, back_up_into
 
+    if shell.config.is_postgresql or shell.config.database_path.is_file():
+        shell.admit()
     if keep is None:
         made = back_up(shell.config, target, now_ms())
     else:
@@ -48,6 +52,41 @@ def backup(shell: Shell, target: Path, keep: int | None) -> None:
     )
 
 
+@command("drill")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--in",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Where there is room for it; else beside the database.",
+)
+def drill(shell: Shell, file: Path, folder: Path | None) -> None:
+    """Restore a backup beside headquarters, audit it there, and take it away again; a server may run."""
+    from hq_server.drills import drill as practise
+
+    folder = folder or Path(shell.config.data_dir)
+    check_user(folder)
+    with progress("rows compared", shown=not shell.as_json) as advance:
+        done = practise(
+            shell.config,
+            file,
+            folder,
+            random=os.urandom(8),
+            now_ms=now_ms(),
+            progress=lambda _, count: advance(count),
+        )
+    of = "a time that the file does not say" if done.made_at_ms is None else at_text(done.made_at_ms)
+    found = done.audited
+    shell.show(
+        done,
+        [
+            f"Headquarters can be restored from {done.file}, as of {of}.",
+            f"Derived again without a difference: {found.events:,} events, {found.entries:,} entries.",
+            f"{done.members:,} members hold {found.outstanding:,} points; {done.decisions:,} decisions.",
+        ],
+    )
+
+
 @command("restore")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--replace", is_flag=True, help="Set aside the database that is there.")
@@ -57,6 +96,7 @@ def restore(shell: Shell, file: Path, replace: bool) -> None:
 
     check_user(Path(shell.config.data_dir))
     done = bring_back(shell.config, file, replace=replace, random=os.urandom(8), now_ms=now_ms())
+    shell.admit()
     of = "a time that the file does not say" if done.made_at_ms is None else at_text(done.made_at_ms)
     shell.show(
         done,
@@ -68,4 +108,36 @@ def restore(shell: Shell, file: Path, replace: bool) -> None:
     )
 
 
-COMMANDS: Final = (backup, restore)
+@command("move")
+@click.option(
+    "--to", required=True, metavar="PLACE", help="The path of a new file, or the URL of an empty PostgreSQL."
+)
+def move(shell: Shell, to: str) -> None:
+    """Move headquarters to another database, audit it there, then have the settings name it.
+
+    The server must be stopped. The old database is headquarters no more; nothing of it is removed.
+    """
+    from hq_server.moving import line_of
+    from hq_server.moving import move as carry
+
+    check_user(Path(shell.config.data_dir))
+    shell.admit()
+    place = to if is_url(to) else str(Path(to).absolute())
+    with progress("rows", shown=not shell.as_json) as advance:
+        done = carry(shell.config, shell.config_path, place, shell.keyring, lambda _, count: advance(count))
+    named = (
+        f"{shell.config_path} names it."
+        if done.settings
+        else f"Next: write {line_of(without_password(place))} into {shell.config_path}."
+    )
+    shell.show(
+        done,
+        [
+            f"{done.rows:,} rows were copied, and everything follows from them again: no difference.",
+            named,
+            "The old database only says that; start the server, and remove it when you no longer want it.",
+        ],
+    )
+
+
+COMMANDS: Final = (backup, drill, restore, move)

@@ -37,6 +37,7 @@ def issue_command(
     with shell.writing() as tx:
         house = load_house(tx)
         named = find_present(tx, house, member, shell.config.phone_region).named
+        shell.about(named)
         key = shell.keyring.signing(tx).keys[0]
         number = issue(tx, house, named, reward, days, said(by, reason), key, now_ms())
         coupon_id = coupon_of(decision(tx, number)).coupon_id
@@ -51,6 +52,7 @@ def list_command(shell: Shell, member: str) -> None:
     with shell.reading() as tx:
         house = load_house(tx)
         head = find_member(tx, house, member, shell.config.phone_region).member.member_id
+        shell.about(head)
         group_of_head = groups_of(tx, house.bucket_count, [head]).members[head]
         found = coupons_of(tx, house, group_of_head, now_ms())
     rows = [

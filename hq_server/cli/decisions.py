@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import click
 
 from hq_server.adjusting import Adjustment, AdjustmentKind, propose
-from hq_server.cli import deciding
+from hq_server.cli import deciding, proving
+from hq_server.cli.cases import post_grants
 from hq_server.cli.lines import table, to_minute
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.decisions import (
@@ -71,6 +73,7 @@ def propose_command(
     with shell.writing() as tx:
         house = load_house(tx)
         named = find_present(tx, house, member, shell.config.phone_region).named
+        shell.about(named)
         adjustment = Adjustment(
             redeemable=redeemable,
             qualifying=qualifying,
@@ -95,16 +98,20 @@ def list_adjustments(shell: Shell, state: str | None) -> None:
 def _verdict(name: str, function: str, *, approved: bool, kinds: tuple[DecisionKind, ...]) -> click.Command:
     @click.argument("number", type=click.IntRange(1, 2**53))
     @deciding.by
-    def run(shell: Shell, number: int, by: str) -> None:
+    @proving.password_file
+    def run(shell: Shell, number: int, by: str, password_file: Path | None) -> None:
+        proving.prove(shell, by, password_file)
         with shell.writing() as tx:
             if kinds and decision(tx, number).kind not in kinds:
                 raise BadInput(f"decision {number} is no adjustment", code="no_proposal")
-            limits = shell.config.adjustments
             if approved:
-                done = approve(tx, load_house(tx), limits, number, by, now_ms())
+                done = approve(tx, load_house(tx), shell.config, number, by, now_ms())
             else:
                 done = refuse(tx, number, by, now_ms())
-            shell.show(decision_view(done), deciding.verdict_lines(done))
+            shell.about(done.subject)
+        if approved and done.kind == "grant":
+            post_grants(shell, number)
+        shell.show(decision_view(done), deciding.verdict_lines(done))
 
     run.__doc__ = function
     made: Callable[[Callable[..., None]], click.Command] = command(name)

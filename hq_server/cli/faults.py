@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from hq_server.store.disk import refused
 from hq_server.store.sqlite import sqlite3
+from hq_server.store.sqlite.disk import refused
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.refusals import Fault, of_system
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 
 from hq_server.cli.lines import table
+from hq_server.cli.proving import new_password, password_file
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.config import TEMPLATE, HqConfig
 from hq_server.fleet_view import at_text
@@ -18,8 +20,10 @@ from hq_server.house import NotReady, load_house
 from hq_server.key_book import found_keys
 from hq_server.keys import make_key
 from hq_server.setup import found_house
+from hq_server.staff.accounts import add_account, has_accounts
+from hq_server.staff.rights import OF_PEOPLE, RIGHTS, ROLES, scopes_named
 from hq_server.store.connection import reading, writing
-from hq_server.store.database import create, opened
+from hq_server.store.database import DatabaseMissing, create, opened
 from hq_server.tokens import add_token, revoke_token
 from loyalty_core.envelope import fingerprint, public_of
 from loyalty_core.errors import BadInput
@@ -32,13 +36,22 @@ GC_ALLOCATIONS: Final = 100_000
 
 @command("init")
 @click.option("--admin", default="admin", show_default=True, help="Name of the first staff account.")
-def init(shell: Shell, admin: str) -> None:
-    """Make the database, HQ's keys and the first staff account.
+@click.option(
+    "--database", default="", metavar="URL", help="A PostgreSQL database that is empty, in place of a file."
+)
+@password_file
+def init(shell: Shell, admin: str, database: str, password_file: Path | None) -> None:
+    """Make the database, HQ's keys and the first staff account, which may do everything.
 
-    Where the settings file does not exist it is written first. The account's API token is printed once.
+    Where the settings file does not exist it is written first. A password that is made is shown only now.
     """
-    _write_settings(shell.config_path)
+    _write_settings(shell.config_path, database)
     config = shell.config
+    if database and config.database != database:
+        raise BadInput(
+            f"{shell.config_path} names another database: leave --database out, or write it there",
+            code="database_differs",
+        )
     data_dir = Path(config.data_dir)
     check_user(data_dir)
     _check_empty(config)
@@ -46,7 +59,8 @@ def init(shell: Shell, admin: str) -> None:
     data_dir.chmod(0o700)
     try:
         key, programme_key = make_key(config.key_path), make_key(config.programme_key_path)
-        token = _make_database(config, admin, key, programme_key)
+        kept, made = new_password(shell, admin, password_file)
+        _make_database(config, admin, kept, key, programme_key)
     except BaseException:
         _forget(config)
         raise
@@ -56,7 +70,7 @@ def init(shell: Shell, admin: str) -> None:
         "fingerprint": fingerprint(public_of(key)),
         "programme_key": str(config.programme_key_path),
         "account": admin,
-        "token": token,
+        "password": made,
     }
     shell.show(
         found,
@@ -64,7 +78,8 @@ def init(shell: Shell, admin: str) -> None:
             f"Headquarters is set up in {data_dir}.",
             f"Key: {found['fingerprint']}",
             f"The key that signs programmes is {found['programme_key']}: it may be kept elsewhere.",
-            f"API token of {admin}, shown only now: {token}",
+            *([f"Password of {admin}, shown only now: {made}"] if made else []),
+            f"{admin} approves what others propose once there are codes: hq-server staff totp {admin}",
             "Next: hq-server programme publish FILE, then systemctl start dangol-hq (or hq-server serve).",
         ],
     )
@@ -85,22 +100,41 @@ def serve(shell: Shell) -> None:
 
 @group("token")
 def token_group() -> None:
-    """API tokens of staff and other systems."""
+    """API tokens of other systems; people have accounts."""
 
 
 @command("add")
 @click.argument("name")
-@click.option("--metrics-only", is_flag=True, help="For Prometheus: it opens /metrics and nothing else.")
-def token_add(shell: Shell, name: str, *, metrics_only: bool) -> None:
-    """Make a token and print it once."""
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([right for right in RIGHTS if right not in OF_PEOPLE]),
+    multiple=True,
+    help="What it opens; several times for several.",
+)
+@click.option("--metrics-only", is_flag=True, help="For Prometheus: the same as --scope metrics.")
+@click.option("--by", metavar="NAME", help="Who answers for it. [default: this machine's user]")
+def token_add(
+    shell: Shell, name: str, scopes: tuple[str, ...], *, metrics_only: bool, by: str | None
+) -> None:
+    """Make a token and print it once.
+
+    No token approves, nor manages staff: people do, who prove it. Who answers for one judges nothing that it
+    proposes.
+    """
     with shell.writing() as tx:
-        token = add_token(tx, name, os.urandom(TOKEN_BYTES), now_ms(), metrics_only=metrics_only)
-    shell.show({"account": name, "token": token}, [f"API token of {name}, shown only now: {token}"])
+        opens = scopes_named([*scopes, *(["metrics"] if metrics_only else [])])
+        answers = by if by is not None and has_accounts(tx) else ""
+        token = add_token(tx, name, os.urandom(TOKEN_BYTES), now_ms(), scopes=opens, answers=answers)
+    shell.show(
+        {"account": name, "token": token, "scopes": sorted(opens)},
+        [f"API token of {name}, shown only now: {token}"],
+    )
 
 
 @command("list")
 def token_list(shell: Shell) -> None:
-    """List the accounts that have or had a token."""
+    """List the tokens that there are or were."""
     with shell.reading() as tx:
         rows = tx.all("house.tokens")
     found = [
@@ -108,16 +142,17 @@ def token_list(shell: Shell) -> None:
             "account": name,
             "made_at": at_text(made),
             "revoked_at": None if gone is None else at_text(gone),
-            "metrics_only": bool(metrics_only),
+            "scopes": scopes.split(),
+            "answers": answers,
         }
-        for name, made, gone, metrics_only in rows
+        for name, made, gone, scopes, answers in rows
     ]
     shell.show(
         found,
         table(
-            ["account", "made", "revoked", "opens"],
+            ["token", "made", "revoked", "opens", "answered for by"],
             [
-                [f["account"], f["made_at"], f["revoked_at"] or "", "metrics" if f["metrics_only"] else "all"]
+                [f["account"], f["made_at"], f["revoked_at"] or "", " ".join(f["scopes"]), f["answers"]]
                 for f in found
             ],
         ),
@@ -138,13 +173,18 @@ for _command in (token_add, token_list, token_revoke):
 COMMANDS: Final = (init, serve, token_group)
 
 
-def _write_settings(path: Path) -> None:
+def _write_settings(path: Path, database: str) -> None:
+    """Write settings where there are none; only their owner reads them where they may hold a password."""
     if path.exists():
         return
+    line = f"database = {msgspec.json.encode(database).decode()}\n" if database else ""
     inside = path.absolute().parent == Path("/etc/dangol")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(TEMPLATE.format(data_dir=DATA_BESIDE_DEFAULT if inside else "hq-data"), "utf-8")
+        path.touch(mode=0o600 if database else 0o666)
+        path.write_text(
+            TEMPLATE.format(data_dir=DATA_BESIDE_DEFAULT if inside else "hq-data", database=line), "utf-8"
+        )
     except OSError as error:
         raise BadInput(
             f"settings {path} cannot be written ({error.strerror}): give --config PATH",
@@ -154,11 +194,18 @@ def _write_settings(path: Path) -> None:
 
 def _check_empty(config: HqConfig) -> None:
     """Refuse to set up a headquarters where one is, or part of one: which of the two it was, people know."""
-    paths = (config.key_path, config.programme_key_path, config.database_path)
+    paths = [config.key_path, config.programme_key_path]
+    paths += [] if config.is_postgresql else [config.database_path]
     found = [str(path) for path in paths if path.exists()]
+    is_founded = _is_founded(config)
+    if is_founded and not found:
+        raise BadInput(
+            f"the database has a headquarters, and {config.data_dir} none of its keys: bring them there",
+            code="key_missing",
+        )
     if not found:
         return
-    if config.database_path.exists() and _is_founded(config):
+    if is_founded:
         raise BadInput(
             f"headquarters has been set up in {config.data_dir} already: its data stays as it is",
             code="already_set_up",
@@ -172,24 +219,25 @@ def _check_empty(config: HqConfig) -> None:
 
 def _is_founded(config: HqConfig) -> bool:
     try:
-        with opened(config.database_path) as connection, reading(connection) as tx:
+        with opened(config.place) as connection, reading(connection) as tx:
             load_house(tx)
-    except NotReady:
+    except (NotReady, DatabaseMissing):
         return False
     return True
 
 
 def _forget(config: HqConfig) -> None:
     """Remove a half-made headquarters, so that init can be run again once its obstacle is gone."""
-    for suffix in ("", "-wal", "-shm"):
-        config.database_path.with_name(config.database_path.name + suffix).unlink(missing_ok=True)
+    if not config.is_postgresql:  # which keeps tables that nobody has written to
+        for suffix in ("", "-wal", "-shm"):
+            config.database_path.with_name(config.database_path.name + suffix).unlink(missing_ok=True)
     config.key_path.unlink(missing_ok=True)
     config.programme_key_path.unlink(missing_ok=True)
 
 
-def _make_database(config: HqConfig, admin: str, key: bytes, programme_key: bytes) -> str:
+def _make_database(config: HqConfig, admin: str, password: str, key: bytes, programme_key: bytes) -> None:
     try:
-        connection = create(config.database_path)
+        connection = create(config.place)
     except OSError as error:
         raise BadInput(
             f"the database cannot be made ({error.strerror})", code="database_unwritable"
@@ -198,6 +246,6 @@ def _make_database(config: HqConfig, admin: str, key: bytes, programme_key: byte
         with writing(connection) as tx:
             found_house(tx, random=os.urandom(8), now_ms=now_ms())
             found_keys(tx, key, programme_key, now_ms())
-            return add_token(tx, admin, os.urandom(TOKEN_BYTES), now_ms())
+            add_account(tx, admin, ROLES, password, now_ms())
     finally:
         connection.close()

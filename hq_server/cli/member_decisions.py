@@ -26,6 +26,7 @@ def attach(shell: Shell, reference: str, member: str, by: str, reason: str) -> N
     with shell.writing() as tx:
         house = load_house(tx)
         named = find_present(tx, house, member, region).named
+        shell.about(named)
         number = attaching.attach_reference(tx, house, reference, region, named, said(by, reason), now_ms())
         deciding.show_decision(shell, tx, number, f"it names member {named} now, and what waited is theirs.")
 
@@ -41,6 +42,7 @@ def merge(shell: Shell, member: str, into: str, by: str, reason: str) -> None:
     with shell.writing() as tx:
         house = load_house(tx)
         one, other = (find_present(tx, house, text, region).named for text in (member, into))
+        shell.about(one, other)
         number = merging.merge(tx, house, one, other, said(by, reason), now_ms())
         deciding.show_decision(shell, tx, number, f"member {one} counts as {other} from now on.")
 
@@ -54,6 +56,7 @@ def unmerge(shell: Shell, member: str, by: str, reason: str) -> None:
     with shell.writing() as tx:
         house = load_house(tx)
         named = find_present(tx, house, member, shell.config.phone_region).named
+        shell.about(named)
         number = merging.unmerge(tx, house, named, said(by, reason), now_ms())
         deciding.show_decision(shell, tx, number, f"member {named} stands alone again.")
 
@@ -67,6 +70,7 @@ def erase(shell: Shell, member: str, by: str, reason: str) -> None:
     with shell.writing() as tx:
         house = load_house(tx)
         named = find_present(tx, house, member, shell.config.phone_region).named
+        shell.about(named)
         number = erasing.propose_erasure(tx, house, named, said(by, reason), now_ms())
         deciding.show_decision(
             shell,

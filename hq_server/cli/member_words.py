@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from hq_server.account_view import Movement, Next, PeriodTotal, Standing
 from hq_server.members import Found
+from hq_server.tiers.view import TierReason
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import NO_EVENT, EntryKind
 from loyalty_core.explain import Language, pick, points
@@ -22,7 +23,7 @@ _KINDS_KO: Final[Mapping[EntryKind, str]] = {
     "correction": "정정",
     "adjustment": "조정",
 }
-_STATES_KO: Final[Mapping[Literal["open"], str]] = {"open": "진행 중"}
+_STATES_KO: Final[Mapping[Literal["open", "closed"], str]] = {"open": "진행 중", "closed": "마감"}
 SPENDABLE_ONLY: Final = ("redemption", "redeem_rollback", "expiry")
 """The kinds of entry that never move qualifying points."""
 
@@ -51,6 +52,8 @@ def standing_lines(now: Standing, language: Language) -> Iterator[str]:
         f"등급 {now.tier}, 잔액 {points(now.balance, 'ko')}",
         f"tier {now.tier}, balance {now.balance:,}",
     )
+    if now.tier_reason is not None:
+        yield _reason(now.tier_reason, now.tier_until, language)
     for lot in now.expiring:
         yield pick(
             language,
@@ -71,6 +74,25 @@ def movement_line(movement: Movement, language: Language) -> str:
         moved += f" ({pick(language, '등급 포인트', 'qualifying')} {entry.qualifying:+,})"
     source = entry.rule if entry.event == NO_EVENT else entry.event
     return f"{date_of(entry.business_day)}  {moved}  {_kind(movement, language)}  {source}"
+
+
+def _reason(reason: TierReason, until: str | None, language: Language) -> str:
+    """Return where a tier comes from, since when, and until when it holds."""
+    number = reason.decision
+    ko, en = {
+        "close": (
+            f"{reason.period} 마감(결정 {number})",
+            f"by the close of {reason.period}, decision {number}",
+        ),
+        "monthly": (f"{reason.period} 월별 승급", f"by a monthly upgrade in {reason.period}"),
+        "restatement": (f"{reason.period} 재산정", f"by late points of {reason.period}"),
+        "grant": (f"예외 부여(결정 {number})", f"by a grant, decision {number}"),
+    }[reason.cause]
+    return pick(
+        language,
+        f"  {ko}, {reason.since}부터" + (f" {until}까지" if until else ""),
+        f"  {en}, since {reason.since}" + (f", until {until}" if until else ""),
+    )
 
 
 def _total(total: PeriodTotal, language: Language) -> str:

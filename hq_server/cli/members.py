@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,8 @@ from hq_server.cli.progress import progress
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.hashes import attach_found, found_in, untried_hashes, were_tried
 from hq_server.house import House, load_house
-from hq_server.members import ROWS_AT_ONCE, Imported, find_member, import_rows, look_ups_of
+from hq_server.importing import Imported, import_rows
+from hq_server.members import find_member, look_ups_of
 from hq_server.members_csv import BadRow, NewMember, read_members
 from hq_server.store.connection import Connection, reading, writing
 from loyalty_core.errors import BadInput
@@ -35,22 +36,29 @@ def member_group() -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--encoding", default="utf-8-sig", show_default=True, help="Of the file, such as cp949.")
 def import_command(shell: Shell, file: Path, encoding: str) -> None:
-    """Take in members from a CSV file; importing it again is harmless.
+    """Take in members from a CSV file, all rows or none; importing it again is harmless.
 
     Columns by name: member_id, lookups (separated by ";"), name, phone, joined_on, home_store, birthday.
     """
-    result = Imported()
-    with _text(file, encoding) as lines, shell.database() as connection:
-        with progress("members", shown=not shell.as_json) as advance:
-            for chunk, refused in _chunks(read_members(lines, shell.config.phone_region)):
-                with writing(connection) as tx:
-                    result = result.plus(import_rows(tx, chunk, now_ms())).plus(Imported(refused=refused))
-                advance(len(chunk) + len(refused))
-        result = result.plus(Imported(attached=_try_hashes(connection)))
+    good: list[tuple[int, NewMember]] = []
+    bad: list[BadRow] = []
+    with _text(file, encoding) as lines, progress("rows read", shown=not shell.as_json) as advance:
+        for line, row in read_members(lines, shell.config.phone_region):
+            if isinstance(row, BadRow):
+                bad.append(row)
+            else:
+                good.append((line, row))
+            advance(1)
+    with shell.database() as connection:
+        with writing(connection) as tx:
+            result = import_rows(tx, good, now_ms(), bad)
+        if not result.refused:
+            attached = result.attached + _try_hashes(connection)
+            result = msgspec.structs.replace(result, attached=attached)
     shell.show(result, _imported_lines(result))
     if result.refused:
         raise BadInput(
-            f"{len(result.refused)} rows were refused, the others are in: mend them and import again",
+            f"{len(result.refused)} rows were refused and nothing was taken in: mend them and import again",
             code="rows_refused",
         )
 
@@ -68,6 +76,7 @@ def show(shell: Shell, look_up: str, explain: bool, language: Language | None) -
         house = load_house(tx)
         found = find_member(tx, house, look_up, shell.config.phone_region)
         member = found.member
+        shell.about(found.named, member.member_id)
         now = standing(tx, house, member.member_id, now_ms())
         look_ups = look_ups_of(tx, house, member.member_id)
         movements = history(tx, house, member.member_id) if explain else []
@@ -116,27 +125,13 @@ def _text(file: Path, encoding: str) -> Iterator[io.TextIOWrapper]:
         raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
 
 
-def _chunks(
-    rows: Iterable[tuple[int, NewMember | BadRow]],
-) -> Iterator[tuple[list[tuple[int, NewMember]], tuple[BadRow, ...]]]:
-    good: list[tuple[int, NewMember]] = []
-    bad: list[BadRow] = []
-    for line, row in rows:
-        if isinstance(row, BadRow):
-            bad.append(row)
-        else:
-            good.append((line, row))
-        if len(good) + len(bad) == ROWS_AT_ONCE:
-            yield good, tuple(bad)
-            good, bad = [], []
-    yield good, tuple(bad)
-
-
 def _imported_lines(result: Imported) -> Iterator[str]:
     for bad in result.refused:
         yield f"line {bad.line} ({bad.code}): {bad.sentence}"
+    if result.refused:
+        return
     yield f"members: {result.added} added, {result.updated} updated, {result.unchanged} unchanged"
-    yield f"rows refused: {len(result.refused)}; waiting cards or phones attached: {result.attached}"
+    yield f"waiting cards or phones attached: {result.attached}"
 
 
 def _explained(house: House, movement: Movement, language: Language) -> dict[str, object]:

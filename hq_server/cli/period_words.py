@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator
 
+from hq_server.cli.close_words import STATES_KO, close_lines, readiness_lines, state_words
 from hq_server.cli.lines import table, to_minute
-from hq_server.dry_run import LISTED_MAX, DryRun, GiftCount, Move
+from hq_server.cli.move_words import move_lines
+from hq_server.dry_run import LISTED_MAX, DryRun
 from hq_server.periods import NEAR_MISSES_MAX, PeriodStatus
-from loyalty_core.explain import Language, money, pick, points
-
-_STATES_KO: Final = {"pending": "승인 대기", "approved": "승인됨", "revoked": "해지됨"}
+from loyalty_core.explain import Language, pick, points
 
 
 def status_lines(found: PeriodStatus, language: Language) -> Iterator[str]:
     """Return how a period stands: tiers as of now, near-misses, and how far each terminal has reported."""
     span = f"{found.first_day} ~ {found.last_day}"
-    yield pick(language, f"{found.id} ({span}): 진행 중", f"{found.id} ({span}): {found.state}")
+    yield f"{found.id} ({span}): {state_words(found.state, language)}"
+    yield from close_lines(found.close, language)
+    yield ""
+    yield from readiness_lines(found.id, found.state, found.readiness, language)
     yield ""
     yield pick(language, "지금 끝난다면 회원이 얻을 등급:", "Tiers that members would earn if it ended now:")
     yield from table(
-        pick(language, "등급,기준 포인트,회원", "tier,from points,members").split(","),
-        [[one.tier, f"{one.starts_at:,}", f"{one.members:,}"] for one in found.tiers],
+        pick(
+            language, "등급,기준 포인트,회원,마감 후 회원", "tier,from points,members,after the close"
+        ).split(","),
+        [
+            [
+                one.tier,
+                f"{one.starts_at:,}",
+                f"{one.members:,}",
+                "-" if one.after_close is None else f"{one.after_close:,}",
+            ]
+            for one in found.tiers
+        ],
     )
     yield ""
     yield _near_misses_head(found, language)
@@ -49,7 +61,7 @@ def status_lines(found: PeriodStatus, language: Language) -> Iterator[str]:
         [
             [
                 one.terminal_id,
-                pick(language, _STATES_KO.get(one.state, one.state), one.state),
+                pick(language, STATES_KO.get(one.state, one.state), one.state),
                 one.last_day or pick(language, "없음", "none"),
                 one.watermark or pick(language, "없음", "none"),
                 to_minute(one.seen_at),
@@ -76,7 +88,7 @@ def dry_run_lines(found: DryRun, language: Language) -> Iterator[str]:
             f"The period runs until {found.last_day}: this may still change.",
         )
     yield ""
-    yield from _moves(found.moves, found.currency, language)
+    yield from move_lines(found.moves, found.currency, language)
     if found.movers:
         yield ""
         yield from table(
@@ -94,7 +106,7 @@ def dry_run_lines(found: DryRun, language: Language) -> Iterator[str]:
         f"{within} 이내로 모자란 회원을 모두 올려 준다면 추가로:",
         f"If everyone within {within} of the next tier were given it, on top of that:",
     )
-    yield from _moves(found.near_miss_moves, found.currency, language)
+    yield from move_lines(found.near_miss_moves, found.currency, language)
     yield ""
     yield pick(
         language,
@@ -120,35 +132,6 @@ def _near_misses_head(found: PeriodStatus, language: Language) -> str:
     if count < NEAR_MISSES_MAX:
         return said
     return said + pick(language, " (가장 가까운 회원만 보입니다)", " (only the nearest are listed)")
-
-
-def _moves(moves: Sequence[Move], currency: str, language: Language) -> Iterator[str]:
-    if not moves:
-        yield pick(language, "등급이 바뀌는 회원이 없습니다.", "Nobody would move.")
-        return
-    yield from table(
-        pick(
-            language,
-            "지금,마감 후,회원,기간 중 구매,할인 추가 비용(추정),사은품",
-            "from,to,members,bought in the period,discount costs more (estimate),gifts",
-        ).split(","),
-        [
-            [
-                one.from_tier,
-                one.to_tier,
-                f"{one.members:,}",
-                money(one.bought_minor, currency, language),
-                money(one.discount_minor, currency, language),
-                ", ".join(_gift(gift, language) for gift in one.gifts),
-            ]
-            for one in moves
-        ],
-    )
-
-
-def _gift(gift: GiftCount, language: Language) -> str:
-    name = gift.names.get(language) or next(iter(gift.names.values()), pick(language, "사은품", "gift"))
-    return f"{name} {gift.more:+,}"
 
 
 def _members(count: int) -> str:

@@ -1,15 +1,20 @@
-"""What `programme check` and `publish` say by themselves, in Korean and English."""
+"""What `programme check`, `diff`, `publish` and `list` say by themselves, in Korean and English."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from hq_server.cli.lines import table
+from hq_server.programme_view import ProgrammeView, TillProgramme
 from hq_server.programmes import Moves
 from loyalty_core.calendar import date_of
-from loyalty_core.explain import Language
+from loyalty_core.explain import Language, date_text, pick
 from loyalty_core.programme import Programme
+from loyalty_core.programme_differences import differences
 
+BEHIND_MAX: Final = 50
+"""How many tills that lack a version are listed for people."""
 QUESTION: Final[Mapping[Language, str]] = {
     "ko": "공개하고 이 포인트를 바꿀까요?",
     "en": "Publish and change these points?",
@@ -29,6 +34,60 @@ def published(programme: Programme, language: Language, *, again: bool) -> str:
         return f"{what} 버전 {programme.version}: {verb}. {day}부터 적용됩니다."
     verb = "has been published before" if again else "is published"
     return f"{what} version {programme.version} {verb}, effective from {day}."
+
+
+def differing(before: Programme | None, after: Programme, language: Language) -> Iterator[str]:
+    """Yield what a version says otherwise than another, a line for each thing."""
+    version, since = after.version, date_text(after.effective_from, language)
+    if before is None:
+        yield pick(
+            language,
+            f"{version}판은 {since}부터의 첫 판입니다.",
+            f"Version {version}, from {since} on, takes no other one's place.",
+        )
+        return
+    old, old_since = before.version, date_text(before.effective_from, language)
+    yield pick(
+        language,
+        f"{version}판({since}부터)이 {old}판({old_since}부터)과 다른 점:",
+        f"Version {version} (from {since} on) differs from version {old} (from {old_since} on):",
+    )
+    found = differences(before, after, language)
+    if not found:
+        yield pick(language, "  규칙은 그대로입니다.", "  No rule is another.")
+    for one in found:
+        if one.was is None:
+            yield pick(language, f"  추가: {one.now}", f"  New: {one.now}")
+        elif one.now is None:
+            yield pick(language, f"  삭제: {one.was}", f"  Gone: {one.was}")
+        else:
+            yield pick(language, f"  이전: {one.was}", f"  Until then: {one.was}")
+            yield pick(language, f"  이후: {one.now}", f"  From then on: {one.now}")
+
+
+def listed(versions: Sequence[ProgrammeView], tills: Iterable[TillProgramme]) -> Iterator[str]:
+    """Yield the versions, and the tills that do not have all of them yet."""
+    heads = ["programme", "version", "effective_from", "published_at", "state", "tills", "lacking"]
+    rows = [
+        [
+            one.programme,
+            one.version,
+            one.effective_from,
+            one.published_at,
+            one.state.replace("_", " "),
+            one.tills_running,
+            len(one.tills_lacking),
+        ]
+        for one in versions
+    ]
+    yield from table(heads, rows)
+    lacking = {name for one in versions for name in one.tills_lacking}
+    behind = [[one.terminal_id, one.has or "", one.runs or ""] for one in tills if one.terminal_id in lacking]
+    if behind:
+        yield ""
+        yield from table(["lacks the newest", "has up to", "runs by"], behind[:BEHIND_MAX])
+    if len(behind) > BEHIND_MAX:
+        yield f"... and {len(behind) - BEHIND_MAX} more: --json names all"
 
 
 def moved(moves: Moves, language: Language) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`programme check | publish | list`."""
+"""`programme check | diff | publish | list`."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 
 from hq_server.cli import programme_words as words
-from hq_server.cli.lines import table
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.decisions import said
-from hq_server.fleet_view import at_text
 from hq_server.house import House, load_house
 from hq_server.key_book import load_book, missing
 from hq_server.keys import private_key
+from hq_server.programme_view import programmes, programmes_at_tills
 from hq_server.programmes import Consent, Moves, check_next, preview, publish
 from hq_server.rederive import rederive_some
 from hq_server.store.connection import Connection, Transaction, reading, writing
 from loyalty_core.calendar import date_of
 from loyalty_core.errors import BadInput, ProgrammeErrors
 from loyalty_core.explain import Language
-from loyalty_core.programme import Programme
+from loyalty_core.programme import Programme, version_before
+from loyalty_core.programme_differences import differences
 from loyalty_core.programme_reading import reading as in_words
 from loyalty_core.programme_toml import read_programme
-from loyalty_core.units import Day
 
 TEXT_BYTES_MAX: Final = 256 * 1024
 _FILE: Final = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -50,6 +50,23 @@ def check(shell: Shell, file: Path, language: Language | None) -> None:
         "reading": sentences,
     }
     shell.show(found, [*sentences, words.no_mistakes(str(file), language)])
+
+
+@command("diff")
+@click.argument("one", metavar="FILE_OR_VERSION")
+@click.argument("other", metavar="[FILE_OR_VERSION]", required=False)
+@_LANGUAGE
+def diff(shell: Shell, one: str, other: str | None, language: Language | None) -> None:
+    """Print what a version says otherwise than the one whose place it takes, or what the second one says
+    otherwise than the first."""
+    language = language or shell.config.language
+    with shell.reading() as tx:
+        house = load_house(tx)
+    first = _chosen(house, one)
+    before, after = (
+        (version_before(house.programmes, first), first) if other is None else (first, _chosen(house, other))
+    )
+    shell.show(_compared(before, after, language), words.differing(before, after, language))
 
 
 @command("publish")
@@ -80,10 +97,14 @@ def publish_command(
             house = load_house(tx)
             key = _signing_key(shell, tx)
             if _is_published(house, programme, text, tx.all("house.programme_texts")):
-                _show_published(shell, programme, None, language, again=True)
+                before = version_before(house.programmes, programme)
+                _show_published(shell, programme, before, None, language, again=True)
                 return
             check_next(house, programme, retroactive=retroactive, now_ms=now_ms())
+            before = version_before(house.programmes, programme)
             moves = preview(tx, house, programme, now_ms()) if retroactive else None
+        for line in words.differing(before, programme, language):
+            shell.say(line)
         consent = None
         if moves is not None:
             for line in words.moved(moves, language):
@@ -96,30 +117,50 @@ def publish_command(
         with writing(connection) as tx:
             publish(tx, programme, text, retroactive=retroactive, key=key, now_ms=now_ms(), consent=consent)
         _rederive(connection)
-    _show_published(shell, programme, moves, language, again=False)
+    _show_published(shell, programme, before, moves, language, again=False)
 
 
 @command("list")
 def list_command(shell: Shell) -> None:
     """List the published versions."""
     with shell.reading() as tx:
-        rows = tx.all("house.programmes")
-    found = [
-        {
-            "programme": programme_id,
-            "version": version,
-            "effective_from": date_of(Day(day)).isoformat(),
-            "published_at": at_text(published),
-        }
-        for version, programme_id, day, published, _ in rows
-    ]
-    heads = ["programme", "version", "effective_from", "published_at"]
-    shell.show(found, table(heads, [[each[head] for head in heads] for each in found]))
+        found = programmes(tx, now_ms())
+        tills = programmes_at_tills(tx, now_ms())
+    values = [msgspec.structs.asdict(one) for one in found]
+    shown = [{name: value for name, value in one.items() if name != "text"} for one in values]
+    shell.show(shown, words.listed(found, tills))
 
 
-for _command in (check, publish_command, list_command):
+for _command in (check, diff, publish_command, list_command):
     programme_group.add_command(_command)
 COMMANDS: Final = (programme_group,)
+
+
+def _chosen(house: House, name: str) -> Programme:
+    """Return the programme of a file, or the published one of a number.
+
+    Raises:
+        BadInput: `programme_not_found`, `file_unreadable`.
+    """
+    if not (name.isascii() and name.isdigit()):
+        return read_programme(_text(Path(name)), name)
+    found = [one for one in house.programmes if str(one.version) == name]
+    if not found:
+        raise BadInput(
+            f"no version {name} is published: see hq-server programme list", code="programme_not_found"
+        )
+    return found[0]
+
+
+def _compared(before: Programme | None, after: Programme, language: Language) -> dict[str, object]:
+    """Return how a version differs from another, None where there is none, as a value."""
+    return {
+        "programme": after.programme_id,
+        "before": None if before is None else before.version,
+        "version": after.version,
+        "effective_from": date_of(after.effective_from).isoformat(),
+        "differences": () if before is None else differences(before, after, language),
+    }
 
 
 def _text(file: Path) -> str:
@@ -175,13 +216,16 @@ def _rederive(connection: Connection) -> None:
 
 
 def _show_published(
-    shell: Shell, programme: Programme, moves: Moves | None, language: Language, *, again: bool
+    shell: Shell,
+    programme: Programme,
+    before: Programme | None,
+    moves: Moves | None,
+    language: Language,
+    *,
+    again: bool,
 ) -> None:
-    found = {
-        "programme": programme.programme_id,
-        "version": programme.version,
-        "effective_from": date_of(programme.effective_from).isoformat(),
-        "published_before": again,
-        "moved": moves,
-    }
-    shell.show(found, [words.published(programme, language, again=again)])
+    found = _compared(before, programme, language)
+    shell.show(
+        {**found, "published_before": again, "moved": moves},
+        [words.published(programme, language, again=again)],
+    )

@@ -43,6 +43,7 @@ def claim(shell: Shell, receipt: str, member: str, by: str, reason: str) -> None
     with shell.writing() as tx:
         house = load_house(tx)
         named = find_present(tx, house, member, shell.config.phone_region).named
+        shell.about(named)
         number = filing.claim(tx, house, key, named, said(by, reason), now_ms())
         deciding.show_decision(shell, tx, number, f"the purchase is member {named}'s.")
 

@@ -29,6 +29,8 @@ def import_command(shell: Shell, folder: Path, *, dry_run: bool) -> None:
     meanwhile. Doing it again is harmless.
     """
     config, taken = shell.config, list[Took]()
+    if not dry_run:
+        shell.admit()
 
     def tell(one: Took) -> None:
         replies = tuple(map(as_text, one.replies))
@@ -40,7 +42,7 @@ def import_command(shell: Shell, folder: Path, *, dry_run: bool) -> None:
             click.echo(took_line(took, config.language, dry_run=dry_run))
 
     async def run() -> None:
-        database = Database(config.database_path)
+        database = Database(config.place)
         try:
             stick = Stick(database, answering_of(config), folder, now_ms)
             await stick.run(tell, dry_run=dry_run, pause_s=PAUSE_S if config.address_path.exists() else 0)

@@ -1,216 +1,36 @@
-"""One SQLite connection as headquarters wants it, and the face that all decisions see: `Transaction`."""
+"""A connection to a database, whichever it is, and the transactions that are opened on it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, Final, TypeAlias
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, TypeAlias, Union
 
-from hq_server.store.disk import MAY_PASS, NotKept, Refused, cannot_be_written, is_io, refused
-from hq_server.store.sqlite import sqlite3
-from hq_server.store.statements import STATEMENTS
-from loyalty_core.errors import LoyaltyError
-from loyalty_shell.data_dir import is_read_only
+from hq_server.store.refusals import Busy
+from hq_server.store.sqlite import connection as sqlite
+from hq_server.store.transaction import Row, Transaction, Value, Values
 
-BUSY_MS: Final = 5_000
-"""How long a write waits for another process."""
-SWITCHES_MAX: Final = 100
-"""How often a new database is asked to keep a log while others ask it the same."""
-WAL_BYTES_MAX: Final = 32 * 1024 * 1024
-"""Above this, the write-ahead log is written back after a commit: what many changed is written once."""
-CACHE_KIB: Final = 64 * 1024
+if TYPE_CHECKING:
+    from hq_server.store.postgresql.connection import PostgresqlConnection
 
-Row = tuple[Any, ...]
-Value = str | int | bytes | None
-Values = tuple[Value, ...]
-Connection: TypeAlias = sqlite3.Connection
+__all__ = ["Busy", "Connection", "Row", "Transaction", "Value", "Values", "reading", "writing"]
+
+Connection: TypeAlias = Union[sqlite.Connection, "PostgresqlConnection"]
 
 
-class Busy(LoyaltyError):
-    """Another process holds the database."""
-
-    code = "database_busy"
-
-
-class Transaction:
-    """What decisions may do with the database: run named statements. Reads and writes are one moment.
-
-    Rows are tuples in the order of the statement's columns; who reads them gives them their types.
-    """
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def one(self, statement: str, **parameters: Value) -> Row | None:
-        """Return the first row, or None."""
-        row: Row | None = self._connection.execute(STATEMENTS[statement], parameters).fetchone()
-        return row
-
-    def all(self, statement: str, **parameters: Value) -> list[Row]:
-        """Return all rows."""
-        return self._connection.execute(STATEMENTS[statement], parameters).fetchall()
-
-    def each(self, statement: str, **parameters: Value) -> Iterator[Row]:
-        """Return the rows one by one, for results that do not fit in memory."""
-        return iter(self._connection.execute(STATEMENTS[statement], parameters))
-
-    def run(self, statement: str, **parameters: Value) -> int:
-        """Write, and return how many rows it touched."""
-        return self._connection.execute(STATEMENTS[statement], parameters).rowcount
-
-    def many(self, statement: str, rows: Collection[Values]) -> None:
-        """Write once for each of the rows, which hold the statement's parameters in declared order."""
-        if rows:
-            self._connection.executemany(STATEMENTS[statement], rows)
-
-
-def connect(path: Path, *, read_only: bool = False) -> Connection:
-    """Return a connection to an existing or new database file.
-
-    A commit is durable when it returns: WAL with synchronous=FULL. Checkpoints are explicit, because SQLite's
-    automatic one swallows an fsync error. Only its owner reads a new one.
-    """
-    if not read_only:
-        with suppress(OSError):  # it is there, or SQLite says why it cannot be
-            path.touch(mode=0o600, exist_ok=False)
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
-    )
-    try:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        if not read_only:
-            _write_ahead(connection)
-            connection.execute("PRAGMA synchronous = FULL")
-            # Or INSERT OR REPLACE would delete without the triggers that forbid it.
-            connection.execute("PRAGMA recursive_triggers = ON")
-            connection.execute("PRAGMA wal_autocheckpoint = 0")
-            # A log that has been written back is cut to this on its next use, so that its size tells.
-            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_MAX}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def peek(path: Path) -> Connection:
-    """Return a connection that only reads, and leaves no log beside a database that had none.
-
-    Where there is a log its writer lives or was killed, and what it says counts.
-    """
-    alone = "" if path.with_name(path.name + "-wal").exists() else "&immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True, isolation_level=None)
-
-
-def _write_ahead(connection: Connection) -> None:
-    """Let the database keep a log, which is lasting: only the first connections to a new one change anything.
-
-    Of two that change it at once SQLite refuses one without waiting; that one waits here for the other.
-    """
-    for left in reversed(range(SWITCHES_MAX)):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if left == 0 or not error.sqlite_errorname.startswith("SQLITE_BUSY"):
-                raise
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-
-
-@contextmanager
-def writing(connection: Connection) -> Iterator[Transaction]:
+def writing(connection: Connection) -> AbstractContextManager[Transaction]:
     """Open a transaction that sees and makes one state: committed, and durable, when the block has ended.
 
+    Nobody else writes meanwhile.
+
     Raises:
-        Busy: another process has been writing for `BUSY_MS`.
-        Refused: there is no room, or the disk can only be read, or not even that.
+        Busy: another process has been writing for too long.
+        Refused: there is no room, or the disk can only be read, or not even that; or nothing answers.
+        CommitUnknown: the line to the database broke in the last moment.
         NotKept: the disk did not make it durable.
     """
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorname.startswith("SQLITE_BUSY"):
-            raise Busy("the database is busy with another command: try again in a moment") from None
-        _tell(error)
-        raise
-    try:
-        yield Transaction(connection)
-        _commit(connection)
-    except sqlite3.Error as error:
-        _undo(connection)
-        _tell(error)
-        raise
-    except BaseException:
-        _undo(connection)
-        raise
+    return sqlite.writing(connection) if isinstance(connection, sqlite.Connection) else connection.writing()
 
 
-def _commit(connection: Connection) -> None:
-    try:
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if is_io(error):
-            raise not_kept(connection) from error
-        raise
-
-
-def _tell(error: sqlite3.Error) -> None:
-    """Raise what is told of an error of the surroundings; one that is ours is for the caller to raise."""
-    told = refused(error)
-    if told is not None:
-        raise told from error
-
-
-def _undo(connection: Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-
-
-def not_kept(connection: Connection) -> LoyaltyError:
-    """Return what is told of a write that failed; on a disk that takes none at all nothing was lost."""
-    (_, _, file) = connection.execute("PRAGMA database_list").fetchone()
-    return cannot_be_written() if is_read_only(Path(file).parent) else NotKept()
-
-
-@contextmanager
-def reading(connection: Connection) -> Iterator[Transaction]:
+def reading(connection: Connection) -> AbstractContextManager[Transaction]:
     """Open a transaction that sees one committed state and writes nothing."""
-    try:
-        connection.execute("BEGIN")
-        try:
-            yield Transaction(connection)
-        finally:
-            _undo(connection)
-    except sqlite3.Error as error:
-        _tell(error)
-        raise
-
-
-def checkpoint(connection: Connection, path: Path) -> None:
-    """Write the log back into the database when it has grown past its bound.
-
-    It stands where there is no room: what is committed is durable in it.
-
-    Raises:
-        NotKept: the disk did not keep what was written back.
-    """
-    log = path.with_name(path.name + "-wal")
-    if not log.exists() or log.stat().st_size <= WAL_BYTES_MAX:
-        return
-    try:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-    except sqlite3.Error as error:
-        told = not_kept(connection) if is_io(error) else refused(error)
-        if not isinstance(told, Refused) or told.code not in MAY_PASS:
-            if told is None:
-                raise
-            raise told from error
+    return sqlite.reading(connection) if isinstance(connection, sqlite.Connection) else connection.reading()

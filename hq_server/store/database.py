@@ -1,34 +1,28 @@
-"""The database of a running server: one writer thread, a few readers. Nothing here decides anything.
+"""The database of a running server, or of a command: a SQLite file by its path, PostgreSQL by its URL.
 
-Work is a function of a `Transaction`; it runs on the store's threads, never on the event loop.
+Work is a function of a `Transaction`; it runs on the store's threads, never on the event loop. One thread
+writes, a few read, whichever database it is. Nothing here decides anything.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar, overload
 
-from hq_server.store.connection import (
-    Busy,
-    Connection,
-    Transaction,
-    checkpoint,
-    connect,
-    reading,
-    writing,
-)
-from hq_server.store.disk import NotKept, Refused
-from hq_server.store.migrate import migrate, refuse_other
+from hq_server.store.connection import Connection, Transaction
+from hq_server.store.refusals import DatabaseMissing, InUse, NotKept, Refused
+from hq_server.store.sqlite import database as sqlite
+from hq_server.store.sqlite.connection import Connection as SqliteConnection
+from hq_server.store.sqlite.database import alone
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.exposition import Histogram
+
+__all__ = ["Database", "DatabaseMissing", "InUse", "alone", "create", "is_url", "opened"]
 
 READERS: Final = 2
 WRITE_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -36,35 +30,44 @@ WRITE_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0
 _T = TypeVar("_T")
 
 
-class DatabaseMissing(LoyaltyError):
-    """There is no database where the settings say."""
+class Lines(Protocol):
+    """The connections of a server's threads to one kind of database; each method is called on a thread."""
 
-    code = "database_missing"
+    kind: dict[str, str]
+    """Which database it is, and its version."""
+    wrote: bool
+    """Whether the last write changed anything."""
 
+    def write(self, work: Callable[[Transaction], _T], *, beside: bool, patient: bool) -> _T:
+        """Return what `work` returns once it is durable; `beside` others that write, where that can be.
 
-class InUse(LoyaltyError):
-    """The database cannot be replaced under those who have it open."""
+        Who is not `patient` gives way soon where others are in the way, so that nobody queues behind it.
+        """
 
-    code = "database_in_use"
+    def tidy(self) -> None:
+        """Do what a write leaves to be done, on the writer's thread."""
+
+    def read(self, work: Callable[[Transaction], _T]) -> _T:
+        """Return what `work` returns, seeing one committed state."""
+
+    def close(self) -> None:
+        """Close every connection; no thread uses any."""
 
 
 class Database:
     """A life: opened, used by many tasks, closed. Writes queue for one thread, each its own transaction.
 
     `queue` writes wait or are being done; `writes` counts how long those took that are durable. `trouble` is
-    why the disk refused the last one.
+    why the last one was refused. `kind` is which database it is, and its version.
 
     Where the disk has not kept something, the database is `lost`: nothing more is written, and it is not even
     closed, since that would be one more try. `on_lost` is called then, on the writer's thread.
     """
 
-    def __init__(self, path: Path, on_lost: Callable[[], None] = lambda: None) -> None:
-        self._path = path
+    def __init__(self, place: Path | str, on_lost: Callable[[], None] = lambda: None) -> None:
         self._on_lost = on_lost
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="hq-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="hq-reader")
-        self._own = threading.local()
-        self._opened: list[Connection] = []
         self.trouble: LoyaltyError | None = None
         self.lost = False
         self.queue = 0
@@ -73,63 +76,84 @@ class Database:
             "Time of a write: a till's request posted, a chore, a decision.",
             WRITE_BOUNDS,
         )
-        self._connection, self._folder = _open(path)
+        self._lines: Lines = self._writer.submit(_lines, place).result()
+        self.kind = self._lines.kind
 
     async def write(
-        self, work: Callable[[Transaction], _T], spent: Callable[[float], None] = lambda _: None
+        self,
+        work: Callable[[Transaction], _T],
+        spent: Callable[[float], None] = lambda _: None,
+        *,
+        beside: bool = False,
+        patient: bool = True,
     ) -> _T:
         """Return what `work` returns once its transaction is durable.
 
-        `spent` hears, on the writer's thread, how many seconds of its processor that took, also if it failed.
+        `work` may be done again from the beginning. With `beside`, other processes may write meanwhile what
+        needs nothing of it, unless it asks to be alone. Who is not `patient` is told `Busy` soon. `spent`
+        hears, on the writer's thread, how many seconds of its processor that took, also if it failed.
 
         Raises:
             Busy: another process holds the database.
-            Refused: the disk has no room, or can only be read.
+            Refused: there is no room for it, it can only be read, or nothing answers.
             NotKept: the disk did not make it durable, or something before it.
         """
         self.queue += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work, spent)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._writer, self._write, work, spent, beside, patient
+            )
         finally:
             self.queue -= 1
 
+    async def chore(self, work: Callable[[Transaction], _T]) -> _T:
+        """Return what `work` returns once it is durable, as `write`; it is tried again later by who asks.
+
+        Behind who waits to be alone tills would wait, too, for as long as another's transaction is open.
+
+        Raises:
+            Busy: others are in the way.
+        """
+        return await self.write(work, patient=False)
+
     async def read(self, work: Callable[[Transaction], _T]) -> _T:
-        """Return what `work` returns, seeing one committed state."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+        """Return what `work` returns, seeing one committed state; it may be done again from the beginning."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._lines.read, work)
 
     def close(self) -> None:
         """Finish what was begun, then close every connection; leave them as they are where it is lost."""
         self._readers.shutdown()
         self._writer.shutdown()
-        if self.lost:
-            return
-        for connection in [*self._opened, self._connection]:
-            connection.close()
-        os.close(self._folder)
+        if not self.lost:
+            self._lines.close()
 
-    def _write(self, work: Callable[[Transaction], _T], spent: Callable[[float], None]) -> _T:
+    def _write(
+        self,
+        work: Callable[[Transaction], _T],
+        spent: Callable[[float], None],
+        beside: bool,
+        patient: bool,
+    ) -> _T:
         if self.lost:
             raise NotKept
-        before, began_s, cpu_s = self._connection.total_changes, time.perf_counter(), time.thread_time()
+        began_s, cpu_s = time.perf_counter(), time.thread_time()
         try:
-            with writing(self._connection) as transaction:
-                result = work(transaction)
+            result = self._lines.write(work, beside=beside, patient=patient)
         except (Refused, NotKept) as error:
             self._note(error)
             raise
         finally:
             spent(time.thread_time() - cpu_s)
-        if self._connection.total_changes > before:
+        if self._lines.wrote:
             self.trouble = None
         self.writes.observe(time.perf_counter() - began_s)
-        self._writer.submit(self._checkpoint)
+        self._writer.submit(self._tidy)
         return result
 
-    def _checkpoint(self) -> None:
-        """Keep the log small."""
+    def _tidy(self) -> None:
         if not self.lost:
             try:
-                checkpoint(self._connection, self._path)
+                self._lines.tidy()
             except (Refused, NotKept) as error:
                 self._note(error)
 
@@ -139,72 +163,47 @@ class Database:
             self.lost = True
             self._on_lost()
 
-    def _read(self, work: Callable[[Transaction], _T]) -> _T:
-        connection: Connection | None = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = self._own.connection = connect(self._path, read_only=True)
-            self._opened.append(connection)
-        with reading(connection) as transaction:
-            return work(transaction)
+
+def is_url(place: Path | str) -> bool:
+    """Tell whether a place is PostgreSQL's, and not the path of a file."""
+    return "://" in str(place)
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Connection]:
+@overload
+def opened(place: Path) -> AbstractContextManager[SqliteConnection]: ...
+@overload
+def opened(place: str) -> AbstractContextManager[Connection]: ...
+def opened(place: Path | str) -> AbstractContextManager[Connection]:
     """Open the database for one command, brought to this release's form.
 
     Raises:
         DatabaseMissing: `init` has not been run.
         WrongDatabase: it belongs to another release.
+        Refused: nothing answers there, or not to this user.
     """
-    connection, folder = _open(path)
-    try:
-        yield connection
-        checkpoint(connection, path)
-    finally:
-        connection.close()
-        os.close(folder)
+    if isinstance(place, str) and is_url(place):
+        from hq_server.store.postgresql import database as postgresql
+
+        return postgresql.opened(place)
+    return sqlite.opened(Path(place))
 
 
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Let nobody open the database of this path meanwhile; ends with the process, however that ends.
-
-    Raises:
-        InUse: a server or another command has it open.
-    """
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InUse(f"{path} is in use: stop hq-server and every command of it first") from None
-        yield
-    finally:
-        os.close(folder)
-
-
-def create(path: Path) -> Connection:
+@overload
+def create(place: Path) -> SqliteConnection: ...
+@overload
+def create(place: str) -> Connection: ...
+def create(place: Path | str) -> Connection:
     """Return a connection to a new, empty database in this release's form."""
-    connection = connect(path)
-    try:
-        migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    if isinstance(place, str) and is_url(place):
+        from hq_server.store.postgresql import database as postgresql
+
+        return postgresql.create(place)
+    return sqlite.create(Path(place))
 
 
-def _open(path: Path) -> tuple[Connection, int]:
-    """Return a connection, and the folder of the database, held so that nobody replaces it meanwhile."""
-    if not path.is_file():
-        raise DatabaseMissing(f"there is no database at {path}: run hq-server init")
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        refuse_other(path)
-        return create(path), folder
-    except BaseException as error:
-        os.close(folder)
-        if isinstance(error, BlockingIOError):
-            raise Busy("the database is being restored: try again in a moment") from None
-        raise
+def _lines(place: Path | str) -> Lines:
+    if isinstance(place, str) and is_url(place):
+        from hq_server.store.postgresql.database import PostgresqlLines
+
+        return PostgresqlLines(place)
+    return sqlite.SqliteLines(Path(place))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import herd, hq_ingest, one_receipt
+from bench import close, herd, hq_ingest, hq_on_postgresql, hq_processes, member_import, one_receipt
 from bench.client import Load, drive
 from bench.code import ROOT, Code, code_of, this_code
 from bench.figures import Figure
@@ -39,6 +39,24 @@ def test_one_receipt_over_http_is_measured_beside_a_server_that_does_nothing(tmp
 
 def test_ingest_is_measured_on_recorded_requests_beside_raw_sql(tmp_path: Path) -> None:
     check(hq_ingest.measure(CODES, tmp_path / "ingest", count=1500, rounds=2), 2)
+
+
+def test_an_import_of_members_is_measured_beside_raw_sql(tmp_path: Path) -> None:
+    check(member_import.measure(CODES, tmp_path / "members", count=30, rounds=1), 1)
+
+
+def test_ingest_into_postgresql_is_measured_beside_raw_sql_there(tmp_path: Path) -> None:
+    check(hq_on_postgresql.measure(CODES[0], tmp_path / "postgresql", count=300, rounds=1), 1)
+
+
+def test_several_processes_on_one_postgresql_are_measured_beside_one(tmp_path: Path) -> None:
+    figures = hq_processes.measure(CODES[0], tmp_path / "many", count=40, rounds=1, processes=(1, 2))
+    check(figures, 1)
+    assert [one.floor_what for one in figures] == ["", "", "one serve", "one serve"]
+
+
+def test_a_close_is_measured_beside_bare_sql(tmp_path: Path) -> None:
+    check(close.measure(CODES, tmp_path / "close", members=200, rounds=1), 1)
 
 
 def test_files_through_the_folder_are_measured_in_turn_with_another_revision(tmp_path: Path) -> None:

@@ -379,7 +379,7 @@ def test_a_first_under_an_earlier_version_without_the_rule_is_given_nothing_and_
 
 def firsts(*versions: Programme, days: Iterable[tuple[Day, list[Resolved]]]) -> FirstMatches:
     """Return the firsts in life of one who holds the lowest tier."""
-    return first_matches(first_rules(versions), days, lambda of: of.ladder[0].code)
+    return first_matches(first_rules(versions), days, lambda of, _: of.ladder[0].code)
 
 
 def test_the_first_in_life_is_the_first_that_stands_in_canonical_order() -> None:

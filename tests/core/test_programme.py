@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import permutations
 
 import pytest
 
-from loyalty_core.programme import Bonus, Slot, When, version_for
+from loyalty_core.programme import Benefit, Bonus, Slot, Tier, When, discount_in, version_for
 from loyalty_core.units import Minute, Points
 from tests.core.made import day
 from tests.core.programmes import programme
@@ -73,3 +74,13 @@ def test_the_version_of_a_date_is_the_highest_that_has_begun() -> None:
 )
 def test_bonuses_of_life_birthday_and_period_are_not_the_days(bonus: Bonus, in_day: bool) -> None:
     assert bonus.in_day is in_day
+
+
+def test_the_discount_of_a_tier_is_the_largest_that_it_gives() -> None:
+    percents = [Benefit(kind="discount", percent=Fraction(percent)) for percent in (2, 5, 3)]
+    cup = Benefit(kind="gift", names={"en": "a cup"})
+    ladder = (
+        Tier(code="A", start=Points(0), benefits=(cup,)),
+        Tier(code="B", start=Points(9), benefits=(*percents, cup)),
+    )
+    assert [discount_in(ladder, code) for code in ("A", "B", "C")] == [0, 5, 0]

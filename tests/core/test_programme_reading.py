@@ -420,5 +420,12 @@ def test_benefits_and_tiers_are_called_by_their_names() -> None:
     assert "가 (A): 0점부터, 혜택: drinks (2.5% 할인), 공." in said("", "ko", HEAD, ladder)
 
 
+def test_a_coupon_of_a_tier_is_called_by_its_reward() -> None:
+    rules = '[[reward]]\nid = "tea"\npoints = 5\nname = { ko = "차", en = "tea for two" }\n'
+    ladder = '[[tier]]\ncode = "A"\nfrom = 0\nbenefits = [{ kind = "coupon", reward = "tea" }]\n'
+    assert "A: from 0 points on, with a coupon for tea for two (tea)." in said(rules, "en", HEAD, ladder)
+    assert "A: 0점부터, 혜택: 쿠폰(차 (tea))." in said(rules, "ko", HEAD, ladder)
+
+
 def test_a_programme_without_a_name_goes_by_its_id() -> None:
     assert said("")[0] == "shop, version 1, in force from 1 July 2026."

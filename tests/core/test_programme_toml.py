@@ -356,7 +356,7 @@ def test_a_hundred_tiers_are_read_and_one_more_is_refused() -> None:
 @pytest.mark.parametrize(
     ("benefit", "said"),
     [
-        ('{ percent = "5" }', 'kind is missing: expected "discount" or "gift"'),
+        ('{ percent = "5" }', 'kind is missing: expected "discount", "gift" or "coupon"'),
         ('{ kind = "discount" }', "percent is missing: expected a decimal in quotes"),
         ('{ kind = "discount", percent = 5 }', "percent is 5: expected a decimal in quotes"),
         ('{ kind = "discount", percent = "0" }', 'percent is "0": expected a decimal in quotes'),
@@ -366,11 +366,35 @@ def test_a_hundred_tiers_are_read_and_one_more_is_refused() -> None:
             '{ kind = "gift", name.ko = "공", percent = "5" }',
             "percent has no meaning on a gift: expected only a",
         ),
+        ('{ kind = "coupon" }', "reward is missing: expected the id of a [[reward]]"),
+        ('{ kind = "coupon", reward = "tea" }', 'reward is "tea": expected the id of a [[reward]]'),
+        (
+            '{ kind = "gift", name.ko = "공", reward = "tea" }',
+            "reward has no meaning on a gift: expected it on a coupon",
+        ),
     ],
 )
 def test_a_benefit_that_is_wrong_is_named(benefit: str, said: str) -> None:
     ladder = tiers(("A", 0)) + f"benefits = [{benefit}]\n"
     assert mistake(ladder=ladder).startswith(f'tier[1] "A": benefits[1]: {said}')
+
+
+@pytest.mark.parametrize(("key", "value"), [("percent", '"5"'), ("name", '{ ko = "차" }')])
+def test_a_coupon_is_for_a_reward_and_nothing_else(key: str, value: str) -> None:
+    ladder = tiers(("A", 0)) + f'benefits = [{{ kind = "coupon", reward = "tea", {key} = {value} }}]\n'
+    said = mistake('[[reward]]\nid = "tea"\npoints = 5\n', ladder=ladder)
+    assert said.startswith(f'tier[1] "A": benefits[1]: {key} has no meaning on a coupon: expected only a rew')
+
+
+@pytest.mark.parametrize(
+    "benefit", ['kind = "coupon", reward = "tea"', 'kind = "gift", name = { en = "a cup" }']
+)
+def test_a_tier_gives_each_gift_and_coupon_once(benefit: str) -> None:
+    rules = '[[reward]]\nid = "tea"\npoints = 5\n'
+    ladder = tiers(("A", 0)) + f"benefits = [{{ {benefit} }}, {{ {benefit} }}]\n"
+    assert "benefits[2]: kind is a " in mistake(rules, ladder=ladder)
+    once = programme(rules, ladder=tiers(("A", 0)) + f"benefits = [{{ {benefit} }}]\n")
+    assert len(once.ladder[0].benefits) == 1
 
 
 def test_a_tier_and_its_benefits_may_have_names() -> None:

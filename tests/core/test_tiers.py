@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from loyalty_core.tiers import gap, is_near_miss, tier_after, tier_earned
-from tests.core.programmes import LADDER, tier
+from tests.core.programmes import LADDER
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_a_near_miss_is_a_gap_of_at_most_the_tolerance(total: int, tolerance: in
 def test_a_close_gives_what_is_earned_and_lets_fall_as_the_policy_says(
     held: str, total: int, downgrade: Literal["earned", "one_step", "keep"], after: str
 ) -> None:
-    assert tier_after(tier(held, 0), total, LADDER, downgrade).code == after
+    assert tier_after(held, total, LADDER, downgrade).code == after

@@ -68,6 +68,7 @@ from loyalty_core.messages import (
     Rotated,
     Stamp,
     Tally,
+    TierStep,
     Wanted,
 )
 from loyalty_core.stick import close_file
@@ -130,6 +131,8 @@ ROW = MemberRow(
     DAY,
     (b"coupon",),
     ("M2",),
+    (TierStep(DAY - 30, "SILVER"), TierStep(DAY + 30, "GOLD")),
+    DAY + 200,
 )
 PAYLOADS: Final[dict[PayloadType, Shape]] = {
     "dangol/batch/1": Batch("moonlight", "S012-T01", 1, 1, HASH, PACKED, Clock(AT, 60_000, "f" * 36), AT + 1),

@@ -62,7 +62,7 @@ def say(machine: Machine, text: str, also: dict[str, str] | None = None) -> str:
         "_0.2.0_amd64": f"_{NEW}_{architecture()}",
         "_0.1.0_amd64": f"_{OLD}_{architecture()}",
         "https://hq.example": "http://127.0.0.1:8470",
-        "moonlight.toml": "moonlight.toml --retroactive --by kim --yes",
+        "moonlight.toml": "moonlight.toml --retroactive --by admin --yes",
         **(also or {}),
     }
     for example, name in names.items():

@@ -24,7 +24,7 @@ from edge_agent.store.database import Connection, connect
 from hq_server.house import load_house
 from hq_server.ledger import ledger_accounts
 from hq_server.store.connection import Transaction, reading
-from hq_server.store.connection import connect as connect_hq
+from hq_server.store.sqlite.connection import connect as connect_hq
 from loyalty_core.events import EventId, PurchaseRecorded, VisitRecorded
 from loyalty_core.journal import unpack_record
 from loyalty_core.units import Seq

@@ -13,7 +13,7 @@ from pathlib import Path
 from demo.processes import Till, until
 from edge_agent.store import outbox, terminal
 from edge_agent.store.database import connect
-from hq_server.store.connection import connect as connect_hq
+from hq_server.store.sqlite.connection import connect as connect_hq
 from tests.e2e.disk.faults import injected
 from tests.e2e.processes import STORE, Founded, House, house
 from tests.e2e.test_restore import balances_at_till

@@ -13,7 +13,8 @@ import pytest
 
 from demo.processes import Hq, Till, until
 from hq_server.key_book import load_book
-from hq_server.store.connection import connect, reading
+from hq_server.store.connection import reading
+from hq_server.store.sqlite.connection import connect
 from loyalty_core.envelope import key_id, open_sealed, peek
 from loyalty_core.invite import make_code
 from loyalty_core.messages import Enrolled

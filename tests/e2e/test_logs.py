@@ -60,7 +60,9 @@ async def test_no_log_and_no_figure_says_who_anybody_is(tmp_path: Path) -> None:
         people = tmp_path / "people.csv"
         people.write_text(f"member_id,lookups,name,phone,home_store\nM2,,{NAME},{PHONE},{STORE}\n", "utf-8")
         await at.hq.told("member", "import", people)
-        token = (await at.hq.told("token", "add", "desk"))["token"]
+        scopes = ("--scope", "read:members", "--scope", "read:house", "--scope", "metrics")
+        token = (await at.hq.told("token", "add", "desk", *scopes))["token"]
+        await at.hq.told("staff", "add", "Uiopova", "--role", "service")
         await at.till.open()
         # What is right.
         for number, member in ((NUMBER, CARD), ("2", PHONE), ("3", STRANGER)):

@@ -30,6 +30,10 @@ async def test_tills_hand_in_again_what_a_restored_headquarters_lacks(
         backups.mkdir()
         await at.hq.told(*backup_words(backups))  # while it serves
         (backup,) = backups.iterdir()
+        drilled = await at.hq.told("drill", backup)
+        assert drilled["audited"]["events"] >= len(before)
+        assert drilled["members"] == len(MEMBERS)
+        assert not (at.hq.database.parent / "drill").exists()
         held = at.head_at_hq
         await sell(at, after)
         await at.settled(len(before + after))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.processes import Program
-from hq_server.store.connection import connect
+from hq_server.store.sqlite.connection import connect
 from tests.e2e.processes import Founded, House, house
 from tests.e2e.test_restore import balances_at_till
 from tests.e2e.test_two_processes import MEMBERS, check, sales, sell

@@ -87,7 +87,7 @@ def programs(wheel: Path, wheels: Path, tmp_path: Path) -> Programs:
 
 
 async def test_both_programs_of_the_wheel_run_without_a_checkout(programs: Programs) -> None:
-    programs.told("hq-server", "init")
+    programs.told("hq-server", "init", "--admin", "kim")
     example = str(ROOT / "docs/examples/moonlight.toml")
     programs.told("hq-server", "programme", "publish", example, "--retroactive", "--by", "kim", "--yes")
     (programs.folder / "members.csv").write_text(

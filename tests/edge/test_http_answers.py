@@ -30,6 +30,8 @@ from tests.edge.redemptions.redeeming_till import coupon_of
 MEMBER: Final = {
     "masked_name": "홍*동",
     "tier": "SILVER",
+    "tier_until": None,
+    "discount": None,
     "balance": 112,
     "as_of": None,
     "expiring": [{"points": 12, "usable_until": "2027-12-31"}],

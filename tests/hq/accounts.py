@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from hq_server.rederive import expire, rederive_some
-from hq_server.store.connection import writing
-from hq_server.store.database import opened
 from loyalty_core.events import Event
 from loyalty_core.units import EpochMs
 from tests.hq.conftest import PROGRAMME, Hq, Tills
@@ -72,9 +70,9 @@ def net(hq: Hq, member: str = "M1") -> dict[tuple[str, str, int, str], tuple[int
 def chores(hq: Hq) -> None:
     """Do what the server's background would."""
     now_ms = EpochMs(hq.clock())
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         expire(tx, now_ms)
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         while rederive_some(tx, now_ms):
             pass
 
@@ -95,4 +93,7 @@ async def arrive(tills: Tills, *events: Event) -> Till:
 
 def close(hq: Hq, period_id: str) -> None:
     """Close a period as the decision of the close does."""
-    hq.sql(f"INSERT INTO bucket_closes SELECT bucket, '{period_id}', change_no FROM buckets")  # noqa: S608
+    hq.sql(
+        "INSERT INTO bucket_closes (bucket, period_id, entry_no)"  # noqa: S608
+        f" SELECT bucket, '{period_id}', change_no FROM buckets"
+    )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from hq_server.audit import audit
 from hq_server.reconcile import Wanted, open_exceptions
-from hq_server.store.connection import reading
-from hq_server.store.database import opened
 from loyalty_core.messages import Reply, Stamp
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase
@@ -16,14 +14,17 @@ MEMBERS = "member_id,lookups,name,phone,home_store\nM1,2000123456782,홍길동,0
 
 def audited(hq: Hq) -> int:
     """Return how many events the audit went over, all as they should be."""
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         return audit(tx, hq.public_key, lambda part, count: None).events
 
 
 def everything(hq: Hq) -> dict[str, list[tuple[object, ...]]]:
-    """Return all that stands in the database."""
-    tables = hq.sql("SELECT name FROM sqlite_schema WHERE type = 'table'")
-    return {name: hq.sql(f"SELECT * FROM {name}") for (name,) in tables}  # noqa: S608
+    """Return all that stands in the database, but for how far chores have come in each bucket."""
+    columns = {"buckets": "bucket, change_no"}
+    return {
+        name: sorted(hq.sql(f"SELECT {columns.get(name, '*')} FROM {name}"), key=repr)  # noqa: S608
+        for name in hq.tables()
+    }
 
 
 def journals(hq: Hq) -> list[tuple[object, ...]]:
@@ -40,7 +41,7 @@ def codes(reply: Reply) -> list[str]:
 
 def detail(hq: Hq, kind: str) -> str:
     """Return what the one exception of a kind says."""
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         (found,) = open_exceptions(tx, hq.clock(), Wanted(kind=kind))
     return found.detail
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import msgspec
+
 from hq_server import attaching, coupons, enrol, erasing, exchange, filing, merging, placing
 from hq_server.accept import open_exchange
 from hq_server.adjusting import Adjustment, AdjustmentKind, propose
@@ -16,8 +18,7 @@ from hq_server.house import House, load_house
 from hq_server.key_book import Keyring
 from hq_server.members import find_present
 from hq_server.rederive import rederive_some
-from hq_server.store.connection import Transaction, reading, writing
-from hq_server.store.database import opened
+from hq_server.store.connection import Transaction
 from hq_server.verdicts import approve, refuse
 from loyalty_core.events import Claim, Event, EventId
 from loyalty_core.messages import Reply
@@ -37,11 +38,11 @@ class Desk:
     limits: Adjustments = field(default_factory=Adjustments)
 
     def write(self, work: Callable[[Transaction, House], T]) -> T:
-        with opened(self.hq.config.database_path) as connection, writing(connection) as tx:
+        with self.hq.writing() as tx:
             return work(tx, load_house(tx))
 
     def read(self, work: Callable[[Transaction, House], T]) -> T:
-        with opened(self.hq.config.database_path) as connection, reading(connection) as tx:
+        with self.hq.reading() as tx:
             return work(tx, load_house(tx))
 
     def decision(self, number: int) -> Decision:
@@ -109,8 +110,8 @@ class Desk:
         )
 
     def approve(self, number: int, by: str = "lee") -> Decision:
-        now, limits = self.hq.clock(), self.limits
-        return self.write(lambda tx, house: approve(tx, house, limits, number, by, now))
+        now, config = self.hq.clock(), msgspec.structs.replace(self.hq.config, adjustments=self.limits)
+        return self.write(lambda tx, house: approve(tx, house, config, number, by, now))
 
     def refuse(self, number: int, by: str = "lee") -> Decision:
         now = self.hq.clock()

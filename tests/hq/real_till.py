@@ -23,7 +23,6 @@ from hq_server.accept import open_exchange
 from hq_server.config import CLOCK_TOLERANCE_MS
 from hq_server.house import load_house
 from hq_server.store.connection import reading, writing
-from hq_server.store.database import opened
 from loyalty_core.calendar import business_day
 from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
 from loyalty_core.events import VisitRecorded
@@ -37,7 +36,7 @@ from tests.hq.conftest import Hq
 
 def answered(hq: Hq, body: bytes) -> bytes:
     """Return headquarters' answer to who asks to join."""
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         asked = hq_enrol.open_enrol(body)
         joined = hq_enrol.apply(tx, asked, hq.clock())
         return hq_enrol.answer(tx, asked, joined, hq.keyring.signing(tx))
@@ -105,7 +104,7 @@ class RealTill(Till):
         """
         answering = hq_exchange.Answering(keys=self.hq.keyring, snapshot_rows_max=100, next_in_ms=1)
         now_ms = self.hq.clock()
-        with opened(self.hq.config.database_path) as connection:
+        with self.hq.opened() as connection:
             with reading(connection) as tx:
                 asked = open_exchange(tx, body, load_house(tx).newest.programme_id, now_ms)
             with writing(connection) as tx:
@@ -117,7 +116,7 @@ class RealTill(Till):
     def carried(self, body: bytes) -> None:
         """Bring headquarters a request by hand that was made before; its answer is left where it is."""
         now_ms = self.hq.clock()
-        with opened(self.hq.config.database_path) as connection:
+        with self.hq.opened() as connection:
             with reading(connection) as tx:
                 asked = open_exchange(tx, body, load_house(tx).newest.programme_id, now_ms)
             with writing(connection) as tx:

@@ -29,7 +29,7 @@ class Stick:
         took: list[Took] = []
 
         async def run() -> None:
-            database = Database(hq.config.database_path)
+            database = Database(hq.config.place)
             try:
                 stick = AtHeadquarters(database, answering_of(hq.config), self.folder, hq.clock)
                 await stick.run(took.append, dry_run=dry_run, pause_s=0)

@@ -30,6 +30,9 @@ async def test_a_member_is_found_by_id_card_or_phone(hq: Hq, tills: Tills, look_
         "also": [],
         "tier": "BRONZE",
         "tier_until": None,
+        "discount": None,
+        "tier_reason": None,
+        "tiers_ahead": [],
         "balance": 12,
         "expiring": [],
         "periods": [{"id": "2026-H2", "qualifying": 12, "state": "open", "tier": "BRONZE"}],
@@ -187,7 +190,7 @@ async def test_every_answer_is_described(hq: Hq, client: Client) -> None:
         route.resource.canonical
         for route in build_app(hq.config).router.routes()
         if route.resource is not None
-        and route.resource.canonical not in ("/openapi.json", "/healthz", "/metrics")
+        and route.resource.canonical not in ("/openapi.json", "/healthz", "/readyz", "/metrics")
     }
     assert set(document["paths"]) == served
     (programme,) = await get(client, hq, "/api/v1/programmes")

@@ -11,8 +11,6 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from hq_server.app import build_app
 from hq_server.audit import Audited, Difference, audit
-from hq_server.store.connection import reading
-from hq_server.store.database import opened
 from loyalty_core.events import EventId
 from loyalty_core.lookups import hashed
 from tests.hq.conftest import PROGRAMME, Hq, Tills, copy_of
@@ -28,7 +26,7 @@ TWO_HOURS = 7_200_000
 
 
 def run_audit(hq: Hq) -> Audited:
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         return audit(tx, hq.public_key, lambda _, __: None)
 
 

@@ -6,8 +6,6 @@ import pytest
 
 from hq_server.day_view import terminal_days
 from hq_server.differences import LOOKED_AT_MAX
-from hq_server.store.connection import writing
-from hq_server.store.database import opened
 from loyalty_core.events import Claim
 from loyalty_core.lookups import hashed
 from loyalty_core.units import Day
@@ -27,7 +25,7 @@ from tests.hq.till import NOW_MS
     ("said", "cause"),
     [
         (Claim(1, "BRONZE", 10, 10), "other_tills"),
-        (Claim(1, "GOLD", 20, 20), "tier"),
+        (Claim(1, "GOLD", 20, 20), "unexplained"),
         (Claim(7, "BRONZE", 20, 20), "programme_version"),
         (Claim(1, "BRONZE", 3, 3), "unexplained"),
         (None, None),
@@ -45,6 +43,18 @@ async def test_an_award_that_is_not_the_tills_claim_has_its_cause(
     found = hq.sql("SELECT terminal_id, redeemable, cause FROM award_differences")
     assert found == ([] if cause is None else [("S012-T02", 0, cause)])
     assert hq.balances() == {"M1": 10}
+
+
+async def test_a_till_that_answered_by_an_older_tier_has_that_for_its_cause(hq: Hq, tills: Tills) -> None:
+    hq.members(MEMBERS)
+    gold = '[[weight]]\nid = "gold"\ntiers = ["GOLD"]\ntimes = "2"\n'
+    hq.publish(PROGRAMME.replace("version = 1", "version = 2") + gold)
+    till = await tills.join()
+    till.record(visit(), claim=Claim(2, "GOLD", 20, 20))
+    till.record(purchase("1", 12_990, at=NOW_MS + 1), claim=Claim(2, "SILVER", 20, 20))
+    await tills.send(till)
+    found = hq.sql("SELECT seq, redeemable, cause FROM award_differences ORDER BY seq")
+    assert found == [(1, 10, "tier"), (2, 12, "unexplained")]
 
 
 async def test_a_return_that_another_tills_return_came_before_has_that_for_its_cause(
@@ -117,7 +127,7 @@ async def test_an_award_without_a_cause_is_an_exception_until_it_is_what_the_til
     second.record(visit(at=NOW_MS + 1), claim=Claim(1, "BRONZE", 0, 0))
     await tills.send(second)
     assert hq.exceptions() == [("award_unexplained", "M1/S012-T02.1.1")]
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         awards = {day.terminal_id: day.awards for day in terminal_days(tx, Day(DAY))}
     assert awards == {"S012-T01": {}, "S012-T02": {"unexplained": 1}}
     await tills.send(first)
@@ -188,12 +198,12 @@ async def test_of_a_day_on_which_much_differs_the_causes_of_the_first_are_looked
     till = await tills.join()
     for number in range(20):
         till.record(purchase(str(number), at=NOW_MS + number), claim=Claim(1, "BRONZE", 3, 3))
-    till.record(back("r", of="0", at=NOW_MS + 30), claim=Claim(1, "GOLD", 3, 3))
+    till.record(back("r", of="0", at=NOW_MS + 30), claim=Claim(7, "BRONZE", 3, 3))
     await tills.send(till)
     looked = LOOKED_AT_MAX // 21
     found = hq.sql("SELECT cause, count(*), min(seq), max(seq) FROM award_differences GROUP BY 1 ORDER BY 2")
     assert found == [
-        ("tier", 1, 21, 21),
+        ("programme_version", 1, 21, 21),
         ("day_too_long", 20 - looked, looked + 1, 20),
         ("unexplained", looked, 1, looked),
     ]

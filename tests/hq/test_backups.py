@@ -15,16 +15,21 @@ from hq_server.backups import Restored, back_up, back_up_into, restore
 from hq_server.config import HqConfig, load_config
 from hq_server.house import load_house
 from hq_server.keys import BadKeyFile, make_key
-from hq_server.store.connection import Connection, connect, reading
-from hq_server.store.copies import BadBackup
+from hq_server.staff.accounts import account_named, add_account
+from hq_server.staff.sessions import begin_session, session_of
+from hq_server.store.connection import reading
 from hq_server.store.database import Database, DatabaseMissing, InUse, opened
-from hq_server.store.migrate import WrongDatabase
+from hq_server.store.refusals import WrongDatabase
 from hq_server.store.sqlite import sqlite3
+from hq_server.store.sqlite.connection import Connection, connect
+from hq_server.store.sqlite.copies import BadBackup
 from loyalty_core.envelope import public_of
 from loyalty_core.units import EpochMs
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase
 from tests.hq.till import NOW_MS
+
+pytestmark = pytest.mark.sqlite("its files")
 
 DAY_MS = 86_400_000
 AT = EpochMs(NOW_MS)
@@ -249,8 +254,19 @@ def test_each_restore_begins_another_life(hq: Hq, backup: Path) -> None:
     first = brought_back(hq.config, backup, replace=True)
     again = brought_back(hq.config, backup, replace=True, at_ms=EpochMs(NOW_MS + 1000))
     assert 1 < first.incarnation < again.incarnation
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         assert load_house(tx).incarnation.counter == again.incarnation
+
+
+def test_nobody_is_logged_in_after_a_restore(hq: Hq, tmp_path: Path) -> None:
+    with hq.writing() as tx:
+        add_account(tx, "kim", ["viewer"], "kept", hq.clock())
+        secret = begin_session(tx, "kim", bytes(32), hq.clock(), with_totp=False)
+    back_up(hq.config, tmp_path / "backup.db", AT)
+    brought_back(hq.config, tmp_path / "backup.db", replace=True)
+    with hq.reading() as tx:
+        assert session_of(tx, secret, hq.clock()) is None
+        assert account_named(tx, "kim").disabled_at_ms is None
 
 
 def test_a_clock_that_went_back_still_begins_another_life(hq: Hq, tmp_path: Path, backup: Path) -> None:
@@ -298,7 +314,7 @@ def test_a_full_disk_is_not_taken_for_a_bad_backup(
         connection.execute("PRAGMA max_page_count = 20")
         return connection
 
-    monkeypatch.setattr("hq_server.store.copies.connect", on_a_small_disk)
+    monkeypatch.setattr("hq_server.store.sqlite.copies.connect", on_a_small_disk)
     with refused("disk_full"):
         brought_back(elsewhere, backup)
     assert files(Path(elsewhere.data_dir)) == set()

@@ -6,8 +6,6 @@ from hq_server import closings
 from hq_server.accept import Terminal
 from hq_server.day_view import terminal_days
 from hq_server.fleet_view import terminals
-from hq_server.store.connection import reading
-from hq_server.store.database import opened
 from loyalty_core.units import Day
 from tests.hq.accounts import REDEEM
 from tests.hq.branching import audited, selling
@@ -19,14 +17,14 @@ from tests.hq.till import NOW_MS, Till
 
 def watermark(hq: Hq, till: Till, branch: int, epoch: int = 1) -> tuple[int | None, int | None]:
     terminal = Terminal(till.store_id, till.terminal_id, "", "", b"", epoch)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         state = closings.closing_of(tx, terminal, epoch, branch)
     return state.first_day, state.last_day
 
 
 def listed(hq: Hq) -> tuple[tuple[str, ...], str | None]:
     """Return the journals and the watermark of the one terminal, as staff see them."""
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         (found,) = terminals(tx)
     return found.journals, found.watermark
 
@@ -105,7 +103,7 @@ async def test_a_day_is_shown_for_each_branch_that_has_a_part_in_it(hq: Hq, till
     close(copy, DAY)
     await tills.send(till)
     await tills.send(copy)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         own, branch = terminal_days(tx, Day(DAY))
         (only,) = terminal_days(tx, Day(DAY + 9))
     assert (own.branch, own.held.receipts, own.journal) == (None, 3, None)
@@ -151,7 +149,7 @@ async def test_a_terminal_is_listed_with_each_journal_that_it_may_still_write(hq
     till.record(purchase("9"))
     await tills.send(till)
     assert listed(hq) == (("1.4", "2.1"), "2026-11-21")
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         assert tx.one("arrivals.watermarks") == (0, DAY)
 
 
@@ -175,5 +173,5 @@ async def test_what_is_kept_is_counted_once_in_the_figures(hq: Hq, tills: Tills)
     copy.record(purchase("5"))
     await tills.send(till)
     await tills.send(copy)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         assert tx.one("arrivals.kept_records") == (5,)

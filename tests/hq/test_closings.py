@@ -9,8 +9,6 @@ from hq_server import closings
 from hq_server.accept import Terminal
 from hq_server.day_figures import held_of
 from hq_server.reconcile import Wanted, open_exceptions
-from hq_server.store.connection import reading, writing
-from hq_server.store.database import opened
 from loyalty_core.control import count_records, figures
 from loyalty_core.events import ControlTotal, DayClosed
 from loyalty_core.journal import unpack_record
@@ -43,7 +41,7 @@ def changed(event: DayClosed, code: int, **fields: object) -> DayClosed:
 
 def detail(hq: Hq, kind: str) -> str:
     """Return what the one exception of a kind says."""
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         (found,) = open_exceptions(tx, hq.clock(), Wanted(kind=kind))
     return found.detail
 
@@ -51,7 +49,7 @@ def detail(hq: Hq, kind: str) -> str:
 def watermark(hq: Hq, till: Till, epoch: int = 1) -> tuple[int | None, int | None]:
     """Return the first and the last business day that a journal has closed without a gap."""
     terminal = Terminal(till.store_id, till.terminal_id, "", "", b"", epoch)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         state = closings.closing_of(tx, terminal, epoch, 0)
     return state.first_day, state.last_day
 
@@ -158,7 +156,7 @@ async def test_what_is_counted_in_pieces_is_what_all_records_come_to(hq: Hq, til
     await tills.send(till)
     tallies = count_records(enumerate([unpack_record(record) for record in till.records], start=1))
     terminal = Terminal(till.store_id, till.terminal_id, "", "", b"", 1)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         held = held_of(tx, terminal, 1, 0, [DAY, DAY + 1])
     assert held == {
         day: figures((code, tally) for (of_day, code), tally in tallies.items() if of_day == day)
@@ -309,6 +307,6 @@ async def test_a_journal_without_a_batch_to_count_is_not_behind(hq: Hq, tills: T
     till.record(visit())
     await tills.send(till)
     hq.sql("UPDATE closings SET behind = 1")
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         closings.count_earlier(tx)
         assert not closings.count_earlier(tx)

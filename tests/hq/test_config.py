@@ -27,7 +27,11 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         'data_dir = "d"\n[limits]\nbody_bytes_max = 2048\nbodies_bytes_max = 2047\n',
         'data_dir = "d"\n[limits]\nbody_bytes_max = 2048\nterminal_bytes_a_minute = 2047\n',
         'data_dir = "d"\nlanguage = "fr"\n',
+        'data_dir = "d"\ndatabase = "mysql://hq@db/hq"\n',
         'data_dir = "d"\ndatabase = "postgresql://hq@db/hq"\n',
+        'data_dir = "d"\ndatabase = "postgresql:///hq?host=db"\n',
+        'data_dir = "d"\ndatabase = "postgresql://hq@[::1/hq"\n',
+        'data_dir = "d"\ndatabase = "postgresql://hq@localhost:port/hq"\n',
         'data_dir = "d"\n[listen]\nhost = "0.0.0.0"\n',
         'data_dir = "d"\n[listen]\nhost = "hq.example"\n',
         'data_dir = "d"\n[listen]\ntls_cert = "c.pem"\n',
@@ -52,3 +56,21 @@ def test_a_server_in_the_open_has_tls(tmp_path: Path) -> None:
     text = 'data_dir = "d"\n[listen]\nhost = "0.0.0.0"\ntls_cert = "c.pem"\ntls_key = "k.pem"\n'
     (tmp_path / "hq.toml").write_text(text)
     assert load_config(tmp_path / "hq.toml").listen.tls_cert == str(tmp_path / "c.pem")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://hq@db/hq?sslmode=verify-full",
+        "postgres://hq:secret@127.0.0.1:5433/hq",
+        "postgresql://hq@/hq?host=/run/postgresql",
+        "postgresql://hq@localhost/hq",
+    ],
+)
+def test_a_url_is_the_place_of_a_database(tmp_path: Path, url: str) -> None:
+    (tmp_path / "hq.toml").write_text(f'data_dir = "d"\ndatabase = "{url}"\n')
+    config = load_config(tmp_path / "hq.toml")
+    assert (config.place, config.is_postgresql) == (url, True)
+    (tmp_path / "hq.toml").write_text('data_dir = "d"\ndatabase = "x.db"\n')
+    config = load_config(tmp_path / "hq.toml")
+    assert (config.place, config.is_postgresql) == (tmp_path / "x.db", False)

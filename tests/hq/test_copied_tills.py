@@ -18,8 +18,6 @@ from edge_agent.sync.install import install, open_reply
 from hq_server.app import build_app
 from hq_server.audit import audit
 from hq_server.backups import back_up, restore
-from hq_server.store.connection import reading
-from hq_server.store.database import opened
 from loyalty_core.messages import Acknowledgement
 from loyalty_core.units import EpochMs
 from tests.edge import made
@@ -65,7 +63,7 @@ def agree(hq: Hq, sales: int, *tills: CopiedTill) -> None:
             till.settle()
     assert hq.balances().get("M1", 0) == sales * OF_A_SALE
     assert [till.balance() for till in tills] == [sales * OF_A_SALE] * len(tills)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         audit(tx, hq.public_key, lambda *_: None)
 
 
@@ -412,6 +410,7 @@ def brought_back(hq: Hq, backup: Path) -> None:
     restore(hq.config, backup, replace=True, random=os.urandom(8), now_ms=EpochMs(hq.clock() + 1000))
 
 
+@pytest.mark.sqlite("restores a file")
 def test_tills_hand_in_again_what_a_headquarters_lost(
     hq: Hq, till: CopiedTill, folder: Folders, tmp_path: Path
 ) -> None:
@@ -426,6 +425,7 @@ def test_tills_hand_in_again_what_a_headquarters_lost(
     assert till.epoch == 1
 
 
+@pytest.mark.sqlite("restores a file")
 def test_a_headquarters_from_before_an_epoch_has_it_again_from_its_till(
     hq: Hq, till: CopiedTill, folder: Folders, tmp_path: Path
 ) -> None:
@@ -447,6 +447,7 @@ def test_a_headquarters_from_before_an_epoch_has_it_again_from_its_till(
     assert till.epoch != other.epoch
 
 
+@pytest.mark.sqlite("restores a file")
 async def test_programmes_that_headquarters_lost_come_back_from_a_till(
     hq: Hq, till: CopiedTill, tmp_path: Path, aiohttp_client: Callable[[Application], Awaitable[Client]]
 ) -> None:

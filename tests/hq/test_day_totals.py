@@ -6,7 +6,6 @@ import pytest
 
 from hq_server.day_totals import SETTLE_MS, Sold, settle_total, sold_at, totals_to_compare
 from hq_server.store.connection import reading, writing
-from hq_server.store.database import opened
 from loyalty_core.events import DayTotal, ReturnRecorded
 from loyalty_core.units import Day, EpochMs
 from tests.hq.conftest import Hq, Tills
@@ -31,7 +30,7 @@ def returned(
 
 def sold(hq: Hq, till: str = "T01", store: str = "S012", day: int = DAY) -> tuple[int, int]:
     """Return what stands at headquarters: receipts and their net."""
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         found = sold_at(tx, store, Day(day), till)
     return found.receipts, found.net_minor
 
@@ -145,7 +144,7 @@ async def test_a_total_waits_until_nothing_has_come_for_a_while(hq: Hq, tills: T
     hq.clock.now += SETTLE_MS - 1
     till.record(purchase("1", 10_000))
     await tills.send(till)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         assert totals_to_compare(tx, EpochMs(hq.clock.now + SETTLE_MS - 1)) == []
         (waiting,) = totals_to_compare(tx, EpochMs(hq.clock.now + SETTLE_MS))
     assert waiting.touched_at_ms == hq.clock.now
@@ -157,7 +156,7 @@ async def test_what_was_compared_before_something_came_is_not_believed(hq: Hq, t
     till = await tills.join()
     till.record(total(1, 10_000))
     await tills.send(till)
-    with opened(hq.config.database_path) as connection:
+    with hq.opened() as connection:
         with reading(connection) as tx:
             (waiting,) = totals_to_compare(tx, EpochMs(hq.clock.now + SETTLE_MS))
         hq.clock.now += 1

@@ -10,8 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from hq_server.store.connection import writing
-from hq_server.store.database import opened
+from hq_server.staff.rights import RIGHTS
 from hq_server.tokens import add_token
 from tests.hq.accounts import MEMBERS
 from tests.hq.conftest import PROGRAMME, Client, Hq, Tills
@@ -160,9 +159,10 @@ class Office:
 
     def __init__(self, hq: Hq, client: Client) -> None:
         self.hq, self.client = hq, client
-        with opened(hq.config.database_path) as connection, writing(connection) as tx:
+        with hq.writing() as tx:
             self.tokens = {
-                name: add_token(tx, name, name.encode() * 8, hq.clock()) for name in ("kim", "lee")
+                name: add_token(tx, name, name.encode() * 8, hq.clock(), scopes=RIGHTS)
+                for name in ("kim", "lee")
             }
 
     async def post(

@@ -9,13 +9,15 @@ import pytest
 
 from hq_server import background
 from hq_server.background import run_chores
-from hq_server.store import connection as store_connection
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
-from hq_server.store.disk import NotKept, Refused
+from hq_server.store.refusals import NotKept, Refused
+from hq_server.store.sqlite import connection as store_connection
 from hq_server.store.sqlite import sqlite3
 from loyalty_core.units import EpochMs
 from tests.hq.conftest import Hq
+
+pytestmark = pytest.mark.sqlite("its files on a disk")
 
 Refusals = dict[str, str]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hq_server.cli.period_words import dry_run_lines, status_lines
-from hq_server.dry_run import DryRun, GiftCount, Move, dry_run
+from hq_server.dry_run import DryRun, dry_run
 from hq_server.house import load_house
+from hq_server.move_costs import GiftCount, Move
 from hq_server.periods import status
-from hq_server.store.connection import reading, writing
-from hq_server.store.database import opened
 from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.events import purchase, void
 
@@ -21,7 +20,7 @@ GENEROUS = PROGRAMME.replace("version = 1", "version = 2").replace(
 
 
 def tried(hq: Hq) -> DryRun:
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         return dry_run(tx, load_house(tx), "2026-H2", hq.clock(), lambda _: None)
 
 
@@ -105,7 +104,7 @@ async def test_staff_read_it_in_both_languages_as_an_estimate(hq: Hq, tills: Til
 
 async def test_staff_read_the_state_of_a_period_in_both_languages(hq: Hq, tills: Tills) -> None:
     await bought(hq, tills)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         found = status(tx, load_house(tx), "2026-H2", hq.clock())
     assert "Within 10 points of the next tier: 1 member\n" in text(status_lines(found, "en"))
     korean = text(status_lines(found, "ko"))
@@ -123,7 +122,7 @@ def test_nobody_moves_where_nothing_was_earned(hq: Hq) -> None:
 async def test_members_who_count_as_one_are_one_and_have_bought_together(hq: Hq, tills: Tills) -> None:
     await bought(hq, tills)
     buckets: dict[str, int] = dict(hq.sql("SELECT member_id, bucket FROM members"))
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         tx.run("accounts.add_merge", bucket=buckets["M2"], member_id="M2", into_member="M3")
         tx.run("accounts.add_merged", bucket=buckets["M3"], member_id="M3", from_member="M2")
     found = tried(hq)

@@ -14,7 +14,6 @@ from hq_server.accept import TerminalRefused
 from hq_server.backups import back_up, restore
 from hq_server.enrol import ENROL_BYTES_MAX, InviteRefused, answer, apply, open_enrol
 from hq_server.fleet import HOUR_MS, secret_hash
-from hq_server.store.connection import writing
 from hq_server.store.database import opened
 from loyalty_core.envelope import seal
 from loyalty_core.errors import BadWire
@@ -188,6 +187,7 @@ async def test_terminals_are_numbered_after_the_highest_that_is_taken(hq: Hq, ti
     assert (await tills.join("S099")).terminal_id == "S099-T01"
 
 
+@pytest.mark.sqlite("its file")
 def test_no_code_secret_or_token_lies_in_the_database(hq: Hq) -> None:
     code = hq.invite()
     path = hq.config.database_path
@@ -225,7 +225,7 @@ class Served:
         self.hq = hq
 
     def join(self, till: Till, code: str, *, again: bool = False) -> Enrolled:
-        with opened(self.hq.config.database_path) as connection, writing(connection) as tx:
+        with self.hq.writing() as tx:
             asked = open_enrol(till.enrol_request(code, again=again))
             joined = apply(tx, asked, self.hq.clock())
             said = answer(tx, asked, joined, self.hq.keyring.signing(tx))
@@ -244,6 +244,7 @@ def served(hq: Hq) -> Served:
     return Served(hq)
 
 
+@pytest.mark.sqlite("restores a file")
 def test_a_till_that_a_restored_headquarters_does_not_know_joins_again_as_what_it_is(
     hq: Hq, served: Served, tmp_path: Path
 ) -> None:
@@ -290,6 +291,7 @@ def test_a_till_in_whose_place_another_is_does_not_take_it_back(hq: Hq, served: 
     assert refused.value.code == "terminal_replaced"
 
 
+@pytest.mark.sqlite("restores a file")
 def test_no_new_till_of_a_restored_headquarters_gets_the_id_of_one_that_it_does_not_know(
     hq: Hq, served: Served, tmp_path: Path
 ) -> None:
@@ -310,6 +312,7 @@ def test_no_new_till_of_a_restored_headquarters_gets_the_id_of_one_that_it_does_
     assert all(re.fullmatch(ID_FORM, one) for one in ids)
 
 
+@pytest.mark.sqlite("restores a file")
 def test_who_joins_again_needs_a_code_for_that_till(hq: Hq, served: Served, tmp_path: Path) -> None:
     back = backed_up(hq, tmp_path)
     till = Till()
@@ -320,6 +323,7 @@ def test_who_joins_again_needs_a_code_for_that_till(hq: Hq, served: Served, tmp_
     assert served.refused(till, hq.invite(till="T01")) == "store_differs", "its store was made anew"
 
 
+@pytest.mark.sqlite("restores a file")
 def test_a_till_whose_id_another_has_by_now_is_told_so_and_a_replacement_takes_its_place(
     hq: Hq, served: Served, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from hq_server.store.connection import Transaction, Value
+from hq_server.store.postgresql.transaction import PostgresqlTransaction
+from hq_server.store.sqlite.connection import SqliteTransaction
 from loyalty_core.lookups import hashed
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase, visit, void
@@ -167,7 +169,8 @@ async def test_known_phones_are_tried_by_readers_while_tills_go_on_writing(
     hq: Hq, tills: Tills, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: set[str] = set()
-    each, all_rows = Transaction.each, Transaction.all
+    kind = PostgresqlTransaction if hq.url else SqliteTransaction
+    each, all_rows = kind.each, kind.all
 
     def noted(real: Callable[..., Any]) -> Callable[..., Any]:
         def run(tx: Transaction, statement: str, **parameters: Value) -> Any:
@@ -177,8 +180,8 @@ async def test_known_phones_are_tried_by_readers_while_tills_go_on_writing(
 
         return run
 
-    monkeypatch.setattr(Transaction, "each", noted(each))
-    monkeypatch.setattr(Transaction, "all", noted(all_rows))
+    monkeypatch.setattr(kind, "each", noted(each))
+    monkeypatch.setattr(kind, "all", noted(all_rows))
     hq.members(MEMBERS)
     till = await tills.join()
     till.record(purchase(member=hashed(PHONE, till.store_key)))

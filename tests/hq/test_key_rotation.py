@@ -23,7 +23,7 @@ from hq_server.cli import keys as cli_keys
 from hq_server.config import load_config
 from hq_server.handed_back import VersionRefused, keep_version
 from hq_server.keys import key_file, private_key
-from hq_server.store.connection import reading, writing
+from hq_server.store.connection import reading
 from hq_server.store.database import opened
 from loyalty_core.envelope import key_id, public_of, seal
 from loyalty_core.errors import BadInput
@@ -62,7 +62,7 @@ class Keys:
         return self.present(kind)
 
     def present(self, kind: Kind) -> bytes:
-        with opened(self.hq.config.database_path) as connection, reading(connection) as tx:
+        with self.hq.reading() as tx:
             signing = self.hq.keyring.signing(tx)
             return signing.public_key if kind == "server" else signing.programme_public_key
 
@@ -77,7 +77,7 @@ class Keys:
         self.hq.key = before
 
     def audit(self) -> None:
-        with opened(self.hq.config.database_path) as connection, reading(connection) as tx:
+        with self.hq.reading() as tx:
             audit(tx, self.present("server"), lambda *_: None)
 
 
@@ -157,7 +157,7 @@ def test_a_till_that_is_told_again_of_keys_that_it_knows_has_nothing_to_say(
     for kind in BOTH:
         keys.rotate(kind)
     till = joined(hq, tmp_path)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         told = key_book.load_book(tx).told_at_joining()
     with transaction(till.conn):
         assert not belief.take_statements(till.conn, told)
@@ -174,7 +174,7 @@ def test_who_has_an_earlier_key_makes_no_till_go_back_to_it_or_on_to_another(
     till.exchange()
     stands = believed(till)
     other = bytes(32)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         honest = [row.statement for row in key_book.load_book(tx).rows]
     forged = [
         seal_statement(KeyStatement(kind, number, public_of(key), hq.clock()), stolen, *signers)
@@ -258,7 +258,7 @@ def test_a_coupon_of_a_key_that_a_till_has_not_heard_of_is_taken_once_it_has(
 
 def test_a_server_that_runs_takes_up_the_next_key(hq: Hq, keys: Keys) -> None:
     keyring = hq.keyring
-    with opened(hq.config.database_path) as connection:
+    with hq.opened() as connection:
         with reading(connection) as tx:
             before = keyring.signing(tx)
         keys.rotate("server")
@@ -389,6 +389,7 @@ def test_an_audit_finds_a_programme_that_was_signed_again_with_another_text(hq: 
         keys.audit()
 
 
+@pytest.mark.sqlite("restores a file")
 def test_a_backup_holds_every_key_that_lies_in_the_data_folder(hq: Hq, keys: Keys, tmp_path: Path) -> None:
     for kind in BOTH:
         keys.rotate(kind)
@@ -403,6 +404,7 @@ def test_a_backup_holds_every_key_that_lies_in_the_data_folder(hq: Hq, keys: Key
         audit(tx, keys.present("server"), lambda *_: None)
 
 
+@pytest.mark.sqlite("restores a file")
 @pytest.mark.parametrize("times", [1, 2])
 def test_tills_go_on_with_a_headquarters_that_was_restored_from_before_a_rotation(
     hq: Hq, keys: Keys, tmp_path: Path, times: int
@@ -427,6 +429,7 @@ def test_tills_go_on_with_a_headquarters_that_was_restored_from_before_a_rotatio
         assert programmes.highest(one.conn) == 2
 
 
+@pytest.mark.sqlite("restores a file")
 def test_the_programme_key_is_brought_only_to_publish(hq: Hq, keys: Keys, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     stick.mkdir()
@@ -462,7 +465,7 @@ def test_a_credential_is_not_rotated_behind_the_back_of_who_hands_it(
     keys.rotate("server")
     key_file(hq.config, "server", 2).rename(handed / "dangol-hq.key")
     hq.config.key_path.rename(handed / "dangol-hq.old-key")
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         assert len(hq.keyring.signing(tx).keys) == 2
 
 
@@ -480,7 +483,7 @@ def test_a_version_that_an_earlier_key_has_signed_is_not_taken_back_from_a_till(
     text = PROGRAMME.replace("version = 1", "version = 9").replace("2026-07-01", "2026-12-01")
     for key, kept in ((stolen, False), (keys.private("programme", 2), True)):
         sealed = seal("dangol/programme/1", pack(ProgrammeText("moonlight", 9, text)), key)
-        with opened(hq.config.database_path) as connection, writing(connection) as tx:
+        with hq.writing() as tx:
             if kept:
                 assert keep_version(tx, hq.keyring, "S012", sealed, hq.clock())
             else:

@@ -17,8 +17,6 @@ from hq_server.app import CannotListen
 from hq_server.config import load_config
 from hq_server.key_book import Keyring
 from hq_server.keys import BadKeyFile, keys_in_reach, make_key, read_key
-from hq_server.store.connection import reading
-from hq_server.store.database import opened
 from loyalty_shell.credentials import write_secret
 from tests.hq.conftest import Hq
 
@@ -39,7 +37,7 @@ def test_a_credential_is_read_in_place_of_the_key(hq: Hq, handed: Path) -> None:
     (handed / "dangol-hq.key").write_bytes(KEY)
     (handed / "dangol-hq.key").chmod(0o440)  # as its access list makes it look
     assert next(keys_in_reach(hq.config, "server"))[0] == KEY
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         keyring = Keyring(lambda: [key for key, _ in keys_in_reach(hq.config, "server")])
         assert keyring.signing(tx).keys == (KEY,)
 
@@ -71,7 +69,7 @@ def test_tls_is_set_up_from_credentials(hq: Hq, tmp_path: Path, handed: Path) ->
 async def test_a_chore_that_fails_ends_the_server_as_a_failure(
     hq: Hq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def failing(*_: object) -> None:
+    async def failing(*_: object, **__: object) -> None:
         raise ValueError("a chore failed")
 
     monkeypatch.setattr(app, "run_chores", failing)

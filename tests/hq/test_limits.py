@@ -200,9 +200,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     may_write, write = asyncio.Event(), Database.write
     may_write.set()
 
-    async def later(self: Database, *arguments: Any) -> Any:
+    async def later(self: Database, *arguments: Any, **named: Any) -> Any:
         await may_write.wait()
-        return await write(self, *arguments)
+        return await write(self, *arguments, **named)
 
     monkeypatch.setattr(Database, "write", later)
     return may_write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hq_server.members import Imported
+from hq_server.importing import Imported
 from hq_server.members_csv import BadRow, NewMember, read_members
 from loyalty_core.errors import BadInput
 from tests.hq.conftest import Hq, Tills
@@ -107,14 +107,19 @@ def test_a_new_card_is_added_and_an_old_one_stays(hq: Hq) -> None:
     assert names == {"card:2000123456782", "card:A77", "card:B88", "phone:+821012345678"}
 
 
-def test_a_look_up_of_another_member_is_refused_for_that_row_only(hq: Hq) -> None:
+def test_all_rows_with_a_look_up_of_another_member_are_told_and_nothing_is_taken_in(hq: Hq) -> None:
     found = hq.members("member_id,lookups\nM1,55501\nM2,55501\nM3,55503\n55503,\n77,M1\n")
-    assert (found.added, [bad.code for bad in found.refused]) == (2, ["look_up_taken"] * 3)
+    assert (found.added, [bad.line for bad in found.refused]) == (0, [3, 5, 6])
+    assert {bad.code for bad in found.refused} == {"look_up_taken"}
+    for table in ("members", "look_ups", "member_look_ups", "changes"):
+        assert hq.sql(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
 
 
 def test_a_birthday_still_to_come_is_refused_with_its_line(hq: Hq) -> None:
     done = hq.members("member_id,birthday\nM1,2026-11-21\nM2,2026-11-22\nM3,2062-11-21\n")
     assert [(bad.line, bad.code) for bad in done.refused] == [(3, "birthday_ahead"), (4, "birthday_ahead")]
+    assert hq.sql("SELECT count(*) FROM members") == [(0,)]
+    hq.members("member_id,birthday\nM1,2026-11-21\n")
     assert hq.sql("SELECT member_id, birthday FROM members") == [("M1", DAY)]
 
 

@@ -7,8 +7,6 @@ import re
 
 import pytest
 
-from hq_server.store.connection import writing
-from hq_server.store.database import opened
 from hq_server.tokens import add_token
 from hq_server.version import VERSION
 from tests.figures_manual import MANUAL, differs, named
@@ -21,8 +19,8 @@ HOUR_MS = 3_600_000
 
 def watcher(hq: Hq) -> str:
     """Return a token that is for metrics only."""
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
-        return add_token(tx, "prometheus", os.urandom(32), hq.clock(), metrics_only=True)
+    with hq.writing() as tx:
+        return add_token(tx, "prometheus", os.urandom(32), hq.clock(), scopes=["metrics"])
 
 
 async def figures(client: Client, token: str) -> dict[str, Read]:
@@ -43,7 +41,7 @@ async def test_a_token_for_metrics_opens_nothing_else(hq: Hq, client: Client) ->
     token = watcher(hq)
     await figures(client, token)
     answer = await client.get("/api/v1/terminals", headers={"Authorization": f"Bearer {token}"})
-    assert answer.status == 401
+    assert answer.status == 403
     hq.sql("UPDATE tokens SET revoked_at_ms = 1")
     assert (await client.get("/metrics", headers={"Authorization": f"Bearer {token}"})).status == 401
 
@@ -60,6 +58,8 @@ async def test_what_tills_bring_is_counted(hq: Hq, tills: Tills) -> None:
     await tills.send(till)
     await tills.send(till)
     read = await figures(tills.client, hq.token)
+    while read["dangol_hq_writer_queue_jobs"].of():  # Chores write, too.
+        read = await figures(tills.client, hq.token)
     for name, value in {
         "exchanges_total": 2,
         "batches_total": 1,
@@ -76,7 +76,8 @@ async def test_what_tills_bring_is_counted(hq: Hq, tills: Tills) -> None:
     assert read["dangol_hq_write_seconds"].part("_count") >= 3
     requests = read["dangol_hq_request_seconds"]
     assert requests.part("_count", route="/v1/exchange", status="200") == 2
-    for name in ("dangol_hq_database_bytes", "dangol_hq_disk_free_bytes", "process_resident_memory_bytes"):
+    of_files = () if hq.url else ("dangol_hq_database_bytes", "dangol_hq_disk_free_bytes")
+    for name in (*of_files, "process_resident_memory_bytes"):
         assert read[name].of() > 0
 
 
@@ -106,6 +107,7 @@ async def test_the_fleet_is_counted_by_state_and_by_silence(hq: Hq, tills: Tills
     assert read["dangol_hq_tills_without_closed_day"].of() == 2
 
 
+@pytest.mark.sqlite("figures of its files")
 async def test_what_does_not_fit_is_counted_by_kind_and_owner(hq: Hq, tills: Tills) -> None:
     till = await tills.join()
     till.record(purchase("1", member="card:4444333322221111"))

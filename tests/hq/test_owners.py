@@ -6,7 +6,6 @@ from itertools import permutations
 
 import pytest
 
-from hq_server.store.statements import STATEMENTS
 from hq_server.work import Version, Work
 from loyalty_core.events import EventId
 from loyalty_core.lookups import hashed
@@ -103,11 +102,10 @@ def test_of_one_version_the_receipt_that_stands_stays_in_the_work(gone_first: bo
 def test_of_one_version_the_receipt_that_stands_stays_in_the_tables(
     hq: Hq, statement: str, gone_first: bool
 ) -> None:
-    connection = hq.connect()
     held = statement.endswith("hold_receipt")
     for blob in (None, b"x") if gone_first else (b"x", None):
         values = (0, "card:1", "r", 1, 2, blob) if held else (0, "M1", 1, "r", 2, blob, 0)
-        connection.execute(STATEMENTS[statement], values)
+        with hq.writing() as tx:
+            tx.many(statement, [values])
     kept = "SELECT version, resolved FROM member_receipts UNION SELECT version, resolved FROM held_receipts"
     assert hq.sql(kept) == [(2, b"x")]
-    connection.close()

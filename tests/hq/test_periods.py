@@ -6,8 +6,6 @@ from hq_server.account_view import standing
 from hq_server.dry_run import dry_run
 from hq_server.house import load_house
 from hq_server.periods import PeriodStatus, status
-from hq_server.store.connection import reading
-from hq_server.store.database import opened
 from tests.hq.conftest import PROGRAMME, Hq, Tills
 from tests.hq.desk import Desk
 from tests.hq.events import purchase
@@ -16,12 +14,12 @@ FIRST_DAY_OF_2026_H2 = 20635
 
 
 def read(hq: Hq) -> PeriodStatus:
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         return status(tx, load_house(tx), "2026-H2", hq.clock())
 
 
 def periods_of(hq: Hq, member_id: str) -> list[str]:
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         return [period.id for period in standing(tx, load_house(tx), member_id, hq.clock()).periods]
 
 

@@ -9,6 +9,8 @@ import pytest
 from hq_server.store.statements import STATEMENTS
 from tests.hq.conftest import Hq
 
+pytestmark = pytest.mark.sqlite("its plans")
+
 ON_THE_WAY = (
     "arrivals.terminal_by_key",
     "arrivals.terminal_keys",

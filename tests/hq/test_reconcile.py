@@ -9,8 +9,6 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from hq_server.reconcile import Wanted, by_kind, exceptions_page, explain, open_exceptions
-from hq_server.store.connection import reading, writing
-from hq_server.store.database import opened
 from loyalty_core.errors import BadInput
 from tests.hq.conftest import Client, Hq, Tills
 from tests.hq.events import DAY, purchase, void
@@ -42,7 +40,7 @@ def pages(hq: Hq, count: int, **wanted: Any) -> list[list[str]]:
     """Return the subjects of each page until there are no more."""
     found: list[list[str]] = []
     after = ""
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         while page := exceptions_page(tx, Wanted(**wanted), hq.clock(), after=after, count=count):
             found.append([one.subject for one in page])
             after = page[-1].cursor
@@ -50,7 +48,7 @@ def pages(hq: Hq, count: int, **wanted: Any) -> list[list[str]]:
 
 
 def explained(hq: Hq, kind: str, subject: str, cause: str = "a test", by: str = "kim") -> None:
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         explain(tx, kind, subject, cause, by, hq.clock())
 
 
@@ -59,7 +57,7 @@ async def test_pages_hold_every_exception_of_both_sides_once_the_oldest_first(
     hq: Hq, tills: Tills, count: int
 ) -> None:
     await both_sides(hq, tills)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         whole = open_exceptions(tx, hq.clock())
     assert len(whole) == 12
     assert [one.age_ms for one in whole] == [HOUR_MS] * 6 + [0] * 6
@@ -84,7 +82,7 @@ async def test_the_list_can_be_cut_by_kind_age_state_and_cause(hq: Hq, tills: Ti
     assert pages(hq, 1, state="closed", kind="member_unknown") == [["card:200"], ["card:290"]]
     assert pages(hq, 9) == [["S012-T01.1.2", "S012-T01.1.4"]]
     hq.clock.now += HOUR_MS
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         first, second = open_exceptions(tx, hq.clock(), Wanted(state="closed"))
     assert (first.age_ms, second.age_ms) == (HOUR_MS, 0), "a closed one grows no older"
 
@@ -101,7 +99,7 @@ async def test_an_explained_exception_stays_until_it_ends_and_begins_anew_unexpl
         till.record(purchase("2", member="card:7"))
     await tills.send(till)
     explained(hq, kind, subject, "  a till that was stolen ", " kim ")
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         (found,) = open_exceptions(tx, hq.clock(), Wanted(kind=kind))
     assert (found.state, found.cause, found.explained_by) == ("explained", "a till that was stolen", "kim")
     assert found.explained_at == found.opened_at == "2026-11-21T02:31:00Z"
@@ -112,7 +110,7 @@ async def test_an_explained_exception_stays_until_it_ends_and_begins_anew_unexpl
         explained(hq, kind, subject)
     till.record(void("1", at=NOW_MS + 1) if other == "1" else purchase("3", member="card:7"))
     await tills.send(till)
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         found = open_exceptions(tx, hq.clock(), Wanted(kind=kind))[0]
     assert (found.state, found.cause, found.explained_by, found.explained_at) == ("open", "", "", None)
 
@@ -142,7 +140,7 @@ async def test_kinds_are_counted_with_their_age_and_what_is_explained(hq: Hq, ti
     await both_sides(hq, tills, 2)
     explained(hq, "member_unknown", "card:201")
     hq.clock.now += DAY_MS - HOUR_MS
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         first, second = by_kind(tx, hq.clock())
     assert (first.kind, first.owner, first.count, first.explained) == ("member_unknown", "member desk", 4, 1)
     assert (second.kind, second.owner, second.count, second.explained) == (

@@ -19,8 +19,6 @@ from edge_agent.store import outbox, redemptions
 from edge_agent.store.database import transaction
 from hq_server.audit import audit
 from hq_server.holds import lapse_some
-from hq_server.store.connection import reading, writing
-from hq_server.store.database import opened
 from loyalty_core.errors import BadInput
 from loyalty_core.units import EpochMs
 from tests.hq.conftest import PROGRAMME, Hq
@@ -118,7 +116,7 @@ class Fleet:
         self.hq.clock.now += ms
         for till in self.tills:
             till.clock.go_on(ms)
-        with opened(self.hq.config.database_path) as connection, writing(connection) as tx:
+        with self.hq.writing() as tx:
             lapse_some(tx, EpochMs(self.hq.clock.now))
         held = [one for one in self.untold if one[1].redemption.allowance == 0]
         over = [one for one in held if one[1].redemption.until_ms <= self.hq.clock.now]
@@ -153,6 +151,7 @@ def drawn(chance: Random) -> tuple[str, int, int]:
     return kind, chance.randrange(TILLS), chance.choice([chance.randint(1, most), ALLOWANCE])
 
 
+@pytest.mark.sqlite("long, and what it looks at are the tills")
 def test_headquarters_loses_at_most_an_allowance_a_till(hq: Hq, tills: list[SpendingTill]) -> None:
     chance, numbers = Random(3), count()
     lost: list[int] = []
@@ -174,5 +173,5 @@ def test_headquarters_loses_at_most_an_allowance_a_till(hq: Hq, tills: list[Spen
             assert redemptions.count_authorised(till.conn) == 0
         assert (("overdrawn", fleet.member_id) in hq.exceptions()) == (fleet.balance() < 0)
     assert max(lost) > ALLOWANCE, "no two tills lost all that they could, so nothing was shown"
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         audit(tx, hq.public_key, lambda *_: None)

@@ -14,8 +14,6 @@ from hq_server.coupons import coupons_of, issue
 from hq_server.decisions import said
 from hq_server.holds import lapse_some
 from hq_server.house import load_house
-from hq_server.store.connection import reading, writing
-from hq_server.store.database import opened
 from loyalty_core.messages import MemberRow
 from loyalty_core.units import Day, EpochMs
 from tests.edge.made import day
@@ -61,13 +59,13 @@ def holds(hq: Hq) -> list[tuple[int, int]]:
 
 def let_lapse(hq: Hq) -> int:
     """Do the chore that ends holds."""
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         return lapse_some(tx, EpochMs(hq.clock.now))
 
 
 def check(hq: Hq) -> None:
     """Have headquarters derive everything again."""
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         audit(tx, hq.public_key, lambda *_: None)
 
 
@@ -298,7 +296,7 @@ def test_a_receipt_of_one_till_that_is_voided_at_another_gives_the_points_back(
 def give_coupon(hq: Hq) -> str:
     """Have headquarters issue a coupon to M1; return its code."""
     days = (Day(day("2026-11-01")), Day(day("2026-11-30")))
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         house, now_ms = load_house(tx), EpochMs(hq.clock.now)
         issue(tx, house, "M1", "balls", days, said("kim", "a gift"), hq.key, now_ms)
         return coupons_of(tx, house, ("M1",), now_ms)[-1].code

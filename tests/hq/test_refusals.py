@@ -20,9 +20,9 @@ from hq_server.cli.faults import refusal_of
 from hq_server.cli.lines import hanging, table
 from hq_server.cli.programme_words import moved
 from hq_server.programmes import Moves
-from hq_server.store.connection import connect
 from hq_server.store.sqlite import sqlite3
-from tests.hq.conftest import PROGRAMME, Hq, Tills
+from hq_server.store.sqlite.connection import connect
+from tests.hq.conftest import PROGRAMME, Hq, Tills, database_line
 from tests.hq.events import purchase
 from tests.hq.test_cli import Shell, fresh, shell
 
@@ -46,7 +46,7 @@ def serve(hq: Hq) -> tuple[int, str]:
 
 
 def listen(hq: Hq, text: str) -> None:
-    hq.config_path.write_text(f'data_dir = "data"\n[listen]\n{text}\n', "utf-8")
+    hq.config_path.write_text(f'data_dir = "data"\n{database_line(hq.url)}[listen]\n{text}\n', "utf-8")
 
 
 def test_a_server_whose_port_is_taken_says_so_and_leaves_the_other_ones_address(hq: Hq) -> None:
@@ -80,6 +80,7 @@ def test_a_certificate_that_is_none_is_named(hq: Hq, tmp_path: Path) -> None:
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.sqlite("its file")
 def test_a_file_that_is_no_database_is_named(shell: Shell, hq: Hq) -> None:
     hq.config.database_path.write_bytes(b"nonsense" * 1000)
     assert shell.refused("token", "list") == "database_damaged"
@@ -103,6 +104,7 @@ def test_an_init_that_failed_half_way_can_be_run_again(fresh: Shell, monkeypatch
     assert fresh.json("init")["account"] == "admin"
 
 
+@pytest.mark.sqlite("its limits")
 @pytest.mark.parametrize(
     ("pragma", "code"), [("query_only = 1", "read_only"), ("max_page_count = 1", "disk_full")]
 )
@@ -141,7 +143,7 @@ def test_a_fault_of_ours_keeps_its_trace() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become nobody")
-@pytest.mark.parametrize("words", [["terminal", "list"], ["token", "add", "x"], ["serve"]])
+@pytest.mark.parametrize("words", [["terminal", "list"], ["token", "add", "x", "--metrics-only"], ["serve"]])
 def test_another_user_is_told_that_the_data_is_not_his(words: list[str]) -> None:
     base = Path(tempfile.mkdtemp())
     try:
@@ -185,9 +187,11 @@ def test_a_check_speaks_one_language_to_its_end(shell: Shell, hq: Hq, tmp_path: 
     assert english.endswith(f"{file}: no mistakes.\n")
     assert shell.run("programme", "check", str(file))[1].endswith(f"{file}: 잘못된 곳이 없습니다.\n")
     assert shell.run("programme", "publish", str(file))[1] == (
+        "2판(2099년 1월 1일부터)이 1판(2026년 7월 1일부터)과 다른 점:\n"
+        "  규칙은 그대로입니다.\n"
         "moonlight 버전 2: 공개했습니다. 2099-01-01부터 적용됩니다.\n"
     )
-    hq.config_path.write_text('data_dir = "data"\nlanguage = "en"\n')
+    hq.config_path.write_text(f'data_dir = "data"\nlanguage = "en"\n{database_line(hq.url)}')
     assert shell.run("programme", "check", str(file))[1] == english
     assert shell.run("programme", "publish", str(file))[1] == (
         "moonlight version 2 has been published before, effective from 2099-01-01.\n"

@@ -7,8 +7,6 @@ import pytest
 from hq_server.decisions import said
 from hq_server.house import load_house
 from hq_server.programmes import Consent, Moves, preview, publish
-from hq_server.store.connection import reading, writing
-from hq_server.store.database import opened
 from loyalty_core.events import PurchaseRecorded
 from loyalty_core.programme_toml import read_programme
 from tests.hq.accounts import EXPIRY, JULY, MEMBERS, REDEEM, chores
@@ -38,7 +36,7 @@ def old(number: str, net: int) -> PurchaseRecorded:
 
 
 def shown(hq: Hq, text: str) -> Moves:
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         return preview(tx, load_house(tx), read_programme(text), hq.clock())
 
 
@@ -116,7 +114,7 @@ def test_the_consent_is_kept_with_what_was_shown(hq: Hq, desk: Desk) -> None:
     text = version(2, "").replace("per = 1000", "per = 500")
     moves = shown(hq, text)
     assert moves == Moves(1, 13, 0, 13, 0)
-    with opened(hq.config.database_path) as connection, writing(connection) as tx:
+    with hq.writing() as tx:
         consent = Consent(said("kim", "the flyer said so"), moves)
         publish(
             tx,

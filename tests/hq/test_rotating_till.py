@@ -199,6 +199,7 @@ async def dying(commands: list[list[str]]) -> list[tuple[bool, int, str]]:
     return [tuple(one) for one in json.loads(out)]
 
 
+@pytest.mark.sqlite("long, and what it looks at is the till")
 async def test_a_till_that_is_killed_at_any_step_of_joining_joins_by_the_same_command(
     hq: Hq, tills: Tills, tmp_path: Path
 ) -> None:

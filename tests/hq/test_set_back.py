@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from hq_server.lineage import Journals
-from hq_server.store.connection import reading
-from hq_server.store.database import opened
 from loyalty_core.lineage import Segment
 from loyalty_core.messages import Ask, Directive, Stamp
 from tests.hq.branching import audited, codes, detail, everything, journals, selling, stamp
@@ -208,11 +206,11 @@ async def test_a_till_may_begin_as_many_epochs_as_it_likes(hq: Hq, tills: Tills)
     await selling(tills, 1)
     epochs = "WITH RECURSIVE e(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM e WHERE n < 3000)"
     hq.tamper(
-        f"{epochs} INSERT INTO heads (store_id, terminal_id, epoch, branch, seq, hash)"  # noqa: S608
-        " SELECT 'S012', 'S012-T01', n, 0, 1, zeroblob(32) FROM e",
+        f"{epochs} INSERT INTO heads (store_id, terminal_id, epoch, branch, seq, hash)"
+        " SELECT 'S012', 'S012-T01', n, 0, 1, x'" + "00" * 32 + "' FROM e",
         f"{epochs} INSERT INTO journals (store_id, terminal_id, epoch, branch, parent_epoch, parent_branch,"  # noqa: S608
         " parent_seq) SELECT 'S012', 'S012-T01', n, 0, n - 1, 0, 1 FROM e",
     )
-    with opened(hq.config.database_path) as connection, reading(connection) as tx:
+    with hq.reading() as tx:
         lineage = Journals(tx, "S012", "S012-T01").lineage(Segment(3000, 0, 1))
     assert lineage == [Segment(epoch, 0, 1) for epoch in range(1, 3001)]

@@ -102,7 +102,7 @@ async def test_more_points_than_a_row_can_tell_of_keep_no_till_from_a_reply(hq: 
     till = await tills.join()
     till.record(purchase())
     await tills.send(till)
-    hq.tamper("UPDATE totals SET redeemable = 1 << 60, qualifying = 1 << 60")
+    hq.tamper("UPDATE totals SET redeemable = 1152921504606846976, qualifying = 1152921504606846976")
     for most in (2**53, -(2**53)):
         till.cursors = []
         await tills.exchange(till)

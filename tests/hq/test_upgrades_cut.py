@@ -9,10 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from hq_server.cli import hq_server
-from hq_server.store import migrate
-from hq_server.store.connection import connect
 from hq_server.store.database import create
-from hq_server.store.sqlite import sqlite3
+from hq_server.store.sqlite import migrate, sqlite3
+from hq_server.store.sqlite.connection import connect
 from tests.hq.conftest import PROGRAMME, Hq, copy_of
 from tests.hq.test_audit import filled_in, run_audit
 from tests.upgrading import (
@@ -27,7 +26,9 @@ from tests.upgrading import (
     typed_of,
 )
 
-FILES = list(migrate.migrations())
+pytestmark = pytest.mark.sqlite("its files")
+
+FILES = list(migrate.migrations("sqlite"))
 RELEASES = range(1, len(FILES) + 1)
 
 
@@ -45,10 +46,10 @@ def traded(filled: Hq, tmp_path: Path) -> Hq:
 def of_release(number: int, present: Path, patch: pytest.MonkeyPatch) -> Path:
     """Return the database of an earlier release with what it could hold of the present one's trade."""
     path = present.with_name(f"of-{number}.db")
-    patch.setattr(migrate, "migrations", lambda: iter(FILES[:number]))
+    patch.setattr(migrate, "migrations", lambda _: iter(FILES[:number]))
     with closing(create(path)) as connection:
         carry_over(connection, present)
-    patch.setattr(migrate, "migrations", lambda: iter(FILES))
+    patch.setattr(migrate, "migrations", lambda _: iter(FILES))
     return path
 
 
@@ -58,7 +59,7 @@ def test_an_upgrade_that_is_killed_at_any_statement_is_done_at_the_next_start(
 ) -> None:
     old = of_release(number - 1, traded.config.database_path, monkeypatch)
     # A release at a time: how the files after it are cut is seen from the releases after it.
-    monkeypatch.setattr(migrate, "migrations", lambda: iter(FILES[:number]))
+    monkeypatch.setattr(migrate, "migrations", lambda _: iter(FILES[:number]))
     with closing(create(copied(old, old.with_name("whole.db")))) as whole:
         wanted = rows_of(whole)
     for killed in killed_at_each_statement(old, create):
@@ -99,11 +100,14 @@ def test_the_books_of_the_release_before_this_stand_after_the_upgrade(
 FILED = {"member": "member_id\nM1\n", "programme": PROGRAMME.replace("version = 1", "version = 2")}
 """What a file holds that is read before the database is."""
 CLOSE = ("period", "close", "2026-H1")
-WITHOUT = {("restore", "1.jsonl"), ("programme", "check", "1.jsonl"), CLOSE}
+ARCHIVE = ("archive", ".")
+WITHOUT = {("restore", "1.jsonl"), ("drill", "1.jsonl"), ("programme", "check", "1.jsonl"), CLOSE, ARCHIVE}
 """Commands that refuse any database, or look at none."""
+WITH = [(*CLOSE, "--dry-run"), (*ARCHIVE, "--before", "2026-07-01")]
+"""Commands that look at one only with what they do not ask for."""
 
 
-@pytest.mark.parametrize("words", [*typed_of(hq_server), (*CLOSE, "--dry-run")], ids=" ".join)
+@pytest.mark.parametrize("words", [*typed_of(hq_server), *WITH], ids=" ".join)
 def test_no_command_leaves_a_trace_on_the_database_of_a_later_release(
     hq: Hq, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

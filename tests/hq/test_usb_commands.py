@@ -9,7 +9,7 @@ import pytest
 
 from hq_server.usb import PAUSE_S
 from tests.edge.made import CARD, NOW, at, purchase
-from tests.hq.conftest import Hq
+from tests.hq.conftest import Hq, database_line
 from tests.hq.real_till import RealTill
 from tests.hq.sticks import Stick
 from tests.hq.test_cli import Shell, shell
@@ -32,7 +32,7 @@ def stick(hq: Hq, tmp_path: Path) -> Stick:
 
 
 def in_english(hq: Hq) -> None:
-    hq.config_path.write_text('data_dir = "data"\nlanguage = "en"\n', "utf-8")
+    hq.config_path.write_text(f'data_dir = "data"\nlanguage = "en"\n{database_line(hq.url)}', "utf-8")
 
 
 def test_a_clerk_reads_whose_a_file_is_what_was_new_and_where_to_carry_the_stick(
@@ -123,4 +123,4 @@ def test_a_server_that_runs_is_let_have_its_turn(
     if serves:
         hq.config.address_path.write_text("http://127.0.0.1:1\n")
     shell.json("import", str(stick.folder))
-    assert pauses == [PAUSE_S if serves else 0]
+    assert max(pauses) == (PAUSE_S if serves else 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
-from hq_server.app import CONNECTIONS, build_app
+from hq_server.app import CONNECTIONS, build_app, chores_context
 from hq_server.config import Limits
 from hq_server.door import Door
 from hq_server.web_context import BODIES
@@ -109,6 +109,7 @@ async def listening(hq: Hq, **limits: int) -> AsyncIterator[Wire]:
     bounds = msgspec.structs.replace(Limits(exchanges_at_once_max=SLOTS), **limits)
     config = msgspec.structs.replace(hq.config, limits=bounds)
     app = build_app(config, hq.clock)
+    app.cleanup_ctx.remove(chores_context)  # They write by themselves, and here it is told who writes.
     runner = web.AppRunner(app, access_log=None, **{**CONNECTIONS, "lingering_time": LINGER_S})
     await runner.setup()
     try:

@@ -12,6 +12,7 @@ posted, money is a `Fraction` until points are floored. It may use the values of
     accounts.py   period caps, period bonuses, redemptions
     lots.py       credits by period, who spent them, what expired
     closes.py     what a late return takes once a period is closed
+    tiers.py      which tier is held on which day
     reading.py    all of it together
     tale.py       a world told fact by fact, for the tests of the oracle itself
     worlds.py     worlds and (rulebooks.py) programmes as Hypothesis thinks of them

@@ -19,7 +19,7 @@ def settle(
     """
     settled = dict(entries)
     totals: dict[str, int] = {}
-    for period in sorted(period_called(world, name) for name in world.closes):
+    for period in sorted(period_called(world, name) for name in world.closes if _closed(world, member, name)):
         frozen = sum(
             total
             for whose, total in world.closes[period.id].totals.items()
@@ -53,7 +53,7 @@ def settle(
             settled[elsewhere] = settled.get(elsewhere, NOTHING).plus(Points(0, -rest))
         totals[period.id] = frozen + after_close
     for identity, points in settled.items():
-        if identity.period not in world.closes:
+        if not _closed(world, member, identity.period):
             totals[identity.period] = totals.get(identity.period, 0) + points.qualifying
     return settled, totals
 
@@ -65,6 +65,10 @@ def _was_posted(world: World, member: str, identity: Identity, period: str) -> b
         and (one.kind, one.event, one.period) == ("clawback", identity.event, period)
         for whose, one in world.closes[period].posted
     )
+
+
+def _closed(world: World, member: str, period: str) -> bool:
+    return period in world.closes and world.closes[period].reached(member)
 
 
 def _turn(identity: Identity, turns: Mapping[EventId, Order]) -> Order:
@@ -80,6 +84,6 @@ def _open(world: World, member: str, identity: Identity) -> str:
     """
     assert identity.day is not None
     period = max(period_of(world, identity.day), period_called(world, identity.period))
-    while period.id in world.closes and not _was_posted(world, member, identity, period.id):
+    while _closed(world, member, period.id) and not _was_posted(world, member, identity, period.id):
         period = next_period(world, period)
     return period.id

@@ -10,6 +10,7 @@ from hq_server.derivation import Account, Rulebook, Whole, whole_account
 from hq_server.house import House
 from hq_server.receipt_keys import COUPONS
 from loyalty_core.after_close import Closed
+from loyalty_core.assessment import Assessed, Group, TierFacts
 from loyalty_core.calendar import day_of
 from loyalty_core.entries import NO_EVENT, PointEntry
 from loyalty_core.events import (
@@ -109,10 +110,24 @@ def accounts(world: World, folded: Iterable[Receipt]) -> Mapping[str, Whole]:
                 birthday=_birthday(world, member),
                 closed=_closed(world, member),
                 through=Day(world.through),
+                tiers=_tiers(world, member),
             ),
         )
         for member in {_survivor(world, one) for one in world.members.values()}
     }
+
+
+def _tiers(world: World, member: str) -> Group:
+    return [
+        TierFacts(
+            tuple(
+                Assessed(number=number, tier=code, from_day=Day(first))
+                for number, (first, code) in enumerate(sorted(steps))
+            )
+        )
+        for one, steps in world.tiers.items()
+        if _survivor(world, one) == member
+    ]
 
 
 def _survivor(world: World, member: str) -> str:

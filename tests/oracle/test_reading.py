@@ -31,7 +31,7 @@ def test_the_oracle_imports_values_of_the_core_and_none_of_its_folds() -> None:
     assert not {one for one in modules if one.startswith(("edge_agent", "hq_server", "tests.core"))}
 
 
-READERS_OF_FOLDS = {"test_folds_agree", "folded"}
+READERS_OF_FOLDS = {"test_folds_agree", "test_tiers_agree", "folded"}
 """What compares both readings, and so imports both."""
 
 

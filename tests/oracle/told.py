@@ -153,7 +153,10 @@ def version_on(world: World, day: int) -> Programme | None:
 
 
 def tier_on(world: World, member: str, day: int) -> str:
-    """Return the tier in force for a member."""
-    held = [code for first, code in sorted(world.tiers.get(member, ())) if first <= day]
-    lowest = [tier.code for programme in [version_on(world, day)] if programme for tier in programme.ladder]
-    return (held[-1:] or lowest[:1] or [""])[0]
+    """Return the tier in force for a member: the highest of all who count as the member."""
+    ladder = [tier.code for programme in [version_on(world, day)] if programme for tier in programme.ladder]
+    held = [ladder[0]] if ladder else [""]
+    for one, steps in world.tiers.items():
+        if survivor(world, one) == member:
+            held += [code for first, code in sorted(steps) if first <= day][-1:]
+    return max(held, key=lambda code: ladder.index(code) if code in ladder else -1)

@@ -50,10 +50,18 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close:
-    """What stood in the ledger when a period was closed: movements, and qualifying totals."""
+    """What stood in the ledger when a period was closed: movements, and qualifying totals.
+
+    `members` are those whom a close that is under way has come to, None where it is done.
+    """
 
     posted: frozenset[tuple[str, Identity]]
     totals: Mapping[str, int]
+    members: frozenset[str] | None = None
+
+    def reached(self, member: str) -> bool:
+        """Tell whether the period is closed for a member."""
+        return self.members is None or member in self.members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

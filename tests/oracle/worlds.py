@@ -230,6 +230,14 @@ def worlds(draw: st.DrawFn) -> World:
         terminals=STORE_OF,
         members=MEMBERS_OF,
         through=day(pen.pick("2027-12-31", "2027-01-01", "2026-12-31", "2026-01-01", "2028-07-01")),
+        tiers={
+            member: tuple(
+                (int(day(text)), pen.pick("BRONZE", "SILVER", "GOLD"))
+                for text in pen.days
+                if pen.pick(False, False, True)
+            )
+            for member in ("m1", "m2")
+        },
         birthdays={"m1": pen.pick((2, 29), (7, 1)), "m2": (12, 31)},
         merges=pen.pick((), (), (("m2", "m1"),), (("m2", "m1"), ("m1", "m3"))),
         adjustments=adjustments,

@@ -6,7 +6,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from loyalty_core.calendar import day_of
+from hq_server.closes.closing import begin
+from hq_server.closes.excluding import exclude
+from hq_server.closes.readiness import readiness
+from hq_server.decisions import said
+from hq_server.house import House
+from hq_server.store.connection import Transaction
+from loyalty_core.calendar import Period, day_of, period_after, period_named, period_of
 from loyalty_core.events import (
     HQ,
     CouponUsed,
@@ -20,13 +26,12 @@ from loyalty_core.events import (
 )
 from loyalty_core.units import Seq
 from tests.edge import made
-from tests.oracle.reading import figures
-from tests.oracle.told import period_called
-from tests.oracle.world import Adjustment
+from tests.oracle.world import Adjustment, Close
 from tests.simulation.at_tills import AtTills
 from tests.simulation.founding import CARDS, STRAY
 from tests.simulation.people import AGO, TIMES, key_of
 from tests.simulation.rules import COMBINES, some_pieces
+from tests.simulation.till import CutOff
 
 PLACED: Final = (
     PurchaseRecorded
@@ -44,7 +49,8 @@ class AtHeadquarters(AtTills):
 
     async def publish(self) -> None:
         since = self.chain.today - timedelta(days=self.luck.choice([0, 5, 60]))
-        self.chain.publish_next(some_pieces(self.luck), self.luck.choice(COMBINES), since.isoformat())
+        pieces, combine = some_pieces(self.luck), self.luck.choice(COMBINES)
+        self.decided(lambda: self.chain.publish_next(pieces, combine, since.isoformat()), "period_closing")
 
     async def adjust(self) -> None:
         member = self.luck.choice(list(CARDS))
@@ -62,13 +68,16 @@ class AtHeadquarters(AtTills):
         one, into = self.luck.choice([("M2", "M1"), ("M1", "M3"), ("M3", "M2")])
         heads = self.chain.decided.merges
         if one not in heads and into not in heads:
-            self.chain.desk.merge(one, into)
             heads[one] = into
+            if not self.decided(lambda: self.chain.desk.merge(one, into), "period_closing"):
+                self.seen["merge while a period is closed"] += 1
+                del heads[one]
 
     async def unmerge(self) -> None:
         one = self.luck.choice(sorted(self.chain.decided.merges))
-        self.chain.desk.unmerge(one)
-        del self.chain.decided.merges[one]
+        into = self.chain.decided.merges.pop(one)
+        if not self.decided(lambda: self.chain.desk.unmerge(one), "period_closing"):
+            self.chain.decided.merges[one] = into
 
     async def attach(self) -> None:
         names, member = self.chain.decided.names, self.luck.choice(list(CARDS))
@@ -109,11 +118,54 @@ class AtHeadquarters(AtTills):
             self.decided(place, "event_not_filed", "already_placed")
 
     async def close(self) -> None:
-        """Close a period that is over."""
-        world, today = self.chain.world(), day_of(self.chain.today)
-        told = {name for account in figures(world).accounts.values() for name in account.qualifying}
-        periods = sorted(period_called(world, name) for name in told - world.closes.keys())
-        over = [period for period in periods if period.last < today]
-        if over:
-            self.seen["period closed"] += 1
-            self.chain.close_period(self.luck.choice(over).id)
+        """Close the next period that is over, or go on with a close that was cut off; it may be so again."""
+        self.chain.chores()
+        months, closes = self.chain.months, self.chain.decided.closes
+        if all(close.members is None for close in closes.values()):
+            period = self._next_to_close(months)
+            if period.last >= day_of(self.chain.today) or not self._begin(period):
+                return
+        buckets = self.luck.choice([1, 20, 40, 64, 64])
+        try:
+            if not self.chain.close_some(buckets):
+                self.seen["close cut off between buckets"] += 1
+                if self.luck.random() < 0.5:
+                    self.chain.server.stop("headquarters killed")
+        except CutOff:
+            self.chain.server.stop("power cut at headquarters that closes a period")
+
+    def _next_to_close(self, months: int) -> Period:
+        closes = self.chain.decided.closes
+        if closes:
+            return period_after(period_named(max(closes), months), months)
+        row = self.chain.server.line.execute("SELECT min(period_id) FROM totals").fetchone()
+        return period_of(day_of(self.chain.today), months) if row[0] is None else period_named(row[0], months)
+
+    def _begin(self, period: Period) -> bool:
+        """Decide a close, leaving out who has not reported, or wait for them; tell whether it began."""
+        now_ms, by, chain = self.chain.hq.clock(), said("kim", "it is over"), self.chain
+        missing = chain.desk.read(lambda tx, house: readiness(tx, house, period, now_ms)).missing
+        if missing and self.luck.random() < 0.3:
+            assert not self.decided(
+                lambda: chain.desk.write(lambda tx, house: begin(tx, house, period, by, now_ms)),
+                "period_not_ready",
+            )
+            self.seen["close waits for a till"] += 1
+            return False
+        for one in missing:
+            self.seen["till left out of a close"] += 1
+            leave_out = partial(self._leave_out, period, one.terminal_id)
+            chain.desk.write(leave_out)
+        chain.decided.closes[period.id] = Close(posted=frozenset(), totals={}, members=frozenset())
+        if self.decided(
+            lambda: chain.desk.write(lambda tx, house: begin(tx, house, period, by, now_ms)),
+            "period_not_ready",
+        ):
+            return True
+        del chain.decided.closes[period.id]
+        return False
+
+    def _leave_out(self, period: Period, terminal_id: str, tx: Transaction, house: House) -> int:
+        """Let a close not wait for a terminal."""
+        by, now_ms = said("kim", "never declares a day"), self.chain.hq.clock()
+        return exclude(tx, house, period, terminal_id, by, now_ms)

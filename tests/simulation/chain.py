@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -36,7 +36,7 @@ from hq_server.store.connection import Transaction, reading
 from loyalty_core.calendar import Place, day_of, zone_named
 from loyalty_core.entries import NO_EVENT
 from loyalty_core.envelope import peek, public_of
-from loyalty_core.events import HQ, Event, EventId, ReceiptKey
+from loyalty_core.events import HQ, Event, EventId
 from loyalty_core.journal import chain as chain_of
 from loyalty_core.journal import unpack_record
 from loyalty_core.key_statements import Kind
@@ -47,8 +47,8 @@ from loyalty_core.wire import unpack
 from tests.edge import made
 from tests.hq.conftest import StillClock
 from tests.hq.desk import Desk
-from tests.oracle.reading import figures
-from tests.oracle.world import Adjustment, Close, Entries, Identity, Points, World
+from tests.oracle.world import Entries, Identity, Points, World
+from tests.simulation.closes import Closes, Decided
 from tests.simulation.founding import CARDS, HQ_KEY, START, STORES, founded
 from tests.simulation.road import Line
 from tests.simulation.rules import programme_text
@@ -67,18 +67,7 @@ DISPUTES: Final = frozenset(
 """Exceptions that come of what receipts say, and so of the oracle's: no clock and no journal makes them."""
 
 
-@dataclass
-class Decided:
-    """What headquarters knows by decision: a backup takes it along, and what came later is lost with it."""
-
-    names: dict[str, str] = field(default_factory=dict)
-    merges: dict[str, str] = field(default_factory=dict)
-    adjustments: list[Adjustment] = field(default_factory=list)
-    matches: dict[EventId, ReceiptKey] = field(default_factory=dict)
-    closes: dict[str, Close] = field(default_factory=dict)
-
-
-class Chain:
+class Chain(Closes):
     """Three tills of two stores, headquarters, its desk, and one time for all."""
 
     def __init__(self, folder: Path, months: int, luck: Random, seen: Counter[str]) -> None:
@@ -98,6 +87,7 @@ class Chain:
         ]
         names = {f"id:{member}": member for member in CARDS}
         self.decided = Decided(names=names | {f"card:{card}": member for member, card in CARDS.items()})
+        self.server.wrote = self.hear_totals
         self._numbers = count()
         self.images: list[tuple[int, Path]] = []
         self.texts: dict[int, str] = {}
@@ -260,18 +250,7 @@ class Chain:
         write(lambda tx: lapse_some(tx, now_ms))
         while write(lambda tx: rederive_some(tx, now_ms)):
             pass
-
-    def close_period(self, period_id: str) -> None:
-        """Close a period on what headquarters knows, as the decision of the close does."""
-        self.chores()
-        accounts = figures(self.world()).accounts
-        self.decided.closes[period_id] = Close(
-            posted=frozenset((m, one) for m, account in accounts.items() for one in account.entries),
-            totals={m: account.qualifying.get(period_id, 0) for m, account in accounts.items()},
-        )
-        self.server.line.execute(
-            "INSERT INTO bucket_closes SELECT bucket, ?, change_no FROM buckets", (period_id,)
-        )
+        self.upgrade()
 
     def note(self) -> None:
         """Remember what tills have journaled, whatever becomes of their disks."""
@@ -383,7 +362,7 @@ class Chain:
         known = members.cursors(till.conn)
         cursors = [known.get(bucket, 0) for bucket in range(terminal.read(till.conn).buckets)]
         with reading(self.server.line) as tx:
-            text = json.dumps(cursors)
+            text = json.dumps(list(enumerate(cursors)))
             return bool(tx.all("accounts.buckets_to_tell", cursors=text, audience=till.store_id))
 
     def told(self, store_id: str) -> set[str]:

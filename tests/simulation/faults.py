@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from edge_agent.store import outbox
+from loyalty_core.calendar import day_of, period_of
 from tests.simulation.at_tills import AtTills
 from tests.simulation.till import SimTill
 
@@ -150,6 +151,17 @@ class Faults(AtTills):
                 if self.luck.random() < 0.9:
                     till.stop(power=True)
         self.seen["a month passed" if days > 3 else "days passed"] += 1
+        await asyncio.sleep(days * DAY_MS / 1000)
+
+    async def period_ends(self) -> None:
+        """The first days of the next period come, and machines that are on close those that are over."""
+        today = day_of(self.chain.today)
+        days = period_of(today, self.chain.months).last - today + self.luck.choice([1, 1, 4])
+        self.seen["period over"] += 1
+        if self.luck.random() < 0.5:
+            for till in self.chain.machines:
+                if self.luck.random() < 0.5:
+                    till.stop(power=True)
         await asyncio.sleep(days * DAY_MS / 1000)
 
     async def chores(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hq_server.store.connection import Connection
+from hq_server.store.sqlite.connection import Connection
 from loyalty_core.envelope import peek
 from loyalty_core.journal import chain
 from loyalty_core.messages import Batch, unpack_records

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.store import journal, members, outbox, terminal
+from loyalty_core.calendar import day_of
 from tests.oracle.reading import figures
 from tests.oracle.told import survivor
 from tests.simulation.at_headquarters import AtHeadquarters
@@ -98,7 +99,7 @@ class Life(Spending, AtHeadquarters, Carried, KeysChanged, Faults):
             self.match: 1,
             self.attach: 1,
             self.place_events: 1,
-            self.close: 1,
+            self.close: 3,
             self.chores: 3,
             self.kill: 3,
             self.cut_road: 2,
@@ -107,6 +108,7 @@ class Life(Spending, AtHeadquarters, Carried, KeysChanged, Faults):
             self.kill_headquarters: 1,
             self.back_up: 1,
             self.weeks: 2,
+            self.period_ends: 1,
             self.change_key: 1,
             self.rotate_headquarters: 1,
             self.shut_out: 1,
@@ -146,6 +148,7 @@ class Life(Spending, AtHeadquarters, Carried, KeysChanged, Faults):
             raise error
         self.chain.note()
         self.chain.server.check()
+        self.chain.check_tiers([day_of(self.chain.today) + ahead for ahead in (0, 1, 20, 90)])
         for till in self.chain.machines:
             if till.up:
                 for epoch, (seq, digest) in self.answered.get(till, {}).items():
@@ -173,6 +176,7 @@ class Life(Spending, AtHeadquarters, Carried, KeysChanged, Faults):
             for till in self.chain.machines:
                 till.chores()
             self.chain.chores()
+            self.chain.close_some(64)
             await asyncio.sleep(ROUND_S)
             self.check()
             unsettled = [why for till in self.chain.machines for why in self.unsettled(till)]
@@ -214,6 +218,7 @@ class Life(Spending, AtHeadquarters, Carried, KeysChanged, Faults):
         assert chain.overdrawn() == {m for m, account in should.accounts.items() if account.balance < 0}
         differing = {subject for kind, subject in chain.exceptions() if kind == "day_closed_differs"}
         assert not differing, f"control totals differ: {differing}"
+        chain.check_tiers(chain.decided.tiers.days)
         chain.audited()
         for till in chain.machines:
             told = chain.told(till.store_id)

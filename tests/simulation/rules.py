@@ -80,6 +80,15 @@ PIECES: Final = (
     "[expiry]\nafter_periods = 1\n",
 )
 
+POLICIES: Final = (
+    "",
+    '[tier_policy]\ndowngrade = "one_step"\ngrace_days = 20\n',
+    '[tier_policy]\nupgrade = "monthly"\nvalid_after_days = 2\n',
+    '[tier_policy]\ndowngrade = "keep"\nvalid_after_days = 0\n',
+    '[tier_policy]\nupgrade = "monthly"\ndowngrade = "one_step"\nvalid_after_days = 0\n',
+)
+"""What becomes of tiers: each version has the next."""
+
 
 def some_pieces(luck: Random) -> set[int]:
     """Return pieces of one programme: what expires makes the longest stories."""
@@ -92,4 +101,6 @@ def programme_text(
 ) -> str:
     """Return a programme file of the base and these pieces."""
     head = BASE.format(version=version, effective_from=effective_from, months=months, combine=combine)
-    return head + "\n".join(PIECES[piece] for piece in sorted(set(pieces)))
+    return head + "\n".join(
+        [*[PIECES[piece] for piece in sorted(set(pieces))], POLICIES[version % len(POLICIES)]]
+    )

@@ -18,7 +18,8 @@ from edge_agent.sync.exchange import PATH_ENROL, PATH_EXCHANGE, PATH_ROTATE
 from hq_server import backups, enrol, exchange, rotate
 from hq_server.config import Limits
 from hq_server.quotas import Quotas, TooMuch
-from hq_server.store.connection import Connection, Transaction, connect, reading, writing
+from hq_server.store.connection import Transaction, reading, writing
+from hq_server.store.sqlite.connection import Connection, connect
 from hq_server.usb import Stick
 from hq_server.usb_requests import Part, Took
 from hq_server.web_errors import problem
@@ -50,6 +51,8 @@ class Server:
         self.broken: list[BaseException] = []
         self.acknowledged: dict[tuple[str, int, int], tuple[int, bytes]] = {}
         self.told: dict[bytes, HeldThen] = {}
+        self.wrote: Callable[[], None] = lambda: None
+        """Called after everything that was written."""
         self._held = Held()
         self._luck, self._seen = luck, seen
         self._life, self._up = 0, True
@@ -122,7 +125,9 @@ class Server:
     def write(self, work: Callable[[Transaction], T], power: int | None = None) -> T:
         """Do something at headquarters in one transaction."""
         with writing(self.line) as tx, cut_off(self.line, power):
-            return work(tx)
+            done = work(tx)
+        self.wrote()
+        return done
 
     def stop(self, why: str) -> None:
         """End the process: what it was doing is undone, and what it had in memory is gone."""
@@ -228,7 +233,11 @@ class _Steps:
             return work(tx)
 
     async def write(
-        self, work: Callable[[Transaction], T], spent: Callable[[float], None] = lambda _: None
+        self,
+        work: Callable[[Transaction], T],
+        spent: Callable[[float], None] = lambda _: None,
+        *,
+        beside: bool = False,
     ) -> T:
         """What is spent is nobody's: the time of this machine's processor says nothing of the chain's."""
         await self._moment()
@@ -254,7 +263,11 @@ class _OfStick(_Steps):
         return found
 
     async def write(
-        self, work: Callable[[Transaction], T], spent: Callable[[float], None] = lambda _: None
+        self,
+        work: Callable[[Transaction], T],
+        spent: Callable[[float], None] = lambda _: None,
+        *,
+        beside: bool = False,
     ) -> T:
         server = self._server
         await self._moment()

@@ -36,7 +36,9 @@ SOMETIMES: Final = (
     *[f"stick at headquarters: {became}" for became in ("kept", "known", "asked", "repeated")],
     *[f"stick at a till: {became}" for became in ("installed", "known", "left")],
     *("disk set back", "disk cloned", "directive: epoch", "directive: programmes"),
-    *("asked: held", "asked: unanswered", "period closed"),
+    *("asked: held", "asked: unanswered", "period closed", "till left out of a close", "closed total moved"),
+    *("close cut off between buckets", "power cut at headquarters that closes a period"),
+    *("period over", "looked at by month"),
 )
 """Everything that is to have happened in one life or another."""
 

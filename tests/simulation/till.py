@@ -35,8 +35,8 @@ from edge_agent.sync.install import Installed
 from edge_agent.sync.loop import SyncLoop
 from edge_agent.sync.usb import export
 from edge_agent.sync.usb_replies import import_replies
-from hq_server.store.connection import Connection
 from hq_server.store.sqlite import sqlite3
+from hq_server.store.sqlite.connection import Connection
 from loyalty_core.calendar import business_day
 from loyalty_core.envelope import peek
 from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, Event, ReceiptKey, VisitRecorded

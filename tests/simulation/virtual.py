@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hq_server.store.migrate import triggers_made
+from hq_server.store.sqlite.migrate import triggers_made
 from loyalty_core.programme_toml import read_programme
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ def chance_of(seed: int) -> Iterator[random.Random]:
             patch("hq_server.keys.Ed25519PrivateKey", _Drawn(bytes_of)),
             patch("edge_agent.books.read_programme", _read_once),
             patch("edge_agent.sync.install.read_programme", _read_once),
-            patch("hq_server.audit.triggers.triggers_made", _made_once),
+            patch("hq_server.store.sqlite.migrate.triggers_made", _made_once),
             patch("hq_server.lineage.BATCH_RECORDS_MAX", BATCH_RECORDS),
         ):
             yield luck

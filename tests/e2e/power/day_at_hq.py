@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from hq_server.app import build_app
 from hq_server.config import load_config
 from hq_server.keys import read_key
-from hq_server.store import connection
+from hq_server.store.sqlite import connection
 from tests.hq.conftest import Hq, StillClock, Tills
 from tests.hq.events import back, purchase, visit, void
 

@@ -344,6 +344,20 @@ async def test_nothing_is_given_up_while_headquarters_holds_other_records_of_thi
     assert rows(linked.config.database) == spoilt
 
 
+async def test_what_headquarters_has_put_into_its_archive_is_asked_to_be_brought_back(
+    linked: LinkedTill, hq: FakeHq
+) -> None:
+    await ended(linked)
+    spoil(linked.config.database, "UPDATE journal SET record = zeroblob(50) WHERE seq = 2")
+    spoilt = rows(linked.config.database)
+    hq.silent = True
+    hq.refuse = Refusal(1, 2, "batch_archived", "it is in a file", 0)
+    with pytest.raises(LinkError, match="bring them back") as refused:
+        await repaired(linked)
+    assert refused.value.code == "batch_archived"
+    assert rows(linked.config.database) == spoilt
+
+
 # What the journal says again
 
 

@@ -130,6 +130,7 @@ def test_a_headquarters_that_most_tills_contradict_may_be_wrong_itself(
     run_audit(hq)
 
 
+@pytest.mark.sqlite("restores a file")
 def test_a_headquarters_that_was_restored_decides_the_same_again(
     hq: Hq, desk: Desk, opened: Open, tmp_path: Path
 ) -> None:

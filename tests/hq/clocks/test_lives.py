@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 
 from loyalty_core.calendar import business_day
@@ -40,7 +41,7 @@ OFTEN: Final = {
     "write_stick": 1,
     "bring_stick": 1,
 }
-PLACED: Final = "SELECT subject, json_extract(detail, '$.business_day') FROM decisions WHERE kind = 'placing'"
+PLACED: Final = "SELECT subject, detail FROM decisions WHERE kind = 'placing'"
 
 
 class Life:
@@ -120,7 +121,7 @@ def live(hq: Hq, folder: Path, seed: int) -> int:
     life = Life(hq, folder, random.Random(seed))
     story = "\n".join(life.go_on() for _ in range(60))
     life.exchange()
-    placed = hq.sql(PLACED)
+    placed = [(event, msgspec.json.decode(detail)["business_day"]) for event, detail in hq.sql(PLACED)]
     for event, day in placed:
         assert event not in life.right, f"{event} of a right clock was moved in life {seed}:\n{story}"
         is_true = day == life.days[event] or life.boots[event] in life.still

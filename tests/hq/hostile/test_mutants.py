@@ -6,6 +6,8 @@ import random
 from collections import Counter
 from functools import partial
 
+import pytest
+
 from hq_server.accept import open_exchange
 from hq_server.enrol import open_enrol
 from hq_server.store.connection import Transaction
@@ -57,6 +59,7 @@ def opened_as(path: str, body: bytes, tx: Transaction) -> set[str]:
     return {run.code if isinstance(run, Refusal) else "nothing" for run in runs} or {"nothing"}
 
 
+@pytest.mark.sqlite("long, and what it looks at comes before the database")
 async def test_ten_thousand_mutants_are_refused_and_counted_and_nothing_is_written(house: House) -> None:
     chance = random.Random(2026)
     honest = {

@@ -120,7 +120,7 @@ def test_a_file_of_another_chain_is_refused_and_writes_nothing(
 ) -> None:
     sell(till, 0, 3)
     stick.from_till(till)
-    hq.sql("UPDATE stores SET look_up_key = zeroblob(32)")
+    hq.sql("UPDATE stores SET look_up_key = x'" + "00" * 32 + "'")
     assert [(took.became, took.code) for took in stick.at_hq(hq)] == [("refused", "file_damaged")]
     hq.sql("DELETE FROM terminals")
     assert [(took.became, took.code) for took in stick.at_hq(hq)] == [("refused", "terminal_unknown")]

@@ -41,6 +41,7 @@ def test_a_till_that_headquarters_does_not_talk_to_is_not_taken(
     assert agree(till, hq)
 
 
+@pytest.mark.sqlite("restores a file")
 def test_a_reply_of_before_headquarters_was_restored_is_refused_and_the_till_hands_in_again(
     hq: Hq, till: RealTill, stick: Stick, tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_reply_of_before_headquarters_was_restored_is_refused_and_the_till_han
     assert agree(till, hq)
 
 
+@pytest.mark.sqlite("restores a file")
 def test_a_reply_of_before_a_restore_does_not_keep_a_till_from_handing_in_again(
     hq: Hq, till: RealTill, stick: Stick, tmp_path: Path
 ) -> None:
@@ -72,6 +74,7 @@ def test_a_reply_of_before_a_restore_does_not_keep_a_till_from_handing_in_again(
     assert hq.balances() == {"M1": 48}
 
 
+@pytest.mark.sqlite("restores a file")
 def test_after_a_restore_a_stick_that_is_never_emptied_brings_the_members_back(
     hq: Hq, till: RealTill, make_till: MakeTill, stick: Stick, tmp_path: Path
 ) -> None:
@@ -95,6 +98,7 @@ def test_after_a_restore_a_stick_that_is_never_emptied_brings_the_members_back(
     assert agree(till, hq)
 
 
+@pytest.mark.sqlite("restores a file")
 def test_a_part_of_an_answer_after_a_restore_has_nobody_forgotten(
     hq: Hq, till: RealTill, stick: Stick, tmp_path: Path
 ) -> None:

@@ -126,6 +126,7 @@ def long_away(till: RealTill) -> RealTill:
     return till
 
 
+@pytest.mark.sqlite("long, and what it looks at is the till")
 def test_weeks_by_line_go_in_bounded_chunks(hq: Hq, long_away: RealTill) -> None:
     heads = []
     while waiting(long_away):
@@ -135,6 +136,7 @@ def test_weeks_by_line_go_in_bounded_chunks(hq: Hq, long_away: RealTill) -> None
     assert agree(long_away, hq)
 
 
+@pytest.mark.sqlite("long, and what it looks at is the till")
 def test_weeks_by_stick_go_in_bounded_chunks(hq: Hq, long_away: RealTill, stick: Stick) -> None:
     assert [one.records for one in stick.from_till(long_away)] == [8_000, 8_000, 4_000]
     assert [took.new for took in stick.at_hq(hq)] == [8_000, 8_000, 4_000]

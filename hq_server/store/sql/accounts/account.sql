@@ -2,16 +2,14 @@
 SELECT 1 FROM merges LIMIT 1;
 
 -- name: merges_of(keys)
--- keys is a JSON object of member_id to bucket.
 SELECT merges.member_id, merges.into_member
-FROM json_each(:keys) AS wanted
-CROSS JOIN merges ON merges.bucket = wanted.value AND merges.member_id = wanted.key;
+FROM ROWS(:keys, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN merges ON merges.bucket = wanted.bucket AND merges.member_id = wanted.member_id;
 
 -- name: merged_into(keys)
--- keys is a JSON object of member_id to bucket.
 SELECT merged.member_id, merged.from_member
-FROM json_each(:keys) AS wanted
-CROSS JOIN merged ON merged.bucket = wanted.value AND merged.member_id = wanted.key;
+FROM ROWS(:keys, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN merged ON merged.bucket = wanted.bucket AND merged.member_id = wanted.member_id;
 
 -- name: add_merge(bucket, member_id, into_member)!
 INSERT INTO merges (bucket, member_id, into_member) VALUES (:bucket, :member_id, :into_member);
@@ -26,26 +24,27 @@ DELETE FROM merges WHERE bucket = :bucket AND member_id = :member_id;
 DELETE FROM merged WHERE bucket = :bucket AND member_id = :member_id AND from_member = :from_member;
 
 -- name: closes(buckets)
--- The closed periods of these buckets (a JSON array).
-SELECT bucket, period_id, entry_no FROM bucket_closes WHERE bucket IN (SELECT value FROM json_each(:buckets));
+-- The closed periods of these buckets.
+SELECT bucket, period_id, entry_no FROM bucket_closes
+WHERE bucket IN (SELECT bucket FROM ROWS(:buckets, bucket INTEGER) AS wanted);
 
 -- name: account_facts(members)
--- Redemptions, coupons and adjustments of these members (a JSON object of member_id to bucket).
+-- Redemptions, coupons and adjustments of these members.
 SELECT member_receipts.member_id, member_receipts.business_day, member_receipts.resolved
-FROM json_each(:members) AS wanted
-CROSS JOIN member_receipts INDEXED BY account_facts ON member_receipts.bucket = wanted.value
-  AND member_receipts.member_id = wanted.key AND member_receipts.account = 1
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN member_receipts INDEXED BY account_facts ON member_receipts.bucket = wanted.bucket
+  AND member_receipts.member_id = wanted.member_id AND member_receipts.account = 1
 WHERE member_receipts.resolved IS NOT NULL
 ORDER BY member_receipts.bucket, member_receipts.member_id, member_receipts.business_day,
   member_receipts.receipt_id;
 
 -- name: whole_entries(members)
--- What is posted for whole accounts, beside their days (a JSON object of member_id to bucket), without the steps.
+-- What is posted for whole accounts, beside their days, without the steps.
 SELECT entries.member_id, entries.earned_day, entries.terminal_id, entries.epoch, entries.branch, entries.seq,
   entries.kind, entries.corrects, entries.business_day, entries.period_id, entries.redeemable,
   entries.qualifying, entries.programme_version, entries.rule
-FROM json_each(:members) AS wanted
-CROSS JOIN entries ON entries.bucket = wanted.value AND entries.member_id = wanted.key
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN entries ON entries.bucket = wanted.bucket AND entries.member_id = wanted.member_id
   AND entries.span = 0 AND entries.earned_day = 0
 ORDER BY entries.bucket, entries.member_id, entries.entry_no;
 
@@ -64,11 +63,10 @@ FROM spans CROSS JOIN entries
 ORDER BY earned_day, entry_no;
 
 -- name: day_items(periods)
--- periods is a JSON array of [bucket, member_id, first day, last day].
 SELECT day_items.member_id, day_items.business_day, day_items.items
-FROM json_each(:periods) AS wanted
-CROSS JOIN day_items ON day_items.bucket = wanted.value ->> 0 AND day_items.member_id = wanted.value ->> 1
-  AND day_items.business_day BETWEEN wanted.value ->> 2 AND wanted.value ->> 3;
+FROM ROWS(:periods, bucket INTEGER, member_id TEXT, first_day INTEGER, last_day INTEGER) AS wanted
+CROSS JOIN day_items ON day_items.bucket = wanted.bucket AND day_items.member_id = wanted.member_id
+  AND day_items.business_day BETWEEN wanted.first_day AND wanted.last_day;
 
 -- name: put_day_items(bucket, member_id, business_day, items)*!
 INSERT INTO day_items (bucket, member_id, business_day, items)
@@ -85,41 +83,37 @@ DELETE FROM day_items WHERE bucket = :bucket AND member_id = :member_id;
 SELECT member_id, business_day, items FROM day_items WHERE bucket = :bucket ORDER BY member_id, business_day;
 
 -- name: birthdays(members)
--- members is a JSON object of member_id to bucket.
 SELECT members.member_id, members.birthday
-FROM json_each(:members) AS wanted
-CROSS JOIN members ON members.bucket = wanted.value AND members.member_id = wanted.key;
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN members ON members.bucket = wanted.bucket AND members.member_id = wanted.member_id;
 
 -- name: balances(members)
--- members is a JSON object of member_id to bucket.
-SELECT wanted.key, coalesce(sum(totals.redeemable), 0)
-FROM json_each(:members) AS wanted
-LEFT JOIN totals ON totals.bucket = wanted.value AND totals.member_id = wanted.key
-GROUP BY wanted.key;
+SELECT wanted.member_id, CAST(coalesce(sum(totals.redeemable), 0) AS BIGINT)
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+LEFT JOIN totals ON totals.bucket = wanted.bucket AND totals.member_id = wanted.member_id
+GROUP BY wanted.member_id;
 
 -- name: open_exceptions_about(kind, members)
--- Which of these members (a JSON object of member_id to bucket) have an open exception of a kind about themselves.
+-- Which of these members have an open exception of a kind about themselves.
 SELECT account_exceptions.subject
-FROM json_each(:members) AS wanted
-CROSS JOIN account_exceptions ON account_exceptions.bucket = wanted.value
-  AND account_exceptions.kind = :kind AND account_exceptions.subject = wanted.key
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN account_exceptions ON account_exceptions.bucket = wanted.bucket
+  AND account_exceptions.kind = :kind AND account_exceptions.subject = wanted.member_id
 WHERE account_exceptions.closed_at_ms IS NULL;
 
 -- name: award_differences_of(days)
--- days is a JSON array of [bucket, member_id, business_day].
 SELECT award_differences.member_id, award_differences.business_day, award_differences.terminal_id,
   award_differences.epoch, award_differences.branch, award_differences.seq
-FROM json_each(:days) AS wanted
-CROSS JOIN award_differences ON award_differences.bucket = wanted.value ->> 0
-  AND award_differences.member_id = wanted.value ->> 1 AND award_differences.business_day = wanted.value ->> 2;
+FROM ROWS(:days, bucket INTEGER, member_id TEXT, business_day INTEGER) AS wanted
+CROSS JOIN award_differences ON award_differences.bucket = wanted.bucket
+  AND award_differences.member_id = wanted.member_id AND award_differences.business_day = wanted.business_day;
 
 -- name: award_differences_of_members(members)
--- members is a JSON object of member_id to bucket.
 SELECT award_differences.member_id, award_differences.business_day, award_differences.terminal_id,
   award_differences.epoch, award_differences.branch, award_differences.seq
-FROM json_each(:members) AS wanted
-CROSS JOIN award_differences ON award_differences.bucket = wanted.value
-  AND award_differences.member_id = wanted.key;
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN award_differences ON award_differences.bucket = wanted.bucket
+  AND award_differences.member_id = wanted.member_id;
 
 -- name: put_award_difference(bucket, member_id, business_day, terminal_id, epoch, branch, seq, claimed_redeemable, claimed_qualifying, redeemable, qualifying, cause, found_at_ms)*!
 INSERT INTO award_differences (bucket, member_id, business_day, terminal_id, epoch, branch, seq,
@@ -141,10 +135,9 @@ SELECT terminal_id, cause, count(*) FROM award_differences INDEXED BY award_diff
 WHERE business_day = :business_day GROUP BY terminal_id, cause ORDER BY terminal_id, cause;
 
 -- name: holds_of(members)
--- members is a JSON object of member_id to bucket.
 SELECT holds.member_id, holds.redemption_id, holds.terminal_id, holds.points, holds.until_ms
-FROM json_each(:members) AS wanted
-CROSS JOIN holds ON holds.bucket = wanted.value AND holds.member_id = wanted.key
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN holds ON holds.bucket = wanted.bucket AND holds.member_id = wanted.member_id
 ORDER BY holds.bucket, holds.member_id, holds.redemption_id;
 
 -- name: put_hold(bucket, member_id, redemption_id, terminal_id, points, until_ms)!
@@ -160,4 +153,4 @@ DELETE FROM holds WHERE bucket = :bucket AND member_id = :member_id AND redempti
 SELECT member_id, redemption_id FROM holds WHERE until_ms <= :now_ms ORDER BY until_ms LIMIT :count;
 
 -- name: balance(bucket, member_id)^
-SELECT coalesce(sum(redeemable), 0) FROM totals WHERE bucket = :bucket AND member_id = :member_id;
+SELECT CAST(coalesce(sum(redeemable), 0) AS BIGINT) FROM totals WHERE bucket = :bucket AND member_id = :member_id;

@@ -1,20 +1,18 @@
 -- name: resolved_at(keys)
--- keys is a JSON array of [bucket, member_id, business_day, receipt_id].
 SELECT member_receipts.receipt_id, member_receipts.resolved
-FROM json_each(:keys) AS wanted
-CROSS JOIN member_receipts ON member_receipts.bucket = wanted.value ->> 0
-  AND member_receipts.span = (wanted.value ->> 2) / 32 AND member_receipts.member_id = wanted.value ->> 1
-  AND member_receipts.business_day = wanted.value ->> 2
-  AND member_receipts.receipt_id = wanted.value ->> 3;
+FROM ROWS(:keys, bucket INTEGER, member_id TEXT, business_day INTEGER, receipt_id TEXT) AS wanted
+CROSS JOIN member_receipts ON member_receipts.bucket = wanted.bucket
+  AND member_receipts.span = wanted.business_day / 32 AND member_receipts.member_id = wanted.member_id
+  AND member_receipts.business_day = wanted.business_day
+  AND member_receipts.receipt_id = wanted.receipt_id;
 
 -- name: held_at(keys)
--- keys is a JSON array of [bucket, reference, business_day, receipt_id].
 SELECT held_receipts.receipt_id, held_receipts.resolved
-FROM json_each(:keys) AS wanted
-CROSS JOIN held_receipts ON held_receipts.bucket = wanted.value ->> 0
-  AND held_receipts.reference = wanted.value ->> 1
-  AND held_receipts.business_day = wanted.value ->> 2
-  AND held_receipts.receipt_id = wanted.value ->> 3;
+FROM ROWS(:keys, bucket INTEGER, reference TEXT, business_day INTEGER, receipt_id TEXT) AS wanted
+CROSS JOIN held_receipts ON held_receipts.bucket = wanted.bucket
+  AND held_receipts.reference = wanted.reference
+  AND held_receipts.business_day = wanted.business_day
+  AND held_receipts.receipt_id = wanted.receipt_id;
 
 -- name: live_receipts()^
 -- How many receipts stand in any account, or wait for one.
@@ -37,7 +35,7 @@ FROM spans CROSS JOIN member_receipts
 -- name: versions_on(bucket, member_id, business_day)
 -- The versions of all receipts and visits that a member has, or once had, on a business day.
 SELECT version FROM member_receipts
-WHERE bucket = :bucket AND span = :business_day / 32 AND member_id = :member_id
+WHERE bucket = :bucket AND span = CAST(:business_day AS BIGINT) / 32 AND member_id = :member_id
   AND business_day = :business_day AND account = 0;
 
 -- name: award_differences_in_order(bucket)
@@ -53,35 +51,31 @@ WHERE bucket = :bucket ORDER BY member_id, period_id;
 SELECT look_up, member_id FROM look_ups WHERE bucket = :bucket ORDER BY look_up;
 
 -- name: members_at(keys)
--- keys is a JSON array of [bucket, member_id].
 SELECT members.member_id
-FROM json_each(:keys) AS wanted
-CROSS JOIN members ON members.bucket = wanted.value ->> 0 AND members.member_id = wanted.value ->> 1;
+FROM ROWS(:keys, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN members ON members.bucket = wanted.bucket AND members.member_id = wanted.member_id;
 
 -- name: member_look_ups_at(keys)
--- keys is a JSON array of [bucket, member_id, look_up].
 SELECT member_look_ups.look_up, member_look_ups.member_id
-FROM json_each(:keys) AS wanted
-CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.value ->> 0
-  AND member_look_ups.member_id = wanted.value ->> 1 AND member_look_ups.look_up = wanted.value ->> 2;
+FROM ROWS(:keys, bucket INTEGER, member_id TEXT, look_up TEXT) AS wanted
+CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.bucket
+  AND member_look_ups.member_id = wanted.member_id AND member_look_ups.look_up = wanted.look_up;
 
 -- name: attachments_at(keys)
--- keys is a JSON array of [bucket, reference].
 SELECT attachments.reference, attachments.member_id
-FROM json_each(:keys) AS wanted
-CROSS JOIN attachments ON attachments.bucket = wanted.value ->> 0
-  AND attachments.reference = wanted.value ->> 1;
+FROM ROWS(:keys, bucket INTEGER, reference TEXT) AS wanted
+CROSS JOIN attachments ON attachments.bucket = wanted.bucket
+  AND attachments.reference = wanted.reference;
 
 -- name: name_counts()^
 -- How many members there are, and how many look-ups they have besides their ids.
 SELECT (SELECT count(*) FROM members), (SELECT count(*) FROM member_look_ups);
 
 -- name: stamps_at(keys)
--- keys is a JSON array of [bucket, member_id, terminal_id].
 SELECT stamps.member_id, stamps.terminal_id, stamps.epoch, stamps.branch, stamps.seq
-FROM json_each(:keys) AS wanted
-CROSS JOIN stamps ON stamps.bucket = wanted.value ->> 0 AND stamps.member_id = wanted.value ->> 1
-  AND stamps.terminal_id = wanted.value ->> 2;
+FROM ROWS(:keys, bucket INTEGER, member_id TEXT, terminal_id TEXT) AS wanted
+CROSS JOIN stamps ON stamps.bucket = wanted.bucket AND stamps.member_id = wanted.member_id
+  AND stamps.terminal_id = wanted.terminal_id;
 
 -- name: stamp_count()^
 SELECT count(*) FROM stamps;

@@ -12,12 +12,12 @@ UPDATE account_exceptions SET closed_at_ms = :closed_at_ms
 WHERE bucket = :bucket AND kind = :kind AND subject = :subject AND closed_at_ms IS NULL;
 
 -- name: open_exceptions_of(kind, members)
--- Open ones of a kind whose subjects begin with one of these members and a stroke (a JSON object of member_id to bucket).
-SELECT wanted.key, account_exceptions.subject
-FROM json_each(:members) AS wanted
-CROSS JOIN account_exceptions ON account_exceptions.bucket = wanted.value
-  AND account_exceptions.kind = :kind AND account_exceptions.subject > wanted.key || '/'
-  AND account_exceptions.subject < wanted.key || '0'
+-- Open ones of a kind whose subjects begin with one of these members and a stroke.
+SELECT wanted.member_id, account_exceptions.subject
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN account_exceptions ON account_exceptions.bucket = wanted.bucket
+  AND account_exceptions.kind = :kind AND account_exceptions.subject > wanted.member_id || '/'
+  AND account_exceptions.subject < wanted.member_id || '0'
 WHERE account_exceptions.closed_at_ms IS NULL;
 
 -- name: current_account_exceptions(kind, state, cause, until_ms, after_ms, after_bucket, after_kind, after_subject, count)
@@ -28,7 +28,7 @@ WHERE closed_at_ms IS NULL
   AND (opened_at_ms, bucket, kind, subject) > (:after_ms, :after_bucket, :after_kind, :after_subject)
   AND opened_at_ms <= :until_ms AND (:kind = '' OR kind = :kind)
   AND (:state = '' OR (explained_by <> '') = (:state = 'explained'))
-  AND (:cause = '' OR lower(cause) LIKE '%' || lower(:cause) || '%')
+  AND (:cause = '' OR replace(lower(cause), :cause, '') <> lower(cause))
 ORDER BY opened_at_ms, bucket, kind, subject LIMIT :count;
 
 -- name: closed_account_exceptions(kind, cause, until_ms, after_ms, after_bucket, after_kind, after_subject, count)
@@ -37,7 +37,7 @@ FROM account_exceptions
 WHERE closed_at_ms IS NOT NULL
   AND (opened_at_ms, bucket, kind, subject) > (:after_ms, :after_bucket, :after_kind, :after_subject)
   AND opened_at_ms <= :until_ms AND (:kind = '' OR kind = :kind)
-  AND (:cause = '' OR lower(cause) LIKE '%' || lower(:cause) || '%')
+  AND (:cause = '' OR replace(lower(cause), :cause, '') <> lower(cause))
 ORDER BY opened_at_ms, bucket, kind, subject LIMIT :count;
 
 -- name: account_exception_counts(since_ms)

@@ -1,7 +1,7 @@
 -- name: receipts_between(bucket, member_id, first_day, last_day)
 -- A member's receipts and visits as they stand on these business days, both included.
 WITH RECURSIVE spans (span) AS (
-  SELECT :first_day / 32 UNION ALL SELECT span + 1 FROM spans WHERE span < :last_day / 32
+  SELECT CAST(:first_day AS BIGINT) / 32 UNION ALL SELECT span + 1 FROM spans WHERE span < CAST(:last_day AS BIGINT) / 32
 )
 SELECT member_receipts.resolved
 FROM spans CROSS JOIN member_receipts

@@ -23,11 +23,11 @@ INSERT INTO held_spellings (bucket, card, reference) VALUES (:bucket, :card, :re
 ON CONFLICT (bucket, card, reference) DO NOTHING;
 
 -- name: held_spellings(keys)
--- Held references that are one of these cards (a JSON object of card to bucket) as somebody typed it.
+-- Held references that are one of these cards as somebody typed it.
 SELECT held_spellings.reference
-FROM json_each(:keys) AS wanted
-CROSS JOIN held_spellings ON held_spellings.bucket = wanted.value
-  AND held_spellings.card = wanted.key;
+FROM ROWS(:keys, bucket INTEGER, card TEXT) AS wanted
+CROSS JOIN held_spellings ON held_spellings.bucket = wanted.bucket
+  AND held_spellings.card = wanted.card;
 
 -- name: held_receipts(bucket, reference)
 SELECT receipt_id, business_day, version, resolved FROM held_receipts
@@ -38,16 +38,20 @@ SELECT terminal_id, audience, epoch, branch, seq FROM held_stamps
 WHERE bucket = :bucket AND reference = :reference;
 
 -- name: held_references(keys)
--- Which of these references (a JSON object of reference to bucket) hold anything.
-SELECT wanted.key FROM json_each(:keys) AS wanted
+-- Which of these references hold anything.
+SELECT wanted.reference FROM ROWS(:keys, bucket INTEGER, reference TEXT) AS wanted
 WHERE EXISTS (SELECT 1 FROM held_stamps
-  WHERE held_stamps.bucket = wanted.value AND held_stamps.reference = wanted.key);
+  WHERE held_stamps.bucket = wanted.bucket AND held_stamps.reference = wanted.reference);
+
+-- name: some_held(count)
+-- References that hold anything, as many as are asked for.
+SELECT DISTINCT reference FROM held_stamps ORDER BY reference LIMIT :count;
 
 -- name: waiting_references(keys)
--- For which of these references (a JSON object of reference to bucket) a receipt waits that has not moved away.
-SELECT wanted.key FROM json_each(:keys) AS wanted
+-- For which of these references a receipt waits that has not moved away.
+SELECT wanted.reference FROM ROWS(:keys, bucket INTEGER, reference TEXT) AS wanted
 WHERE EXISTS (SELECT 1 FROM held_receipts
-  WHERE held_receipts.bucket = wanted.value AND held_receipts.reference = wanted.key
+  WHERE held_receipts.bucket = wanted.bucket AND held_receipts.reference = wanted.reference
     AND held_receipts.resolved IS NOT NULL);
 
 -- name: held_audiences()
@@ -83,4 +87,4 @@ WHERE NOT EXISTS (SELECT 1 FROM attachments WHERE bucket = :bucket AND reference
 
 -- name: held_count(most)^
 -- How many receipts are held, counted up to a bound.
-SELECT count(*) FROM (SELECT 1 FROM held_receipts WHERE resolved IS NOT NULL LIMIT :most);
+SELECT count(*) FROM (SELECT 1 FROM held_receipts WHERE resolved IS NOT NULL LIMIT :most) AS counted;

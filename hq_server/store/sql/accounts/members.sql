@@ -1,8 +1,9 @@
 -- name: buckets_to_tell(cursors, audience)
--- Where an audience has not heard everything yet. cursors is a JSON array, one number a bucket.
-SELECT cursor.key FROM json_each(:cursors) AS cursor
-WHERE EXISTS (SELECT 1 FROM changes WHERE changes.bucket = cursor.key AND changes.audience = :audience
-  AND changes.change_no > cursor.value);
+-- Where an audience has not heard everything yet.
+SELECT heard.bucket FROM ROWS(:cursors, bucket INTEGER, change_no INTEGER) AS heard
+WHERE EXISTS (SELECT 1 FROM changes WHERE changes.bucket = heard.bucket AND changes.audience = :audience
+  AND changes.change_no > heard.change_no)
+ORDER BY heard.bucket;
 
 -- name: changed_members(bucket, cursor, audience, count)
 -- What an audience has not heard yet of a bucket.
@@ -14,32 +15,29 @@ ORDER BY changes.change_no
 LIMIT :count;
 
 -- name: stamps_of_terminal(members, terminal_id)
--- How far each journal of a terminal is posted; members is a JSON object of member_id to bucket.
+-- How far each journal of a terminal is posted.
 SELECT stamps.member_id, stamps.epoch, stamps.branch, stamps.seq
-FROM json_each(:members) AS wanted
-CROSS JOIN stamps ON stamps.bucket = wanted.value AND stamps.member_id = wanted.key
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN stamps ON stamps.bucket = wanted.bucket AND stamps.member_id = wanted.member_id
   AND stamps.terminal_id = :terminal_id;
 
 -- name: totals_of_members(members)
--- members is a JSON object of member_id to bucket.
 SELECT totals.member_id, totals.period_id, totals.redeemable, totals.qualifying, totals.credited
-FROM json_each(:members) AS wanted
-CROSS JOIN totals ON totals.bucket = wanted.value AND totals.member_id = wanted.key
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN totals ON totals.bucket = wanted.bucket AND totals.member_id = wanted.member_id
 ORDER BY totals.bucket, totals.member_id, totals.period_id;
 
 -- name: coupons_of(members)
--- members is a JSON object of member_id to bucket.
 SELECT coupons.member_id, coupons.coupon_id, coupons.until_day, coupons.envelope
-FROM json_each(:members) AS wanted
-CROSS JOIN coupons ON coupons.bucket = wanted.value AND coupons.member_id = wanted.key
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN coupons ON coupons.bucket = wanted.bucket AND coupons.member_id = wanted.member_id
 ORDER BY coupons.bucket, coupons.member_id, coupons.until_day, coupons.coupon_id;
 
 -- name: look_ups_of(members)
--- members is a JSON object of member_id to bucket.
 SELECT member_look_ups.member_id, member_look_ups.look_up
-FROM json_each(:members) AS wanted
-CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.value
-  AND member_look_ups.member_id = wanted.key;
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN member_look_ups ON member_look_ups.bucket = wanted.bucket
+  AND member_look_ups.member_id = wanted.member_id;
 
 -- name: member(bucket, member_id)^
 SELECT member_id, name, phone, joined_on, home_store, birthday, erased FROM members
@@ -78,7 +76,16 @@ SELECT business_day, receipt_id, resolved FROM member_receipts
 WHERE bucket = :bucket AND span = :span AND member_id = :member_id AND resolved IS NOT NULL
 ORDER BY business_day;
 
--- name: put_member(bucket, member_id, name, phone, joined_on, home_store, birthday)!
+-- name: members_named(members)
+SELECT members.member_id, members.name, members.phone, members.joined_on, members.home_store, members.birthday,
+  members.erased
+FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
+CROSS JOIN members ON members.bucket = wanted.bucket AND members.member_id = wanted.member_id;
+
+-- name: anybody_erased()^
+SELECT 1 FROM members WHERE erased = 1 LIMIT 1;
+
+-- name: put_members(bucket, member_id, name, phone, joined_on, home_store, birthday)*!
 INSERT INTO members (bucket, member_id, name, phone, joined_on, home_store, birthday)
 VALUES (:bucket, :member_id, :name, :phone, :joined_on, :home_store, :birthday)
 ON CONFLICT (bucket, member_id) DO UPDATE
@@ -88,6 +95,13 @@ SET name = excluded.name, phone = excluded.phone, joined_on = excluded.joined_on
 -- name: add_look_up(bucket, look_up, member_id)!
 INSERT INTO look_ups (bucket, look_up, member_id) VALUES (:bucket, :look_up, :member_id)
 ON CONFLICT (bucket, look_up) DO NOTHING;
+
+-- name: add_look_ups(bucket, look_up, member_id)*!
+INSERT INTO look_ups (bucket, look_up, member_id) VALUES (:bucket, :look_up, :member_id);
+
+-- name: add_member_look_ups(bucket, member_id, look_up)*!
+INSERT INTO member_look_ups (bucket, member_id, look_up) VALUES (:bucket, :member_id, :look_up)
+ON CONFLICT (bucket, member_id, look_up) DO NOTHING;
 
 -- name: add_member_look_up(bucket, member_id, look_up)!
 INSERT INTO member_look_ups (bucket, member_id, look_up) VALUES (:bucket, :member_id, :look_up)
@@ -127,3 +141,6 @@ WHERE totals.period_id = :period_id AND totals.qualifying BETWEEN :low AND :high
   AND NOT EXISTS (SELECT 1 FROM merges
   WHERE merges.bucket = totals.bucket AND merges.member_id = totals.member_id)
 ORDER BY totals.qualifying DESC, totals.member_id LIMIT :count;
+
+-- name: member_count()^
+SELECT count(*) FROM members;

@@ -1,8 +1,10 @@
 -- name: boot_was_read(store_id, terminal_id, boot_id, zero_ms)!
 INSERT INTO boots (store_id, terminal_id, boot_id, zero_ms, zero_last_ms)
 VALUES (:store_id, :terminal_id, :boot_id, :zero_ms, :zero_ms)
-ON CONFLICT (store_id, terminal_id, boot_id) DO UPDATE SET zero_ms = min(zero_ms, excluded.zero_ms),
-  zero_last_ms = max(coalesce(zero_last_ms, zero_ms), excluded.zero_last_ms);
+ON CONFLICT (store_id, terminal_id, boot_id) DO UPDATE
+SET zero_ms = CASE WHEN excluded.zero_ms < boots.zero_ms THEN excluded.zero_ms ELSE boots.zero_ms END,
+  zero_last_ms = CASE WHEN excluded.zero_last_ms > coalesce(boots.zero_last_ms, boots.zero_ms)
+    THEN excluded.zero_last_ms ELSE coalesce(boots.zero_last_ms, boots.zero_ms) END;
 
 -- name: boot(store_id, terminal_id, boot_id)^
 SELECT zero_ms FROM boots WHERE store_id = :store_id AND terminal_id = :terminal_id AND boot_id = :boot_id;

@@ -29,15 +29,16 @@ ON CONFLICT (store_id, terminal_id, epoch, branch, business_day, code) DO UPDATE
 SET events = day_counts.events + excluded.events, net_minor = day_counts.net_minor + excluded.net_minor,
   redeemable = day_counts.redeemable + excluded.redeemable,
   qualifying = day_counts.qualifying + excluded.qualifying,
-  first_seq = min(day_counts.first_seq, excluded.first_seq), last_seq = max(day_counts.last_seq, excluded.last_seq);
+  first_seq = CASE WHEN excluded.first_seq < day_counts.first_seq THEN excluded.first_seq ELSE day_counts.first_seq END,
+  last_seq = CASE WHEN excluded.last_seq > day_counts.last_seq THEN excluded.last_seq ELSE day_counts.last_seq END;
 
 -- name: counts_of_days(store_id, terminal_id, epoch, branch, days)
--- What a journal holds of these business days (a JSON array).
+-- What a journal holds of these business days.
 SELECT day_counts.business_day, day_counts.code, day_counts.first_seq, day_counts.last_seq, day_counts.events,
   day_counts.net_minor, day_counts.redeemable, day_counts.qualifying
-FROM json_each(:days) AS wanted
+FROM ROWS(:days, business_day INTEGER) AS wanted
 CROSS JOIN day_counts ON day_counts.store_id = :store_id AND day_counts.terminal_id = :terminal_id
-  AND day_counts.epoch = :epoch AND day_counts.branch = :branch AND day_counts.business_day = wanted.value;
+  AND day_counts.epoch = :epoch AND day_counts.branch = :branch AND day_counts.business_day = wanted.business_day;
 
 -- name: day_counts(store_id, terminal_id, epoch, branch)
 -- What is counted of a journal, in the order of a tally.
@@ -52,11 +53,11 @@ SET seq = excluded.seq, figures = excluded.figures, closed_at_ms = excluded.clos
 WHERE excluded.seq > closed_days.seq;
 
 -- name: closed_days(store_id, terminal_id, epoch, branch, days)
--- What a journal declares of these business days (a JSON array).
+-- What a journal declares of these business days.
 SELECT closed_days.business_day, closed_days.seq, closed_days.figures, closed_days.closed_at_ms
-FROM json_each(:days) AS wanted
+FROM ROWS(:days, business_day INTEGER) AS wanted
 CROSS JOIN closed_days ON closed_days.store_id = :store_id AND closed_days.terminal_id = :terminal_id
-  AND closed_days.epoch = :epoch AND closed_days.branch = :branch AND closed_days.business_day = wanted.value;
+  AND closed_days.epoch = :epoch AND closed_days.branch = :branch AND closed_days.business_day = wanted.business_day;
 
 -- name: closed_after(store_id, terminal_id, epoch, branch, business_day)
 SELECT business_day FROM closed_days
@@ -135,20 +136,19 @@ WHERE (excluded.occurred_at_ms, excluded.terminal_id, excluded.epoch, excluded.b
     returned_receipts.branch, returned_receipts.seq);
 
 -- name: returned_at(keys)
--- keys is a JSON array of [store_id, till, business_day, number].
 SELECT returned_receipts.store_id, returned_receipts.business_day, returned_receipts.till, returned_receipts.number,
   returned_receipts.net_minor, returned_receipts.occurred_at_ms, returned_receipts.terminal_id,
   returned_receipts.epoch, returned_receipts.branch, returned_receipts.seq
-FROM json_each(:keys) AS wanted
-CROSS JOIN returned_receipts ON returned_receipts.store_id = wanted.value ->> 0
-  AND returned_receipts.till = wanted.value ->> 1 AND returned_receipts.business_day = wanted.value ->> 2
-  AND returned_receipts.number = wanted.value ->> 3;
+FROM ROWS(:keys, store_id TEXT, till TEXT, business_day INTEGER, number TEXT) AS wanted
+CROSS JOIN returned_receipts ON returned_receipts.store_id = wanted.store_id
+  AND returned_receipts.till = wanted.till AND returned_receipts.business_day = wanted.business_day
+  AND returned_receipts.number = wanted.number;
 
 -- name: returned_count()^
 SELECT count(*) FROM returned_receipts;
 
 -- name: returns_of_till_day(store_id, business_day, till)^
-SELECT count(*), coalesce(sum(net_minor), 0) FROM returned_receipts
+SELECT count(*), CAST(coalesce(sum(net_minor), 0) AS BIGINT) FROM returned_receipts
 WHERE store_id = :store_id AND business_day = :business_day AND till = :till;
 
 -- name: facts_between(store_id, first, last)

@@ -23,24 +23,24 @@ UPDATE arrival_exceptions SET closed_at_ms = :closed_at_ms
 WHERE store_id = :store_id AND kind = :kind AND subject = :subject AND closed_at_ms IS NULL;
 
 -- name: exceptions_of_receipts(store_id, keys)
--- Open ones of these receipt keys (a JSON array).
+-- Open ones of these receipt keys.
 SELECT arrival_exceptions.receipt_key, arrival_exceptions.kind, arrival_exceptions.subject
-FROM json_each(:keys) AS wanted
+FROM ROWS(:keys, receipt_key TEXT) AS wanted
 CROSS JOIN arrival_exceptions INDEXED BY arrival_exception_by_receipt
-  ON arrival_exceptions.store_id = :store_id AND arrival_exceptions.receipt_key = wanted.value
+  ON arrival_exceptions.store_id = :store_id AND arrival_exceptions.receipt_key = wanted.receipt_key
 WHERE arrival_exceptions.receipt_key IS NOT NULL AND arrival_exceptions.closed_at_ms IS NULL;
 
 -- name: current_of(keys)
--- Which of these (a JSON array of [store_id, kind, subject]) are not closed.
+-- Which of these are not closed.
 SELECT arrival_exceptions.store_id, arrival_exceptions.kind, arrival_exceptions.subject
-FROM json_each(:keys) AS wanted
-CROSS JOIN arrival_exceptions ON arrival_exceptions.store_id = wanted.value ->> 0
-  AND arrival_exceptions.kind = wanted.value ->> 1 AND arrival_exceptions.subject = wanted.value ->> 2
+FROM ROWS(:keys, store_id TEXT, kind TEXT, subject TEXT) AS wanted
+CROSS JOIN arrival_exceptions ON arrival_exceptions.store_id = wanted.store_id
+  AND arrival_exceptions.kind = wanted.kind AND arrival_exceptions.subject = wanted.subject
 WHERE arrival_exceptions.closed_at_ms IS NULL;
 
 -- name: disputes(kind, closed_too)
 SELECT store_id, subject, receipt_key FROM arrival_exceptions
-WHERE kind = :kind AND (:closed_too OR closed_at_ms IS NULL) ORDER BY store_id, subject;
+WHERE kind = :kind AND (:closed_too = 1 OR closed_at_ms IS NULL) ORDER BY store_id, subject;
 
 -- name: current_exceptions(kind, state, cause, until_ms, after_ms, after_store_id, after_kind, after_subject, count)
 -- Those that are not closed, the oldest first; '' lets every kind, state or cause pass.
@@ -50,7 +50,7 @@ WHERE closed_at_ms IS NULL
   AND (opened_at_ms, store_id, kind, subject) > (:after_ms, :after_store_id, :after_kind, :after_subject)
   AND opened_at_ms <= :until_ms AND (:kind = '' OR kind = :kind)
   AND (:state = '' OR (explained_by <> '') = (:state = 'explained'))
-  AND (:cause = '' OR lower(cause) LIKE '%' || lower(:cause) || '%')
+  AND (:cause = '' OR replace(lower(cause), :cause, '') <> lower(cause))
 ORDER BY opened_at_ms, store_id, kind, subject LIMIT :count;
 
 -- name: closed_exceptions(kind, cause, until_ms, after_ms, after_store_id, after_kind, after_subject, count)
@@ -59,7 +59,7 @@ FROM arrival_exceptions
 WHERE closed_at_ms IS NOT NULL
   AND (opened_at_ms, store_id, kind, subject) > (:after_ms, :after_store_id, :after_kind, :after_subject)
   AND opened_at_ms <= :until_ms AND (:kind = '' OR kind = :kind)
-  AND (:cause = '' OR lower(cause) LIKE '%' || lower(:cause) || '%')
+  AND (:cause = '' OR replace(lower(cause), :cause, '') <> lower(cause))
 ORDER BY opened_at_ms, store_id, kind, subject LIMIT :count;
 
 -- name: exception_counts(since_ms)

@@ -9,6 +9,11 @@ WHERE store_id = :store_id;
 -- name: store(store_id)^
 SELECT store_id, name, timezone, business_day_starts, look_up_key FROM stores WHERE store_id = :store_id;
 
+-- name: lock_store(store_id)^
+-- The first thing an exchange does: what it writes on this side is its store's.
+SELECT store_id FROM stores WHERE store_id = :store_id
+FOR UPDATE;
+
 -- name: store_in_use(store_id)^
 -- A terminal in any state: what it knows of its store, it was told when it enrolled.
 SELECT 1 WHERE EXISTS (SELECT 1 FROM terminals WHERE store_id = :store_id)
@@ -18,8 +23,8 @@ SELECT 1 WHERE EXISTS (SELECT 1 FROM terminals WHERE store_id = :store_id)
 SELECT store_id, name, timezone, business_day_starts, look_up_key FROM stores ORDER BY store_id;
 
 -- name: store_zones(keys)
--- The zones of these stores (a JSON array).
-SELECT store_id, timezone FROM stores WHERE store_id IN (SELECT value FROM json_each(:keys));
+-- The zones of these stores.
+SELECT store_id, timezone FROM stores WHERE store_id IN (SELECT store_id FROM ROWS(:keys, store_id TEXT) AS wanted);
 
 -- name: add_invite(store_id, secret_hash, terminal_id, preapproved, made_at_ms, expires_at_ms)!
 INSERT INTO invites (store_id, secret_hash, terminal_id, preapproved, made_at_ms, expires_at_ms)
@@ -60,7 +65,7 @@ WHERE store_id = :store_id AND terminal_id = :terminal_id AND key_id = :key_id;
 
 -- name: end_terminal_keys(store_id, terminal_id, until_ms, ended)!
 -- All keys that it has so far; of those that have an end the earlier one stands.
-UPDATE terminal_keys SET until_ms = min(:until_ms, coalesce(until_ms, :until_ms)), ended = :ended
+UPDATE terminal_keys SET until_ms = :until_ms, ended = :ended
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND coalesce(until_ms, :until_ms) >= :until_ms;
 
 -- name: set_terminal_key(store_id, terminal_id, key_id)!
@@ -68,16 +73,16 @@ UPDATE terminals SET key_id = :key_id WHERE store_id = :store_id AND terminal_id
 
 -- name: tills_believing_server(key_id, first)^
 -- Tills that may take part and said last that they believe this key; those that never said so believe the first.
-SELECT count(*) FROM terminals WHERE state <> 'revoked' AND (hq_key = :key_id OR (:first AND hq_key IS NULL));
+SELECT count(*) FROM terminals WHERE state <> 'revoked' AND (hq_key = :key_id OR (:first = 1 AND hq_key IS NULL));
 
 -- name: tills_believing_programme(key_id, first)^
 SELECT count(*) FROM terminals
-WHERE state <> 'revoked' AND (programme_key = :key_id OR (:first AND programme_key IS NULL));
+WHERE state <> 'revoked' AND (programme_key = :key_id OR (:first = 1 AND programme_key IS NULL));
 
 -- name: note_beliefs(store_id, terminal_id, hq_key, programme_key)!
 UPDATE terminals SET hq_key = :hq_key, programme_key = :programme_key
 WHERE store_id = :store_id AND terminal_id = :terminal_id
-  AND (hq_key IS NOT :hq_key OR programme_key IS NOT :programme_key);
+  AND (hq_key IS DISTINCT FROM :hq_key OR programme_key IS DISTINCT FROM :programme_key);
 
 -- name: terminal(store_id, terminal_id)^
 SELECT store_id, terminal_id, state, reason, key_id, epoch FROM terminals
@@ -94,11 +99,11 @@ UNION SELECT terminal_id FROM invites WHERE store_id = :store_id AND terminal_id
 
 -- name: terminals()
 SELECT store_id, terminal_id, state, reason, key_id, epoch, enrolled_at_ms, seen_at_ms, software, waiting,
-  quarantined, disk_free_bytes, clock_ahead_ms
+  quarantined, disk_free_bytes, clock_ahead_ms, said_version
 FROM terminals ORDER BY store_id, terminal_id;
 
 -- name: tills_heard(since_ms)^
-SELECT coalesce(sum(seen_at_ms >= :since_ms), 0), count(*) FROM terminals WHERE state = 'approved';
+SELECT count(*) FILTER (WHERE seen_at_ms >= :since_ms), count(*) FROM terminals WHERE state = 'approved';
 
 -- name: set_terminal_state(store_id, terminal_id, state, reason)!
 UPDATE terminals SET state = :state, reason = :reason WHERE store_id = :store_id AND terminal_id = :terminal_id;
@@ -110,11 +115,19 @@ SET seen_at_ms = :seen_at_ms, software = :software, waiting = :waiting, quaranti
   disk_free_bytes = :disk_free_bytes, said_epoch = :epoch, said_head = :head, said_version = :version,
   said_changes = :told
 WHERE store_id = :store_id AND terminal_id = :terminal_id
-  AND (:news OR (:epoch, :head, :version, :told) >= (said_epoch, said_head, said_version, said_changes));
+  AND (:news = 1 OR (:epoch, :head, :version, :told) >= (said_epoch, said_head, said_version, said_changes));
+
+-- name: programmes_at_tills()
+-- Which version each terminal that takes part said last that it has, 0 for none.
+SELECT terminal_id, said_version FROM terminals WHERE state = 'approved' ORDER BY terminal_id;
+
+-- name: tills_lacking_programme(version)^
+SELECT count(*) FROM terminals WHERE state = 'approved' AND said_version < :version;
 
 -- name: till_counts()
 -- By state: how many terminals, the longest unheard of them, and what they said of their queues and what they set aside.
-SELECT state, count(*), min(seen_at_ms), sum(waiting), sum(quarantined) FROM terminals GROUP BY state;
+SELECT state, count(*), min(seen_at_ms), CAST(sum(waiting) AS BIGINT),
+  CAST(sum(quarantined) AS BIGINT) FROM terminals GROUP BY state;
 
 -- name: watermarks()^
 -- Of the approved terminals: how many have closed no day yet, and the oldest last day that was closed.

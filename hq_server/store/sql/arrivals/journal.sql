@@ -55,7 +55,7 @@ VALUES (:store_id, :terminal_id, :epoch, :branch, :first_seq, :hashes);
 
 -- name: batches_over(store_id, terminal_id, epoch, branch, first_seq, last_seq)
 -- Kept batches that hold any of these records; those of a branch follow one another.
-SELECT envelope FROM batches
+SELECT envelope, first_seq FROM batches
 WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND branch = :branch
   AND first_seq <= :last_seq AND last_seq >= :first_seq
   AND first_seq >= coalesce((
@@ -143,5 +143,6 @@ WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND
   );
 
 -- name: kept_records()^
-SELECT coalesce(sum(heads.seq), 0) - coalesce((SELECT sum(parent_seq) FROM journals WHERE parent_epoch = epoch), 0)
+SELECT CAST(coalesce(sum(heads.seq), 0)
+  - coalesce((SELECT sum(parent_seq) FROM journals WHERE parent_epoch = epoch), 0) AS BIGINT)
 FROM heads;

@@ -1,16 +1,16 @@
 -- name: facts(store_id, keys)
--- Every fact of these receipt keys (a JSON array) of one store, from its own terminals and from others. Without
+-- Every fact of these receipt keys of one store, from its own terminals and from others. Without
 -- being told, SQLite would read all events of the store for each key.
 SELECT events.receipt_key, events.terminal_id, events.epoch, events.branch, events.seq, events.record,
   0
-FROM json_each(:keys) AS wanted
+FROM ROWS(:keys, receipt_key TEXT) AS wanted
 CROSS JOIN events INDEXED BY events_of_receipt
-  ON events.store_id = :store_id AND events.receipt_key = wanted.value AND events.receipt_key IS NOT NULL
+  ON events.store_id = :store_id AND events.receipt_key = wanted.receipt_key AND events.receipt_key IS NOT NULL
 UNION ALL
 SELECT visiting_facts.receipt_key, visiting_facts.terminal_id, visiting_facts.epoch, visiting_facts.branch,
   visiting_facts.seq, visiting_facts.record, 1
-FROM json_each(:keys) AS wanted
-CROSS JOIN visiting_facts ON visiting_facts.store_id = :store_id AND visiting_facts.receipt_key = wanted.value;
+FROM ROWS(:keys, receipt_key TEXT) AS wanted
+CROSS JOIN visiting_facts ON visiting_facts.store_id = :store_id AND visiting_facts.receipt_key = wanted.receipt_key;
 
 -- name: add_visiting_fact(store_id, receipt_key, terminal_id, epoch, branch, seq, record)*!
 INSERT INTO visiting_facts (store_id, receipt_key, terminal_id, epoch, branch, seq, record)

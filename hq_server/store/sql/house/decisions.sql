@@ -14,13 +14,13 @@ WHERE decisions.number = :number;
 -- name: decision_by_key(made_by, natural_key)^
 SELECT number FROM decisions WHERE made_by = :made_by AND natural_key = :natural_key;
 
--- name: decisions(kinds, state, after, count)
--- After a number, of these kinds (a JSON array; every kind where it is empty); state '' lets every state pass.
+-- name: decisions(kinds, every_kind, state, after, count)
+-- After a number, of these kinds or of every kind; state '' lets every state pass.
 SELECT decisions.number, kind, subject, detail, reason, made_by, made_at_ms, needs_second, natural_key,
   approved, given_by, given_at_ms
 FROM decisions LEFT JOIN verdicts ON verdicts.number = decisions.number
 WHERE decisions.number > :after
-  AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds)))
+  AND (:every_kind = 1 OR kind IN (SELECT kind FROM ROWS(:kinds, kind TEXT) AS wanted))
   AND (:state = '' OR :state = CASE WHEN needs_second = 0 THEN 'stands' WHEN approved IS NULL THEN 'waiting'
     WHEN approved = 1 THEN 'approved' ELSE 'refused' END)
 ORDER BY decisions.number LIMIT :count;

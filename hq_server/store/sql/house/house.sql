@@ -1,6 +1,6 @@
 -- name: make_house(bucket_count, incarnation_random, made_at_ms)!
 -- Once, at init.
-INSERT INTO house (only, bucket_count, incarnation_counter, incarnation_random, made_at_ms)
+INSERT INTO house ("only", bucket_count, incarnation_counter, incarnation_random, made_at_ms)
 VALUES (1, :bucket_count, 1, :incarnation_random, :made_at_ms);
 
 -- name: house()^
@@ -37,22 +37,33 @@ SELECT coalesce(
   envelope)
 FROM programmes WHERE version > :after ORDER BY version;
 
--- name: add_token(name, hash, made_at_ms, metrics_only)!
-INSERT INTO tokens (name, hash, made_at_ms, metrics_only) VALUES (:name, :hash, :made_at_ms, :metrics_only)
+-- name: add_token(name, hash, made_at_ms, scopes, answers)!
+INSERT INTO tokens (name, hash, made_at_ms, scopes, answers) VALUES (:name, :hash, :made_at_ms, :scopes, :answers)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: tokens()
-SELECT name, made_at_ms, revoked_at_ms, metrics_only FROM tokens ORDER BY made_at_ms, name;
+SELECT name, made_at_ms, revoked_at_ms, scopes, answers FROM tokens ORDER BY made_at_ms, name;
 
 -- name: token_of(hash)^
-SELECT name, metrics_only FROM tokens WHERE hash = :hash AND revoked_at_ms IS NULL;
+SELECT name, scopes FROM tokens WHERE hash = :hash AND revoked_at_ms IS NULL;
+
+-- name: token(name)^
+SELECT answers FROM tokens WHERE name = :name;
 
 -- name: revoke_token(name, revoked_at_ms)!
 UPDATE tokens SET revoked_at_ms = :revoked_at_ms WHERE name = :name AND revoked_at_ms IS NULL;
 
 -- name: count_imported(outcome, files)*!
 INSERT INTO imported (outcome, files) VALUES (:outcome, :files)
-ON CONFLICT (outcome) DO UPDATE SET files = files + excluded.files;
+ON CONFLICT (outcome) DO UPDATE SET files = imported.files + excluded.files;
 
 -- name: imported()
 SELECT outcome, files FROM imported ORDER BY outcome;
+
+-- name: form()
+-- Every migration that has been applied.
+SELECT number, checksum FROM migrations ORDER BY number;
+
+-- name: write_something()!
+-- Changes nothing, and tells whether the disk takes it.
+UPDATE house SET incarnation_counter = incarnation_counter;

@@ -13,9 +13,12 @@ from typing import Final
 
 import msgspec
 
-from hq_server.store.connection import Connection, Transaction, connect, writing
-from hq_server.store.migrate import migrate, refuse_other
+from hq_server.store.connection import Connection as AnyConnection
+from hq_server.store.copying import copy_all
 from hq_server.store.sqlite import sqlite3
+from hq_server.store.sqlite.connection import Connection, connect, writing
+from hq_server.store.sqlite.migrate import migrate, refuse_other
+from hq_server.store.transaction import Transaction
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.key_statements import Kind
 
@@ -74,6 +77,25 @@ def copy_out(database: Path, copy: Path, note: Note) -> None:
     refuse_other(database)
     with closing(connect(database, read_only=True)) as connection:
         connection.execute("VACUUM INTO :copy", {"copy": str(copy)})
+    _note_down(copy, note)
+
+
+def copy_over(source: AnyConnection, copy: Path, note: Note) -> None:
+    """Write one committed state of a database of any kind into an empty file, as `copy_out` does."""
+    with closing(connect(copy)) as connection:
+        migrate(connection)
+        copy_all(source, connection, lambda _: None)
+        in_one_file(connection)
+    _note_down(copy, note)
+
+
+def in_one_file(connection: Connection) -> None:
+    """Have nothing beside the file of a database any more."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+
+
+def _note_down(copy: Path, note: Note) -> None:
     with closing(_plain(copy)) as connection:
         connection.execute(_NOTE)
         connection.execute(_NOTE_DOWN, {"made_at_ms": note.made_at_ms})

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from hq_server.store.refusals import Refused
 from hq_server.store.sqlite import sqlite3
-from loyalty_core.errors import LoyaltyError
 
 _OF_SQLITE: Final = {
     "SQLITE_PERM": ("permission_denied", "this user may not use it: run this as the user who owns it"),
@@ -32,29 +32,6 @@ _OF_SQLITE: Final = {
     "SQLITE_NOTADB": ("database_damaged", "it is not a database: restore it from the backup"),
     "SQLITE_CORRUPT": ("database_damaged", "it is damaged: restore it from the backup"),
 }
-MAY_PASS: Final = frozenset({"database_busy", "disk_full", "read_only"})
-"""Refusals after which nothing is lost, and which end by themselves when somebody makes room."""
-
-
-class Refused(LoyaltyError):
-    """The surroundings refuse the database. Nothing of the transaction was kept."""
-
-    code = "disk_unreadable"
-
-
-class NotKept(LoyaltyError):
-    """The disk may lack what the kernel still shows: nothing is trusted until it is read anew.
-
-    To ask it again to keep the same would be answered with yes, though it is lost.
-    """
-
-    code = "disk_failed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the database: the disk did not keep what was written: the server begins anew and reads what is "
-            "there; try again, and look at the machine's log"
-        )
 
 
 def refused(error: sqlite3.Error) -> Refused | None:

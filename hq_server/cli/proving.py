@@ -1,0 +1,100 @@
+"""Passwords and codes at the keyboard: asked for, read from a file, or made; and what they prove."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hq_server.cli.shell import Shell, now_ms
+from hq_server.staff import passwords, persons, totp
+from hq_server.staff.accounts import Account, allowed, has_accounts
+from hq_server.store.connection import reading, writing
+from hq_server.store.database import opened
+from loyalty_core.errors import BadInput
+
+password_file: Final = click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Where the password stands, and the code in a second line; - is standard input. [default: ask]",
+)
+
+
+def new_password(shell: Shell, name: str, file: Path | None) -> tuple[str, str]:
+    """Return what is kept of a new password, and the password itself where this made it.
+
+    It is asked for on a terminal; without one, or where nothing is typed, it is made.
+
+    Raises:
+        BadInput: `password_weak`, `file_unreadable`.
+    """
+    typed, made = "", ""
+    if file is not None:
+        typed = _lines(file)[0]
+    elif sys.stdin.isatty() and not shell.as_json:
+        typed = click.prompt(
+            f"Password of {name} (nothing: make one)",
+            default="",
+            show_default=False,
+            hide_input=True,
+            confirmation_prompt=True,
+            err=True,
+        )
+    if not typed and file is None:
+        typed = made = passwords.made_password(os.urandom(passwords.MADE_BYTES))
+    kept = passwords.hashed_password(
+        passwords.checked_password(typed, name), os.urandom(passwords.SALT_BYTES)
+    )
+    return kept, made
+
+
+def prove(shell: Shell, name: str, file: Path | None) -> None:
+    """Let somebody show that they are who was named, where this house has accounts.
+
+    A verdict takes a code besides the password, so that two people are two.
+
+    Raises:
+        NotProven: `login_refused`, `login_too_soon`, `totp_missing`.
+        BadInput: `staff_unknown`, `staff_disabled`, `not_allowed`, `file_unreadable`.
+        TotpUnreadable: the codes cannot be checked here.
+    """
+    with opened(shell.config.place) as connection:
+        with reading(connection) as tx:
+            if not has_accounts(tx):
+                return
+            account = allowed(tx, name, "approve")
+        if account.totp is None:
+            raise persons.NotProven(
+                f"{name} has no codes, and a verdict takes one: hq-server staff totp {name}",
+                code="totp_missing",
+            )
+        shown = _shown(account, file)
+        with writing(connection) as tx:
+            tried = persons.begin_try(tx, account.name, now_ms())
+        judged = persons.judge(tried, shown, totp.read_key(shell.config.data_dir), now_ms())
+        with writing(connection) as tx:
+            right = persons.end_try(tx, judged, "command", shell.what, now_ms())
+        if not right:
+            raise persons.refused()
+
+
+def _shown(account: Account, file: Path | None) -> persons.Shown:
+    if file is not None:
+        password, code = _lines(file)
+        return persons.Shown(account.name, password, code)
+    password = click.prompt(f"Password of {account.name}", hide_input=True, err=True)
+    return persons.Shown(account.name, password, click.prompt("Code", err=True))
+
+
+def _lines(file: Path) -> tuple[str, str]:
+    """Return the first two lines of a file, without their ends."""
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadInput(f"{file} cannot be read ({why})", code="file_unreadable") from None
+    lines = [*text.splitlines(), "", ""]
+    return lines[0], lines[1]

@@ -1,0 +1,75 @@
+"""What a member may be told of their own case, in Korean and English. It names nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hq_server.cli.evidence_words import alike_sentence, counted, weight_names
+from hq_server.desk.case_view import CaseFile, CaseView, known
+from loyalty_core.calendar import date_of
+from loyalty_core.explain import Language, pick, points
+from loyalty_core.units import Day
+
+
+def reply_lines(file: CaseFile, language: Language) -> Iterator[str]:
+    """Return the member's total, what weights made of it, and what was ruled."""
+    case, found = file.case, known(file)
+    name = f"{found.period} ({found.first_day} ~ {found.last_day})"
+    yield pick(
+        language,
+        f"{name} 기간의 등급 포인트는 {points(found.qualifying, 'ko')}입니다. {found.tier} 기준은 "
+        f"{points(found.starts_at, 'ko')}입니다.",
+        f"Your qualifying points of {name} are {found.qualifying:,}; {found.tier} begins at "
+        f"{found.starts_at:,}.",
+    )
+    if found.missing:
+        yield pick(
+            language, f"{points(found.missing, 'ko')}이 모자랍니다.", f"{found.missing:,} are missing."
+        )
+    for share in found.by_weight:
+        if share.events:
+            names = weight_names(share.weights, language)
+            yield "  " + pick(
+                language,
+                f"{names}: {share.events:,}회, {points(share.qualifying, 'ko')}",
+                f"{names}: {counted(share.events)}, {points(share.qualifying, 'en')}",
+            )
+    if found.others_qualifying:
+        yield "  " + pick(
+            language,
+            f"보너스·한도·회수·조정: {points(found.others_qualifying, 'ko')}",
+            f"bonuses, caps, what was taken back, adjustments: {points(found.others_qualifying, 'en')}",
+        )
+    yield alike_sentence(found, language)
+    match case.state:
+        case "granted":
+            until = _until(case)
+            yield pick(
+                language,
+                f"{found.tier} 등급을 {until}까지 드립니다. 포인트는 그대로입니다.",
+                f"You are given {found.tier} until {until}. Your points stay as they are.",
+            )
+        case "refused":
+            yield pick(
+                language,
+                f"{found.tier} 등급을 드리지 못합니다.",
+                f"{found.tier} cannot be given.",
+            )
+        case "moot" if case.moot == "reached":
+            yield pick(
+                language,
+                f"마감 후 들어온 포인트로 {found.tier} 기준을 채웠습니다.",
+                f"With the points that came since the close you have reached {found.tier}.",
+            )
+        case "withdrawn" | "moot":
+            yield pick(language, "이 요청은 끝났습니다.", "This request has ended.")
+        case _:
+            yield pick(language, "검토하고 있습니다.", "It is being looked at.")
+
+
+def _until(case: CaseView) -> str:
+    """Return until when what was granted holds."""
+    days = [
+        one.detail["until_day"] for one in case.decisions if one.kind == "grant" and one.state == "approved"
+    ]
+    return date_of(Day(max(days))).isoformat()
