@@ -35,7 +35,7 @@ class _Waiting(SelectSelector):
         if timeout is None:
             raise AssertionError("everybody waits for what nobody will do")
         if timeout:
-            # Past what is waited for: after half a year the nanosecond by which the loop looks ahead is nothing.
+            # Past what is waited for: the nanosecond by which the loop looks ahead is lost in half a year.
             self.now_s = math.nextafter(self.now_s + timeout, math.inf)
         return []
 
