@@ -71,10 +71,10 @@ class Sparing(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
-        self._said: dict[object, tuple[float, int]] = {}
+        self._said: dict[str, tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = (record.name, record.msg, record.lineno, *_fields(record).items())
+        line = repr((record.name, record.msg, record.lineno, _fields(record)))
         said_at, held = self._said.get(line, (0.0, 0))
         if 0 <= record.created - said_at < QUIET_SECONDS:
             self._said[line] = said_at, held + 1

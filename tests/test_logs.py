@@ -96,6 +96,12 @@ def test_a_line_says_when_how_bad_where_and_what(said: Callable[[], list[object]
     }
 
 
+def test_a_line_may_have_fields_of_any_shape(said: Callable[[], list[dict[str, object]]]) -> None:
+    for numbers in ([1, 2], [1, 2], [3]):
+        own().warning("told", extra={"count": numbers, "code": {"a": numbers}})
+    assert [(line["count"], line["code"]) for line in said()] == [([1, 2], {"a": [1, 2]}), ([3], {"a": [3]})]
+
+
 def test_an_error_is_told_by_its_kind_its_code_and_its_way_but_not_in_its_words(
     said: Callable[[], list[dict[str, object]]],
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -21,12 +21,15 @@ from hq_server.store.connection import Busy, Transaction
 from hq_server.store.refusals import Refused
 from hq_server.web_context import BODIES, CONFIG, DATABASE, NOW_MS
 from hq_server.web_errors import WebError
-from loyalty_core.errors import said
+from loyalty_core.errors import printable, said
 
 T = TypeVar("T")
 _SCHEME = "Bearer "
 _ABOUT: Final = web.RequestKey("about", dict[str, None])
 BODY_BYTES_MAX: Final = 64 * 1024
+DIGITS_MAX: Final = 15
+"""A number with more digits is none of the database's."""
+SAID_MAX: Final = 50
 
 
 @web.middleware
@@ -172,6 +175,18 @@ def key_of(request: web.Request) -> str:
             code="idempotency_key_missing",
         )
     return key
+
+
+def number_of(request: web.Request, what: Literal["case", "decision"]) -> int:
+    """Return the number that the address names.
+
+    Raises:
+        WebError: `case_not_found`, `decision_not_found`, where it is none that was ever given.
+    """
+    text = request.match_info["number"]
+    if text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX:
+        return int(text)
+    raise WebError(f'there is no {what} "{printable(text[:SAID_MAX])}"', code=f"{what}_not_found")
 
 
 def json(value: object, *, made: bool = False) -> web.Response:

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from hq_server.api.answers import about, body_of, json, key_of, read_for, write_for
+from hq_server.api.answers import about, body_of, json, key_of, number_of, read_for, write_for
 from hq_server.api.queries import AdjustmentsQuery, CasesQuery, read_query
 from hq_server.decisions import Decision, DecisionView, decision, decision_view, decisions, said
 from hq_server.desk.case_view import CaseFile, CaseView, case_file, case_view
@@ -115,7 +115,7 @@ async def get_case(request: web.Request) -> web.Response:
     now_ms = request.app[NOW_MS]()
 
     def work(tx: Transaction) -> CaseFile:
-        file = case_file(tx, load_house(tx), _number(request), now_ms)
+        file = case_file(tx, load_house(tx), number_of(request, "case"), now_ms)
         about(request, file.case.member_id)
         return file
 
@@ -135,7 +135,7 @@ async def post_propose(request: web.Request) -> web.Response:
     evidence = await _evidence(request, now_ms)
 
     def work(tx: Transaction, name: str) -> DecisionView:
-        house, number, by = load_house(tx), _number(request), said(name, asked.reason)
+        house, number, by = load_house(tx), number_of(request, "case"), said(name, asked.reason)
         before = ruled_before(tx, name, key, number, "grant", by.reason, asked.reason_code)
         if before is None:
             made = propose_grant(tx, house, limits, number, wanted, evidence, by, now_ms, key)
@@ -153,7 +153,7 @@ async def post_refuse_case(request: web.Request) -> web.Response:
     evidence = await _evidence(request, now_ms)
 
     def work(tx: Transaction, name: str) -> DecisionView:
-        house, number, by = load_house(tx), _number(request), said(name, asked.reason)
+        house, number, by = load_house(tx), number_of(request, "case"), said(name, asked.reason)
         before = ruled_before(tx, name, key, number, "refusal", by.reason, asked.reason_code)
         if before is None:
             made = refuse_case(tx, house, limits, number, asked.reason_code, evidence, by, now_ms, key)
@@ -169,7 +169,7 @@ async def post_withdraw(request: web.Request) -> web.Response:
     asked, key, now_ms = await body_of(request, WithdrawalRequest), key_of(request), request.app[NOW_MS]()
 
     def work(tx: Transaction, name: str) -> DecisionView:
-        number, by = _number(request), said(name, asked.reason)
+        number, by = number_of(request, "case"), said(name, asked.reason)
         before = ruled_before(tx, name, key, number, "withdrawal", by.reason)
         return _told(request, before or decision(tx, withdraw_case(tx, number, by, now_ms, key)))
 
@@ -242,7 +242,7 @@ async def _evidence(request: web.Request, now_ms: EpochMs) -> Evidence:
     """Return what is known on a case, read without keeping the writer."""
 
     def work(tx: Transaction) -> Evidence:
-        return evidence_on(tx, load_house(tx), _number(request), now_ms)
+        return evidence_on(tx, load_house(tx), number_of(request, "case"), now_ms)
 
     return await read_for(request, work)
 
@@ -257,13 +257,8 @@ def _region(request: web.Request) -> str:
     return request.app[CONFIG].phone_region
 
 
-def _number(request: web.Request) -> int:
-    text = request.match_info["number"]
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
-
-
 def _grant(tx: Transaction, request: web.Request) -> int:
-    number = _number(request)
+    number = number_of(request, "decision")
     if decision(tx, number).kind != "grant":
         raise WebError(f"decision {number} is no grant", code="no_proposal")
     return number

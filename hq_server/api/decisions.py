@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from hq_server.adjusting import Adjustment, propose
-from hq_server.api.answers import about, body_of, json, key_of, read_for, write_for
+from hq_server.api.answers import about, body_of, json, key_of, number_of, read_for, write_for
 from hq_server.api.queries import AdjustmentsQuery, read_query
 from hq_server.coupons import CouponView, coupon_of, coupons_of, issue
 from hq_server.decisions import (
@@ -182,8 +182,7 @@ def _again(before: Decision, subject: str, reason: str, like: dict[str, Any]) ->
 
 
 def _number(tx: Transaction, request: web.Request) -> int:
-    text = request.match_info["number"]
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+    number = number_of(request, "decision")
     if decision(tx, number).kind not in ADJUSTMENTS:
         raise WebError(f"decision {number} is no adjustment", code="no_proposal")
     return number

@@ -334,6 +334,16 @@ async def test_a_case_is_refused_and_withdrawn_by_http(desk: Appeals, http: Http
     assert desk.granted() == {}
 
 
+@pytest.mark.parametrize(("path", "thing"), [("cases/{}/withdraw", "case"), ("grants/{}/approve", "decision")])
+@pytest.mark.parametrize("number", ["9", "999999999999999", "9999999999999999", "9" * 40, "x", "0"])
+async def test_what_does_not_exist_is_named_as_it_was_asked_for(
+    http: Http, path: str, thing: str, number: str
+) -> None:
+    status, problem = await http.post(f"/api/v1/{path.format(number)}", {"reason": "x"}, key="a")
+    assert (status, problem["code"]) == (404, f"{thing}_not_found")
+    assert problem["detail"].replace('"', "") == f"there is no {thing} {number}"
+
+
 async def test_a_server_goes_on_with_grants_whose_posting_was_cut_off(desk: Appeals, http: Http) -> None:
     desk.approve(desk.ask(desk.open("M1")))
     await Tills(desk.hq, http.client).until(lambda: len(desk.granted()) == 3)
