@@ -334,7 +334,9 @@ async def test_a_case_is_refused_and_withdrawn_by_http(desk: Appeals, http: Http
     assert desk.granted() == {}
 
 
-@pytest.mark.parametrize(("path", "thing"), [("cases/{}/withdraw", "case"), ("grants/{}/approve", "decision")])
+@pytest.mark.parametrize(
+    ("path", "thing"), [("cases/{}/withdraw", "case"), ("grants/{}/approve", "decision")]
+)
 @pytest.mark.parametrize("number", ["9", "999999999999999", "9999999999999999", "9" * 40, "x", "0"])
 async def test_what_does_not_exist_is_named_as_it_was_asked_for(
     http: Http, path: str, thing: str, number: str
