@@ -1,4 +1,4 @@
-"""HQ's private keys in a backup and after a restore: none is lost, and none of this machine is written over.
+"""HQ's keys in a backup and after a restore: none is lost, and none of this machine is written over.
 
 Where a key was rotated after the backup, the restored database is told of the later key, as tills know it.
 """
@@ -13,6 +13,7 @@ from hq_server import key_book
 from hq_server.config import HqConfig
 from hq_server.key_book import KINDS
 from hq_server.keys import CREDENTIALS, BadKeyFile, key_file, key_files, read_key
+from hq_server.staff import totp
 from hq_server.store.connection import Transaction
 from hq_server.store.sqlite.copies import BadBackup, Note
 from loyalty_core.envelope import public_of
@@ -99,7 +100,7 @@ def moved_keys(config: HqConfig, note: Note, backup: Path, *, replace: bool) -> 
     """Return what a restore of this backup does with keys.
 
     Raises:
-        BadBackup: `key_differs`: this machine has another key of the same number.
+        BadBackup: `key_differs`: this machine has another key of the same number, or another `staff.key`.
         BadKeyFile: a file of this machine's cannot be read.
     """
     handed = [path for name in CREDENTIALS["server"] if (path := credential(name))]
@@ -117,8 +118,15 @@ def moved_keys(config: HqConfig, note: Note, backup: Path, *, replace: bool) -> 
     aside = [path for (kind, _), path in own.items() if kind in others]
     if aside and (not replace or handed):
         raise _differs(backup, aside[0])
+    staff_path, staff_key = Path(config.data_dir) / totp.KEY_NAME, totp.read_key(config.data_dir)
+    if staff_key is not None and note.staff_key not in (None, staff_key):
+        if not replace:
+            raise _differs(backup, staff_path)
+        aside.append(staff_path)
     kept = {place: read_key(path) for place, path in own.items() if path not in aside}
     written = {key_file(config, *place): key for place, key in backed_up.items() if place not in kept}
+    if note.staff_key not in (None, staff_key):
+        written[staff_path] = note.staff_key
     return MovedKeys(written, tuple(aside), dict(sorted((backed_up | kept).items())), handed_keys, backup)
 
 

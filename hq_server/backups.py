@@ -1,6 +1,6 @@
 """Backups of headquarters and the way back: which files, in which order, so that a crash loses none of them.
 
-What lies in `data_dir` goes into a backup: the database, and those keys of HQ's that are there.
+What lies in `data_dir` goes into a backup: the database, those keys of HQ's that are there, and `staff.key`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hq_server.audit.triggers import audit_triggers
 from hq_server.backup_keys import keys_kept, moved_keys
 from hq_server.config import HqConfig
 from hq_server.house import load_house
+from hq_server.staff import totp
 from hq_server.store.database import DatabaseMissing, alone, opened
 from hq_server.store.sqlite.copies import BadBackup, Note, copied_in, copy_out, copy_over
 from loyalty_core.units import EpochMs
@@ -64,13 +65,14 @@ def back_up(config: HqConfig, file: Path, now_ms: EpochMs) -> Made:
     if file.exists():
         raise BadBackup(f"{file} exists already: give another name", code="backup_exists")
     keys = keys_kept(config)
+    note = Note(now_ms, keys, totp.read_key(config.data_dir))
     fresh = file.with_name(file.name + ".new")
     with _made(fresh):
         if config.is_postgresql:
             with opened(config.place) as connection:
-                copy_over(connection, fresh, Note(now_ms, keys))
+                copy_over(connection, fresh, note)
         else:
-            copy_out(config.database_path, fresh, Note(now_ms, keys))
+            copy_out(config.database_path, fresh, note)
         make_durable(fresh)
         fresh.rename(file)
     make_durable(file.parent)

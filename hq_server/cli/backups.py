@@ -32,7 +32,8 @@ LOST: Final = (
 def backup(shell: Shell, target: Path, keep: int | None) -> None:
     """Copy headquarters into one file, while it serves.
 
-    The file holds the database and HQ's key: who has it can speak as headquarters. Keep it as the key itself.
+    The file holds the database, HQ's key and staff.key: who has it can speak as headquarters. Keep it as the
+    keys themselves.
     """
     from hq_server.backups import back_up, back_up_into
 

@@ -15,7 +15,8 @@ from hq_server.backups import Restored, back_up, back_up_into, restore
 from hq_server.config import HqConfig, load_config
 from hq_server.house import load_house
 from hq_server.keys import BadKeyFile, make_key
-from hq_server.staff.accounts import account_named, add_account
+from hq_server.staff import totp
+from hq_server.staff.accounts import account_named, add_account, set_totp
 from hq_server.staff.sessions import begin_session, session_of
 from hq_server.store.connection import reading
 from hq_server.store.database import Database, DatabaseMissing, InUse, opened
@@ -256,6 +257,48 @@ def test_each_restore_begins_another_life(hq: Hq, backup: Path) -> None:
     assert 1 < first.incarnation < again.incarnation
     with hq.reading() as tx:
         assert load_house(tx).incarnation.counter == again.incarnation
+
+
+def test_the_codes_of_people_are_good_after_a_restore_on_another_machine(
+    hq: Hq, elsewhere: HqConfig, tmp_path: Path
+) -> None:
+    key, secret = totp.make_key(hq.config.data_dir, bytes(range(32))), b"s" * totp.SECRET_BYTES
+    with hq.writing() as tx:
+        add_account(tx, "kim", ["approver"], "kept", hq.clock())
+        set_totp(tx, "kim", totp.sealed(key, "kim", secret, bytes(12)))
+    back_up(hq.config, tmp_path / "backup.db", AT)
+    brought_back(elsewhere, tmp_path / "backup.db")
+    path = Path(elsewhere.data_dir) / totp.KEY_NAME
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with opened(elsewhere.database_path) as connection, reading(connection) as tx:
+        sealed = account_named(tx, "kim").totp
+        assert sealed is not None
+        assert totp.opened(totp.read_key(elsewhere.data_dir), "kim", sealed) == secret
+    restored = elsewhere.database_path.read_bytes()
+    assert key not in restored
+    assert hq.key not in restored
+
+
+def test_another_key_of_codes_is_set_aside_only_when_asked(
+    hq: Hq, elsewhere: HqConfig, tmp_path: Path
+) -> None:
+    key = totp.make_key(hq.config.data_dir, bytes(range(32)))
+    other = b"o" * totp.KEY_BYTES
+    back_up(hq.config, tmp_path / "backup.db", AT)
+    Path(elsewhere.data_dir).mkdir()
+    totp.make_key(elsewhere.data_dir, other)
+    with refused("key_differs"):
+        brought_back(elsewhere, tmp_path / "backup.db")
+    assert totp.read_key(elsewhere.data_dir) == other
+    (aside,) = brought_back(elsewhere, tmp_path / "backup.db", replace=True).set_aside
+    assert (Path(aside).read_bytes(), totp.read_key(elsewhere.data_dir)) == (other, key)
+
+
+def test_a_key_of_codes_stays_where_a_backup_has_none(backup: Path, elsewhere: HqConfig) -> None:
+    Path(elsewhere.data_dir).mkdir()
+    totp.make_key(elsewhere.data_dir, b"o" * totp.KEY_BYTES)
+    brought_back(elsewhere, backup)
+    assert totp.read_key(elsewhere.data_dir) == b"o" * totp.KEY_BYTES
 
 
 def test_nobody_is_logged_in_after_a_restore(hq: Hq, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Copies of the database: made while it serves, and made the database again.
 
 A backup is a database of its own, whole by SQLite's checks, in one file. Beside what the database holds it
-says when it was made, and may carry HQ's key.
+says when it was made, and may carry HQ's keys.
 """
 
 from __future__ import annotations
@@ -37,12 +37,16 @@ CREATE TABLE backup_keys (
   PRIMARY KEY (kind, number)
 ) STRICT, WITHOUT ROWID
 """
+_STAFF_KEY: Final = "CREATE TABLE backup_staff_key (key BLOB NOT NULL) STRICT"
 _NOTE_DOWN: Final = "INSERT INTO backup (only, made_at_ms) VALUES (1, :made_at_ms)"
 _NOTE_KEY: Final = "INSERT INTO backup_keys (kind, number, key) VALUES (?, ?, ?)"
+_NOTE_STAFF_KEY: Final = "INSERT INTO backup_staff_key (key) VALUES (?)"
 _READ_NOTE: Final = "SELECT made_at_ms, key FROM backup"
 _READ_KEYS: Final = "SELECT kind, number, key FROM backup_keys ORDER BY kind, number"
+_READ_STAFF_KEY: Final = "SELECT key FROM backup_staff_key"
 _FORGET_NOTE: Final = "DROP TABLE backup"
 _FORGET_KEYS: Final = "DROP TABLE backup_keys"
+_FORGET_STAFF_KEY: Final = "DROP TABLE backup_staff_key"
 _HAS_TABLE: Final = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = :name"
 
 _FULL: Final = "database or disk is full"
@@ -58,11 +62,13 @@ class BadBackup(LoyaltyError):
 class Note(msgspec.Struct, frozen=True):
     """What a backup says of itself. A plain copy of a database says nothing.
 
-    `keys` are kind, number and private key of those that lay in `data_dir`.
+    `keys` are kind, number and private key of those that lay in `data_dir`, `staff_key` the one beside them
+    that opens the secrets of people's codes.
     """
 
     made_at_ms: int | None
     keys: tuple[tuple[Kind, int, bytes], ...] = ()
+    staff_key: bytes | None = None
 
 
 def copy_out(database: Path, copy: Path, note: Note) -> None:
@@ -101,6 +107,9 @@ def _note_down(copy: Path, note: Note) -> None:
         connection.execute(_NOTE_DOWN, {"made_at_ms": note.made_at_ms})
         connection.execute(_KEYS)
         connection.executemany(_NOTE_KEY, note.keys)
+        if note.staff_key is not None:
+            connection.execute(_STAFF_KEY)
+            connection.execute(_NOTE_STAFF_KEY, (note.staff_key,))
         if fault := _fault(connection):
             raise BadBackup(f"the database is damaged: {fault}", code="database_damaged")
 
@@ -119,6 +128,7 @@ def copied_in(backup: Path, database: Path) -> Iterator[tuple[Transaction, Note]
         try:
             with closing(_plain(backup, read_only=True)) as source:
                 source.backup(connection)
+            connection.execute("PRAGMA secure_delete = ON")  # keys leave no trace in free pages
             note, fault = _note(connection), _fault(connection)
         except sqlite3.DatabaseError as error:
             if str(error) == _FULL:
@@ -156,7 +166,11 @@ def _note(connection: Connection) -> Note | None:
         return Note(made_at_ms, () if key is None else (("server", 1, key),))
     keys = tuple(connection.execute(_READ_KEYS).fetchall())
     connection.execute(_FORGET_KEYS)
-    return Note(made_at_ms, keys)
+    if not _has(connection, "backup_staff_key"):
+        return Note(made_at_ms, keys)
+    (staff_key,) = connection.execute(_READ_STAFF_KEY).fetchone()
+    connection.execute(_FORGET_STAFF_KEY)
+    return Note(made_at_ms, keys, staff_key)
 
 
 def _has(connection: Connection, table: str) -> bool:
