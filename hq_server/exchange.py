@@ -35,6 +35,7 @@ from hq_server.key_book import Keyring
 from hq_server.keys import keys_in_reach
 from hq_server.lineage import Journals
 from hq_server.open_days import note_open_days
+from hq_server.poison import write_without_poison
 from hq_server.quotas import Visit
 from hq_server.seen import note_seen
 from hq_server.snapshots import pages
@@ -134,11 +135,11 @@ async def take(
         database, answering.keys, opened.terminal.store_id, opened.exchange.programmes, now_ms
     )
     tolerance_ms = answering.clock_tolerance_ms
-    outcome = await database.write(
-        lambda tx: apply(tx, opened, now_ms, carried=carried, clock_tolerance_ms=tolerance_ms),
-        spent,
-        beside=True,
-    )
+
+    def applied(tx: Transaction, opened: Opened) -> Outcome:
+        return apply(tx, opened, now_ms, carried=carried, clock_tolerance_ms=tolerance_ms)
+
+    outcome = await write_without_poison(database, opened, applied, spent)
     return msgspec.structs.replace(outcome, refusals=(*refused, *outcome.refusals))
 
 

@@ -36,7 +36,7 @@ from loyalty_core.wire import unpack
 LOOKED_AT_ONCE: Final = 100
 """Records that one transaction looks at, while tills wait: for each a long day may be derived again."""
 UNREADABLE: Final = "record_unreadable"
-"""The exception of a record that could not be read."""
+"""The exception of a record that could not be read, or on which a release failed."""
 _KINDS: Final = (UNREADABLE, "original_missing")
 """What may have become of a record, in the order in which they are looked at: voids after what they undo."""
 
@@ -111,10 +111,16 @@ def take(tx: Transaction, looked: Looked, now_ms: EpochMs, tolerance_ms: int) ->
 def pass_over(tx: Transaction, looked: Looked, error: str, now_ms: EpochMs) -> Looked:
     """Leave the next record set aside, on which this release fails so; returns how far that is."""
     further, rows = _next(tx, looked, now_ms)
-    sentence = f"headquarters fails on it ({error}) and counts nothing of it: tell who makes this release"
-    failed = [ArrivalException(store_id, kind, subject, sentence) for store_id, kind, subject, *_ in rows]
+    failed = [
+        ArrivalException(store_id, kind, subject, failing(error)) for store_id, kind, subject, *_ in rows
+    ]
     restate_arrivals(tx, failed, now_ms)
     return further
+
+
+def failing(error: str) -> str:
+    """Return what is said of a record on which this release fails with an error of this kind."""
+    return f"headquarters fails on it ({error}) and counts nothing of it: tell who makes this release"
 
 
 def waits(tx: Transaction, store_id: str, event_id: EventId) -> bool:
