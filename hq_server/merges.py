@@ -21,6 +21,12 @@ class Groups(msgspec.Struct, frozen=True):
     members: dict[str, tuple[str, ...]]
 
 
+class Merged(msgspec.Struct, frozen=True):
+    """The detail of a merge, and of its undoing: whom the subject counts, or counted, as."""
+
+    into: str
+
+
 def groups_of(tx: Transaction, bucket_count: int, names: Iterable[str]) -> Groups:
     """Return the groups of these members; one who was never merged is a group alone."""
     head_of = {name: name for name in names}

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from hq_server.closes.states import refuse_while_closing
 from hq_server.decisions import Said, keep_decision
 from hq_server.deliver import settle_disputes
 from hq_server.house import House
-from hq_server.merges import groups_of
+from hq_server.merges import Merged, groups_of
 from hq_server.posting import post
 from hq_server.references import bucket_of, places_json
 from hq_server.store.connection import Transaction
@@ -25,12 +23,6 @@ from loyalty_core.units import EpochMs
 
 MERGED_MAX: Final = 50
 """The most members who count as one: all of them are derived in one transaction."""
-
-
-class Merged(msgspec.Struct, frozen=True):
-    """The detail of a merge, and of its undoing: whom the subject counts, or counted, as."""
-
-    into: str
 
 
 def merge(tx: Transaction, house: House, member_id: str, into: str, by: Said, now_ms: EpochMs) -> int:

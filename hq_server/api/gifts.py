@@ -48,7 +48,7 @@ async def post_hand_over(request: web.Request) -> web.Response:
     now_ms = request.app[NOW_MS]()
 
     def work(tx: Transaction, name: str) -> GiftView:
-        done = hand_over(tx, request.match_info["gift_id"], name, now_ms)
+        done = hand_over(tx, load_house(tx), request.match_info["gift_id"], name, now_ms)
         about(request, done.member_id)
         return done
 

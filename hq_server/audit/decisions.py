@@ -17,7 +17,7 @@ from hq_server.decisions import SECOND_PERSON, Decision, every_decision, same_pe
 from hq_server.erasing import members_of_erasure
 from hq_server.filing import fact_by
 from hq_server.house import House
-from hq_server.merging import Merged
+from hq_server.merges import Merged
 from hq_server.references import bucket_of, digest_of, places_json
 from hq_server.spread import encoded
 from hq_server.store.connection import Transaction

@@ -58,7 +58,7 @@ def list_command(shell: Shell, member: str | None, after: str, *, every: bool) -
 def hand_over_command(shell: Shell, gift: str, by: str) -> None:
     """Note that a gift was handed out."""
     with shell.writing() as tx:
-        done = hand_over(tx, gift, by, now_ms())
+        done = hand_over(tx, load_house(tx), gift, by, now_ms())
         shell.about(done.member_id)
     shell.show(done, [f"{done.gift_id} of member {done.member_id} was handed out by {done.handed_by}."])
 

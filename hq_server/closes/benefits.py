@@ -14,9 +14,9 @@ import msgspec
 
 from hq_server.coupons import Issued, put_coupon
 from hq_server.house import House
-from hq_server.merges import Groups, groups_of
+from hq_server.merges import Groups, Merged, groups_of
 from hq_server.posting import post
-from hq_server.references import bucket_of, keys_json
+from hq_server.references import bucket_of, keys_json, places_json
 from hq_server.store.connection import Transaction, Values
 from hq_server.tiers.held import Assessment, Granted, TierRows, rows_of
 from hq_server.work import Work
@@ -27,6 +27,7 @@ from loyalty_core.units import Day, EpochMs
 
 PIECES: Final = frozenset({"gift", "coupon"})
 """The kinds that are given by the piece."""
+DAY_MS: Final = 86_400_000
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -77,9 +78,10 @@ def give_next(tx: Transaction, house: House, key: Callable[[], bytes], now_ms: E
         return 0
     bucket, through = behind[0]
     names = [name for (name,) in tx.all("accounts.to_give_singly", bucket=bucket)]
+    names += _parted(tx, house, bucket, through, names)
     groups = groups_of(tx, house.bucket_count, names)
     begun = [*_alone(tx, house, bucket, through, today), *_singly(tx, house, groups, through, today)]
-    given = _give(tx, house, bucket, list(_pieces(house, begun)), groups, key, now_ms)
+    given = _give(tx, house, bucket, list(_pieces(house, begun, today)), groups, key, now_ms)
     tx.run("accounts.set_given_through", bucket=bucket, today=today)
     return given
 
@@ -90,7 +92,22 @@ def _alone(tx: Transaction, house: House, bucket: int, through: int, today: int)
     for member_id, period_id, cause, tier, from_day in tx.all(
         "accounts.begun_tiers", bucket=bucket, through=through, today=today
     ):
-        yield Begun(member_id, tier, from_day, _validity(period_id, cause, from_day, months))
+        begun = Begun(member_id, tier, from_day, _validity(period_id, cause, from_day, months))
+        if from_day <= _until(begun, house.in_force(from_day)):
+            yield begun
+
+
+def _parted(tx: Transaction, house: House, bucket: int, through: int, others: list[str]) -> list[str]:
+    """Return those, beside others, who count alone again since buckets were last looked at.
+
+    The tier that was theirs all along was not in force while somebody else stood for them.
+    """
+    parted: set[str] = set()
+    for member_id, detail in tx.all("house.unmerged_since", since_ms=(through - 1) * DAY_MS):
+        parted |= {member_id, msgspec.json.decode(detail, type=Merged).into}
+    own = {name for name in parted if bucket_of(name, house.bucket_count) == bucket} - set(others)
+    gone = tx.all("accounts.erased_members_at", keys=places_json(own, house.bucket_count)) if own else []
+    return sorted(own - {name for (name,) in gone})
 
 
 def _singly(tx: Transaction, house: House, groups: Groups, through: int, today: Day) -> Iterator[Begun]:
@@ -139,13 +156,13 @@ def _validity(period_id: str, cause: str, from_day: Day, months: int) -> Period:
     return period_after(period_named(period_id, months), months)
 
 
-def _pieces(house: House, begun: list[Begun]) -> Iterator[Piece]:
-    """Return what these tiers give by the piece."""
+def _pieces(house: House, begun: list[Begun], today: Day) -> Iterator[Piece]:
+    """Return what these tiers give by the piece; a coupon only while it can still be used."""
     for one in begun:
         programme = house.in_force(one.from_day)
         benefits = next((tier.benefits for tier in programme.ladder if tier.code == one.tier), ())
         for benefit in benefits:
-            if benefit.kind in PIECES:
+            if benefit.kind in PIECES and (benefit.kind != "coupon" or today <= _until(one, programme)):
                 yield Piece(one, benefit, programme)
 
 

@@ -11,6 +11,7 @@ from hq_server.closes.benefits import benefit_id
 from hq_server.decisions import person
 from hq_server.fleet_view import at_text
 from hq_server.house import House
+from hq_server.members import member_at
 from hq_server.merges import groups_of
 from hq_server.references import places_json
 from hq_server.store.connection import Row, Transaction
@@ -55,17 +56,26 @@ def gifts(
 
 
 def gifts_of(tx: Transaction, house: House, member_id: str, *, waiting: bool = False) -> list[GiftView]:
-    """Return the gifts of a member, and of all who count as the member."""
+    """Return the gifts of a member, and of all who count as the member.
+
+    Of two members who became one after both were given the same, one waits at most.
+    """
     group = groups_of(tx, house.bucket_count, [member_id])
     keys = places_json(group.members[group.head_of[member_id]], house.bucket_count)
-    return [_view(row) for row in tx.all("accounts.gifts_of", members=keys, waiting=int(waiting))]
+    every = [_view(row) for row in tx.all("accounts.gifts_of", members=keys)]
+    if not waiting:
+        return every
+    handed = {_what(one) for one in every if one.handed_at is not None}
+    first = {_what(one): one for one in reversed(every)}
+    return [one for one in every if _what(one) not in handed and first[_what(one)] is one]
 
 
-def hand_over(tx: Transaction, gift_id: str, by: str, now_ms: EpochMs) -> GiftView:
+def hand_over(tx: Transaction, house: House, gift_id: str, by: str, now_ms: EpochMs) -> GiftView:
     """Note that a gift was handed out, and by whom.
 
     Raises:
-        BadInput: `gift_not_found`, `gift_handed_out`, `name_missing`.
+        BadInput: `gift_not_found`, `gift_handed_out`, also to who counts as the same member;
+            `member_erased`, `name_missing`.
     """
     by, (bucket, number) = person(by), _place(gift_id)
     gift = _gift(tx, bucket, number)
@@ -73,8 +83,26 @@ def hand_over(tx: Transaction, gift_id: str, by: str, now_ms: EpochMs) -> GiftVi
         raise BadInput(
             f"{gift_id} was handed out at {gift.handed_at} by {gift.handed_by}", code="gift_handed_out"
         )
+    member = member_at(tx, house, gift.member_id)
+    if member is not None and member.erased:
+        raise BadInput(
+            f"{gift_id} is of member {gift.member_id}, who was erased: nobody can be shown to be its owner",
+            code="member_erased",
+        )
+    for other in gifts_of(tx, house, gift.member_id):
+        if other.handed_at is not None and _what(other) == _what(gift):
+            raise BadInput(
+                f"{gift_id} is the same gift as {other.gift_id}, which {other.handed_by} handed out at "
+                f"{other.handed_at}: members {gift.member_id} and {other.member_id} count as one",
+                code="gift_handed_out",
+            )
     tx.run("accounts.hand_over", bucket=bucket, benefit_no=number, handed_at_ms=now_ms, handed_by=by)
     return _gift(tx, bucket, number)
+
+
+def _what(gift: GiftView) -> tuple[str, frozenset[tuple[str, str]]]:
+    """Return what a member gets once: the gift, and for which validity period."""
+    return gift.validity, frozenset(gift.names.items())
 
 
 def _gift(tx: Transaction, bucket: int, number: int) -> GiftView:

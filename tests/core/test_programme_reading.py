@@ -420,6 +420,16 @@ def test_benefits_and_tiers_are_called_by_their_names() -> None:
     assert "가 (A): 0점부터, 혜택: drinks (2.5% 할인), 공." in said("", "ko", HEAD, ladder)
 
 
+def test_it_says_when_who_joins_gets_what_the_first_tier_gives_by_the_piece() -> None:
+    ladder = '[[tier]]\ncode = "A"\nfrom = 0\nbenefits = [{ kind = "%s" }]\n'
+    joined = "Who joins during a period gets the coupons and gifts of the first tier from the next close on."
+    gift = ladder.replace('"%s"', '"gift", name = { ko = "공" }')
+    assert joined in said("", "en", HEAD, gift)
+    rate = ladder.replace('"%s"', '"discount", percent = "2.50"')
+    higher = rate + gift.replace('"A"\nfrom = 0', '"B"\nfrom = 5')
+    assert joined not in said("", "en", HEAD, higher)
+
+
 def test_a_coupon_of_a_tier_is_called_by_its_reward() -> None:
     rules = '[[reward]]\nid = "tea"\npoints = 5\nname = { ko = "차", en = "tea for two" }\n'
     ladder = '[[tier]]\ncode = "A"\nfrom = 0\nbenefits = [{ kind = "coupon", reward = "tea" }]\n'

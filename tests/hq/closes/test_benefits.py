@@ -251,6 +251,62 @@ def test_two_who_became_one_are_given_by_a_close_as_one(half: HalfYear) -> None:
     assert given(half) == {"M1": ["2027-H1 coupon", "2027-H1 gift"]}
 
 
+def test_who_was_another_when_the_tier_began_is_given_it_when_the_merge_is_undone(half: HalfYear) -> None:
+    closed(half, M1=100, M2=100, M3=300)
+    half.go_to(LAST + 2)
+    half.desk.merge("M2", "M1")
+    half.desk.merge("M3", "M1")
+    half.go_to(START)
+    half.give()
+    assert given(half) == {"M3": ["2027-H1 coupon", "2027-H1 gift"]}
+    half.go_to(START + 5)
+    assert half.give() == 0
+    half.desk.unmerge("M2")
+    half.desk.unmerge("M3")
+    half.go_to(START + 6)
+    assert half.give() == 2
+    assert given(half) == {
+        "M1": ["2027-H1 gift"],
+        "M2": ["2027-H1 gift"],
+        "M3": ["2027-H1 coupon", "2027-H1 gift"],
+    }
+    half.go_to(START + 7)
+    assert half.give() == 0
+
+
+def test_who_was_erased_since_is_given_nothing_when_a_merge_is_undone(half: HalfYear) -> None:
+    closed(half, M1=100, M2=100)
+    half.go_to(LAST + 2)
+    half.desk.merge("M2", "M1")
+    half.go_to(START)
+    assert half.give() == 1
+    half.desk.unmerge("M2")
+    half.desk.erase("M2")
+    half.go_to(START + 1)
+    assert half.give() == 0
+
+
+def test_points_that_come_when_the_tier_is_over_give_nothing_of_it(half: HalfYear) -> None:
+    till = closed(half, M1=99)
+    assert half.give() == 0
+    half.go_to(LAST + 181 + 16)
+    half.sell(till, "M1", 201, number="late")
+    half.go_to(LAST + 181 + 17)
+    assert half.tiers()["M1"][2] == "GOLD"
+    assert half.give() == 0
+    assert half.desk.coupons("M1") == []
+
+
+@pytest.mark.parametrize(("day", "pieces"), [(LAST + 181 + 15, 2), (LAST + 181 + 16, 1)])
+def test_where_nobody_gave_in_time_a_coupon_that_would_be_over_is_left_out(
+    half: HalfYear, day: int, pieces: int
+) -> None:
+    closed(half, M1=300)
+    half.go_to(day)
+    assert half.give() == pieces
+    assert len(half.desk.coupons("M1")) == pieces - 1
+
+
 def test_the_discount_of_a_tier_is_told_with_it(half: HalfYear) -> None:
     closed(half, M1=300, M2=100)
     now = half.hq.clock()
@@ -280,11 +336,11 @@ def test_a_gift_waits_until_it_is_handed_out_which_it_is_once(half: HalfYear) ->
         ("M2", "a cup", "GOLD", "2027-H1"),
     ]
     one = found[0]
-    done = half.desk.write(lambda tx, _: hand_over(tx, one.gift_id, "lee", half.hq.clock()))
+    done = half.desk.write(lambda tx, house: hand_over(tx, house, one.gift_id, "lee", half.hq.clock()))
     assert (done.handed_by, done.handed_at) == ("lee", "2027-01-16T02:31:00Z")
     assert waiting(half) == found[1:]
     with pytest.raises(BadInput) as caught:
-        half.desk.write(lambda tx, _: hand_over(tx, one.gift_id, "kim", half.hq.clock()))
+        handed(half, one.gift_id)
     assert caught.value.code == "gift_handed_out"
     assert half.desk.read(lambda tx, house: gifts_of(tx, house, one.member_id)) == [done]
 
@@ -311,8 +367,42 @@ def test_gifts_come_by_pages(half: HalfYear) -> None:
     assert page(every[4].gift_id, 2) == []
 
 
+def handed(half: HalfYear, gift_id: str) -> GiftView:
+    return half.desk.write(lambda tx, house: hand_over(tx, house, gift_id, "lee", half.hq.clock()))
+
+
+def test_two_who_became_one_after_both_were_given_are_handed_one_gift(half: HalfYear) -> None:
+    closed(half, M1=100, M2=100)
+    half.give()
+    first, second = waiting(half)
+    half.desk.merge("M2", "M1")
+
+    def of_both(*, waiting: bool) -> list[GiftView]:
+        return half.desk.read(lambda tx, house: gifts_of(tx, house, "M2", waiting=waiting))
+
+    assert len(of_both(waiting=False)) == 2
+    assert of_both(waiting=True) in ([first], [second])
+    handed(half, second.gift_id)
+    assert of_both(waiting=True) == []
+    with pytest.raises(BadInput, match=f"the same gift as {second.gift_id}, which lee handed out") as caught:
+        handed(half, first.gift_id)
+    assert caught.value.code == "gift_handed_out"
+    half.desk.unmerge("M2")
+    assert handed(half, first.gift_id).handed_by == "lee"
+
+
+def test_the_gift_of_who_was_erased_is_not_handed_out(half: HalfYear) -> None:
+    closed(half, M1=100)
+    half.give()
+    (gift,) = waiting(half)
+    half.desk.erase("M1")
+    with pytest.raises(BadInput, match="member M1, who was erased") as caught:
+        handed(half, gift.gift_id)
+    assert caught.value.code == "member_erased"
+
+
 @pytest.mark.parametrize("gift_id", ["B0.1", "C1", "B-1.1", "B1.01", "B99999.1", ""])
 def test_a_gift_that_there_is_not_is_told(half: HalfYear, gift_id: str) -> None:
     with pytest.raises(BadInput) as caught:
-        half.desk.write(lambda tx, _: hand_over(tx, gift_id, "lee", half.hq.clock()))
+        half.desk.write(lambda tx, house: hand_over(tx, house, gift_id, "lee", half.hq.clock()))
     assert caught.value.code == "gift_not_found"

@@ -211,12 +211,12 @@ WHERE (bucket, benefit_no) > (:after_bucket, :after_no) AND kind = 'gift'
     WHERE members.bucket = benefits.bucket AND members.member_id = benefits.member_id AND members.erased = 1)))
 ORDER BY bucket, benefit_no LIMIT :count;
 
--- name: gifts_of(members, waiting)
+-- name: gifts_of(members)
 SELECT benefits.bucket, benefits.benefit_no, benefits.member_id, benefits.validity, benefits.benefit, benefits.tier,
   benefits.issued_at_ms, benefits.handed_at_ms, benefits.handed_by
 FROM ROWS(:members, bucket INTEGER, member_id TEXT) AS wanted
 CROSS JOIN benefits ON benefits.bucket = wanted.bucket AND benefits.member_id = wanted.member_id
-WHERE benefits.kind = 'gift' AND (:waiting = 0 OR benefits.handed_at_ms IS NULL)
+WHERE benefits.kind = 'gift'
 ORDER BY benefits.bucket, benefits.benefit_no;
 
 -- name: benefits_in_order(bucket)

@@ -31,6 +31,9 @@ SELECT decisions.number, kind, subject, detail, reason, made_by, made_at_ms, nee
 FROM decisions LEFT JOIN verdicts ON verdicts.number = decisions.number
 WHERE kind = :kind AND subject = :subject ORDER BY decisions.number;
 
+-- name: unmerged_since(since_ms)
+SELECT subject, detail FROM decisions WHERE kind = 'unmerge' AND made_at_ms >= :since_ms ORDER BY number;
+
 -- name: add_verdict(number, approved, given_by, given_at_ms)!
 INSERT INTO verdicts (number, approved, given_by, given_at_ms)
 VALUES (:number, :approved, :given_by, :given_at_ms);
