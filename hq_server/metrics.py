@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from hq_server.closes.states import close_under_way, close_view
 from hq_server.config import HqConfig
 from hq_server.exchange import Outcome
 from hq_server.house import load_house
@@ -97,7 +98,7 @@ class Meters:
 
 def of_ledger(tx: Transaction, now_ms: EpochMs) -> list[Family]:
     """Return what the database says."""
-    return [*_tills(tx, now_ms), *_work(tx, now_ms), _imported(tx), *_webhooks(tx, now_ms)]
+    return [*_tills(tx, now_ms), *_work(tx, now_ms), *_of_people(tx), _imported(tx), *_webhooks(tx, now_ms)]
 
 
 def _tills(tx: Transaction, now_ms: EpochMs) -> list[Family]:
@@ -167,6 +168,25 @@ def _work(tx: Transaction, now_ms: EpochMs) -> list[Family]:
             "Member-days that wait to be derived again, up to 100,000.",
             dirty,
         ),
+    ]
+
+
+def _of_people(tx: Transaction) -> list[Family]:
+    """Return what somebody decided, and what waits for somebody to decide."""
+    done, left = 0, 0
+    if (close := close_under_way(tx)) is not None:
+        view = close_view(tx, load_house(tx), close)
+        done, left = view.buckets_closed, view.buckets - view.buckets_closed
+    cases, decisions = tx.one("house.undecided") or (0, 0)
+    return [
+        gauges(
+            "dangol_hq_close_buckets",
+            "Buckets of the close that is under way; 0 where none is.",
+            "state",
+            [("closed", done), ("left", left)],
+        ),
+        gauge("dangol_hq_cases_open", "Appeals on which nobody has ruled.", cases),
+        gauge("dangol_hq_decisions_waiting", "Decisions that wait for a second person.", decisions),
     ]
 
 

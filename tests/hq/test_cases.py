@@ -9,6 +9,7 @@ from hq_server.decisions import decision
 from hq_server.desk.figures import figures
 from hq_server.desk.near_misses import near_misses
 from hq_server.desk.rulings import ruling_of
+from hq_server.metrics import of_ledger
 from loyalty_core.errors import BadInput
 from tests.hq.appeals import JANUARY_5, JANUARY_16, JULY_15, PERIOD, TOTALS, Appeals, appeals, closed, desk
 from tests.hq.conftest import Hq
@@ -20,6 +21,23 @@ __all__ = ["closed", "desk"]
 
 def refused(code: str) -> pytest.RaisesExc[BadInput]:
     return pytest.RaisesExc(BadInput, check=lambda error: error.code == code)
+
+
+def test_the_figures_say_what_waits_for_people(desk: Appeals) -> None:
+    def waiting() -> tuple[float, ...]:
+        families = {one.name: one for one in desk.read(lambda tx, _: of_ledger(tx, desk.hq.clock()))}
+        names = ("dangol_hq_cases_open", "dangol_hq_decisions_waiting")
+        return tuple(families[name].samples[0].value for name in names)
+
+    assert waiting() == (0, 0)
+    number = desk.open("M1")
+    desk.open("M4")
+    assert waiting() == (2, 0)
+    made = desk.ask(number)
+    assert waiting() == (2, 1)
+    desk.approve(made)
+    desk.post()
+    assert waiting() == (1, 0)
 
 
 # Alike is alike

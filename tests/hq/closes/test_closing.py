@@ -8,6 +8,7 @@ from hq_server.cli.period_words import status_lines
 from hq_server.closes.closing import close_next
 from hq_server.decisions import decision
 from hq_server.dry_run import dry_run
+from hq_server.metrics import of_ledger
 from hq_server.references import bucket_of
 from loyalty_core.errors import BadInput
 from tests.hq.closes.half_year import FIRST, H2, LAST, HalfYear
@@ -77,6 +78,21 @@ def test_it_goes_on_where_it_was_cut_off_and_closes_no_bucket_twice(half: HalfYe
     with pytest.raises(BadInput) as caught:
         half.begin()
     assert caught.value.code == "period_closed"
+
+
+def test_the_figures_say_how_far_it_has_come(half: HalfYear) -> None:
+    def buckets() -> tuple[float, ...]:
+        families = half.desk.read(lambda tx, _: of_ledger(tx, half.hq.clock()))
+        (found,) = [one for one in families if one.name == "dangol_hq_close_buckets"]
+        return tuple(sample.value for sample in found.samples)
+
+    sold(half, M1=100)
+    assert buckets() == (0, 0)
+    half.begin()
+    half.step()
+    assert buckets() == (1, 63)
+    half.finish()
+    assert buckets() == (0, 0)
 
 
 def test_sales_go_on_while_it_is_under_way_and_count_where_their_bucket_is_open(half: HalfYear) -> None:

@@ -38,5 +38,11 @@ SELECT subject, detail FROM decisions WHERE kind = 'unmerge' AND made_at_ms >= :
 INSERT INTO verdicts (number, approved, given_by, given_at_ms)
 VALUES (:number, :approved, :given_by, :given_at_ms);
 
+-- name: undecided()^
+-- How many cases are open, and how many decisions wait for a second person.
+SELECT (SELECT count(*) FROM cases WHERE state = 'open'),
+  (SELECT count(*) FROM decisions WHERE needs_second = 1
+    AND NOT EXISTS (SELECT 1 FROM verdicts WHERE verdicts.number = decisions.number));
+
 -- name: verdict_count()^
 SELECT count(*) FROM verdicts;
