@@ -433,7 +433,6 @@ def test_a_backup_says_what_it_holds_and_a_restore_what_is_lost(hq: Hq, shell: S
     assert "revoke and erase it again" in out
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_folder_of_backups_keeps_the_newest(hq: Hq, shell: Shell, tmp_path: Path) -> None:
     first = shell.json("backup", "--keep", "1", str(tmp_path))["file"]
     hq.clock.now += 1000

@@ -15,8 +15,6 @@ from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase
 from tests.hq.test_cli import Shell, shell
 
-pytestmark = pytest.mark.sqlite("restores a file")
-
 __all__ = ["shell"]
 
 
