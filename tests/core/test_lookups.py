@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import random
 import subprocess
 import sys
 
+import phonenumbers
 import pytest
 
 from loyalty_core.lookups import MEMBER_ID_FORM, candidates, hashed, masked_name, unknown_form
@@ -145,6 +147,30 @@ def test_numbers_without_a_country_code_belong_to_the_region() -> None:
     assert unknown_form("(212) 555-2368", "US") == "phone:+12125552368"
     assert unknown_form("(212) 555-2368", "KR") is None
     assert unknown_form("+82 10-1234-5678", "US") == PHONE
+
+
+def test_every_block_of_korean_mobile_numbers_is_valid_as_the_library_says() -> None:
+    own = random.Random(20261123)
+    for block in range(10_000):
+        gap = own.choice(["", " ", "-"])
+        text = f"010{gap}{block:04}{own.choice(['', ' ', '-'])}{own.randrange(10_000):04}"
+        number = phonenumbers.parse(text, "KR")
+        form = f"phone:{phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)}"
+        assert (form in candidates(text)) == phonenumbers.is_valid_number(number), text
+
+
+def test_no_block_of_korean_mobile_numbers_is_valid_in_part() -> None:
+    own = random.Random(20261124)
+    blocks = [*own.sample(range(10_000), 40), *range(5965, 6005)]
+    for block in blocks:
+        ends = [place * digit for place in (1, 10, 100, 1000) for digit in range(10)]
+        texts = [f"010-{block:04}-{end:04}" for end in (*ends, 9999)]
+        valid = {phonenumbers.is_valid_number(phonenumbers.parse(text, "KR")) for text in texts}
+        assert len(valid) == 1, block
+
+
+def test_a_mobile_number_of_another_country_is_not_told_by_the_blocks_of_korea() -> None:
+    assert unknown_form("010-1234-5678", "IT") == "phone:+3901012345678"
 
 
 def test_two_numbers_in_one_field_are_not_taken_for_the_first() -> None:
