@@ -6,7 +6,8 @@ for a name are attached. Importing the same rows again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -72,7 +73,7 @@ def import_rows(
             code="import_too_large",
         )
     house = load_house(tx)
-    names = {name for _, row in rows for name in (*references_of(row), *row.also)}
+    names = dict.fromkeys(name for _, row in rows for name in (*references_of(row), *row.also)).keys()
     kept = _exactly(tx, house, names)
     draft = _Draft(
         owners=_owners(tx, house, names, kept),
@@ -169,7 +170,7 @@ class _Draft:
         return _Change(stands, after, names)
 
 
-def _exactly(tx: Transaction, house: House, names: set[str]) -> dict[str, str]:
+def _exactly(tx: Transaction, house: House, names: Set[str]) -> dict[str, str]:
     """Return whose the names are that stand as they are."""
     return {
         name: member
@@ -180,7 +181,7 @@ def _exactly(tx: Transaction, house: House, names: set[str]) -> dict[str, str]:
     }
 
 
-def _owners(tx: Transaction, house: House, names: set[str], kept: dict[str, str]) -> dict[str, str]:
+def _owners(tx: Transaction, house: House, names: Set[str], kept: dict[str, str]) -> dict[str, str]:
     """Return whose the names are that somebody has, be it by another of their forms; as `members_of`.
 
     A name is hashed for its bucket, which for as many is the most of the work: nothing is asked twice.
@@ -212,9 +213,10 @@ def _write(tx: Transaction, house: House, changes: Sequence[_Change]) -> None:
         return bucket_of(text, house.bucket_count)
 
     last = {one.after.member_id: one.after for one in changes if one.after != one.before}
+    places = {one.after.member_id: bucket(one.after.member_id) for one in changes}
     members: list[Values] = [
         (
-            bucket(one.member_id),
+            places[one.member_id],
             one.member_id,
             one.name,
             one.phone,
@@ -229,7 +231,7 @@ def _write(tx: Transaction, house: House, changes: Sequence[_Change]) -> None:
     tx.many("accounts.add_look_ups", sorted((bucket(name), name, member) for name, member in names))
     tx.many(
         "accounts.add_member_look_ups",
-        sorted((bucket(member), member, name) for name, member in names if not name.startswith("id:")),
+        sorted((places[member], member, name) for name, member in names if not name.startswith("id:")),
     )
 
 
@@ -261,8 +263,8 @@ def _tell(tx: Transaction, house: House, changes: Sequence[_Change], now_ms: Epo
     post(tx, house, Work(told=told, whole=reborn), now_ms)
 
 
-def _parts(names: set[str]) -> Iterator[set[str]]:
+def _parts(names: Iterable[str]) -> Iterator[list[str]]:
     """Yield the names, some at a time."""
-    ordered = sorted(names)
-    for place in range(0, len(ordered), ASKED_AT_ONCE):
-        yield set(ordered[place : place + ASKED_AT_ONCE])
+    left = iter(names)
+    while some := list(islice(left, ASKED_AT_ONCE)):
+        yield some

@@ -128,6 +128,8 @@ class _Posting:
 
     def derive_days(self, days: Mapping[MemberDay, Sequence[Resolved]]) -> Touched:
         """Derive each of these member-days by itself, and the rules over a period that they count towards."""
+        if not days:
+            return {}
         posted: dict[MemberDay, list[PointEntry]] = defaultdict(list)
         for row in self._tx.all("accounts.entries_of_days", days=self._keys(days.keys() & self.known)):
             posted[row[0], row[1]].append(posted_entry(row))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from pathlib import Path
 from typing import Final
@@ -31,7 +30,6 @@ from loyalty_shell.data_dir import check_user
 
 DATA_BESIDE_DEFAULT: Final = "/var/lib/dangol-hq"
 TOKEN_BYTES: Final = 32
-GC_ALLOCATIONS: Final = 100_000
 
 
 @command("init")
@@ -93,8 +91,6 @@ def serve(shell: Shell) -> None:
 
     start_logging()
     check_user(Path(shell.config.data_dir))
-    # Batches are many small values that live briefly: looking for cycles in them costs a tenth of the work.
-    gc.set_threshold(GC_ALLOCATIONS)
     asyncio.run(serve_app(shell.config))
 
 
