@@ -34,6 +34,8 @@ HOUSE_TABLES: Mapping[str, str] = {
     "programme_envelopes": "the programmes again, as a later key signed them",
     "tokens": "which other systems may call the API",
     "staff": "the people of headquarters; few",
+    "strangers": "how often names were tried that nobody has; 65,536 rows at most",
+    "stranger_keys": "one row: what their names are hashed with",
     "sessions": "who is logged in; few, and over by the evening",
     "access_log": "who looked at or changed what, in one order; bounded by age",
     "decisions": "what staff decided, in one order; few, and about stores, members and rules alike",

@@ -19,7 +19,7 @@ from hq_server.fleet_view import at_text
 from hq_server.staff import passwords, totp
 from hq_server.staff.access import keep_access
 from hq_server.staff.accounts import Account, set_password, set_totp
-from hq_server.staff.persons import Shown, begin_try, end_try, is_known, judge, refused, stands
+from hq_server.staff.persons import STRANGER_KEY_BYTES, Shown, begin_try, end_try, judge, refused, stands
 from hq_server.staff.sessions import IDLE_MS, LIFE_MS, SECRET_BYTES, begin_session, end_session
 from hq_server.store.connection import Transaction
 from hq_server.web_context import CONFIG, DATABASE, JUDGES, LOGINS, NOW_MS
@@ -158,9 +158,8 @@ async def _proven(request: web.Request, asked: LoginRequest) -> Account:
     database, now_ms, what = request.app[DATABASE], request.app[NOW_MS](), what_of(request)
     shown = Shown(asked.name, asked.password, asked.code)
     with request.app[LOGINS].attempt(request.remote, monotonic()):
-        account = None
-        if await database.read(lambda tx: is_known(tx, shown.name)):
-            account = await database.write(lambda tx: begin_try(tx, shown.name, now_ms))
+        random = os.urandom(STRANGER_KEY_BYTES)
+        account = await database.write(lambda tx: begin_try(tx, shown.name, now_ms, random))
         key = totp.read_key(request.app[CONFIG].data_dir)
         judged = await _slowly(request, lambda: judge(account, shown, key, now_ms))
         if account is None or not await database.write(lambda tx: end_try(tx, judged, "api", what, now_ms)):

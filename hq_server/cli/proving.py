@@ -73,7 +73,7 @@ def prove(shell: Shell, name: str, file: Path | None) -> None:
             )
         shown = _shown(account, file)
         with writing(connection) as tx:
-            tried = persons.begin_try(tx, account.name, now_ms())
+            tried = persons.begin_try(tx, account.name, now_ms(), os.urandom(persons.STRANGER_KEY_BYTES))
         judged = persons.judge(tried, shown, totp.read_key(shell.config.data_dir), now_ms())
         with writing(connection) as tx:
             right = persons.end_try(tx, judged, "command", shell.what, now_ms())

@@ -2,11 +2,15 @@
 
 `begin_try` counts a try before it is looked at, `judge` looks, which takes a while and no transaction, and
 `end_try` forgives one that was right: many at once are no quicker than one after the other. After a few wrong
-ones the next must wait, twice as long each time; the database keeps that, so it outlives a start.
+ones the next must wait, twice as long each time; the database keeps that, so it outlives a start. A name that
+no account has is slowed down alike, or the wait would tell which names there are.
+
+Writes `strangers` and `stranger_keys`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Final
 
@@ -25,6 +29,7 @@ FREE: Final = 3
 WAIT_FIRST_MS: Final = 5_000
 WAIT_MAX_MS: Final = 900_000
 """Who tries wrong passwords on purpose keeps the person out no longer than this after the last of them."""
+STRANGER_KEY_BYTES: Final = 32
 _NOBODYS: Final = (
     "$argon2id$v=19$m=65536,t=3,p=1$fKsSYjpOusDBl9DE/G3LrA$gv3bs3A+fazdhrnTpXtoB4mb2WjOQf4CwyLf947PHpU"
 )
@@ -60,29 +65,23 @@ class Judged(msgspec.Struct, frozen=True):
     step: int | None = None
 
 
-def is_known(tx: Transaction, name: str) -> bool:
-    """Tell whether there is an account of this name: a guess at one is no matter for the writer."""
-    return tx.one("house.account", name=as_kept(name)) is not None
-
-
-def begin_try(tx: Transaction, name: str, now_ms: EpochMs) -> Account | None:
+def begin_try(tx: Transaction, name: str, now_ms: EpochMs, random: bytes) -> Account | None:
     """Count a try of an account and return it; None where there is none, or it is disabled.
+
+    `random` become the key of this house's strangers, where there is none yet.
 
     Raises:
         NotProven: `login_too_soon`.
     """
-    if not is_known(tx, name):
+    if tx.one("house.account", name=as_kept(name)) is None:
+        slot = _slot(tx, name, random)
+        failures, wait_until_ms = tx.one("house.stranger", slot=slot) or (0, 0)
+        charged = _charged(failures, wait_until_ms, now_ms)
+        tx.run("house.charge_stranger", slot=slot, failures=charged, wait_until_ms=now_ms + wait_ms(charged))
         return None
     account = account_named(tx, name)
-    if account.wait_until_ms > now_ms:
-        wait_s = math.ceil((account.wait_until_ms - now_ms) / 1000)
-        raise NotProven(
-            f"too many wrong passwords or codes: try again in {wait_s} s",
-            code="login_too_soon",
-            retry_after_s=wait_s,
-        )
-    failures = account.failures + 1
-    tx.run("house.charge", name=account.name, failures=failures, wait_until_ms=now_ms + wait_ms(failures))
+    charged = _charged(account.failures, account.wait_until_ms, now_ms)
+    tx.run("house.charge", name=account.name, failures=charged, wait_until_ms=now_ms + wait_ms(charged))
     return None if account.disabled_at_ms is not None else account
 
 
@@ -123,6 +122,29 @@ def stands(tx: Transaction, account: Account) -> bool:
     """Tell whether an account is as it was when what was shown fitted it, and may come in."""
     now = account_named(tx, account.name)
     return (now.password, now.totp, now.disabled_at_ms) == (account.password, account.totp, None)
+
+
+def _charged(failures: int, wait_until_ms: int, now_ms: EpochMs) -> int:
+    """Return how many tries were wrong with one more, if it may be made now."""
+    if wait_until_ms > now_ms:
+        wait_s = math.ceil((wait_until_ms - now_ms) / 1000)
+        raise NotProven(
+            f"too many wrong passwords or codes: try again in {wait_s} s",
+            code="login_too_soon",
+            retry_after_s=wait_s,
+        )
+    return failures + 1
+
+
+def _slot(tx: Transaction, name: str, random: bytes) -> int:
+    """Return where tries of a name that nobody has are counted, one place of a bounded number.
+
+    The name itself is not kept: people type passwords there. Nobody outside knows which names share a place.
+    """
+    tx.run("house.make_stranger_key", key=random)
+    row = tx.one("house.stranger_key")
+    key = random if row is None else row[0]
+    return int.from_bytes(hashlib.blake2b(as_kept(name).encode(), key=key, digest_size=2).digest(), "big")
 
 
 def refused() -> NotProven:

@@ -84,6 +84,32 @@ async def test_after_a_few_wrong_passwords_the_next_waits_also_after_a_start(
     assert await again.login("park", **WRONG) == (401, "login_refused")
 
 
+async def test_a_name_that_nobody_has_is_slowed_down_as_one_that_somebody_has(
+    door: Door, hq: Hq, aiohttp_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr("hq_server.api.login.monotonic", lambda: now_s[0])
+
+    async def told(at: Door, name: str) -> tuple[int, str, str | None]:
+        now_s[0] += 60
+        answer = await at.client.post("/api/v1/login", json={"name": name, **WRONG})
+        said = await answer.json(content_type=None)
+        return answer.status, said["detail"], answer.headers.get("Retry-After")
+
+    names = ("park", "nobody", "zo\u00eb")
+    rounds = [[await told(door, name) for name in names] for _ in range(FREE + 2)]
+    assert [len(set(answers)) for answers in rounds] == [1] * (FREE + 2)
+    assert [answers[0][0] for answers in rounds] == [401] * (FREE + 1) + [429]
+    again = Door(door.people, await aiohttp_client(build_app(hq.config, hq.clock)))
+    hq.clock.now += WAIT_FIRST_MS
+    assert [(await told(again, name))[0] for name in names] == [401] * 3
+    expected = await told(again, "park")
+    assert expected[::2] == (429, str(2 * WAIT_FIRST_MS // 1000))
+    assert [await told(again, name) for name in ("nobody", "zoe\u0308")] == [expected, expected]
+    assert await told(again, "somebody else") == (401, "the name, the password or the code is wrong", None)
+    assert b"nobody" not in repr(hq.sql("SELECT * FROM strangers")).encode()
+
+
 def test_the_wait_doubles_up_to_its_bound() -> None:
     waits = [wait_ms(failures) for failures in range(FREE + 4)]
     assert waits == [0] * (FREE + 1) + [WAIT_FIRST_MS, 2 * WAIT_FIRST_MS, 4 * WAIT_FIRST_MS]
@@ -316,7 +342,7 @@ def test_what_fitted_an_account_that_was_changed_meanwhile_lets_nobody_in(
 ) -> None:
     shown = persons.Shown("kim", PASSWORD, people.code("kim"))
     with hq.writing() as tx:
-        tried = persons.begin_try(tx, "kim", hq.clock())
+        tried = persons.begin_try(tx, "kim", hq.clock(), bytes(32))
     judged = persons.judge(tried, shown, totp.read_key(hq.config.data_dir), hq.clock())
     assert judged.right
     with hq.writing() as tx:

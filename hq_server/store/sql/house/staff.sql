@@ -32,6 +32,19 @@ UPDATE staff SET totp_step = :step WHERE name = :name AND totp_step < :step;
 -- name: charge(name, failures, wait_until_ms)!
 UPDATE staff SET failures = :failures, wait_until_ms = :wait_until_ms WHERE name = :name;
 
+-- name: make_stranger_key(key)!
+INSERT INTO stranger_keys (number, key) VALUES (1, :key) ON CONFLICT (number) DO NOTHING;
+
+-- name: stranger_key()^
+SELECT key FROM stranger_keys;
+
+-- name: stranger(slot)^
+SELECT failures, wait_until_ms FROM strangers WHERE slot = :slot;
+
+-- name: charge_stranger(slot, failures, wait_until_ms)!
+INSERT INTO strangers (slot, failures, wait_until_ms) VALUES (:slot, :failures, :wait_until_ms)
+ON CONFLICT (slot) DO UPDATE SET failures = excluded.failures, wait_until_ms = excluded.wait_until_ms;
+
 -- name: disable(name, disabled_at_ms)!
 UPDATE staff SET disabled_at_ms = :disabled_at_ms WHERE name = :name AND disabled_at_ms IS NULL;
 
