@@ -44,7 +44,7 @@ def period_moves(
 
     It is what they give in the periods of these days, and in those where a first in life comes or goes.
     """
-    members = {member for member, _ in days}
+    members = sorted({member for member, _ in days})
     posted: dict[str, list[PointEntry]] = defaultdict(list)
     keys = places_json(members, house.bucket_count)
     for row in tx.all("accounts.whole_entries", members=keys):

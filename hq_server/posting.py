@@ -111,7 +111,7 @@ class _Posting:
         self._tx.many("accounts.put_resolved", written)
         return {
             key: [one.resolved for one in standing[key].values() if one.resolved is not None]
-            for key in work.days
+            for key in sorted(work.days)
         }
 
     def whole_ones(self, heads: set[str], days: Iterable[MemberDay]) -> set[str]:
@@ -225,7 +225,7 @@ class _Posting:
         heads = {self._groups.head_of[member] for member in self._restated}
         found = raised_by_totals(self._tx, self._house, self._groups, heads, self._closes, self._now_ms)
         rows: list[Values] = []
-        for head, raised in found.items():
+        for head, raised in sorted(found.items()):
             bucket = self.buckets[head]
             for one in raised:
                 number = self._change_no[bucket] = self._change_no[bucket] + 1

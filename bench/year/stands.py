@@ -32,17 +32,17 @@ BY_NUMBER = frozenset({"redemption_void"})
 """Exceptions that a till's own numbers decide: it numbers the same year otherwise when told it otherwise."""
 ROWS: Final = (
     """
-    SELECT bucket, span, member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects,
+    SELECT bucket, span, entry_no, member_id, earned_day, terminal_id, epoch, branch, seq, kind, corrects,
       business_day, period_id, redeemable, qualifying, programme_version, steps, posted_at_ms, rule
     FROM entries
     """,
     """
-    SELECT bucket, member_id, period_id, cause, kind, held, tier, qualifying,
+    SELECT bucket, assessment_no, member_id, period_id, cause, kind, held, tier, qualifying,
       programme_version, start_day, from_day, decision, posted_at_ms
     FROM assessments
     """,
 )
-"""All of the ledger and of the tiers; without numbers, as members who are posted at once have any order."""
+"""All of the ledger and of the tiers."""
 LAST_TIERS: Final = """
 SELECT tier, count(*) FROM assessments AS a WHERE assessment_no = (SELECT max(b.assessment_no)
   FROM assessments AS b WHERE b.bucket = a.bucket AND b.member_id = a.member_id) GROUP BY tier
