@@ -1,4 +1,5 @@
-"""What all tests share: how hard Hypothesis looks, and which branches of the folds the run has seen.
+"""What all tests share: how hard Hypothesis looks, which branches of the folds were seen, how long a test may
+take, and which process runs it.
 
 On a developer's machine examples are drawn anew each run; where CI is set they are the same each time, so
 that a red run means a change.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.folds import watch
+from tests.limits import TEST_S, no_more, within
 
 if TYPE_CHECKING:
     from tests.postgresql import Cluster
@@ -62,6 +64,26 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
         file = nodeid.partition("::")[0]
         return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
 
+    def remove_node(self, node: Any) -> str | None:
+        """Give what a process had before it to another, but not what it died of, again and again."""
+        died_of: str | None = None
+        for tests in self.assigned_work[node].values():
+            died_of = next((test for test, is_done in tests.items() if not is_done), None)
+            if died_of is not None:
+                tests[died_of] = True
+                break
+        super().remove_node(node)
+        return died_of
+
+    def _assign_work_unit(self, node: Any) -> None:
+        """Hand out so many files that the process has two tests to run: with fewer it waits for more.
+
+        What was taken from one that died may be of files that are done.
+        """
+        super()._assign_work_unit(node)
+        while self.workqueue and self._pending_of(self.assigned_work[node]) < 2:
+            super()._assign_work_unit(node)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
@@ -80,6 +102,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Stop watching when the tests of core are done."""
     if WATCH in item.config.stash and not item.nodeid.startswith(CORE):
         item.config.stash[WATCH].stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that hangs, in the words of where it does."""
+    with within(TEST_S):
+        return (yield)
+
+
+def pytest_enter_pdb() -> None:
+    """Let a person at the debugger take their time."""
+    no_more()
 
 
 def pytest_unconfigure() -> None:
