@@ -162,6 +162,14 @@ def decided_before(tx: Transaction, by: str, natural_key: str | None) -> Decisio
     return None if row is None else decision(tx, row[0])
 
 
+def key_conflict() -> BadInput:
+    """Return the refusal of a key under which something else was asked for."""
+    return BadInput(
+        "this Idempotency-Key was used for another request: use a new key for a new request",
+        code="idempotency_conflict",
+    )
+
+
 def decision(tx: Transaction, number: int) -> Decision:
     """Return a decision.
 

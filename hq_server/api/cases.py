@@ -11,8 +11,9 @@ from msgspec import Meta
 from hq_server.api.answers import about, body_of, json, key_of, number_of, read_for, write_for
 from hq_server.api.queries import AdjustmentsQuery, CasesQuery, read_query
 from hq_server.decisions import Decision, DecisionView, decision, decision_view, decisions, said
+from hq_server.desk.again import opened_before, proposed_before, ruled_before
 from hq_server.desk.case_view import CaseFile, CaseView, case_file, case_view
-from hq_server.desk.cases import appeal, cases, evidence_on, open_case, opened_before, ruled_before
+from hq_server.desk.cases import appeal, cases, evidence_on, open_case
 from hq_server.desk.evidence import Evidence
 from hq_server.desk.figures import Figures, figures
 from hq_server.desk.near_misses import NearMisses, near_misses
@@ -25,6 +26,7 @@ from hq_server.verdicts import approve, refuse
 from hq_server.web_context import CONFIG, DATABASE, NOW_MS
 from hq_server.web_errors import WebError
 from loyalty_core.calendar import day_written
+from loyalty_core.errors import BadInput
 from loyalty_core.units import EpochMs
 
 routes: Final = web.RouteTableDef()
@@ -82,11 +84,13 @@ async def post_case(request: web.Request) -> web.Response:
     now_ms, region = request.app[NOW_MS](), _region(request)
 
     def gathered(tx: Transaction) -> Evidence | None:
-        """Return the evidence, read without keeping the writer; None where this was opened before."""
+        """Return the evidence, read without keeping the writer; None where it may have been opened before."""
         house = load_house(tx)
         named = find_present(tx, house, asked.member, region).named
-        waits = tx.one("house.open_case_of", member_id=named, period_id=asked.period)
-        return None if waits else appeal(tx, house, named, asked.period, now_ms)
+        try:
+            return appeal(tx, house, named, asked.period, now_ms)
+        except BadInput:
+            return None
 
     evidence = await read_for(request, gathered)
 
@@ -94,12 +98,7 @@ async def post_case(request: web.Request) -> web.Response:
         house = load_house(tx)
         named = find_present(tx, house, asked.member, region).named
         about(request, named)
-        before = opened_before(tx, name, key)
-        if before is not None and (before.member_id, before.period_id) != (named, asked.period):
-            raise WebError(
-                "this Idempotency-Key was used for another request: use a new key for a new request",
-                code="idempotency_conflict",
-            )
+        before = opened_before(tx, name, key, named, asked.period, asked.words)
         if before is not None:
             return case_file(tx, house, before.number, now_ms)
         told = evidence or appeal(tx, house, named, asked.period, now_ms)
@@ -136,7 +135,7 @@ async def post_propose(request: web.Request) -> web.Response:
 
     def work(tx: Transaction, name: str) -> DecisionView:
         house, number, by = load_house(tx), number_of(request, "case"), said(name, asked.reason)
-        before = ruled_before(tx, name, key, number, "grant", by.reason, asked.reason_code)
+        before = proposed_before(tx, name, key, number, by.reason, wanted)
         if before is None:
             made = propose_grant(tx, house, limits, number, wanted, evidence, by, now_ms, key)
             before = decision(tx, made)

@@ -20,6 +20,7 @@ from hq_server.decisions import (
     decision,
     decision_view,
     decisions,
+    key_conflict,
     said,
 )
 from hq_server.house import House, load_house
@@ -174,10 +175,7 @@ def _again(before: Decision, subject: str, reason: str, like: dict[str, Any]) ->
     stands = {**msgspec.json.decode(before.detail), "kind": before.kind}
     same = all(stands.get(name) == value for name, value in like.items())
     if not same or (before.subject, before.reason) != (subject, reason):
-        raise WebError(
-            "this Idempotency-Key was used for another request: use a new key for a new request",
-            code="idempotency_conflict",
-        )
+        raise key_conflict()
     return decision_view(before)
 
 

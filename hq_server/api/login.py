@@ -136,13 +136,14 @@ async def post_totp(request: web.Request) -> web.Response:
             TotpView(name=account.name, kept=False, secret=text, uri=totp.uri_of(secret, account.name))
         )
     secret = _secret(asked.new_secret)
-    if totp.step_of(secret, asked.new_code, request.app[NOW_MS]()) is None:
+    step = totp.step_of(secret, asked.new_code, request.app[NOW_MS]())
+    if step is None:
         raise BadInput("new_code is no code of new_secret now: try the next one", code="code_wrong")
     key = totp.make_key(config.data_dir, os.urandom(totp.KEY_BYTES))
     kept = totp.sealed(key, account.name, secret, os.urandom(totp.NONCE_BYTES))
 
     def changed(tx: Transaction, account: Account) -> TotpView:
-        return TotpView(name=set_totp(tx, account.name, kept).name, kept=True)
+        return TotpView(name=set_totp(tx, account.name, kept, step).name, kept=True)
 
     return json(await _changed(request, account, changed))
 

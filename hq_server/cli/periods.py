@@ -9,7 +9,7 @@ import click
 from hq_server.cli.close_words import closed_lines, period_lines
 from hq_server.cli.period_words import dry_run_lines, status_lines
 from hq_server.cli.progress import progress
-from hq_server.cli.shell import Shell, command, group, now_ms
+from hq_server.cli.shell import Shell, command, group, machine_user, now_ms
 from hq_server.closes.closing import OVER, begin, close_next
 from hq_server.closes.excluding import exclude
 from hq_server.closes.states import close_under_way, closes, period_view, periods
@@ -64,7 +64,9 @@ def list_command(shell: Shell, language: Language | None) -> None:
     help="Do not wait for a terminal that will not report; may be given several times.",
 )
 @click.option("--reason", help="Why; with --exclude why these are left out. Without names of people.")
-@click.option("--by", metavar="NAME", help="Who decides.")
+@click.option(
+    "--by", metavar="NAME", help="Who decides; asked for with --exclude. [default: this machine's user]"
+)
 @_language
 def close_command(
     shell: Shell,
@@ -85,7 +87,7 @@ def close_command(
         return
     if excluded and reason is None:
         raise click.UsageError("--exclude asks for --reason")
-    decides = said(by or "", reason or OVER)
+    decides = said((by or "") if excluded else (by or machine_user()), reason or OVER)
     with shell.database() as connection:
         with writing(connection) as tx:
             house = load_house(tx)

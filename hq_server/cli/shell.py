@@ -116,7 +116,7 @@ class Shell:
         if not self._is_kept:
             kind: Kind = "change" if self._need.changes else "read"
             subjects = self._about or ([] if self._need.changes else [MANY])
-            keep_access(tx, now_ms(), self._by or _user(), "command", kind, self.what, *subjects)
+            keep_access(tx, now_ms(), self._by or machine_user(), "command", kind, self.what, *subjects)
             self._is_kept = True
 
     def show(self, value: object, lines: Iterable[str]) -> None:
@@ -230,7 +230,7 @@ def _words(context: click.Context) -> list[str]:
     return found
 
 
-def _user() -> str:
+def machine_user() -> str:
     """Return who runs this, as the machine knows it: also who became root for it."""
     return "os:" + (os.environ.get("SUDO_USER") or getpass.getuser())
 

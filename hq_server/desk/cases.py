@@ -11,13 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from hq_server.config import Grants
-from hq_server.decisions import (
-    Decision,
-    DecisionKind,
-    decided_before,
-    decision,
-    decisions_about,
-)
+from hq_server.decisions import Decision, decision, decisions_about
 from hq_server.desk.evidence import Evidence, gather
 from hq_server.desk.moot import SENTENCES, Why, why_moot
 from hq_server.desk.standing import closed_period, programme_of, total_of
@@ -89,7 +83,7 @@ def open_case(
     Raises:
         BadInput: `case_open`, `case_words`, `evidence_old`.
     """
-    words = " ".join(words.split())
+    words = words_of(words)
     if len(words) > WORDS_MAX or printable(words) != words:
         raise BadInput(f"the member's words are at most {WORDS_MAX} printable characters", code="case_words")
     row = tx.one("house.open_case_of", member_id=member_id, period_id=evidence.period)
@@ -116,10 +110,9 @@ def open_case(
     return number
 
 
-def opened_before(tx: Transaction, by: str, natural_key: str) -> Case | None:
-    """Return the case that this person opened under a key, so that it is not opened twice."""
-    row = tx.one("house.case_by_key", opened_by=by, natural_key=natural_key)
-    return None if row is None else case_of(tx, row[0])
+def words_of(text: str) -> str:
+    """Return a member's words as a case keeps them."""
+    return " ".join(text.split())
 
 
 def case_of(tx: Transaction, number: int) -> Case:
@@ -243,33 +236,6 @@ def keep_evidence(tx: Transaction, number: int, made: int, evidence: Evidence, n
 def unlike_code(limits: Grants) -> str:
     """Return what ruling on one member unlike others takes, in words."""
     return f"a reason code of grants.unlike_codes ({', '.join(limits.unlike_codes) or 'there is none'})"
-
-
-def ruled_before(
-    tx: Transaction,
-    by: str,
-    natural_key: str,
-    number: int,
-    kind: DecisionKind,
-    reason: str,
-    reason_code: str | None = None,
-) -> Decision | None:
-    """Return what this person decided on this case under a key, which must have been for the same.
-
-    Raises:
-        BadInput: `idempotency_conflict`: the key was used for something else.
-    """
-    before = decided_before(tx, by, natural_key)
-    if before is None:
-        return None
-    detail = msgspec.json.decode(before.detail)
-    stands = (before.kind, before.reason, detail.get("case"), detail.get("reason_code"))
-    if stands != (kind, reason, number, reason_code):
-        raise BadInput(
-            "this Idempotency-Key was used for another request: use a new key for a new request",
-            code="idempotency_conflict",
-        )
-    return before
 
 
 def still_open(tx: Transaction, number: int) -> Case:

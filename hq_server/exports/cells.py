@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
@@ -14,7 +15,9 @@ Cell: TypeAlias = str | int | Sequence[str] | Mapping[str, object] | None
 Row: TypeAlias = tuple[Cell, ...]
 FORMATS: Final[Mapping[Format, str]] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 """With the content type of each."""
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""Wide ones too: a spreadsheet in Korean or Japanese takes them for their narrow forms. What was written with
+`'` before it is written with one more, so that taking one away always gives the text again."""
 BOM: Final = "\ufeff"
 """By this a spreadsheet knows that names are UTF-8."""
 
@@ -49,12 +52,12 @@ class Text:
 
 def inert(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula."""
-    return "'" + text if text.startswith(FORMULA) else text
+    return "'" + text if FORMULA.match(text) else text
 
 
 def as_typed(text: str) -> str:
     """Return what `inert` was given: what was taken out can be taken in again."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+    return text[1:] if text.startswith("'") and FORMULA.match(text[1:]) else text
 
 
 def _cell(cell: Cell) -> str:

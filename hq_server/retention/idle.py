@@ -88,7 +88,7 @@ def erase_idle(
     erased: list[str] = []
     for idle in still_idle(tx, house, names, before, today):
         group = groups_of(tx, house.bucket_count, [idle.member_id]).members[idle.member_id]
-        if any(_waits(tx, kind, idle.member_id) for kind in _MAY_WAIT) or _appeals(tx, group):
+        if any(_waits(tx, kind, name) for kind in _MAY_WAIT for name in group) or _appeals(tx, group):
             continue
         reason = f"retention.members_idle_months = {months}: nothing for so long, and no balance"
         keep_decision(tx, "retention", idle.member_id, Erased(group), Said(BY, reason), now_ms)

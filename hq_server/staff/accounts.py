@@ -139,14 +139,14 @@ def set_password(tx: Transaction, name: str, password: str) -> Account:
     return account_named(tx, name)
 
 
-def set_totp(tx: Transaction, name: str, totp: bytes | None) -> Account:
-    """Give an account other codes, or none; its sessions are over.
+def set_totp(tx: Transaction, name: str, totp: bytes | None, step: int = 0) -> Account:
+    """Give an account other codes, or none; its sessions are over. A code up to `step` was shown already.
 
     Raises:
         BadInput: `staff_unknown`.
     """
     found = account_named(tx, name)
-    tx.run("house.set_totp", name=found.name, totp=totp)
+    tx.run("house.set_totp", name=found.name, totp=totp, step=step)
     tx.run("house.end_sessions", name=found.name)
     return account_named(tx, name)
 

@@ -290,21 +290,25 @@ async def test_a_case_goes_from_hand_to_hand_by_http(desk: Appeals, http: Http) 
     assert (status, made["case"]["number"], made["case"]["words"]) == (201, 1, "three points")
     assert (await http.post("/api/v1/cases", asked, key="one"))[1]["case"]["number"] == 1
     assert (await http.post("/api/v1/cases", asked, key="two"))[1]["code"] == "case_open"
-    other = {**asked, "member": "M2"}
-    assert (await http.post("/api/v1/cases", other, key="one"))[1]["code"] == "idempotency_conflict"
+    for other in ({**asked, "member": "M2"}, {**asked, "words": "five points"}):
+        assert (await http.post("/api/v1/cases", other, key="one"))[1]["code"] == "idempotency_conflict"
     ask = {"reason_code": "near-miss", "reason": "so near"}
     status, proposed = await http.post("/api/v1/cases/1/propose", ask, key="three")
     assert (status, proposed["state"], proposed["detail"]["members"]) == (201, "waiting", 3)
     assert (await http.post("/api/v1/cases/1/propose", ask, key="three"))[1] == proposed
-    changed = {**ask, "reason": "other"}
-    assert (await http.post("/api/v1/cases/1/propose", changed, key="three"))[1]["code"] == (
-        "idempotency_conflict"
-    )
+    others: list[dict[str, object]] = [{"reason": "other"}, {"alone": True}, {"until": "2027-03-31"}]
+    for change in others:
+        changed = {**ask, **change}
+        assert (await http.post("/api/v1/cases/1/propose", changed, key="three"))[1]["code"] == (
+            "idempotency_conflict"
+        )
     assert (await http.post("/api/v1/grants/1/approve"))[1]["code"] == "same_person"
     assert (await http.post("/api/v1/grants/9/approve", by="lee"))[1]["code"] == "decision_not_found"
     assert (await http.post("/api/v1/grants/1/approve", by="lee"))[1]["state"] == "approved"
     assert desk.granted() == {"M1": "SILVER", "M2": "SILVER", "M3": "SILVER"}
     assert (await http.get("/api/v1/cases/1"))["case"]["state"] == "granted"
+    status, once_more = await http.post("/api/v1/cases", asked, key="one")
+    assert (status, once_more["case"]["number"], once_more["case"]["state"]) == (201, 1, "granted")
     assert [one["number"] for one in await http.get("/api/v1/cases?state=granted&member=M1")] == [1]
     assert [one["number"] for one in await http.get("/api/v1/grants?state=approved")] == [1]
     assert (await http.get(f"/api/v1/desk/{PERIOD}"))["listed"][0]["ruled"] == "granted"

@@ -115,6 +115,16 @@ def test_about_whom_something_waits_is_left_until_it_is_judged(hq: Hq) -> None:
     assert (erase_due(hq), erased(hq)) == (1, ["M1"])
 
 
+def test_what_waits_about_anyone_who_counts_as_the_member_keeps_all_of_them(hq: Hq) -> None:
+    hq.members(f"member_id,joined_on\nM1,{OLD}\nM2,{OLD}\n")
+    desk = Desk(hq)
+    number = desk.propose("M1", 50)
+    desk.merge("M1", "M2")
+    assert (due(hq), erase_due(hq), erased(hq)) == (["M2"], 0, [])
+    desk.refuse(number)
+    assert (erase_due(hq), erased(hq)) == (2, ["M1", "M2"])
+
+
 def test_who_has_appealed_is_left_until_somebody_has_ruled(hq: Hq) -> None:
     hq.members(f"member_id,joined_on\nM1,{OLD}\n")
     hq.sql(

@@ -41,6 +41,14 @@ def test_a_period_is_closed_by_one_command_which_leaves_out_who_will_not_report(
     assert "2026-H2  2026-07-01  2026-12-31  마감됨" in shell.run("period", "list", "--language", "ko")[1]
 
 
+def test_where_nobody_is_left_out_the_user_of_the_machine_may_close(half: HalfYear, shell: Shell) -> None:
+    till = half.till()
+    half.close_days(till, LAST - 1, LAST)
+    assert shell.json("period", "close", "2026-H2")["state"] == "closed"
+    ((made_by,),) = half.hq.sql("SELECT made_by FROM decisions WHERE kind = 'close'")
+    assert made_by.startswith("os:")
+
+
 def test_a_close_that_was_cut_off_is_gone_on_with_by_the_same_command(half: HalfYear, shell: Shell) -> None:
     half.till()
     close = ("period", "close", "2026-H2", "--exclude", "S012-T01", "--reason", "x", "--by", "kim")

@@ -50,9 +50,15 @@ async def traded(hq: Hq, tills: Tills) -> Hq:
     return hq
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+82", "-1", "@x", "\tx", "\rx", "'x", "x", "", "x=1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("=1+1", "+82", "-1", "@x", "\tx", "\rx", "\nx", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x"),
+        *("'x", "'=x", "''+x", "'", "x", "", "x=1"),
+    ],
+)
 def test_a_text_is_no_formula_and_can_be_taken_in_again(text: str) -> None:
-    assert not inert(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not inert(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20"))
     assert as_typed(inert(text)) == text
 
 

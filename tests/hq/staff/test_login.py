@@ -210,6 +210,8 @@ async def test_people_set_up_their_own_codes_which_nobody_else_sees(door: Door, 
         "kept"
     ] is True
     assert await door.ask("POST", "login", body) == (401, "login_refused")
+    shown_already = body | {"code": code}
+    assert await door.ask("POST", "login", shown_already) == (401, "login_refused")
     assert (await door.login("park"))[0] == 201
 
 

@@ -22,8 +22,8 @@ UPDATE staff SET roles = :roles WHERE name = :name;
 -- name: set_password(name, password)!
 UPDATE staff SET password = :password, failures = 0, wait_until_ms = 0 WHERE name = :name;
 
--- name: set_totp(name, totp)!
-UPDATE staff SET totp = :totp, totp_step = 0 WHERE name = :name;
+-- name: set_totp(name, totp, step)!
+UPDATE staff SET totp = :totp, totp_step = :step WHERE name = :name;
 
 -- name: take_step(name, step)!
 -- A code is taken once: a step that was taken, or one before it, touches no row.
