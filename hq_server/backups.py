@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,11 +18,13 @@ import msgspec
 from hq_server.audit.keys import audit_keys
 from hq_server.audit.programmes import audit_programmes
 from hq_server.audit.triggers import audit_triggers
-from hq_server.backup_keys import keys_kept, moved_keys
-from hq_server.config import HqConfig
+from hq_server.backup_keys import MovedKeys, keys_kept, moved_keys
+from hq_server.config import HqConfig, without_password
 from hq_server.house import load_house
 from hq_server.staff import totp
+from hq_server.store.copying import put_all
 from hq_server.store.database import DatabaseMissing, alone, opened
+from hq_server.store.sqlite.connection import connect
 from hq_server.store.sqlite.copies import BadBackup, Note, copied_in, copy_out, copy_over
 from loyalty_core.units import EpochMs
 from loyalty_shell.credentials import write_secret
@@ -104,20 +106,17 @@ def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now
     Raises:
         InUse: a server or a command runs.
         BadBackup: the file is none, is damaged, or (`database_exists`, `key_differs`) something is there.
+        Refused: PostgreSQL has a headquarters (`database_exists`), or does not take it.
         WrongDatabase: a newer release made the backup.
         BadKeyFile: neither the backup nor this machine has HQ's key.
         Difference: the backup is not what HQ's key signed, or its triggers are not this release's.
     """
-    if config.is_postgresql:
-        raise BadBackup(
-            "a backup is restored into a file: leave database out of the settings, restore, then "
-            "hq-server move --to the URL of an empty PostgreSQL database",
-            code="restore_into_file",
-        )
-    database = config.database_path
     if not backup.is_file():
         raise BadBackup(f"{backup} is no regular file: name a backup")
     Path(config.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if config.is_postgresql:
+        return _into_postgresql(config, backup, replace=replace, random=random, now_ms=now_ms)
+    database = config.database_path
     with alone(database):
         if not replace and any(database.with_name(database.name + part).exists() for part in PARTS):
             raise BadBackup(
@@ -125,36 +124,106 @@ def restore(config: HqConfig, backup: Path, *, replace: bool, random: bytes, now
                 code="database_exists",
             )
         fresh = database.with_name(database.name + ".new")
-        for part in PARTS:  # left of a restore that was cut off
-            fresh.with_name(fresh.name + part).unlink(missing_ok=True)
+        _remove(fresh)
         with _made(fresh):
-            with copied_in(backup, fresh) as (tx, note):
-                moving = moved_keys(config, note, backup, replace=replace)
-                audit_triggers(tx)
-                audit_programmes(tx, audit_keys(tx, moving.public_key(tx)).programme)
-                moving.follow(tx, now_ms)
-                tx.run("house.end_all_sessions")  # some had ended since, and nobody knows which
-                # Never the number of a life that tills have met, also where one backup is restored twice.
-                counter = max(load_house(tx).incarnation.counter + 1, now_ms // 1000)
-                tx.run("house.begin_life", incarnation_counter=counter, incarnation_random=random)
+            life = _begun_life(config, backup, fresh, replace=replace, random=random, now_ms=now_ms)
             make_durable(fresh)
-            aside = _set_aside((config.database_path, *moving.aside), now_ms)
-            for path, key in moving.written.items():
-                write_secret(path, key)
+            aside = _set_aside((config.database_path, *life.keys.aside), now_ms)
+            _write_keys(life)
             fresh.rename(database)
         make_durable(database.parent)
     return Restored(
-        database=str(database), made_at_ms=note.made_at_ms, incarnation=counter, set_aside=tuple(aside)
+        database=str(database),
+        made_at_ms=life.made_at_ms,
+        incarnation=life.counter,
+        set_aside=tuple(aside),
     )
+
+
+def _into_postgresql(
+    config: HqConfig, backup: Path, *, replace: bool, random: bytes, now_ms: EpochMs
+) -> Restored:
+    """Do as `restore` in one transaction of PostgreSQL, by way of a file in `data_dir` that goes again.
+
+    The keys are there before it is committed: cut off in between, the same command brings it to its end.
+    """
+    from hq_server.store.postgresql.anew import anew
+
+    fresh = Path(config.data_dir) / "restored.db.new"
+    schema = f"replaced_{_moment(now_ms).lower()}"
+    with alone(fresh), anew(config.database, schema, replace=replace) as (target, stood), _passing(fresh):
+        life = _begun_life(config, backup, fresh, replace=replace, random=random, now_ms=now_ms)
+        with closing(connect(fresh)) as source:
+            put_all(source, target, lambda _: None)
+        aside = [f"the schema {schema} in it"] if stood else []
+        aside += _set_aside(life.keys.aside, now_ms)
+        _write_keys(life)
+    return Restored(
+        database=without_password(config.database),
+        made_at_ms=life.made_at_ms,
+        incarnation=life.counter,
+        set_aside=tuple(aside),
+    )
+
+
+class _Life(msgspec.Struct, frozen=True):
+    """A database that was made of a backup, and has begun its next life; `keys` are still to be written."""
+
+    made_at_ms: int | None
+    keys: MovedKeys
+    counter: int
+
+
+def _begun_life(
+    config: HqConfig, backup: Path, fresh: Path, *, replace: bool, random: bytes, now_ms: EpochMs
+) -> _Life:
+    """Make a database of a backup in a file, as `restore` has it before it stands in its place."""
+    with copied_in(backup, fresh) as (tx, note):
+        keys = moved_keys(config, note, backup, replace=replace)
+        audit_triggers(tx)
+        audit_programmes(tx, audit_keys(tx, keys.public_key(tx)).programme)
+        keys.follow(tx, now_ms)
+        tx.run("house.end_all_sessions")  # some had ended since, and nobody knows which
+        # Never the number of a life that tills have met, also where one backup is restored twice.
+        counter = max(load_house(tx).incarnation.counter + 1, now_ms // 1000)
+        tx.run("house.begin_life", incarnation_counter=counter, incarnation_random=random)
+    return _Life(note.made_at_ms, keys, counter)
+
+
+def _write_keys(life: _Life) -> None:
+    for path, key in life.keys.written.items():
+        write_secret(path, key)
+
+
+@contextmanager
+def _passing(fresh: Path) -> Iterator[None]:
+    """Make an empty file that only its owner reads, for so long."""
+    _remove(fresh)
+    try:
+        with _made(fresh):
+            yield
+    finally:
+        _remove(fresh)
+
+
+def _remove(fresh: Path) -> None:
+    """Remove what a restore made, or has left that was cut off."""
+    for part in PARTS:
+        fresh.with_name(fresh.name + part).unlink(missing_ok=True)
+
+
+def _moment(now_ms: EpochMs) -> str:
+    """Return a time as names of what is set aside have it."""
+    at = datetime.fromtimestamp(now_ms // 1000, UTC)
+    return f"{at:%Y%m%dT%H%M%S}{now_ms % 1000:03}Z"
 
 
 def _set_aside(paths: tuple[Path, ...], now_ms: EpochMs) -> list[str]:
     """Give what stands in the way of a restore other names; return these, a database's without its parts."""
-    at = datetime.fromtimestamp(now_ms // 1000, UTC)
     moved = []
     for path in paths:
         parts = [part for part in PARTS if path.with_name(path.name + part).exists()]
-        aside = path.with_name(f"{path.name}.replaced-{at:%Y%m%dT%H%M%S}{now_ms % 1000:03}Z")
+        aside = path.with_name(f"{path.name}.replaced-{_moment(now_ms)}")
         aside = _begun(path, parts) or aside
         for part in parts:
             path.with_name(path.name + part).rename(aside.with_name(aside.name + part))

@@ -34,19 +34,28 @@ def copy_all(source: Connection, target: Connection, advance: Callable[[int], No
             raise Refused(
                 "the other database has a headquarters already: give an empty one", code="database_exists"
             )
-    copied = 0
     with reading(source), writing(target):
-        put_back = _without_guards(target)
-        for table, columns, order in tables():
-            number = 0
-            for rows in _rows(source, table, columns, order):
-                _put(target, table, columns, rows)
-                number += len(rows)
-                advance(len(rows))
-            if _count(target, table) != number:
-                raise Refused(f"the copy of {table} has not as many rows", code="copy_differs")
-            copied += number
-        put_back()
+        return put_all(source, target, advance)
+
+
+def put_all(source: Connection, target: Connection, advance: Callable[[int], None]) -> int:
+    """Write every row of one database into an empty one, in the transactions that are open; return how many.
+
+    Raises:
+        Refused: `copy_differs`: the other one has not all of them.
+    """
+    copied = 0
+    put_back = _without_guards(target)
+    for table, columns, order in tables():
+        number = 0
+        for rows in _rows(source, table, columns, order):
+            _put(target, table, columns, rows)
+            number += len(rows)
+            advance(len(rows))
+        if _count(target, table) != number:
+            raise Refused(f"the copy of {table} has not as many rows", code="copy_differs")
+        copied += number
+    put_back()
     return copied
 
 

@@ -81,8 +81,11 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 _REMEMBER: Final = "CREATE TABLE remembered.{0} AS SELECT * FROM {0}"
-_PUT_BACK: Final = """
+_PUT_BACK: Final = r"""
 DO $$ DECLARE name TEXT; BEGIN
+FOR name IN SELECT nspname FROM pg_namespace WHERE nspname LIKE 'replaced\_%' LOOP
+  EXECUTE format('DROP SCHEMA %I CASCADE', name);
+END LOOP;
 FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
   EXECUTE format('DELETE FROM public.%I', name);
 END LOOP;

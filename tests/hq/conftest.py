@@ -19,6 +19,7 @@ from aiohttp.web import Application, Request
 
 from hq_server import fleet
 from hq_server.app import build_app
+from hq_server.backups import Restored, restore
 from hq_server.config import HqConfig, load_config
 from hq_server.importing import Imported, import_rows
 from hq_server.key_book import Keyring
@@ -134,6 +135,11 @@ class Hq:
             yield line
         finally:
             self._lines.append(line)
+
+    def bring_back(self, backup: Path) -> Restored:
+        """Restore it from a backup, while nobody else has it open."""
+        self.leave()
+        return restore(self.config, backup, replace=True, random=os.urandom(8), now_ms=self.clock())
 
     def leave(self) -> None:
         """Close what was lent."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from hq_server.staff.accounts import account_named, add_account, set_totp
 from hq_server.staff.sessions import begin_session, session_of
 from hq_server.store.connection import reading
 from hq_server.store.database import Database, DatabaseMissing, InUse, opened
-from hq_server.store.refusals import WrongDatabase
+from hq_server.store.refusals import Refused, WrongDatabase
 from hq_server.store.sqlite import sqlite3
 from hq_server.store.sqlite.connection import Connection, connect
 from hq_server.store.sqlite.copies import BadBackup
@@ -29,9 +30,9 @@ from loyalty_core.units import EpochMs
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase
 from tests.hq.till import NOW_MS
+from tests.postgresql import Session
 
-pytestmark = pytest.mark.sqlite("its files")
-
+OF_FILES = pytest.mark.sqlite("its files")
 DAY_MS = 86_400_000
 AT = EpochMs(NOW_MS)
 
@@ -54,21 +55,28 @@ def elsewhere(tmp_path: Path) -> HqConfig:
     return load_config(path)
 
 
-def brought_back(config: HqConfig, backup: Path, *, replace: bool = False, at_ms: EpochMs = AT) -> Restored:
+def brought_back(at: Hq | HqConfig, backup: Path, *, replace: bool = False, at_ms: EpochMs = AT) -> Restored:
+    if isinstance(at, Hq):
+        at.leave()
+    config = at.config if isinstance(at, Hq) else at
     return restore(config, backup, replace=replace, random=os.urandom(8), now_ms=at_ms)
 
 
 def members(config: HqConfig) -> list[str]:
+    text = "SELECT member_id FROM members ORDER BY member_id"
+    if config.is_postgresql:
+        with closing(Session(config.database)) as session:
+            return [row[0] for row in session.run(text)]
     with opened(config.database_path) as connection:
-        return [row[0] for row in connection.execute("SELECT member_id FROM members ORDER BY member_id")]
+        return [row[0] for row in connection.execute(text)]
 
 
 def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def refused(code: str) -> pytest.RaisesExc[BadBackup]:
-    return pytest.RaisesExc(BadBackup, check=lambda error: error.code == code)
+def refused(code: str) -> pytest.RaisesExc[BadBackup | Refused]:
+    return pytest.RaisesExc((BadBackup, Refused), check=lambda error: error.code == code)
 
 
 def test_a_backup_is_one_file_that_only_its_owner_reads(backup: Path) -> None:
@@ -92,6 +100,7 @@ def test_a_backup_brings_everything_back_where_nothing_was(hq: Hq, backup: Path,
     assert backup.exists()
 
 
+@OF_FILES
 async def test_a_backup_holds_all_that_was_acknowledged_before_it(
     hq: Hq, tills: Tills, elsewhere: HqConfig, tmp_path: Path
 ) -> None:
@@ -111,6 +120,7 @@ async def test_a_backup_holds_all_that_was_acknowledged_before_it(
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (1,)
 
 
+@OF_FILES
 async def test_a_server_writes_on_while_it_is_copied(hq: Hq, tmp_path: Path) -> None:
     database = Database(hq.config.database_path)
     reader = connect(hq.config.database_path, read_only=True)
@@ -128,6 +138,7 @@ async def test_a_server_writes_on_while_it_is_copied(hq: Hq, tmp_path: Path) -> 
         await asyncio.to_thread(database.close)
 
 
+@OF_FILES
 def test_what_was_erased_is_not_in_a_later_backup(hq: Hq, tmp_path: Path) -> None:
     hq.members(
         "member_id,lookups,name\n" + "".join(f"M{n},20001234567{n:03},Secret{n}\n" for n in range(200))
@@ -165,6 +176,7 @@ def test_a_backup_that_was_cut_off_is_not_taken_for_one_that_is_being_made(hq: H
     assert (tmp_path / "one.db.new").exists()
 
 
+@OF_FILES
 def test_of_damaged_data_no_backup_is_made(hq: Hq, tmp_path: Path) -> None:
     with opened(hq.config.database_path) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
@@ -179,6 +191,7 @@ def test_without_a_database_there_is_nothing_to_back_up(elsewhere: HqConfig, tmp
         back_up(elsewhere, tmp_path / "backup.db", AT)
 
 
+@OF_FILES
 def test_the_newest_are_kept_and_nothing_else_is_removed(hq: Hq, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
@@ -190,6 +203,7 @@ def test_the_newest_are_kept_and_nothing_else_is_removed(hq: Hq, tmp_path: Path)
     assert [one.removed for one in made[1:]] == [(), (), (made[0].file,), (made[1].file,)]
 
 
+@OF_FILES
 def test_a_clock_that_went_back_does_not_cost_the_backup_that_was_just_made(hq: Hq, tmp_path: Path) -> None:
     ahead = [back_up_into(hq.config, tmp_path, 2, EpochMs(NOW_MS + day * DAY_MS)) for day in (8, 9)]
     right = [back_up_into(hq.config, tmp_path, 2, EpochMs(NOW_MS + day * DAY_MS)) for day in (0, 1)]
@@ -220,40 +234,46 @@ def test_a_credential_stays_out_of_backups_and_is_needed_to_come_back(
 def test_what_stands_there_is_set_aside_only_when_asked(hq: Hq, backup: Path) -> None:
     hq.members("member_id\nM2\n")
     with refused("database_exists"):
-        brought_back(hq.config, backup)
+        brought_back(hq, backup)
     assert members(hq.config) == ["M1", "M2"]
-    done = brought_back(hq.config, backup, replace=True)
+    done = brought_back(hq, backup, replace=True)
     assert members(hq.config) == ["M1"]
     (aside,) = done.set_aside
+    if hq.url:
+        schema = aside.split()[2]
+        assert hq.sql(f"SELECT count(*) FROM {schema}.members") == [(2,)]  # noqa: S608
+        return
     with opened(Path(aside)) as connection:
         assert connection.execute("SELECT count(*) FROM members").fetchone() == (2,)
 
 
+@OF_FILES
 def test_a_log_that_a_crash_left_goes_aside_with_its_database(hq: Hq, backup: Path) -> None:
     log = hq.config.database_path.with_name("hq.db-wal")
     hq.config.database_path.unlink()
     log.write_bytes(b"of another life")
     with refused("database_exists"):
-        brought_back(hq.config, backup)
-    done = brought_back(hq.config, backup, replace=True)
+        brought_back(hq, backup)
+    done = brought_back(hq, backup, replace=True)
     (aside,) = done.set_aside
     assert Path(f"{aside}-wal").read_bytes() == b"of another life"
     assert members(hq.config) == ["M1"]
 
 
 async def test_nothing_is_restored_under_a_server_or_a_command(hq: Hq, backup: Path) -> None:
-    database = Database(hq.config.database_path)
+    database = Database(hq.config.place)
+    await database.write(load_house)
     with pytest.raises(InUse):
-        brought_back(hq.config, backup, replace=True)
+        brought_back(hq, backup, replace=True)
     await asyncio.to_thread(database.close)
-    with opened(hq.config.database_path), pytest.raises(InUse):
-        brought_back(hq.config, backup, replace=True)
-    brought_back(hq.config, backup, replace=True)
+    with opened(hq.config.place), pytest.raises(InUse):
+        brought_back(hq, backup, replace=True)
+    brought_back(hq, backup, replace=True)
 
 
 def test_each_restore_begins_another_life(hq: Hq, backup: Path) -> None:
-    first = brought_back(hq.config, backup, replace=True)
-    again = brought_back(hq.config, backup, replace=True, at_ms=EpochMs(NOW_MS + 1000))
+    first = brought_back(hq, backup, replace=True)
+    again = brought_back(hq, backup, replace=True, at_ms=EpochMs(NOW_MS + 1000))
     assert 1 < first.incarnation < again.incarnation
     with hq.reading() as tx:
         assert load_house(tx).incarnation.counter == again.incarnation
@@ -306,25 +326,26 @@ def test_nobody_is_logged_in_after_a_restore(hq: Hq, tmp_path: Path) -> None:
         add_account(tx, "kim", ["viewer"], "kept", hq.clock())
         secret = begin_session(tx, "kim", bytes(32), hq.clock(), with_totp=False)
     back_up(hq.config, tmp_path / "backup.db", AT)
-    brought_back(hq.config, tmp_path / "backup.db", replace=True)
+    brought_back(hq, tmp_path / "backup.db", replace=True)
     with hq.reading() as tx:
         assert session_of(tx, secret, hq.clock()) is None
         assert account_named(tx, "kim").disabled_at_ms is None
 
 
 def test_a_clock_that_went_back_still_begins_another_life(hq: Hq, tmp_path: Path, backup: Path) -> None:
-    first = brought_back(hq.config, backup, replace=True)
+    first = brought_back(hq, backup, replace=True)
     back_up(hq.config, tmp_path / "later.db", AT)
-    again = brought_back(hq.config, tmp_path / "later.db", replace=True, at_ms=EpochMs(1000))
+    again = brought_back(hq, tmp_path / "later.db", replace=True, at_ms=EpochMs(1000))
     assert again.incarnation == first.incarnation + 1
 
 
+@OF_FILES
 def test_a_plain_copy_of_a_database_is_restored_with_the_key_that_is_there(hq: Hq, backup: Path) -> None:
     copy = backup.with_name("copy.db")
     with opened(hq.config.database_path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         shutil.copy(hq.config.database_path, copy)
-    done = brought_back(hq.config, copy, replace=True)
+    done = brought_back(hq, copy, replace=True)
     assert done.made_at_ms is None
     assert hq.config.key_path.read_bytes() == hq.key
     assert members(hq.config) == ["M1"]
@@ -386,9 +407,9 @@ def test_a_damaged_backup_is_refused_and_what_stands_stays(hq: Hq, backup: Path)
         file.seek(4096 * 5)
         file.write(os.urandom(4096 * 3))
     with pytest.raises(BadBackup):
-        brought_back(hq.config, backup, replace=True)
+        brought_back(hq, backup, replace=True)
     assert members(hq.config) == ["M1"]
-    assert files(Path(hq.config.data_dir)) == {"hq.db", "hq.key"}
+    assert files(Path(hq.config.data_dir)) == ({"hq.key"} if hq.url else {"hq.db", "hq.key"})
 
 
 def test_a_backup_whose_guards_were_taken_away_is_refused(hq: Hq, backup: Path) -> None:
@@ -396,7 +417,7 @@ def test_a_backup_whose_guards_were_taken_away_is_refused(hq: Hq, backup: Path) 
     changed.execute("DROP TRIGGER programme_is_never_changed")
     changed.close()
     with pytest.raises(Difference, match="programme_is_never_changed"):
-        brought_back(hq.config, backup, replace=True)
+        brought_back(hq, backup, replace=True)
     assert members(hq.config) == ["M1"]
 
 
@@ -413,21 +434,23 @@ def test_the_backup_of_another_headquarters_takes_its_key_only_where_none_is(
     assert [Path(path).read_bytes() for path in done.set_aside] == [other]
 
 
+@OF_FILES
 def test_a_restore_that_was_cut_off_between_a_database_and_its_log_keeps_them_together(
     hq: Hq, backup: Path
 ) -> None:
     data = Path(hq.config.data_dir)
     hq.config.database_path.rename(data / "hq.db.replaced-20260101T000000000Z")
     (data / "hq.db-wal").write_bytes(b"log")
-    done = brought_back(hq.config, backup, replace=True)
+    done = brought_back(hq, backup, replace=True)
     assert done.set_aside == (str(data / "hq.db.replaced-20260101T000000000Z"),)
     assert (data / "hq.db.replaced-20260101T000000000Z-wal").read_bytes() == b"log"
     (data / "hq.db").unlink()
     (data / "hq.db-wal").write_bytes(b"another")
-    brought_back(hq.config, backup, replace=True, at_ms=EpochMs(AT + 1))
+    brought_back(hq, backup, replace=True, at_ms=EpochMs(AT + 1))
     assert (data / "hq.db.replaced-20260101T000000000Z-wal").read_bytes() == b"log"
 
 
+@OF_FILES
 def test_what_is_left_of_a_backup_that_was_cut_off_goes_with_the_next(hq: Hq, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()

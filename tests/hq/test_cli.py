@@ -418,7 +418,6 @@ def test_a_command_is_told_when_the_database_stays_busy(
     other.close()
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_backup_says_what_it_holds_and_a_restore_what_is_lost(hq: Hq, shell: Shell, tmp_path: Path) -> None:
     status, out, _ = shell.run("backup", str(tmp_path / "b.db"))
     assert (status, "with HQ's key: keep it as safe as that" in out) == (0, True)
@@ -426,10 +425,10 @@ def test_a_backup_says_what_it_holds_and_a_restore_what_is_lost(hq: Hq, shell: S
     assert shell.refused("restore", str(tmp_path / "b.db")) == "database_exists"
     status, out, _ = shell.run("restore", str(tmp_path / "b.db"), "--replace")
     lines = out.splitlines()
-    assert (status, lines[0].endswith("hq.db is headquarters as of 2026-11-21T02:31:00Z.")) == (0, True), out
-    assert [line.split()[-1] for line in lines if line.startswith("What was there before is ")] == [
-        f"{hq.config.database_path}.replaced-20261121T023100000Z."
-    ]
+    assert (status, lines[0]) == (0, f"{hq.config.place} is headquarters as of 2026-11-21T02:31:00Z."), out
+    schema = "the schema replaced_20261121t023100000z in it"
+    aside = schema if hq.url else f"{hq.config.place}.replaced-20261121T023100000Z"
+    assert lines[1] == f"What was there before is {aside}."
     assert "revoke and erase it again" in out
 
 

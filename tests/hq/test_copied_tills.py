@@ -407,10 +407,10 @@ def test_days_are_closed_over_two_epochs_without_a_gap(hq: Hq, till: CopiedTill,
 
 
 def brought_back(hq: Hq, backup: Path) -> None:
+    hq.leave()
     restore(hq.config, backup, replace=True, random=os.urandom(8), now_ms=EpochMs(hq.clock() + 1000))
 
 
-@pytest.mark.sqlite("restores a file")
 def test_tills_hand_in_again_what_a_headquarters_lost(
     hq: Hq, till: CopiedTill, folder: Folders, tmp_path: Path
 ) -> None:
@@ -425,7 +425,6 @@ def test_tills_hand_in_again_what_a_headquarters_lost(
     assert till.epoch == 1
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_headquarters_from_before_an_epoch_has_it_again_from_its_till(
     hq: Hq, till: CopiedTill, folder: Folders, tmp_path: Path
 ) -> None:
@@ -447,7 +446,6 @@ def test_a_headquarters_from_before_an_epoch_has_it_again_from_its_till(
     assert till.epoch != other.epoch
 
 
-@pytest.mark.sqlite("restores a file")
 async def test_programmes_that_headquarters_lost_come_back_from_a_till(
     hq: Hq, till: CopiedTill, tmp_path: Path, aiohttp_client: Callable[[Application], Awaitable[Client]]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from hq_server.accept import TerminalRefused
-from hq_server.backups import back_up, restore
+from hq_server.backups import back_up
 from hq_server.enrol import ENROL_BYTES_MAX, InviteRefused, answer, apply, open_enrol
 from hq_server.fleet import HOUR_MS, secret_hash
 from hq_server.store.database import opened
@@ -213,7 +213,7 @@ def backed_up(hq: Hq, tmp_path: Path) -> Callable[[], None]:
 
     def back() -> None:
         hq.clock.now += HOUR_MS
-        restore(hq.config, Path(made.file), replace=True, random=b"r" * 8, now_ms=hq.clock())
+        hq.bring_back(Path(made.file))
 
     return back
 
@@ -244,7 +244,6 @@ def served(hq: Hq) -> Served:
     return Served(hq)
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_till_that_a_restored_headquarters_does_not_know_joins_again_as_what_it_is(
     hq: Hq, served: Served, tmp_path: Path
 ) -> None:
@@ -291,7 +290,6 @@ def test_a_till_in_whose_place_another_is_does_not_take_it_back(hq: Hq, served: 
     assert refused.value.code == "terminal_replaced"
 
 
-@pytest.mark.sqlite("restores a file")
 def test_no_new_till_of_a_restored_headquarters_gets_the_id_of_one_that_it_does_not_know(
     hq: Hq, served: Served, tmp_path: Path
 ) -> None:
@@ -312,7 +310,6 @@ def test_no_new_till_of_a_restored_headquarters_gets_the_id_of_one_that_it_does_
     assert all(re.fullmatch(ID_FORM, one) for one in ids)
 
 
-@pytest.mark.sqlite("restores a file")
 def test_who_joins_again_needs_a_code_for_that_till(hq: Hq, served: Served, tmp_path: Path) -> None:
     back = backed_up(hq, tmp_path)
     till = Till()
@@ -323,7 +320,6 @@ def test_who_joins_again_needs_a_code_for_that_till(hq: Hq, served: Served, tmp_
     assert served.refused(till, hq.invite(till="T01")) == "store_differs", "its store was made anew"
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_till_whose_id_another_has_by_now_is_told_so_and_a_replacement_takes_its_place(
     hq: Hq, served: Served, tmp_path: Path
 ) -> None:

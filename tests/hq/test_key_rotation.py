@@ -31,7 +31,7 @@ from loyalty_core.key_statements import KeyStatement, Kind, seal_statement
 from loyalty_core.messages import ProgrammeText
 from loyalty_core.wire import pack
 from tests.edge.made import at
-from tests.hq.conftest import PROGRAMME, Hq, Tills
+from tests.hq.conftest import PROGRAMME, Hq, Tills, database_line
 from tests.hq.real_till import RealTill, answered
 from tests.hq.till import Till as Knocking
 
@@ -389,7 +389,6 @@ def test_an_audit_finds_a_programme_that_was_signed_again_with_another_text(hq: 
         keys.audit()
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_backup_holds_every_key_that_lies_in_the_data_folder(hq: Hq, keys: Keys, tmp_path: Path) -> None:
     for kind in BOTH:
         keys.rotate(kind)
@@ -404,7 +403,6 @@ def test_a_backup_holds_every_key_that_lies_in_the_data_folder(hq: Hq, keys: Key
         audit(tx, keys.present("server"), lambda *_: None)
 
 
-@pytest.mark.sqlite("restores a file")
 @pytest.mark.parametrize("times", [1, 2])
 def test_tills_go_on_with_a_headquarters_that_was_restored_from_before_a_rotation(
     hq: Hq, keys: Keys, tmp_path: Path, times: int
@@ -419,7 +417,7 @@ def test_tills_go_on_with_a_headquarters_that_was_restored_from_before_a_rotatio
     if times == 1:
         keys.run("key", "drop", "server-1", "--cut-off")  # its private half is in the backup alone
     stands = present(keys)
-    restore(hq.config, tmp_path / "backup.db", replace=True, random=bytes(8), now_ms=hq.clock())
+    hq.bring_back(tmp_path / "backup.db")
     assert present(keys) == stands
     keys.audit()
     keys.publish(2)
@@ -429,13 +427,11 @@ def test_tills_go_on_with_a_headquarters_that_was_restored_from_before_a_rotatio
         assert programmes.highest(one.conn) == 2
 
 
-@pytest.mark.sqlite("restores a file")
 def test_the_programme_key_is_brought_only_to_publish(hq: Hq, keys: Keys, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     stick.mkdir()
-    hq.config_path.write_text(
-        f'data_dir = "data"\nprogramme_key = "{stick}/rules.key"\n[listen]\nport = 0\n', "utf-8"
-    )
+    place = f'programme_key = "{stick}/rules.key"\n{database_line(hq.url)}'
+    hq.config_path.write_text(f'data_dir = "data"\n{place}[listen]\nport = 0\n', "utf-8")
     hq.config = load_config(hq.config_path)
     keys.rotate("programme")
     rules = tmp_path / "rules.toml"

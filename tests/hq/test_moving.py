@@ -19,7 +19,7 @@ from hq_server.store.copying import copy_all, tables
 from hq_server.store.database import Database, create
 from hq_server.store.refusals import WrongDatabase
 from hq_server.store.sqlite.connection import peek
-from tests.hq.conftest import Client, Hq, Tills
+from tests.hq.conftest import Client, Hq, Tills, database_line
 from tests.hq.test_audit import fill, run_audit
 from tests.postgresql import Cluster
 
@@ -163,8 +163,9 @@ def test_no_password_is_told_where_headquarters_moves(
     postgresql.drop(name)
 
 
-async def test_a_backup_of_either_kind_is_one_file_that_can_be_restored(
-    hq: Hq, tills: Tills, client: Client, tmp_path: Path
+@pytest.mark.parametrize("kind", ["file", "postgresql"])
+async def test_a_backup_of_either_kind_is_one_file_that_can_be_restored_into_either(
+    hq: Hq, tills: Tills, client: Client, tmp_path: Path, postgresql: Cluster, kind: str
 ) -> None:
     await fill(hq, tills)
     before = rows_of(hq)
@@ -174,15 +175,18 @@ async def test_a_backup_of_either_kind_is_one_file_that_can_be_restored(
     await client.close()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / "hq.toml").write_text('data_dir = "data"\n', "utf-8")
+    url = postgresql.url(postgresql.database()) if kind == "postgresql" else ""
+    (elsewhere / "hq.toml").write_text(f'data_dir = "data"\n{database_line(url)}', "utf-8")
     other = Hq(load_config(elsewhere / "hq.toml"), elsewhere / "hq.toml", hq.key, hq.token, hq.clock)
     restored = command(other, "restore", str(tmp_path / "backup.db"))
     assert restored.exit_code == 0, restored.output
     after = rows_of(other)
     assert after.pop("house") != before.pop("house"), "it is another life of it"
     assert after == before
-    if hq.config.is_postgresql:
-        assert "restore_into_file" in command(hq, "restore", str(tmp_path / "backup.db")).output
+    assert run_audit(other) == run_audit(hq)
+    assert beside(Path(other.config.data_dir) / "restored.db") == []
+    other.leave()
+    other.behind.close()
 
 
 @pytest.mark.parametrize("line", ["", 'database = "x.db"\n', '  database = "x.db"\n'])

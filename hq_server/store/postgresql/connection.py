@@ -118,10 +118,15 @@ class PostgresqlConnection:
             LoyaltyError: as `store.connection.writing`.
             Alone: it must be alone, and is not.
         """
-        try:
-            gate = GATE_BESIDE if beside else GATE_ALONE if patient else GATE_OR_LATER
-            self.wait(self.line.execute, gate)
+        with self.committed(GATE_BESIDE if beside else GATE_ALONE if patient else GATE_OR_LATER):
             yield PostgresqlTransaction(self, is_alone=not beside)
+
+    @contextmanager
+    def committed(self, begin: str) -> Iterator[None]:
+        """Open a transaction by these words; it is committed when the block has ended, or leaves nothing."""
+        try:
+            self.wait(self.line.execute, begin)
+            yield
         except BaseException:
             self._undo()
             raise

@@ -30,7 +30,7 @@ PAUSE_S: Final = 0.05
 _LINES: Final = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'dangol-hq'
 """
-_PATIENT: Final = "SET idle_in_transaction_session_timeout = 0"
+PATIENT: Final = "SET idle_in_transaction_session_timeout = 0"
 """Said on a line that does nothing while others work for it."""
 _T = TypeVar("_T")
 
@@ -150,7 +150,7 @@ def held(url: str) -> Iterator[tuple[PostgresqlConnection, Callable[[str], None]
     """
     with opened(url) as connection, opened(url) as gate:
         for one in (connection, gate):
-            one.wait(one.line.execute, _PATIENT)
+            one.wait(one.line.execute, PATIENT)
         with gate.writing():
             hold(gate)
             refuse_others(connection, 2)

@@ -12,7 +12,7 @@ from hq_server.store.refusals import WrongDatabase
 from hq_server.store.transaction import Row
 
 VERSION_MIN: Final = 15
-_TURN: Final = "BEGIN; SELECT pg_advisory_xact_lock(7061735202)"
+BEGIN_IN_TURN: Final = "BEGIN; SELECT pg_advisory_xact_lock(7061735202)"
 """Of those that bring one database to their form at once, each waits for the one before it."""
 _LEDGER: Final = """
 CREATE TABLE IF NOT EXISTS migrations (
@@ -60,7 +60,8 @@ def triggers_made(beside: PostgresqlConnection) -> list[Row]:
 
 def hold(connection: PostgresqlConnection) -> None:
     """Let nobody open this database as headquarters until this transaction ends."""
-    connection.wait(connection.line.execute, _HOLD)
+    if connection.wait(connection.line.fetchval, _HAS_LEDGER):
+        connection.wait(connection.line.execute, _HOLD)
 
 
 def give_up(connection: PostgresqlConnection, moved_to: str) -> None:
@@ -72,16 +73,21 @@ async def _migrate(line: asyncpg.Connection[Any]) -> None:
     known = list(migrations("postgresql"))
     if await line.fetchval(_HAS_LEDGER) and not missing(await _applied(line), known):
         return
-    await _check_kind(line)
-    await line.execute(_TURN)
+    await line.execute(BEGIN_IN_TURN)
     try:
-        await line.execute(_LEDGER)
-        for migration in missing(await _applied(line), known):
-            await _apply(line, migration)
+        await bring_forward(line)
     except BaseException:
         await line.execute("ROLLBACK")
         raise
     await line.execute("COMMIT")
+
+
+async def bring_forward(line: asyncpg.Connection[Any]) -> None:
+    """Apply what is missing, in the transaction that is open; raise as `migrate`."""
+    await _check_kind(line)
+    await line.execute(_LEDGER)
+    for migration in missing(await _applied(line), migrations("postgresql")):
+        await _apply(line, migration)
 
 
 async def _made(line: asyncpg.Connection[Any]) -> None:

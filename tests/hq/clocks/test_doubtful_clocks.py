@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from hq_server.backups import back_up, restore
+from hq_server.backups import back_up
 from loyalty_core.events import Booted, ClockStepped
 from tests.edge.made import at
 from tests.hq.clock_till import DAY_MS, HOUR, ClockTill
@@ -130,7 +129,6 @@ def test_a_headquarters_that_most_tills_contradict_may_be_wrong_itself(
     run_audit(hq)
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_headquarters_that_was_restored_decides_the_same_again(
     hq: Hq, desk: Desk, opened: Open, tmp_path: Path
 ) -> None:
@@ -142,7 +140,7 @@ def test_a_headquarters_that_was_restored_decides_the_same_again(
     till.exchange()
     assert (placings(hq), halves(hq)) == ([(str(event), "headquarters")], {"2026-H1": 12})
     till.wait(2 * DAY_MS)
-    restore(hq.config, tmp_path / "backup.db", replace=True, random=os.urandom(8), now_ms=hq.clock())
+    hq.bring_back(tmp_path / "backup.db")
     assert placings(hq) == []
     till.exchange()
     assert (placings(hq), halves(hq)) == ([(str(event), "headquarters")], {"2026-H1": 12})

@@ -12,7 +12,7 @@ from edge_agent.config import Sync
 from edge_agent.store import outbox, terminal
 from edge_agent.store.database import transaction
 from edge_agent.sync.install import install, open_reply
-from hq_server.backups import back_up, restore
+from hq_server.backups import back_up
 from hq_server.config import Limits
 from hq_server.usb_requests import Part, part
 from tests.edge.made import CARD
@@ -41,7 +41,6 @@ def test_a_till_that_headquarters_does_not_talk_to_is_not_taken(
     assert agree(till, hq)
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_reply_of_before_headquarters_was_restored_is_refused_and_the_till_hands_in_again(
     hq: Hq, till: RealTill, stick: Stick, tmp_path: Path
 ) -> None:
@@ -49,7 +48,7 @@ def test_a_reply_of_before_headquarters_was_restored_is_refused_and_the_till_han
     sell(till, 0, 3)
     stick.from_till(till)
     stick.at_hq(hq)
-    restore(hq.config, tmp_path / "backup.db", replace=True, random=b"another!", now_ms=hq.clock())
+    hq.bring_back(tmp_path / "backup.db")
     till.exchange()
     hq.clock.now += 1
     assert agree(till, hq)
@@ -58,14 +57,13 @@ def test_a_reply_of_before_headquarters_was_restored_is_refused_and_the_till_han
     assert agree(till, hq)
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_reply_of_before_a_restore_does_not_keep_a_till_from_handing_in_again(
     hq: Hq, till: RealTill, stick: Stick, tmp_path: Path
 ) -> None:
     back_up(hq.config, tmp_path / "backup.db", hq.clock())
     sell(till, 0, 3)
     stick.round(till, hq)
-    restore(hq.config, tmp_path / "backup.db", replace=True, random=b"another!", now_ms=hq.clock())
+    hq.bring_back(tmp_path / "backup.db")
     hq.clock.now += 1
     sell(till, 3, 1)
     stick.round(till, hq)
@@ -74,7 +72,6 @@ def test_a_reply_of_before_a_restore_does_not_keep_a_till_from_handing_in_again(
     assert hq.balances() == {"M1": 48}
 
 
-@pytest.mark.sqlite("restores a file")
 def test_after_a_restore_a_stick_that_is_never_emptied_brings_the_members_back(
     hq: Hq, till: RealTill, make_till: MakeTill, stick: Stick, tmp_path: Path
 ) -> None:
@@ -84,7 +81,7 @@ def test_after_a_restore_a_stick_that_is_never_emptied_brings_the_members_back(
     hq.clock.now += 1
     sell(till, 3, 1)
     stick.round(till, hq)
-    restore(hq.config, tmp_path / "backup.db", replace=True, random=b"another!", now_ms=hq.clock())
+    hq.bring_back(tmp_path / "backup.db")
     sell(till, 4, 1)
     for _ in range(3):
         hq.clock.now += 1
@@ -98,7 +95,6 @@ def test_after_a_restore_a_stick_that_is_never_emptied_brings_the_members_back(
     assert agree(till, hq)
 
 
-@pytest.mark.sqlite("restores a file")
 def test_a_part_of_an_answer_after_a_restore_has_nobody_forgotten(
     hq: Hq, till: RealTill, stick: Stick, tmp_path: Path
 ) -> None:
@@ -107,7 +103,7 @@ def test_a_part_of_an_answer_after_a_restore_has_nobody_forgotten(
     hq.config = msgspec.structs.replace(hq.config, limits=Limits(snapshot_rows_max=10))
     stick.round(till, hq)
     back_up(hq.config, tmp_path / "backup.db", hq.clock())
-    restore(hq.config, tmp_path / "backup.db", replace=True, random=b"another!", now_ms=hq.clock())
+    hq.bring_back(tmp_path / "backup.db")
     hq.clock.now += 1
     stick.round(till, hq)
     hq.clock.now += 1
