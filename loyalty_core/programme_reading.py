@@ -100,7 +100,7 @@ def _tiers(programme: Programme, language: Language) -> Iterator[Said]:
         yield said(
             "first_benefits",
             language,
-            "산정 기간 중에 가입한 회원은 첫 등급의 쿠폰과 증정품을 다음 마감 때부터 받습니다.",
+            "산정 기간 중에 가입한 회원은 첫 등급의 쿠폰과 사은품을 다음 마감 때부터 받습니다.",
             "Who joins during a period gets the coupons and gifts of the first tier from the next close on.",
         )
     policy = programme.policy

@@ -17,12 +17,12 @@ from loyalty_core.units import Day
 _STATES_KO: Final[Mapping[State, str]] = {
     "open": "진행 중",
     "proposed": "승인 대기",
-    "moot": "처리할 것 없음",
+    "moot": "처리 불필요",
     "granted": "등급 부여됨",
     "refused": "거절됨",
-    "withdrawn": "취소됨",
+    "withdrawn": "취하됨",
 }
-_DECIDED_KO: Final[Mapping[str, str]] = {"grant": "등급 부여", "refusal": "거절", "withdrawal": "취소"}
+_DECIDED_KO: Final[Mapping[str, str]] = {"grant": "등급 부여", "refusal": "거절", "withdrawal": "취하"}
 _VERDICTS_KO: Final[Mapping[str, str]] = {"waiting": "승인 대기", "approved": "승인", "refused": "반려"}
 _OUTCOMES_KO: Final[Mapping[str, str]] = {
     "waiting": "대기",
@@ -30,23 +30,23 @@ _OUTCOMES_KO: Final[Mapping[str, str]] = {
     "refused": "반려",
     "moot": "이미 보유",
     "erased": "삭제된 회원",
-    "lapsed": "기간 지남",
+    "lapsed": "기간 만료",
 }
 _MOOT: Final[Mapping[Why, tuple[str, str]]] = {
     "reached": (
-        "마감 후 들어온 포인트로 모자란 만큼이 채워졌습니다. 처리할 것이 없으니 취소로 끝내 주세요.",
+        "마감 후 반영된 포인트로 기준을 채웠습니다. 처리할 필요가 없으니 취하로 종료해 주세요.",
         "Points that came since the close have closed the gap: there is nothing to rule, withdraw it.",
     ),
     "held": (
-        "이미 그 등급 이상을 보유합니다. 처리할 것이 없으니 취소로 끝내 주세요.",
+        "이미 이 등급 이상을 보유하고 있습니다. 처리할 필요가 없으니 취하로 종료해 주세요.",
         "The member holds the tier, or a higher one, without it: there is nothing to rule, withdraw it.",
     ),
     "over": (
-        "그 등급이 유효할 기간이 끝났습니다. 처리할 것이 없으니 취소로 끝내 주세요.",
+        "이 등급을 적용할 유효 기간이 끝났습니다. 처리할 필요가 없으니 취하로 종료해 주세요.",
         "The time for which the tier would hold is over: there is nothing to rule, withdraw it.",
     ),
     "erased": (
-        "회원 정보가 삭제되었습니다. 처리할 것이 없으니 취소로 끝내 주세요.",
+        "회원 정보가 삭제되었습니다. 처리할 필요가 없으니 취하로 종료해 주세요.",
         "The person was erased: there is nothing to rule, withdraw it.",
     ),
 }
@@ -60,7 +60,7 @@ def case_lines(file: CaseFile, language: Language, *, explain: bool = False) -> 
     yield ""
     if file.now is None:
         at = to_minute(found.gathered_at)
-        yield pick(language, f"{at} (UTC)에 알려진 내용:", f"What was known at {at} (UTC):")
+        yield pick(language, f"{at} (UTC) 당시의 내용:", f"What was known at {at} (UTC):")
     yield from total_lines(found, language)
     if explain:
         yield ""
@@ -137,8 +137,8 @@ def _head(case: CaseView, language: Language) -> Iterator[str]:
     who = case.member_id if case.counts_as is None else f"{case.member_id} ({case.counts_as})"
     yield pick(
         language,
-        f"이의 신청 {case.number}: 회원 {who}, {case.period} {case.tier} 등급, 접수 때 "
-        f"{points(case.missing, 'ko')} 모자람 - {_STATES_KO[case.state]}",
+        f"이의 신청 {case.number}: 회원 {who}, {case.period} {case.tier} 등급, 접수 당시 "
+        f"{points(case.missing, 'ko')} 부족 - {_STATES_KO[case.state]}",
         f"Case {case.number}: member {who} asks for {case.tier} of {case.period}, "
         f"{points(case.missing, 'en')} short when it was opened - {case.state}",
     )
@@ -158,19 +158,19 @@ def _next(case: CaseView, language: Language) -> Iterator[str]:
     number = case.number
     match case.state:
         case "open":
-            yield pick(language, "다음:", "Next:")
+            yield pick(language, "다음 단계:", "Next:")
             yield f"  hq-server case propose {number} --reason-code CODE --reason TEXT --by NAME"
             yield f"  hq-server case refuse {number} --reason-code CODE --reason TEXT --by NAME"
         case "proposed":
             waits = next(one for one in case.decisions if one.state == "waiting")
-            yield pick(language, "다음, 다른 사람이:", "Next, by another person:")
+            yield pick(language, "다음 단계(다른 담당자):", "Next, by another person:")
             yield f"  hq-server decision approve {waits.number} --by OTHER"
             yield f"  hq-server decision refuse {waits.number} --by OTHER"
         case "moot":
-            yield pick(language, "다음:", "Next:")
+            yield pick(language, "다음 단계:", "Next:")
             yield f"  hq-server case withdraw {number} --reason TEXT --by NAME"
         case _:
-            yield pick(language, "끝난 이의 신청입니다.", "This case has ended.")
+            yield pick(language, "처리가 끝난 이의 신청입니다.", "This case has ended.")
 
 
 def _members(count: int) -> str:

@@ -27,7 +27,7 @@ def close_lines(found: CloseView | None, language: Language) -> Iterator[str]:
         yield pick(
             language,
             f"{to_minute(found.begun_at)}(UTC)에 마감 시작(결정 {found.decision}): "
-            f"{found.buckets}개 중 {found.buckets_closed}개 묶음 완료.",
+            f"묶음 {found.buckets}개 중 {found.buckets_closed}개 완료.",
             f"The close began at {to_minute(found.begun_at)} UTC (decision {found.decision}): "
             f"{found.buckets_closed} of {found.buckets} buckets are closed.",
         )
@@ -61,13 +61,13 @@ def readiness_lines(
             f"Nothing is in the way of its close: hq-server period close {period_id} --by NAME",
         )
     elif state == "open":
-        yield pick(language, "마감을 막고 있는 것:", "Its close waits for:")
+        yield pick(language, "아직 마감할 수 없는 이유:", "Its close waits for:")
         for one in found.blockers:
             yield f"- {_blocker(one, language)}"
         if found.missing:
             yield pick(
                 language,
-                f"- 끝까지 보고하지 않은 단말 {len(found.missing):,}대:",
+                f"- 마지막 날까지 보고하지 않은 단말 {len(found.missing):,}대:",
                 f"- {_terminals(len(found.missing))} not reported it to its end:",
             )
             yield from _missing(found, language)
@@ -116,25 +116,25 @@ def _what(one: Blocker, language: Language) -> str:
         case "later_closed":
             return pick(
                 language,
-                f"뒤의 기간 {one.period}이(가) 이미 마감되었거나 마감 중입니다",
+                f"다음 기간 {one.period}이(가) 이미 마감되었거나 마감 중입니다",
                 f"{one.period}, which comes after it, is closed or being closed",
             )
         case "days_waiting":
             return pick(
                 language,
-                f"다시 계산할 회원 일자 {one.count:,}건이 남아 있습니다",
+                f"다시 계산할 회원별 영업일 {one.count:,}건이 남아 있습니다",
                 f"{one.count:,} member-days wait to be derived again",
             )
         case "grants_waiting":
             return pick(
                 language,
-                "승인된 등급 부여가 아직 다 기록되지 않았습니다",
+                "승인된 등급 부여가 아직 모두 반영되지 않았습니다",
                 "grants that were approved wait to be posted",
             )
         case "journals_waiting":
             return pick(
                 language,
-                f"아직 세지 않은 기록이 있는 저널 {one.count:,}개가 있습니다",
+                f"아직 집계하지 않은 기록이 있는 저널 {one.count:,}개가 있습니다",
                 f"{one.count:,} journals have records that are not counted yet",
             )
 
@@ -142,7 +142,7 @@ def _what(one: Blocker, language: Language) -> str:
 def _missing(found: Readiness, language: Language) -> Iterator[str]:
     heads = pick(
         language,
-        "단말,상태,열린 첫 영업일,마지막 연결(UTC),보낼 기록",
+        "단말,상태,미마감 시작일,마지막 연결(UTC),미전송 기록",
         "terminal,state,open since,last heard of (UTC),still to send",
     )
     never = pick(language, "처음부터", "ever")
@@ -160,8 +160,8 @@ def _missing(found: Readiness, language: Language) -> Iterator[str]:
 
 
 def _excluded(found: Readiness, language: Language) -> Iterator[str]:
-    heads = pick(language, "단말,결정한 사람,때(UTC),사유,지금", "terminal,by,at (UTC),why,now")
-    back = pick(language, "돌아와 모두 보고함", "has reported it after all")
+    heads = pick(language, "단말,결정한 사람,일시(UTC),사유,현재", "terminal,by,at (UTC),why,now")
+    back = pick(language, "이후 모두 보고함", "has reported it after all")
     rows = [
         [one.terminal_id, one.by, to_minute(one.at), one.reason, back if one.back else ""]
         for one in found.excluded

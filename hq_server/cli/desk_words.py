@@ -30,15 +30,15 @@ COLUMNS: Final = (
 )
 _STATES: Final = {
     "running": ("진행 중", "running"),
-    "ended": ("끝남, 마감 전", "over, not closed yet"),
+    "ended": ("종료, 마감 전", "over, not closed yet"),
     "closed": ("마감됨", "closed"),
 }
 _CASES_KO: Final = {
     "open": "진행 중",
-    "moot": "처리할 것 없음",
+    "moot": "처리 불필요",
     "granted": "부여",
     "refused": "거절",
-    "withdrawn": "취소",
+    "withdrawn": "취하",
 }
 
 
@@ -55,7 +55,8 @@ def near_miss_lines(found: NearMisses, language: Language) -> Iterator[str]:
         return
     yield pick(
         language,
-        f"{found.period} ({state}, {found.last_day}까지): 다음 등급까지 {within} 이내 {found.members:,}명",
+        f"{found.period} ({state}, {found.last_day}까지): 다음 등급까지 {within} 이내인 회원 "
+        f"{found.members:,}명",
         f"{found.period} ({state}, until {found.last_day}), within {within} of the next tier: "
         f"{_members(found.members)}",
     )
@@ -63,7 +64,7 @@ def near_miss_lines(found: NearMisses, language: Language) -> Iterator[str]:
         return
     heads = pick(
         language,
-        "회원,매장,마지막 방문,포인트,지금,다음,모자란 포인트,처리,이의 신청",
+        "회원,매장,마지막 방문,포인트,달성 등급,다음 등급,모자란 포인트,처리,이의 신청",
         "member,store,last visit,points,earned,next,missing,ruled,case",
     ).split(",")
     rows = [
@@ -140,7 +141,7 @@ def figures_lines(found: Figures, language: Language) -> Iterator[str]:
 
 def _lines(name: str, lines: Sequence[Line], language: Language) -> Iterator[str]:
     heads = pick(
-        language, "부여,그중 단독,거절,그중 예외", "granted,of these alone,refused,of these unlike"
+        language, "부여,그중 단독,거절,그중 차등", "granted,of these alone,refused,of these unlike"
     ).split(",")
     yield from table(
         [name, *heads],

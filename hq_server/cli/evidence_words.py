@@ -43,7 +43,7 @@ def total_lines(found: Evidence, language: Language) -> Iterator[str]:
     yield pick(
         language,
         f"{found.period} 등급 포인트 {points(found.qualifying, 'ko')} (기준 {points(found.starts_at, 'ko')}, "
-        f"{points(found.missing, 'ko')} 모자람, 근소 미달은 {points(found.near_miss_points, 'ko')}까지)",
+        f"{points(found.missing, 'ko')} 부족, 근소 미달 범위 {points(found.near_miss_points, 'ko')})",
         f"{found.period}: {found.qualifying:,} qualifying {_word(found.qualifying)} of {found.starts_at:,}, "
         f"{found.missing:,} missing; the programme calls {found.near_miss_points:,} a near miss",
     )
@@ -67,7 +67,7 @@ def total_lines(found: Evidence, language: Language) -> Iterator[str]:
     if found.by_close:
         rows.append(
             [
-                pick(language, "마감한 합계를 지킴", "kept, since it was closed"),
+                pick(language, "마감 합계 유지", "kept, since it was closed"),
                 "",
                 f"{found.by_close:,}",
                 f"{found.by_close:,}",
@@ -88,7 +88,7 @@ def total_lines(found: Evidence, language: Language) -> Iterator[str]:
         for step in found.held
     )
     if held:
-        yield pick(language, f"지금까지 정해진 등급: {held}", f"tiers decided so far: {held}")
+        yield pick(language, f"지금까지 결정된 등급: {held}", f"tiers decided so far: {held}")
 
 
 def alike_sentence(found: Evidence, language: Language) -> str:
@@ -97,27 +97,28 @@ def alike_sentence(found: Evidence, language: Language) -> str:
     if total == found.qualifying:
         return pick(
             language,
-            "모든 방문을 똑같이 계산해도 합계는 같습니다.",
+            "모든 방문을 가중치 없이 똑같이 계산해도 합계는 같습니다.",
             "With every visit counted the same the total would be the same.",
         )
     if found.alike_missing:
         return pick(
             language,
-            f"모든 방문을 똑같이 계산하면 {points(total, 'ko')}으로, {found.tier}에 "
-            f"{points(found.alike_missing, 'ko')} 모자랍니다.",
+            f"모든 방문을 가중치 없이 똑같이 계산하면 {points(total, 'ko')}으로, {found.tier} 등급까지 "
+            f"{points(found.alike_missing, 'ko')}이 부족합니다.",
             f"With every visit counted the same it would be {points(total, 'en')}: {found.alike_missing:,} "
             f"short of {found.tier}.",
         )
     return pick(
         language,
-        f"모든 방문을 똑같이 계산하면 {points(total, 'ko')}으로, {found.tier} 기준을 채웁니다.",
+        f"모든 방문을 가중치 없이 똑같이 계산하면 {points(total, 'ko')}으로, {found.tier} 등급 기준을 "
+        "충족합니다.",
         f"With every visit counted the same it would be {points(total, 'en')}: that is {found.tier}.",
     )
 
 
 def movement_lines(found: Evidence, language: Language) -> Iterator[str]:
     """Return every movement with its reasons."""
-    yield pick(language, "움직임:", "Every movement:")
+    yield pick(language, "포인트 내역:", "Every movement:")
     for one in found.movements:
         yield _movement(one, found.currency, language)
         yield from (f"    {said}" for said in (one.ko if language == "ko" else one.en))
@@ -147,7 +148,7 @@ def alike_lines(found: Evidence, language: Language) -> Iterator[str]:
     missing = points(found.missing, language)
     yield pick(
         language,
-        f"{found.tier}까지 {missing} 이내로 모자란 회원: {alike.members:,}명 (이 회원 포함)",
+        f"{found.tier} 등급까지 부족한 포인트가 {missing} 이하인 회원: {alike.members:,}명 (이 회원 포함)",
         f"{_members(alike.members)} on this step lack {missing} or less to {found.tier}, this one among them",
     )
     words = RULED[language]
@@ -177,21 +178,21 @@ def alike_lines(found: Evidence, language: Language) -> Iterator[str]:
         yield pick(language, f"그 밖에 {left:,}명 (--json)", f"and {left:,} more (--json)")
     yield pick(
         language,
-        f"이 기간에 이미 부여했거나 승인 대기인 회원: {found.grants_used:,}명",
+        f"이 기간에 이미 부여되었거나 승인 대기 중인 회원: {found.grants_used:,}명",
         f"grants of {found.period} given or proposed before this: {found.grants_used:,}",
     )
     if found.moves:
         yield ""
         yield pick(
             language,
-            "아직 받지 못한 회원 모두에게 준다면 (추정):",
+            "아직 받지 못한 회원 모두에게 부여할 경우 (추정):",
             "To give it to all of them who do not have it yet would cost, by the estimate:",
         )
         yield from move_lines(found.moves, found.currency, language)
         if alike.looked_at < alike.members:
             yield pick(
                 language,
-                f"가장 가까운 {alike.looked_at:,}명만 살폈습니다.",
+                f"기준에 가장 가까운 {alike.looked_at:,}명만 계산했습니다.",
                 f"Only the nearest {alike.looked_at:,} were looked at.",
             )
 

@@ -34,7 +34,7 @@ def who_lines(found: Found, also: Sequence[str], language: Language) -> Iterator
     if found.named != member.member_id:
         yield pick(
             language,
-            f"{found.named}: {member.member_id}에 합쳐진 회원",
+            f"{found.named}: {member.member_id}에 통합된 회원",
             f"{found.named} is merged into {member.member_id}",
         )
     yield f"{member.member_id} {member.name}".rstrip()
@@ -42,7 +42,7 @@ def who_lines(found: Found, also: Sequence[str], language: Language) -> Iterator
         yield pick(language, "삭제된 회원", "erased: no more is known of the person")
     if also:
         names = ", ".join(also)
-        yield pick(language, f"합쳐진 회원: {names}", f"merged into this member: {names}")
+        yield pick(language, f"통합된 회원: {names}", f"merged into this member: {names}")
 
 
 def standing_lines(now: Standing, language: Language) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _total(total: PeriodTotal, language: Language) -> str:
     return pick(
         language,
         f"{total.id} ({_STATES_KO[total.state]}): 등급 포인트 {points(total.qualifying, 'ko')}, "
-        f"지금 기준 {total.tier}",
+        f"현재 기준 {total.tier}",
         f"{total.id} ({total.state}): {total.qualifying:,} qualifying "
         f"{'point' if abs(total.qualifying) == 1 else 'points'}, now worth {total.tier}",
     )

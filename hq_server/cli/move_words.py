@@ -17,7 +17,7 @@ def move_lines(moves: Sequence[Move], currency: str, language: Language) -> Iter
     yield from table(
         pick(
             language,
-            "지금,마감 후,회원,기간 중 구매,할인 추가 비용(추정),사은품",
+            "현재,마감 후,회원,기간 중 구매,할인 추가 비용(추정),사은품",
             "from,to,members,bought in the period,discount costs more (estimate),gifts",
         ).split(","),
         [

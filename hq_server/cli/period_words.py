@@ -20,7 +20,9 @@ def status_lines(found: PeriodStatus, language: Language) -> Iterator[str]:
     yield ""
     yield from readiness_lines(found.id, found.state, found.readiness, language)
     yield ""
-    yield pick(language, "지금 끝난다면 회원이 얻을 등급:", "Tiers that members would earn if it ended now:")
+    yield pick(
+        language, "지금 마감한다면 회원이 받을 등급:", "Tiers that members would earn if it ended now:"
+    )
     yield from table(
         pick(
             language, "등급,기준 포인트,회원,마감 후 회원", "tier,from points,members,after the close"
@@ -55,7 +57,7 @@ def status_lines(found: PeriodStatus, language: Language) -> Iterator[str]:
     yield from table(
         pick(
             language,
-            "단말,상태,마지막 영업일,마감한 영업일,마지막 연결(UTC),보낼 기록",
+            "단말,상태,마지막 영업일,마감한 영업일,마지막 연결(UTC),미전송 기록",
             "terminal,state,last business day,closed to,last heard of (UTC),still to send",
         ).split(","),
         [
@@ -76,7 +78,7 @@ def dry_run_lines(found: DryRun, language: Language) -> Iterator[str]:
     """Return what closing a period now would do, and what it would cost."""
     yield pick(
         language,
-        f"{found.id} 마감 시험: 아무것도 바뀌지 않습니다. "
+        f"{found.id} 마감 모의 실행: 실제로 바뀌는 것은 없습니다. "
         f"회원 {found.members:,}명 중 {found.staying:,}명은 그대로입니다.",
         f"{found.id}, a dry run of the close: nothing is changed. Of {_members(found.members)}, "
         f"{found.staying:,} would stay where they are.",
@@ -92,26 +94,26 @@ def dry_run_lines(found: DryRun, language: Language) -> Iterator[str]:
     if found.movers:
         yield ""
         yield from table(
-            pick(language, "회원,등급 포인트,지금,마감 후", "member,points,now,then").split(","),
+            pick(language, "회원,등급 포인트,현재,마감 후", "member,points,now,then").split(","),
             [[one.member_id, f"{one.qualifying:,}", one.from_tier, one.to_tier] for one in found.movers],
         )
     if sum(one.members for one in found.moves) > LISTED_MAX:
         yield pick(
-            language, f"처음 {LISTED_MAX:,}명만 보입니다.", f"Only the first {LISTED_MAX:,} are listed."
+            language, f"처음 {LISTED_MAX:,}명만 표시합니다.", f"Only the first {LISTED_MAX:,} are listed."
         )
     yield ""
     within = points(found.near_miss_points, language)
     yield pick(
         language,
-        f"{within} 이내로 모자란 회원을 모두 올려 준다면 추가로:",
+        f"다음 등급까지 {within} 이내인 회원을 모두 승급시킬 경우 추가로:",
         f"If everyone within {within} of the next tier were given it, on top of that:",
     )
     yield from move_lines(found.near_miss_moves, found.currency, language)
     yield ""
     yield pick(
         language,
-        "비용은 추정입니다: 이 회원들이 기간 중 산 금액(반품 제외)만큼 다시 산다고 보고, "
-        "새 등급과 지금 등급의 할인율 차이를 곱한 값입니다. 사은품은 개수만 셉니다.",
+        "비용은 추정입니다: 이 회원들이 기간 중 구매한 금액(반품 제외)만큼 다시 구매한다고 보고, "
+        "새 등급과 현재 등급의 할인율 차이를 곱한 값입니다. 사은품은 개수만 셉니다.",
         f"The cost is an estimate: {found.cost_is_an_estimate}.",
     )
 
@@ -126,12 +128,12 @@ def _near_misses_head(found: PeriodStatus, language: Language) -> str:
         )
     said = pick(
         language,
-        f"다음 등급까지 {within} 이내로 모자란 회원: {count:,}명",
+        f"다음 등급까지 {within} 이내인 회원: {count:,}명",
         f"Within {within} of the next tier: {_members(count)}",
     )
     if count < NEAR_MISSES_MAX:
         return said
-    return said + pick(language, " (가장 가까운 회원만 보입니다)", " (only the nearest are listed)")
+    return said + pick(language, " (기준에 가장 가까운 회원만 표시합니다)", " (only the nearest are listed)")
 
 
 def _members(count: int) -> str:

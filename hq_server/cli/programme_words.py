@@ -16,14 +16,14 @@ from loyalty_core.programme_differences import differences
 BEHIND_MAX: Final = 50
 """How many tills that lack a version are listed for people."""
 QUESTION: Final[Mapping[Language, str]] = {
-    "ko": "공개하고 이 포인트를 바꿀까요?",
+    "ko": "공개하고 위와 같이 포인트를 변경할까요?",
     "en": "Publish and change these points?",
 }
 
 
 def no_mistakes(file: str, language: Language) -> str:
     """Return that a programme file can be published."""
-    return f"{file}: 잘못된 곳이 없습니다." if language == "ko" else f"{file}: no mistakes."
+    return f"{file}: 오류가 없습니다." if language == "ko" else f"{file}: no mistakes."
 
 
 def published(programme: Programme, language: Language, *, again: bool) -> str:
@@ -42,14 +42,14 @@ def differing(before: Programme | None, after: Programme, language: Language) ->
     if before is None:
         yield pick(
             language,
-            f"{version}판은 {since}부터의 첫 판입니다.",
+            f"버전 {version}: {since}부터 적용되는 첫 버전입니다.",
             f"Version {version}, from {since} on, takes no other one's place.",
         )
         return
     old, old_since = before.version, date_text(before.effective_from, language)
     yield pick(
         language,
-        f"{version}판({since}부터)이 {old}판({old_since}부터)과 다른 점:",
+        f"버전 {old}({old_since}부터) → 버전 {version}({since}부터), 달라지는 점:",
         f"Version {version} (from {since} on) differs from version {old} (from {old_since} on):",
     )
     found = differences(before, after, language)
@@ -99,7 +99,7 @@ def moved(moves: Moves, language: Language) -> Iterator[str]:
         yield f"  사용 가능 포인트: {_ko(*redeemable)}"
         yield f"  등급 포인트: {_ko(*qualifying)}"
         if moves.claims:
-            yield f"  {moves.claims:,}건의 구매는 임자가 바뀝니다."
+            yield f"  {moves.claims:,}건의 구매는 적립되는 회원이 바뀝니다."
         return
     whose = {0: "no member", 1: "1 member"}.get(moves.members, f"{moves.members:,} members")
     yield f"This changes the points of {whose}."

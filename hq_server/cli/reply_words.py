@@ -17,14 +17,16 @@ def reply_lines(file: CaseFile, language: Language) -> Iterator[str]:
     name = f"{found.period} ({found.first_day} ~ {found.last_day})"
     yield pick(
         language,
-        f"{name} 기간의 등급 포인트는 {points(found.qualifying, 'ko')}입니다. {found.tier} 기준은 "
+        f"고객님의 {name} 등급 포인트는 {points(found.qualifying, 'ko')}입니다. {found.tier} 등급 기준은 "
         f"{points(found.starts_at, 'ko')}입니다.",
         f"Your qualifying points of {name} are {found.qualifying:,}; {found.tier} begins at "
         f"{found.starts_at:,}.",
     )
     if found.missing:
         yield pick(
-            language, f"{points(found.missing, 'ko')}이 모자랍니다.", f"{found.missing:,} are missing."
+            language,
+            f"기준까지 {points(found.missing, 'ko')}이 부족합니다.",
+            f"{found.missing:,} are missing.",
         )
     for share in found.by_weight:
         if share.events:
@@ -46,25 +48,25 @@ def reply_lines(file: CaseFile, language: Language) -> Iterator[str]:
             until = _until(case)
             yield pick(
                 language,
-                f"{found.tier} 등급을 {until}까지 드립니다. 포인트는 그대로입니다.",
+                f"{until}까지 {found.tier} 등급을 적용해 드립니다. 포인트는 달라지지 않습니다.",
                 f"You are given {found.tier} until {until}. Your points stay as they are.",
             )
         case "refused":
             yield pick(
                 language,
-                f"{found.tier} 등급을 드리지 못합니다.",
+                f"검토 결과 {found.tier} 등급을 적용해 드리기 어렵습니다. 양해 부탁드립니다.",
                 f"{found.tier} cannot be given.",
             )
         case "moot" if case.moot == "reached":
             yield pick(
                 language,
-                f"마감 후 들어온 포인트로 {found.tier} 기준을 채웠습니다.",
+                f"마감 후 반영된 포인트로 {found.tier} 등급 기준을 달성하셨습니다.",
                 f"With the points that came since the close you have reached {found.tier}.",
             )
         case "withdrawn" | "moot":
-            yield pick(language, "이 요청은 끝났습니다.", "This request has ended.")
+            yield pick(language, "이 요청은 처리가 종료되었습니다.", "This request has ended.")
         case _:
-            yield pick(language, "검토하고 있습니다.", "It is being looked at.")
+            yield pick(language, "현재 검토 중입니다.", "It is being looked at.")
 
 
 def _until(case: CaseView) -> str:

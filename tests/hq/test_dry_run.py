@@ -108,7 +108,7 @@ async def test_staff_read_the_state_of_a_period_in_both_languages(hq: Hq, tills:
         found = status(tx, load_house(tx), "2026-H2", hq.clock())
     assert "Within 10 points of the next tier: 1 member\n" in text(status_lines(found, "en"))
     korean = text(status_lines(found, "ko"))
-    assert "다음 등급까지 10점 이내로 모자란 회원: 1명" in korean
+    assert "다음 등급까지 10점 이내인 회원: 1명" in korean
     assert "승인됨" in korean
 
 

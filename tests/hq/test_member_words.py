@@ -39,7 +39,7 @@ async def test_in_korean_everything_but_codes_is_korean(shell: Shell, hq: Hq, ti
     assert lines[:4] == [
         "M1 홍길동",
         "등급 BRONZE, 잔액 20점",
-        "2026-H2 (진행 중): 등급 포인트 20점, 지금 기준 BRONZE",
+        "2026-H2 (진행 중): 등급 포인트 20점, 현재 기준 BRONZE",
         "2026-12-31까지 80점 더 모으면 SILVER",
     ]
     moved = [line.split("  ")[1:3] for line in lines if "S012-T0" in line]

@@ -135,7 +135,7 @@ def test_the_difference_is_shown_before_and_when_it_is_published(
     ]
     korean = shell.run("programme", "diff", str(file))[1].splitlines()
     assert korean[:3] == [
-        "2판(2026년 11월 23일부터)이 1판(2026년 7월 1일부터)과 다른 점:",
+        "버전 1(2026년 7월 1일부터) → 버전 2(2026년 11월 23일부터), 달라지는 점:",
         "  이전: spend: 구매 금액 1,000원을 채울 때마다 1점.",
         "  이후: spend: 구매 금액 500원을 채울 때마다 1점.",
     ]

@@ -185,9 +185,9 @@ def test_a_check_speaks_one_language_to_its_end(shell: Shell, hq: Hq, tmp_path: 
     file.write_text(PROGRAMME.replace("version = 1", "version = 2").replace("2026-07-01", "2099-01-01"))
     english = shell.run("programme", "check", str(file), "--language", "en")[1]
     assert english.endswith(f"{file}: no mistakes.\n")
-    assert shell.run("programme", "check", str(file))[1].endswith(f"{file}: 잘못된 곳이 없습니다.\n")
+    assert shell.run("programme", "check", str(file))[1].endswith(f"{file}: 오류가 없습니다.\n")
     assert shell.run("programme", "publish", str(file))[1] == (
-        "2판(2099년 1월 1일부터)이 1판(2026년 7월 1일부터)과 다른 점:\n"
+        "버전 1(2026년 7월 1일부터) → 버전 2(2099년 1월 1일부터), 달라지는 점:\n"
         "  규칙은 그대로입니다.\n"
         "moonlight 버전 2: 공개했습니다. 2099-01-01부터 적용됩니다.\n"
     )

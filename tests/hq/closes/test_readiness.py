@@ -159,6 +159,6 @@ def test_staff_read_in_both_languages_what_a_close_waits_for(half: HalfYear) -> 
     assert "2026-H2 (2026-07-01 ~ 2026-12-31): open" in english
     assert "- 1 terminal that has not reported it to its end:" in english
     assert "S012-T02  kim  2027-01-01 02:31  flooded" in english
-    assert "끝까지 보고하지 않은 단말 1대" in korean
+    assert "마지막 날까지 보고하지 않은 단말 1대" in korean
     half.exclude("S012-T01")
     assert "Nothing is in the way of its close" in "\n".join(status_lines(half.status(), "en"))
