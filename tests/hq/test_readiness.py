@@ -18,7 +18,8 @@ from hq_server.store.database import Database
 from hq_server.store.refusals import Refused
 from hq_server.web_context import DATABASE, LIFE, LOOKS
 from loyalty_core.units import EpochMs
-from tests.hq.conftest import Client, Hq
+from tests.hq.conftest import Client, Hq, Tills
+from tests.hq.till import Till
 from tests.prometheus import parsed
 
 
@@ -53,6 +54,18 @@ async def test_a_server_that_can_take_work_says_so_in_one_line(hq: Hq, client: C
     answer = await client.get("/readyz")
     assert (answer.status, await answer.text()) == (200, '{"status":"ready","reasons":[]}')
     assert await figure(client, hq) == 1
+
+
+async def test_a_house_without_a_programme_is_ready_and_says_what_it_lacks_to_who_needs_one(
+    hq: Hq, aiohttp_client: Any
+) -> None:
+    body = Till(now=hq.clock).enrol_request(hq.invite("S012"))
+    hq.tamper("DELETE FROM programmes")
+    client = await aiohttp_client(build_app(hq.config, hq.clock))
+    assert await ready(client) == (200, {})
+    assert await Tills(hq, client).refused("/v1/enrol", body) == (503, "programme_missing")
+    assert (await client.get("/openapi.json")).status == 200
+    assert await ready(client) == (200, {}), "the chores failed"
 
 
 async def test_liveness_asks_neither_database_nor_disk(
