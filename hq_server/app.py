@@ -32,7 +32,7 @@ from hq_server.api import house as house_api
 from hq_server.api import login as login_api
 from hq_server.api import members as members_api
 from hq_server.api import periods as periods_api
-from hq_server.api.answers import strangers
+from hq_server.api.answers import keep_nowhere, strangers
 from hq_server.attempts import Attempts
 from hq_server.background import run_chores
 from hq_server.config import HqConfig
@@ -135,7 +135,7 @@ def build_app(config: HqConfig, now_ms: WallClock | None = None) -> web.Applicat
     app[QUOTAS] = Quotas(config.limits)
     app[LIFE] = Life()
     app[LOOKS] = Looks(config, app[LIFE], app[NOW_MS])
-    app.on_response_prepare.append(_say_goodbye)
+    app.on_response_prepare.extend([keep_nowhere, _say_goodbye])
     app.cleanup_ctx.extend([database_context, chores_context, webhooks_context, retention_context])
     for rooms in ROOMS:
         app.add_routes(rooms.routes)

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from hq_server.exports.cells import as_typed
+from hq_server.exports.cells import BOM, as_typed
 from loyalty_core.calendar import day_of, day_written
 from loyalty_core.errors import BadInput
 from loyalty_core.events import ID_FORM
@@ -60,7 +60,7 @@ def read_members(lines: Iterable[str], region: str) -> Iterator[tuple[int, NewMe
         BadInput: `csv_columns` or `csv_broken`: the file as a whole cannot be read.
     """
     csv.field_size_limit(CSV_FIELD_MAX)
-    reader = csv.DictReader(lines, strict=True)
+    reader = csv.DictReader(_unmarked(lines), strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
         unknown = [name for name in names if name not in COLUMNS]
@@ -77,6 +77,12 @@ def read_members(lines: Iterable[str], region: str) -> Iterator[tuple[int, NewMe
         raise BadInput(
             f"line {reader.line_num} is not CSV ({error}): mend it there", code="csv_broken"
         ) from None
+
+
+def _unmarked(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines without the mark of a file's encoding, which some encodings leave in the text."""
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix(BOM)
 
 
 def _read_row(line: int, row: Mapping[str | None, object], region: str) -> NewMember | BadRow:

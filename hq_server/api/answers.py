@@ -52,6 +52,12 @@ async def strangers(
     return await handler(request)
 
 
+async def keep_nowhere(request: web.Request, response: web.StreamResponse) -> None:
+    """Have nobody on the way keep what the API answers: members' data, and what opens a session."""
+    if request.path.startswith("/api/"):
+        response.headers["Cache-Control"] = "no-store"
+
+
 def need_of(request: web.Request) -> Need | None:
     """Return what the address needs; None for one of the API that nobody is let into.
 

@@ -121,7 +121,7 @@ def propose_grant(
             code="unlike_needs_code",
         )
     _check_budget(tx, limits, period, len(covered))
-    moves = [one for one in evidence.moves if one.members]
+    is_estimated = sum(one.members for one in evidence.moves) == len(covered)
     detail = Ruling(
         case=number,
         period=period.id,
@@ -132,7 +132,7 @@ def propose_grant(
         members=len(covered),
         alone=left_out > 0,
         left_out=left_out,
-        discount_minor=None if left_out else sum(one.discount_minor for one in moves),
+        discount_minor=sum(one.discount_minor for one in evidence.moves) if is_estimated else None,
     )
     made = keep_decision(tx, "grant", case.member_id, detail, by, now_ms, natural_key=natural_key)
     tx.many(

@@ -160,7 +160,15 @@ async def test_nothing_is_told_without_a_valid_token(
     answer = await client.get(f"/api/v1/{path}", headers=header)
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.headers["Cache-Control"] == "no-store"
     assert (await answer.json(content_type="application/problem+json"))["code"] == code
+
+
+@pytest.mark.parametrize("path", ["members/M1", "exports/members"])
+async def test_nobody_on_the_way_keeps_what_is_told(hq: Hq, client: Client, path: str) -> None:
+    hq.members("member_id\nM1\n")
+    answer = await client.get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {hq.token}"})
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
 
 
 async def test_a_revoked_token_ends_at_once(hq: Hq, client: Client) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hq_server.config import Grants
-from hq_server.decisions import decision
+from hq_server.decisions import decision, decisions
+from hq_server.desk import evidence
 from hq_server.desk.figures import figures
 from hq_server.desk.near_misses import near_misses
 from hq_server.desk.rulings import ruling_of
@@ -203,6 +204,21 @@ def test_a_grant_begins_with_the_business_day_after_its_approval(desk: Appeals) 
     desk.approve(made)
     desk.post()
     assert set(desk.hq.sql("SELECT from_day, until_day FROM grants")) == {(JANUARY_16 + 21, JULY_15)}
+
+
+def test_a_cost_is_told_of_a_proposal_where_it_was_estimated_for_just_these(
+    desk: Appeals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> int | None:
+        made = desk.ask(desk.open("M1"))
+        (one,) = [one for one in desk.read(lambda tx, _: decisions(tx)) if one.number == made]
+        desk.refuse(made)
+        desk.withdraw(ruling_of(one).case)
+        return ruling_of(one).discount_minor
+
+    assert told() == 0
+    monkeypatch.setattr(evidence, "LOOKED_AT_MAX", 2)
+    assert told() is None
 
 
 def test_a_proposal_that_waited_past_its_end_is_not_approved_any_more(desk: Appeals) -> None:

@@ -269,6 +269,16 @@ def test_an_import_in_another_encoding_says_so(shell: Shell, tmp_path: Path) -> 
     assert shell.refused("member", "import", str(tmp_path / "none")) == "file_unreadable"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_an_import_may_begin_with_the_mark_of_its_encoding(
+    shell: Shell, tmp_path: Path, encoding: str
+) -> None:
+    file = tmp_path / "m.csv"
+    marked = "" if encoding in ("utf-8-sig", "utf-16") else "\ufeff"
+    file.write_text(marked + MEMBERS, encoding)
+    assert shell.json("member", "import", str(file), "--encoding", encoding)["added"] == 2
+
+
 async def test_show_explains_every_point_and_every_zero(shell: Shell, hq: Hq, tills: Tills) -> None:
     hq.members(MEMBERS)
     till = await tills.join()
