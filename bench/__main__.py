@@ -45,7 +45,7 @@ EVENTS_MIN: Final = 100
 """With fewer a part of them would be none."""
 
 
-def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure]:
+def measures(events: int, rounds: int, members: int, peers: bool = False) -> dict[str, Measure]:
     """Return the parts by name, in the order in which they run."""
     return {
         "http": lambda codes, folder: one_receipt.measure(codes, folder, many=events // 10, rounds=rounds),
@@ -69,7 +69,7 @@ def measures(events: int, rounds: int, peers: bool = False) -> dict[str, Measure
         "baskets": lambda codes, folder: till_to_hq.measure(
             codes, folder, count=events // 5, lines=till_to_hq.LINES_IN_A_BASKET, rounds=rounds
         ),
-        "close": lambda codes, folder: close.measure(codes, folder, members=events * 10, rounds=rounds),
+        "close": lambda codes, folder: close.measure(codes, folder, members=members, rounds=rounds),
         "herd": lambda codes, folder: herd.measure(
             codes, folder, tills=herd.TILLS, sales=max(1, events // 500)
         ),
@@ -105,7 +105,14 @@ FILE: Final = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="How often everything takes its turn.",
 )
-@click.option("--only", multiple=True, type=click.Choice(list(measures(0, 0))))
+@click.option(
+    "--members",
+    default=1_000_000,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Members whose half-year is closed.",
+)
+@click.option("--only", multiple=True, type=click.Choice(list(measures(0, 0, 0))))
 @click.option("--against", default="", metavar="REV", help="Measure this revision as well, turn by turn.")
 @click.option("--peers", is_flag=True, help="Install other roads in .venv-bench and measure them with sync.")
 @click.option("--json", "json_file", type=FILE, callback=_writable, help="Write the figures here as well.")
@@ -113,6 +120,7 @@ FILE: Final = click.Path(path_type=Path, dir_okay=False)
 def main(
     events: int,
     rounds: int,
+    members: int,
     only: tuple[str, ...],
     against: str,
     peers: bool,
@@ -133,7 +141,7 @@ def main(
                 raise click.ClickException(str(error)) from None
         about = machine(Path(temporary))
         click.echo(f"{about['cores']} cores; the machine's speed drifts: only ratios of one run compare")
-        parts = measures(events, rounds, peers)
+        parts = measures(events, rounds, members, peers)
         for name in dict.fromkeys(only) or parts:
             start = time.perf_counter()
             with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=temporary) as folder:
@@ -147,7 +155,7 @@ def main(
         against=described(against) if against else "",
         made_on=datetime.now(UTC).date().isoformat(),
         versions=versions(),
-        sizes={"events": events, "rounds": rounds},
+        sizes={"events": events, "rounds": rounds, "members": members},
         figures=tuple(figures),
     )
     if json_file is not None:

@@ -23,7 +23,9 @@ from bench.turns import in_turns
 from hq_server.store.database import create
 from tests.postgresql import Cluster, Session, cluster
 
-BACKENDS: Final = "SELECT pid FROM pg_stat_activity WHERE application_name = 'dangol-hq'"
+BACKENDS: Final = (
+    "SELECT pid FROM pg_stat_activity WHERE application_name = 'dangol-hq' AND datname = current_database()"
+)
 EVENTS: Final = "SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM batches"
 TABLES: Final = """
 SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
@@ -132,6 +134,14 @@ class Raw:
 def backends_seconds(session: Session) -> float:
     """Return the processor time that PostgreSQL's side of HQ's lines has used."""
     return sum(seconds_of(pid) for (pid,) in session.run(BACKENDS))
+
+
+def server_seconds(made: Cluster) -> float:
+    """Return the processor time that a cluster has used with all its processes, those that ended too."""
+    pid = (made.folder / "data" / "postmaster.pid").read_text().split()[0]
+    alive = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(seconds_of(int(one)) for one in [pid, *alive]) + (int(ended[13]) + int(ended[14])) / TICKS
 
 
 def seconds_of(pid: int) -> float:
