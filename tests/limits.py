@@ -11,8 +11,8 @@ from typing import Final
 
 import pytest
 
-TEST_S: Final = 120
-"""With all that it needs; none takes half of it on a quiet machine."""
+TEST_S: Final = 180
+"""With all that it needs; none takes a quarter of it on a quiet machine."""
 
 ENDS_S: Final = 20
 """What a test that has failed by it leaves behind may take so long to end, each piece of it."""

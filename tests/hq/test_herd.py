@@ -24,7 +24,6 @@ from edge_agent.sync.backoff import delay_ms
 from hq_server import enrol, exchange, fleet
 from hq_server.app import CONNECTIONS, build_app
 from hq_server.config import Limits
-from hq_server.store.connection import writing
 from hq_server.web_context import BODIES, METERS
 from tests.hq.conftest import Hq
 from tests.hq.events import purchase
@@ -58,8 +57,7 @@ class Herd:
 def joined(hq: Hq, count: int) -> list[Till]:
     """Return tills that have joined, each with a day's sales that headquarters has not heard of."""
     tills = [Till(hq_key=hq.public_key) for _ in range(count)]
-    connection = hq.connect()
-    with writing(connection) as tx:
+    with hq.writing() as tx:
         for till in tills:
             invited = fleet.invite(
                 tx,
@@ -76,7 +74,6 @@ def joined(hq: Hq, count: int) -> list[Till]:
             till.terminal_id = enrol.apply(tx, asked, hq.clock()).terminal_id
             for number in range(SALES):
                 till.record(purchase(f"{till.terminal_id}-{number}"))
-    connection.close()
     return tills
 
 
