@@ -43,6 +43,10 @@ OVERLAP_HOURS: Final = 24
 DOWN_S: Final = (1.0, 20.0, 600.0, 90_000.0)
 
 
+class Gone(BaseException):
+    """The process of headquarters has ended: nothing that it was doing goes on."""
+
+
 class Server:
     """Serves until its power is cut, and again after a while. `calm` ends all faults."""
 
@@ -70,11 +74,8 @@ class Server:
         try:
             work = {PATH_EXCHANGE: self._exchange, PATH_ROTATE: self._rotate, PATH_ENROL: self._enrol}[path]
             reply = await work(body)
-        except CutOff:
-            self.stop("power cut at headquarters")
+        except Gone:
             raise Unreachable from None
-        except Unreachable:
-            raise
         except LoyaltyError as error:
             self._seen[f"refused: {error.code}"] += 1
             said = problem(error.code, str(error), error.retry_after_s if isinstance(error, TooMuch) else 0)
@@ -116,7 +117,7 @@ class Server:
             self._seen[f"stick at headquarters: {one.code or one.became}"] += 1
 
         if self._up:
-            with suppress(StickError, Unreachable):
+            with suppress(StickError, Gone):
                 await road.run(tell, dry_run=False, pause_s=0)
 
     def _answering(self) -> exchange.Answering:
@@ -241,7 +242,11 @@ class _Steps:
     ) -> T:
         """What is spent is nobody's: the time of this machine's processor says nothing of the chain's."""
         await self._moment()
-        return self._server.write(work, self._server.fate())
+        try:
+            return self._server.write(work, self._server.fate())
+        except CutOff:
+            self._server.stop("power cut at headquarters")
+            raise Gone from None
 
     async def _moment(self) -> None:
         server = self._server
@@ -250,7 +255,7 @@ class _Steps:
             if server._life == self._life and server._luck.random() < 0.01:
                 server.stop("headquarters killed between two steps")
         if server._life != self._life:
-            raise Unreachable
+            raise Gone
 
 
 class _OfStick(_Steps):
@@ -275,4 +280,4 @@ class _OfStick(_Steps):
             return server.write(work, server.fate(0.4, 300))
         except CutOff:
             self._server.stop("power cut at headquarters that reads a stick")
-            raise Unreachable from None
+            raise Gone from None
