@@ -138,7 +138,10 @@ async def problems(
         return problem(error.code, str(error))
     except web.HTTPException as error:
         if error.status in _OF_STATUS:
-            return problem(*_OF_STATUS[error.status])
+            refusal = problem(*_OF_STATUS[error.status])
+            if isinstance(error, web.HTTPMethodNotAllowed):
+                refusal.headers["Allow"] = error.headers["Allow"]
+            return refusal
         if error.status < 400:
             raise
         return _render(error.status, "http_error", error.reason)

@@ -51,4 +51,5 @@ def _export(what: What) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 
 
 for _what in TABLES:
-    routes.get(f"/api/v1/exports/{_what}")(_export(_what))
+    # To HEAD a stream would be sent as well, and be read as the answer to what is asked next.
+    routes.get(f"/api/v1/exports/{_what}", allow_head=False)(_export(_what))

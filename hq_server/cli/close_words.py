@@ -107,6 +107,12 @@ def _what(one: Blocker, language: Language) -> str:
     match one.kind:
         case "not_over":
             return pick(language, "기간이 아직 끝나지 않았습니다", "It is not over")
+        case "not_covered":
+            return pick(
+                language,
+                f"첫 프로그램은 {one.period}에 시작되었습니다",
+                f"The first programme began in {one.period}",
+            )
         case "earlier_open":
             return pick(
                 language,

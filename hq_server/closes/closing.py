@@ -198,6 +198,8 @@ def _why(period: Period, ready: Readiness) -> str:
         match one.kind:
             case "not_over":
                 reasons.append("it is not over")
+            case "not_covered":
+                reasons.append(f"the first programme began in {one.period}: see hq-server period list")
             case "earlier_open":
                 reasons.append(f"{one.period} comes before it and is not closed")
             case "later_closed":

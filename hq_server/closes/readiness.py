@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from hq_server.closes.states import Close, closes
+from hq_server.closes.states import Close, closes, first_period
 from hq_server.decisions import Decision, decisions_about
 from hq_server.desk.rulings import is_due
 from hq_server.fleet_view import at_text
@@ -28,12 +28,19 @@ from loyalty_core.calendar import (
     period_named,
     zone_named,
 )
+from loyalty_core.programme import version_for
 from loyalty_core.units import Day, EpochMs, Minute
 
 WAITING_MAX: Final = 100_000
 """What waits to be derived is counted up to here."""
 BlockerKind = Literal[
-    "not_over", "earlier_open", "later_closed", "days_waiting", "journals_waiting", "grants_waiting"
+    "not_over",
+    "not_covered",
+    "earlier_open",
+    "later_closed",
+    "days_waiting",
+    "journals_waiting",
+    "grants_waiting",
 ]
 
 
@@ -193,6 +200,8 @@ def _blockers(
         yield Blocker(kind="earlier_open", period=last.period_id, since=at_text(last.begun_at_ms))
     elif (earlier := _earlier_open(tx, house, period, last)) is not None:
         yield Blocker(kind="earlier_open", period=earlier.id, since=at_text(_end_ms(house, earlier)))
+    elif _is_before_all(tx, house, period):
+        yield Blocker(kind="not_covered", period=first_period(house).id)
     (waiting,) = tx.one("accounts.dirty_count", most=WAITING_MAX) or (0,)
     if waiting:
         yield Blocker(kind="days_waiting", count=waiting, since=_dirty_since(tx, house, now_ms))
@@ -212,6 +221,18 @@ def _earlier_open(tx: Transaction, house: House, period: Period, last: Close | N
         return following if following.id < period.id else None
     row = tx.one("accounts.unclosed_before", period_id=period.id)
     return None if row is None or row[0] is None else period_named(row[0], months)
+
+
+def _is_before_all(tx: Transaction, house: House, period: Period) -> bool:
+    """Tell whether a period was over before there were any rules, and nobody has points of it.
+
+    To close one, of a year that was mistyped, would lower everybody, and want every period since closed.
+    """
+    if version_for(house.programmes, period.last) is not None:
+        return False
+    following = period_after(period, house.newest.period_months)
+    row = tx.one("accounts.unclosed_before", period_id=following.id)
+    return row is None or row[0] != period.id
 
 
 def _end_ms(house: House, period: Period) -> EpochMs:

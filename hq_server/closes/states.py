@@ -117,10 +117,15 @@ def close_view(tx: Transaction, house: House, close: Close) -> CloseView:
     )
 
 
+def first_period(house: House) -> Period:
+    """Return the first period that a programme covers."""
+    return period_of(min(one.effective_from for one in house.programmes), house.newest.period_months)
+
+
 def periods(tx: Transaction, house: House, today: int) -> list[PeriodView]:
     """Return every period from the first that a programme covers until the one of today, the latest first."""
     months, known = house.newest.period_months, closes(tx)
-    period = period_of(min(one.effective_from for one in house.programmes), months)
+    period = first_period(house)
     found = []
     while period.first <= today:
         found.append(period_view(tx, house, period, known.get(period.id)))

@@ -106,6 +106,20 @@ def test_an_earlier_period_with_points_is_closed_first(half: HalfYear) -> None:
     assert half.ready("2026-H1").may_close
 
 
+@pytest.mark.parametrize("period_id", ["2016-H2", "2026-H1"])
+def test_a_period_of_before_the_first_programme_is_not_closed_by_a_slip(
+    half: HalfYear, period_id: str
+) -> None:
+    till = half.till()
+    half.close_days(till, LAST)
+    (blocker,) = half.ready(period_id).blockers
+    assert (blocker.kind, blocker.period) == ("not_covered", "2026-H2")
+    with pytest.raises(NotReady, match="the first programme began in 2026-H2"):
+        half.begin(period_id)
+    assert "The first programme began in 2026-H2" in "\n".join(status_lines(half.status(period_id), "en"))
+    half.close()
+
+
 def test_an_excluded_till_is_not_waited_for_and_stays_named_with_who_and_why(half: HalfYear) -> None:
     till = half.till()
     number = half.exclude("S012-T01", "flooded")

@@ -154,6 +154,13 @@ async def test_a_request_streams_all_of_one_kind(
     assert len(found) == len(list(rows(traded, what)))
 
 
+async def test_no_stream_comes_where_only_its_head_was_asked_for(traded: Hq, client: Client) -> None:
+    headers = {"Authorization": f"Bearer {traded.token}"}
+    answer = await client.head("/api/v1/exports/members", headers=headers)
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert (await client.get("/api/v1/terminals", headers=headers)).status == 200
+
+
 async def test_a_stream_that_fails_in_the_middle_is_seen_to_be_cut(
     traded: Hq, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
