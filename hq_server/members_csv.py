@@ -126,7 +126,9 @@ def _look_up(text: str, region: str) -> str:
     found = [form for kind in ("phone:", "card:") for form in forms if form.startswith(kind)]
     if not found:
         raise BadInput(
-            "a look-up can never match a card or phone: check its digits", code="look_up_malformed"
+            "a look-up can never match a card or phone: write it as a till reads it, without a word before "
+            "it, and check its digits",
+            code="look_up_malformed",
         )
     return found[0]
 

@@ -21,6 +21,7 @@ from hq_server.desk.rulings import Asked, post_some, propose_grant
 from hq_server.desk.settling import refuse_case, withdraw_case
 from hq_server.house import load_house
 from hq_server.members import find_member, find_present
+from hq_server.staff.access import MANY
 from hq_server.store.connection import Transaction
 from hq_server.verdicts import approve, refuse
 from hq_server.web_context import CONFIG, DATABASE, NOW_MS
@@ -97,7 +98,7 @@ async def post_case(request: web.Request) -> web.Response:
     def work(tx: Transaction, name: str) -> CaseFile:
         house = load_house(tx)
         named = find_present(tx, house, asked.member, region).named
-        about(request, named)
+        about(request, named, MANY)
         before = opened_before(tx, name, key, named, asked.period, asked.words)
         if before is not None:
             return case_file(tx, house, before.number, now_ms)
@@ -115,7 +116,7 @@ async def get_case(request: web.Request) -> web.Response:
 
     def work(tx: Transaction) -> CaseFile:
         file = case_file(tx, load_house(tx), number_of(request, "case"), now_ms)
-        about(request, file.case.member_id)
+        about(request, file.case.member_id, MANY)
         return file
 
     return json(await read_for(request, work))

@@ -17,6 +17,7 @@ from hq_server.desk.rulings import Asked, post_some, propose_grant
 from hq_server.desk.settling import refuse_case, withdraw_case
 from hq_server.house import load_house
 from hq_server.members import find_present
+from hq_server.staff.access import MANY
 from hq_server.store.connection import Transaction
 from loyalty_core.calendar import day_written
 from loyalty_core.explain import Language
@@ -66,7 +67,7 @@ def open_command(
 ) -> None:
     """Open a case for MEMBER, who has just missed a tier in PERIOD_ID, and show its evidence."""
     now = now_ms()
-    with shell.reading() as tx:
+    with shell.reading(before_writing=True) as tx:
         house = load_house(tx)
         named = find_present(tx, house, member, shell.config.phone_region).named
         shell.about(named)
@@ -85,7 +86,7 @@ def open_command(
 def show_command(shell: Shell, number: int, *, explain: bool, reply: bool, language: Language | None) -> None:
     """Show a case: how the total came about, who stands alike, what it costs, and what was decided."""
     with shell.reading() as tx:
-        file = _file(shell, tx, number)
+        file = _file(shell, tx, number, names_others=not reply)
     if reply:
         shell.show(file.case, reply_lines(file, language or shell.config.language))
     else:
@@ -116,7 +117,7 @@ def propose_command(
     asked = Asked(
         reason_code=reason_code, alone=alone, until_day=None if until is None else day_written(until)
     )
-    with shell.reading() as tx:
+    with shell.reading(before_writing=True) as tx:
         evidence = evidence_on(tx, load_house(tx), number, now)
     with shell.writing() as tx:
         propose_grant(tx, load_house(tx), shell.config.grants, number, asked, evidence, who, now)
@@ -135,7 +136,7 @@ def refuse_command(
 ) -> None:
     """Refuse case NUMBER; if one who stands alike was granted the tier, that takes a code of its own."""
     now, who = now_ms(), said(by, reason)
-    with shell.reading() as tx:
+    with shell.reading(before_writing=True) as tx:
         evidence = evidence_on(tx, load_house(tx), number, now)
     with shell.writing() as tx:
         refuse_case(tx, load_house(tx), shell.config.grants, number, reason_code, evidence, who, now)
@@ -170,10 +171,10 @@ def post_grants(shell: Shell, number: int) -> int:
         ruled += done
 
 
-def _file(shell: Shell, tx: Transaction, number: int) -> CaseFile:
-    """Return everything on a case, and say for the access log whom it is about."""
+def _file(shell: Shell, tx: Transaction, number: int, *, names_others: bool = True) -> CaseFile:
+    """Return everything on a case, and say for the access log whom it is about: also who stands alike."""
     file = case_file(tx, load_house(tx), number, now_ms())
-    shell.about(file.case.member_id)
+    shell.about(file.case.member_id, *([MANY] if names_others else []))
     return file
 
 

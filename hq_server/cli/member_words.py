@@ -54,6 +54,12 @@ def standing_lines(now: Standing, language: Language) -> Iterator[str]:
     )
     if now.tier_reason is not None:
         yield _reason(now.tier_reason, now.tier_until, language)
+    for ahead in now.tiers_ahead:
+        yield pick(
+            language,
+            f"  {ahead.since}부터 {ahead.tier}(지금까지 정해진 대로)",
+            f"  {ahead.tier} from {ahead.since} on, as far as is decided",
+        )
     for lot in now.expiring:
         yield pick(
             language,

@@ -20,8 +20,10 @@ def status_lines(found: PeriodStatus, language: Language) -> Iterator[str]:
     yield ""
     yield from readiness_lines(found.id, found.state, found.readiness, language)
     yield ""
-    yield pick(
-        language, "지금 마감한다면 회원이 받을 등급:", "Tiers that members would earn if it ended now:"
+    yield (
+        pick(language, "지금 마감한다면 회원이 받을 등급:", "Tiers that members would earn if it ended now:")
+        if found.state == "open"
+        else pick(language, "회원이 포인트로 얻은 등급:", "Tiers that members have earned by their points:")
     )
     yield from table(
         pick(

@@ -23,10 +23,11 @@ def reply_lines(file: CaseFile, language: Language) -> Iterator[str]:
         f"{found.starts_at:,}.",
     )
     if found.missing:
+        are = "is" if found.missing == 1 else "are"
         yield pick(
             language,
             f"기준까지 {points(found.missing, 'ko')}이 부족합니다.",
-            f"{found.missing:,} are missing.",
+            f"{found.missing:,} {are} missing.",
         )
     for share in found.by_weight:
         if share.events:

@@ -86,8 +86,15 @@ class Shell:
             self._keep(tx)
 
     @contextmanager
-    def reading(self) -> Iterator[Transaction]:
-        """Open the database for one read transaction; what it read of members is in the access log then."""
+    def reading(self, *, before_writing: bool = False) -> Iterator[Transaction]:
+        """Open the database for one read transaction; what it read of members is in the access log then.
+
+        `before_writing`: the write transaction that follows keeps it, when it is known whom it is about.
+        """
+        if before_writing:
+            with opened(self.config.place) as connection, reading(connection) as tx:
+                yield tx
+            return
         with self.database() as connection, reading(connection) as tx:
             yield tx
 

@@ -234,7 +234,7 @@ def _to_cover(
 def _check_budget(tx: Transaction, limits: Grants, period: Period, more: int) -> None:
     used, most = grants_used(tx, period.id), limits.per_period_max
     if used + more > most:
-        asked = f"this one covers {more} members, and " if more else ""
+        asked = f"this one covers {more} member{'s' * (more != 1)}, and " if more else ""
         raise BadInput(
             f"{asked}{used} of the {most} grants of {period.id} are given or proposed "
             "(grants.per_period_max)",

@@ -354,3 +354,21 @@ async def test_a_server_goes_on_with_grants_whose_posting_was_cut_off(desk: Appe
     desk.approve(desk.ask(desk.open("M1")))
     await Tills(desk.hq, http.client).until(lambda: len(desk.granted()) == 3)
     assert desk.state(1) == "granted"
+
+
+def test_who_handled_a_case_is_in_the_access_log_of_its_member(desk: Appeals, shell: Shell) -> None:
+    shell.path = desk.hq.config_path
+    number = str(shell.json("case", "open", "M1", PERIOD, "--by", "kim")["case"]["number"])
+    shell.json("case", "show", number, "--by", "lee")
+    shell.json("case", "show", number, "--reply", "--by", "park")
+    shell.json("case", "propose", number, "--reason-code", "near-miss", *BY)
+    log = [(one["who"], one["what"], one["subject"]) for one in reversed(shell.json("access", "list"))]
+    assert sorted(log) == [
+        ("kim", "case open", "*"),
+        ("kim", "case open", "M1"),
+        ("kim", "case propose", "*"),
+        ("kim", "case propose", "M1"),
+        ("lee", "case show", "*"),
+        ("lee", "case show", "M1"),
+        ("park", "case show", "M1"),
+    ], "the screen names others, too; the reply does not"

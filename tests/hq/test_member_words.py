@@ -9,6 +9,7 @@ import pytest
 
 from hq_server.account_view import ExpiringLot, Movement, Standing
 from hq_server.cli.member_words import movement_line, standing_lines
+from hq_server.tiers.view import TierAhead
 from loyalty_core.entries import NO_EVENT, EntryKind, PointEntry
 from loyalty_core.events import EventId
 from loyalty_core.units import Day, Seq
@@ -100,7 +101,7 @@ def test_a_movement_names_its_event_or_the_rule_that_it_follows_from() -> None:
         assert movement_line(Movement(1, entry, 0), "en") == f"2026-11-21  -5  cap  {told}"
 
 
-def test_what_is_lost_when_is_said_before_the_periods() -> None:
+def test_what_is_decided_and_what_is_lost_is_said_before_the_periods() -> None:
     lot = ExpiringLot(period="2026-H2", points=1_200, usable_until="2027-06-30")
     stands = Standing(
         member_id="M1",
@@ -108,12 +109,18 @@ def test_what_is_lost_when_is_said_before_the_periods() -> None:
         tier_until=None,
         discount=None,
         tier_reason=None,
-        tiers_ahead=(),
+        tiers_ahead=(TierAhead(tier="SILVER", since="2027-01-16"),),
         balance=1_200,
         also=(),
         expiring=(lot,),
         periods=(),
         next=None,
     )
-    assert list(standing_lines(stands, "en"))[1:] == ["1,200 points of 2026-H2 can be spent until 2027-06-30"]
-    assert list(standing_lines(stands, "ko"))[1:] == ["1,200점은 2027-06-30까지 사용 가능(2026-H2 적립)"]
+    assert list(standing_lines(stands, "en"))[1:] == [
+        "  SILVER from 2027-01-16 on, as far as is decided",
+        "1,200 points of 2026-H2 can be spent until 2027-06-30",
+    ]
+    assert list(standing_lines(stands, "ko"))[1:] == [
+        "  2027-01-16부터 SILVER(지금까지 정해진 대로)",
+        "1,200점은 2027-06-30까지 사용 가능(2026-H2 적립)",
+    ]
