@@ -133,7 +133,7 @@ def _admitted(tx: Transaction, request: web.Request, token: str, also: Right | N
     """Return who asks, if they may."""
     caller, need = caller_of(tx, token, request.app[NOW_MS]()), need_of(request)
     if caller is None:
-        raise WebError("this API token is not valid here", code="token_invalid")
+        raise _token_invalid()
     for right in (None if need is None else need.right, also):
         if right is not None and right not in caller.rights:
             raise WebError(f"{caller.name} may not do this: it needs the right {right}", code="not_allowed")
@@ -146,12 +146,18 @@ def token_of(request: web.Request) -> str:
     """Return the token that a request carries.
 
     Raises:
-        WebError: `token_missing`.
+        WebError: `token_missing`; `token_invalid` for what no token can be.
     """
     header = request.headers.get("Authorization", "")
     if not header.startswith(_SCHEME):
         raise WebError("give an API token: Authorization: Bearer ...", code="token_missing")
+    if not header.isascii():
+        raise _token_invalid()
     return header.removeprefix(_SCHEME).strip()
+
+
+def _token_invalid() -> WebError:
+    return WebError("this API token is not valid here", code="token_invalid")
 
 
 async def body_of(request: web.Request, shape: type[T]) -> T:

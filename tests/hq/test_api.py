@@ -152,6 +152,7 @@ PATHS = ("members/M1", "members/M1/entries", "terminals", "exceptions", "periods
         ({}, "token_missing"),
         ({"Authorization": "Basic eA=="}, "token_missing"),
         ({"Authorization": "Bearer dgl_wrong"}, "token_invalid"),
+        ({"Authorization": "Bearer dgs_\udcff"}, "token_invalid"),
     ],
 )
 async def test_nothing_is_told_without_a_valid_token(
