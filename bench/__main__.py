@@ -45,7 +45,7 @@ EVENTS_MIN: Final = 100
 """With fewer a part of them would be none."""
 
 
-def measures(events: int, rounds: int, members: int, peers: bool = False) -> dict[str, Measure]:
+def measures(events: int, rounds: int, members: int, entries: int, peers: bool = False) -> dict[str, Measure]:
     """Return the parts by name, in the order in which they run."""
     return {
         "http": lambda codes, folder: one_receipt.measure(codes, folder, many=events // 10, rounds=rounds),
@@ -77,6 +77,9 @@ def measures(events: int, rounds: int, members: int, peers: bool = False) -> dic
             codes, folder, count=events, rounds=rounds, idle_seconds=IDLE_SECONDS
         ),
         "growth": lambda codes, folder: growth.measure(codes, folder, growth.Growth(rounds=rounds)),
+        "ledger": lambda codes, folder: growth.measure_ledger(
+            codes, folder, growth.Growth(sizes=growth.ledger_sizes(entries), rounds=rounds)
+        ),
     }
 
 
@@ -112,7 +115,14 @@ FILE: Final = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="Members whose half-year is closed.",
 )
-@click.option("--only", multiple=True, type=click.Choice(list(measures(0, 0, 0))))
+@click.option(
+    "--entries",
+    default=3_000_000,
+    type=click.IntRange(min=10_000),
+    show_default=True,
+    help="Entries in the largest ledger, in tens of thousands.",
+)
+@click.option("--only", multiple=True, type=click.Choice(list(measures(0, 0, 0, 0))))
 @click.option("--against", default="", metavar="REV", help="Measure this revision as well, turn by turn.")
 @click.option("--peers", is_flag=True, help="Install other roads in .venv-bench and measure them with sync.")
 @click.option("--json", "json_file", type=FILE, callback=_writable, help="Write the figures here as well.")
@@ -121,6 +131,7 @@ def main(
     events: int,
     rounds: int,
     members: int,
+    entries: int,
     only: tuple[str, ...],
     against: str,
     peers: bool,
@@ -141,7 +152,7 @@ def main(
                 raise click.ClickException(str(error)) from None
         about = machine(Path(temporary))
         click.echo(f"{about['cores']} cores; the machine's speed drifts: only ratios of one run compare")
-        parts = measures(events, rounds, members, peers)
+        parts = measures(events, rounds, members, entries, peers)
         for name in dict.fromkeys(only) or parts:
             start = time.perf_counter()
             with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=temporary) as folder:
@@ -155,7 +166,7 @@ def main(
         against=described(against) if against else "",
         made_on=datetime.now(UTC).date().isoformat(),
         versions=versions(),
-        sizes={"events": events, "rounds": rounds, "members": members},
+        sizes={"events": events, "rounds": rounds, "members": members, "entries": entries},
         figures=tuple(figures),
     )
     if json_file is not None:

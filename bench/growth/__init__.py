@@ -14,12 +14,16 @@ from typing import Final, NamedTuple
 from bench.code import Code
 from bench.figures import BEFORE, FLOOR, NOW, Figure, Goal, figure
 from bench.growth.cost import Cost
-from bench.growth.hq import HqGrowth
+from bench.growth.hq import HqGrowth, Recorded
+from bench.growth.hq_on_postgresql import HqGrowthOnPostgresql
 from bench.growth.multiply import UnknownSchemaError
 from bench.growth.till import TillGrowth
 from bench.turns import in_turns
+from tests.postgresql import cluster
 
 SIZES: Final = (10_000, 100_000, 1_000_000, 3_000_000)
+LEDGER_SIZES: Final = (10_000, 1_000_000)
+"""And the largest that is asked for."""
 REAL_MAX: Final = 100_000
 MORE: Final = 5000
 """As many as the till sends in one exchange there, where the line is good."""
@@ -38,15 +42,33 @@ class Growth(NamedTuple):
 
 
 def measure(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
-    """Return the cost of one of the next events at each size, on the till and at HQ."""
+    """Return the cost of one of the next receipts at each size on the till, and of `status`."""
     folder.mkdir()
-    figures: list[Figure] = []
-    for what, of in ((TILL, _of_tills), (HQ, _of_headquarters)):
-        try:
-            figures += of(codes, folder, growth)
-        except UnknownSchemaError as error:
-            figures.append(Figure(what=what, unit="us", missing=str(error)))
-    return figures
+    try:
+        return _of_tills(codes, folder, growth)
+    except UnknownSchemaError as error:
+        return [Figure(what=TILL, unit="us", missing=str(error))]
+
+
+def measure_ledger(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
+    """Return the cost of one of the next events beside each size of HQ's ledger, on either database."""
+    folder.mkdir()
+    try:
+        recorded = {code.name: Recorded(code, folder / code.name, *growth) for code in codes}
+        grown = {name: HqGrowth(one) for name, one in recorded.items()}
+    except UnknownSchemaError as error:
+        return [Figure(what=HQ, unit="us", missing=str(error))]
+    with cluster(durable=True) as made:
+        moved = {codes[0].name: HqGrowthOnPostgresql(recorded[codes[0].name], made)}
+        return [
+            *_next_ones(f"{HQ} on SQLite", grown, growth),
+            *_next_ones(f"{HQ} on PostgreSQL", moved, growth),
+        ]
+
+
+def ledger_sizes(entries: int) -> Sequence[int]:
+    """Return the sizes of a ledger that are measured, up to so many entries."""
+    return sorted({*[size for size in LEDGER_SIZES if size < entries], entries})
 
 
 def _of_tills(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
@@ -61,11 +83,6 @@ def _of_tills(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figur
             for size in growth.sizes
         ),
     ]
-
-
-def _of_headquarters(codes: Sequence[Code], folder: Path, growth: Growth) -> list[Figure]:
-    houses = {code.name: HqGrowth(code, folder / f"hq-{code.name}", *growth) for code in codes}
-    return _next_ones(HQ, houses, growth)
 
 
 def _next_ones(what: str, grown: Mapping[str, TillGrowth | HqGrowth], growth: Growth) -> list[Figure]:

@@ -67,6 +67,13 @@ HQ_RULES: Final[Mapping[str, Mapping[str, str]]] = {
         "period_id": f"strftime('%Y', {_DATE}) || iif(strftime('%m', {_DATE}) > '06', '-H2', '-H1')",
     },
 }
+SUM_TOTALS: Final = """
+INSERT INTO totals (bucket, member_id, period_id, redeemable, qualifying, credited)
+SELECT bucket, member_id, period_id, sum(redeemable), sum(qualifying), sum(redeemable)
+FROM entries WHERE true GROUP BY bucket, member_id, period_id
+ON CONFLICT (bucket, member_id, period_id) DO UPDATE SET redeemable = excluded.redeemable,
+  qualifying = excluded.qualifying, credited = excluded.credited
+"""
 NOT_OF_EVENTS: Final = frozenset(
     {"member", "member_look_up", "members", "look_ups", "member_look_ups", "changes", "totals", "stamps"}
 )
@@ -116,13 +123,7 @@ def multiply_hq(path: Path, times: int, days: int) -> None:
     with _open(path, HQ_RULES) as conn:
         for table, rules in HQ_RULES.items():
             _copy(conn, table, rules, times, {"till": f"/{TILL}/", "days": days})
-        conn.execute(
-            "INSERT INTO totals (bucket, member_id, period_id, redeemable, qualifying, credited)"
-            " SELECT bucket, member_id, period_id, sum(redeemable), sum(qualifying), sum(redeemable)"
-            " FROM entries WHERE true GROUP BY bucket, member_id, period_id"
-            " ON CONFLICT (bucket, member_id, period_id) DO UPDATE SET redeemable = excluded.redeemable,"
-            " qualifying = excluded.qualifying, credited = excluded.credited"
-        )
+        conn.execute(SUM_TOTALS)
 
 
 @contextmanager

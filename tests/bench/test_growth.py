@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from bench.code import this_code
 from bench.databases import connect, rows_in
+from bench.figures import Figure
 from bench.folder_intake import FOLDER, Watching
-from bench.growth import Growth, measure
+from bench.growth import Growth, ledger_sizes, measure, measure_ledger
 from bench.growth.multiply import UnknownSchemaError, multiply_hq, multiply_till
 from bench.programs import EDGE, HQ, command, running, set_up
 from bench.sales import days_of, receipts
@@ -19,18 +21,47 @@ from bench.sales import days_of, receipts
 CODE = this_code()
 
 
-def test_growth_is_measured_beside_what_the_programs_filled_and_beside_what_was_multiplied(
+def test_a_till_s_growth_is_measured_beside_what_it_filled_and_beside_what_was_multiplied(
     tmp_path: Path,
 ) -> None:
     growth = Growth(sizes=(300, 600, 1800), real_max=600, more=100, rounds=1)
     figures = measure([CODE], tmp_path / "growth", growth)
-    assert [one.missing for one in figures if one.missing] == []
     assert [one.what for one in figures if "status" in one.what] == [
         f"edge-agent status beside {size}, its own time" for size in ("300", "600", "1,800")
     ]
-    assert len(figures) == 15
+    assert len(figures) == 9
+    check(figures, least=300)
+
+
+def test_a_ledger_s_growth_is_measured_on_either_database(tmp_path: Path) -> None:
+    growth = Growth(sizes=(200, 600), real_max=200, more=100, rounds=1)
+    figures = measure_ledger([CODE], tmp_path / "ledger", growth)
+    assert [one.what for one in figures if one.what.endswith(", by the clock")] == [
+        f"HQ: one more event on {database} beside {size}, by the clock"
+        for database in ("SQLite", "PostgreSQL")
+        for size in (200, 600)
+    ]
+    assert len(figures) == 8
+    check(figures, least=200)
+
+
+def check(figures: Sequence[Figure], least: int) -> None:
+    assert [one.missing for one in figures if one.missing] == []
     assert all(len(one.values) == 1 for one in figures)
-    assert [one.met is None for one in figures] == [" beside 300, " in one.what for one in figures]
+    assert [one.met is None for one in figures] == [f" beside {least}, " in one.what for one in figures]
+
+
+@pytest.mark.parametrize(
+    ("entries", "sizes"),
+    [
+        (10_000, [10_000]),
+        (50_000, [10_000, 50_000]),
+        (1_000_000, [10_000, 1_000_000]),
+        (10_000_000, [10_000, 1_000_000, 10_000_000]),
+    ],
+)
+def test_a_ledger_is_measured_at_sizes_up_to_the_one_asked_for(entries: int, sizes: list[int]) -> None:
+    assert ledger_sizes(entries) == sizes
 
 
 @pytest.fixture(scope="module")
