@@ -24,7 +24,8 @@ from hq_server.store.database import create
 from tests.postgresql import Cluster, Session, cluster
 
 BACKENDS: Final = (
-    "SELECT pid FROM pg_stat_activity WHERE application_name = 'dangol-hq' AND datname = current_database()"
+    "SELECT pid FROM pg_stat_activity "
+    "WHERE application_name LIKE 'dangol-hq%' AND datname = current_database()"
 )
 EVENTS: Final = "SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM batches"
 TABLES: Final = """

@@ -46,7 +46,7 @@ from hq_server.readiness import Looks
 from hq_server.retention.walking import run_retention
 from hq_server.store.connection import Busy
 from hq_server.store.database import Database
-from hq_server.store.refusals import MAY_PASS, NotKept, Refused
+from hq_server.store.refusals import MAY_PASS, NotKept, Refused, WrongDatabase
 from hq_server.web_body import Bodies
 from hq_server.web_context import (
     ANSWERING,
@@ -201,6 +201,7 @@ async def serve(config: HqConfig) -> None:
 
     Raises:
         CannotListen: another program is there, or there is nothing of this machine.
+        WrongDatabase: the database was moved, or another release brought it to its own form, while it served.
     """
     if not config.is_postgresql:
         read_anew(config.database_path)
@@ -223,6 +224,8 @@ async def serve(config: HqConfig) -> None:
                     await asyncio.sleep(config.listen.drain_seconds)
     finally:
         await runner.cleanup()
+    if isinstance(trouble := runner.app[DATABASE].trouble, WrongDatabase):
+        raise trouble
 
 
 async def _how_it_goes(app: web.Application, address: str) -> str:

@@ -29,7 +29,7 @@ from hq_server.retelling import retell_some, retelling_is_due
 from hq_server.staff.access import forget_some, is_forgetting_due
 from hq_server.store.connection import Busy, Transaction
 from hq_server.store.database import Database
-from hq_server.store.refusals import MAY_PASS, NotKept, Refused
+from hq_server.store.refusals import MAY_PASS, NotKept, Refused, WrongDatabase
 from loyalty_core.units import EpochMs
 
 PAUSE_S: Final = 1
@@ -69,7 +69,7 @@ async def run_chores(
                 raise
             log.warning("chores_wait", extra={"code": error.code})
             worked = False
-        except NotKept:
+        except (NotKept, WrongDatabase):
             return  # the server ends
         if not worked:
             await life.rest(PAUSE_S)
@@ -166,7 +166,7 @@ async def _read_later(database: Database, looked: Looked, now_ms: EpochMs, clock
         if takable:
             count = await database.chore(lambda tx: take(tx, looked, now_ms, clock_tolerance_ms))
             log.info("records_read_later", extra={"count": count})
-    except (Busy, Refused, NotKept):
+    except (Busy, Refused, NotKept, WrongDatabase):
         raise
     except Exception as error:
         if not looked.singly:

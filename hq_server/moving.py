@@ -49,7 +49,7 @@ def move(config: HqConfig, settings: Path, to: str, keyring: Keyring, progress: 
         Refused: `database_exists`; or nothing answers.
         Difference: what was copied does not follow from itself, so what it was copied from does not.
     """
-    if to == config.database:
+    if _is_there(config, to):
         raise BadInput("the database is there already", code="database_same")
     with _nobody_else(config) as (source, leave):
         if is_url(to):
@@ -59,6 +59,15 @@ def move(config: HqConfig, settings: Path, to: str, keyring: Keyring, progress: 
             rows, audited = _into_file(source, Path(to), keyring, progress)
         leave(without_password(to))
     return Moved(database=without_password(to), rows=rows, audited=audited, settings=_renamed(settings, to))
+
+
+def _is_there(config: HqConfig, to: str) -> bool:
+    """Tell whether a place, however it is spelled, is where the database is."""
+    if not (config.is_postgresql and is_url(to)):
+        return to == config.database
+    from hq_server.store.postgresql.connection import are_one
+
+    return are_one(config.database, to)
 
 
 def line_of(to: str) -> str:

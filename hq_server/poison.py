@@ -17,12 +17,12 @@ from hq_server.accept import Opened, Run, TerminalRefused
 from hq_server.read_later import failing
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
-from hq_server.store.refusals import Busy, NotKept, Refused
+from hq_server.store.refusals import Busy, NotKept, Refused, WrongDatabase
 from loyalty_core.errors import LoyaltyError
 
 POISON_MAX: Final = 10
 """A release that fails on more records of one request is broken: its tills keep what they have."""
-_NOT_OF_RECORDS: Final = (Busy, Refused, NotKept, TerminalRefused, MemoryError)
+_NOT_OF_RECORDS: Final = (Busy, Refused, NotKept, WrongDatabase, TerminalRefused, MemoryError)
 _T = TypeVar("_T")
 _Places = Sequence[tuple[int, int]]
 """(run, place in it) of records."""

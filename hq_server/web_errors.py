@@ -84,6 +84,8 @@ _STATUS: Final = {
     "database_busy": 503,
     "database_unreachable": 503,
     "commit_unknown": 503,
+    "database_newer": 503,
+    "database_moved": 503,
     "programme_missing": 503,
     "batch_archived": 503,
     "disk_failed": 503,

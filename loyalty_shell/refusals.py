@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 from loyalty_core.errors import LoyaltyError
@@ -33,6 +34,16 @@ def of_system(error: OSError) -> Fault | None:
     what = error.filename if isinstance(error.filename, str) else "a file of this command"
     code, sentence = _OF_SYSTEM.get(error.errno, ("io_failed", f"it cannot be used ({error.strerror})"))
     return Fault(f"{what}: {sentence}", code=code)
+
+
+def not_text(words: Iterable[str]) -> str:
+    """Return what to tell of words of a command line that are no UTF-8, '' where all are."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            return f"{word!a} is no text in UTF-8: type it so, and give such a file another name"
+    return ""
 
 
 def is_journal() -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from edge_agent.config import DEFAULT_PATH, EdgeConfig, read_config
 from loyalty_core.errors import LoyaltyError
-from loyalty_shell.refusals import of_system, was_logged
+from loyalty_shell.refusals import not_text, of_system, was_logged
 
 REFUSED: Final = 1
 DISK_REFUSES: Final = 3
@@ -40,6 +40,12 @@ def _leave_if_lost(code: str) -> None:
 
 class Commands(click.Group):
     """Tells every refusal in one sentence."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return what is left for the command."""
+        if said := not_text(args):
+            raise click.UsageError(said, ctx)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Return what a command returns, or end with its refusal."""

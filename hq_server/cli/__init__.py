@@ -32,6 +32,7 @@ from hq_server.cli import (
 )
 from hq_server.cli.shell import group
 from hq_server.version import VERSION
+from loyalty_shell.refusals import not_text
 
 GC_ALLOCATIONS: Final = 100_000
 
@@ -75,6 +76,8 @@ def main() -> None:
     # and a third of an import's.
     gc.set_threshold(GC_ALLOCATIONS)
     try:
+        if said := not_text(sys.argv):
+            raise click.UsageError(said)
         hq_server.main(standalone_mode=False)
     except click.Abort:
         click.echo("error (aborted): nothing was done", err=True)

@@ -24,7 +24,7 @@ from hq_server.life import Life
 from hq_server.metrics import Meters
 from hq_server.store.connection import Busy
 from hq_server.store.database import Database
-from hq_server.store.refusals import MAY_PASS, NotKept, Refused
+from hq_server.store.refusals import MAY_PASS, NotKept, Refused, WrongDatabase
 from hq_server.version import VERSION
 from hq_server.web_errors import is_gone, is_taken
 from loyalty_core.units import EpochMs
@@ -108,7 +108,7 @@ async def _passing(work: Awaitable[_T], otherwise: _T) -> _T:
             raise
         log.warning("webhook_waits", extra={"code": error.code})
         return otherwise
-    except NotKept:
+    except (NotKept, WrongDatabase):
         return otherwise  # the server ends
 
 

@@ -18,7 +18,7 @@ from hq_server.life import Life
 from hq_server.retention.idle import ERASED_AT_ONCE, MONTH_DAYS, Idle, Place, erase_idle, idle_after
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
-from hq_server.store.refusals import MAY_PASS, Busy, NotKept, Refused
+from hq_server.store.refusals import MAY_PASS, Busy, NotKept, Refused, WrongDatabase
 from loyalty_core.units import Day, EpochMs
 
 PAUSE_S: Final = 1.0
@@ -67,7 +67,7 @@ async def run_retention(
             continue
         try:
             walk = await _step(database, retention, walk, walk.place, now_ms())
-        except NotKept:
+        except (NotKept, WrongDatabase):
             return  # the server ends
         except (Busy, Refused) as error:
             if error.code not in MAY_PASS:

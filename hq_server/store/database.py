@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar, overload
 
 from hq_server.store.connection import Connection, Transaction
-from hq_server.store.refusals import DatabaseMissing, InUse, NotKept, Refused
+from hq_server.store.refusals import DatabaseMissing, InUse, NotKept, Refused, WrongDatabase
 from hq_server.store.sqlite import database as sqlite
 from hq_server.store.sqlite.connection import Connection as SqliteConnection
 from hq_server.store.sqlite.database import alone
@@ -61,7 +61,8 @@ class Database:
     why the last one was refused. `kind` is which database it is, and its version.
 
     Where the disk has not kept something, the database is `lost`: nothing more is written, and it is not even
-    closed, since that would be one more try. `on_lost` is called then, on the writer's thread.
+    closed, since that would be one more try. `on_lost` is called then, on a thread of the store; and where
+    another release has brought the database to its own form, or it was moved, which only `trouble` tells.
     """
 
     def __init__(self, place: Path | str, on_lost: Callable[[], None] = lambda: None) -> None:
@@ -118,7 +119,7 @@ class Database:
 
     async def read(self, work: Callable[[Transaction], _T]) -> _T:
         """Return what `work` returns, seeing one committed state; it may be done again from the beginning."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._lines.read, work)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def close(self) -> None:
         """Finish what was begun, then close every connection; leave them as they are where it is lost."""
@@ -126,6 +127,13 @@ class Database:
         self._writer.shutdown()
         if not self.lost:
             self._lines.close()
+
+    def _read(self, work: Callable[[Transaction], _T]) -> _T:
+        try:
+            return self._lines.read(work)
+        except WrongDatabase as error:
+            self._note(error)
+            raise
 
     def _write(
         self,
@@ -139,7 +147,7 @@ class Database:
         began_s, cpu_s = time.perf_counter(), time.thread_time()
         try:
             result = self._lines.write(work, beside=beside, patient=patient)
-        except (Refused, NotKept) as error:
+        except (Refused, NotKept, WrongDatabase) as error:
             self._note(error)
             raise
         finally:
@@ -157,8 +165,10 @@ class Database:
             except (Refused, NotKept) as error:
                 self._note(error)
 
-    def _note(self, error: Refused | NotKept) -> None:
+    def _note(self, error: Refused | NotKept | WrongDatabase) -> None:
         self.trouble = error
+        if isinstance(error, WrongDatabase):
+            self._on_lost()
         if isinstance(error, NotKept):
             self.lost = True
             self._on_lost()

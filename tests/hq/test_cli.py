@@ -103,6 +103,13 @@ def test_a_wrong_word_is_a_matter_of_usage(shell: Shell) -> None:
     assert shell.run("terminal", "invite", "--store", "S1", "--hours", "0")[0] == 2
 
 
+@pytest.mark.parametrize("words", [["member", "show", "caf\udce9"], ["audit", "--config", "\udcff.toml"]])
+def test_words_that_are_no_text_are_told_in_one_sentence(shell: Shell, words: list[str]) -> None:
+    status, _, said = shell.run(*words)
+    assert (status, said.count("is no text in UTF-8")) == (2, 1), said
+    assert ascii(words[-1]) in said
+
+
 def test_every_command_can_be_asked_for_help(shell: Shell) -> None:
     for words in ([], ["terminal"], ["terminal", "invite"], ["member", "import"], ["audit"]):
         status, out, _ = shell.run(*words, "--help")

@@ -232,7 +232,7 @@ async def test_a_line_that_postgresql_ends_is_opened_again(url: str, postgresql:
     await database.read(lambda tx: tx.one("house.house"))
     with closing(Session(postgresql.url("postgres", "postgres"))) as master:
         master.run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dangol-hq'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dangol-hq%'"
         )
     assert (await database.read(lambda tx: tx.one("house.house"))) is not None
     await database.write(lambda tx: outcome(tx, "x", 1))
@@ -295,6 +295,7 @@ def test_what_does_not_answer_or_is_not_there_is_told_in_one_sentence(
         (url.replace("dangol@", "stranger@"), Refused, "permission_denied"),
         (f"{nowhere}&sslmode=nonsense", Refused, "config_invalid"),
         ("postgresql://dangol:secret@localhost/hq?sslmode=verify-full", Refused, "config_invalid"),
+        (f"{nowhere}&sslmode=verify-full&sslrootcert={tmp_path}/none.crt", Refused, "config_invalid"),
     ):
         with pytest.raises(kind) as caught, opened(place):
             pass
@@ -302,6 +303,7 @@ def test_what_does_not_answer_or_is_not_there_is_told_in_one_sentence(
         assert caught.value.code == code
         assert "secret" not in str(caught.value)
         assert "\n" not in str(caught.value)
+        assert "none.crt" not in place or "none.crt" in str(caught.value), "which file that is"
 
 
 def test_two_that_make_one_database_at_once_make_it_once(postgresql: Cluster) -> None:

@@ -142,7 +142,8 @@ async def test_a_database_that_another_release_brought_forward_is_not_served_on(
 ) -> None:
     hq.sql("INSERT INTO migrations (number, name, checksum) VALUES (9999, '9999_next.sql', 'x')")
     status, reasons = await ready(client)
-    assert (status, *reasons) == (503, "database_newer")
+    assert status == 503
+    assert set(reasons) - {"server_stopping"} == {"database_newer"}, "it ends once it is to write"
 
 
 async def test_a_server_that_was_not_asked_before_knows_its_own_form(hq: Hq) -> None:

@@ -94,6 +94,21 @@ def test_what_was_acknowledged_outlives_a_kill(hq: Hq, server: subprocess.Popen[
     assert hq.sql("SELECT seq FROM heads") == [(50,)]
 
 
+def test_a_server_ends_with_one_sentence_where_a_newer_release_brought_its_database_forward(
+    hq: Hq, server: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    address_of(hq, server)
+    hq.sql("INSERT INTO migrations (number, name, checksum) VALUES (9999, '9999_next.sql', 'x')")
+    if hq.url:  # as the newer release does itself
+        hq.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dangol-hq%'"
+        )
+    assert server.wait(WAIT_S) == 1
+    said = (tmp_path / "log").read_text("utf-8")
+    assert "Traceback" not in said
+    assert "error (database_newer): the database has 9999_next.sql" in said
+
+
 def drain(hq: Hq) -> None:
     """Have the server take new connections for long after it was told to stop."""
     settings = hq.config_path.read_text("utf-8").replace("port = 0", "port = 0\ndrain_seconds = 30")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hq_server.store.connection import Busy, Values, reading, writing
-from hq_server.store.database import DatabaseMissing, create, opened
+from hq_server.store.database import Database, DatabaseMissing, create, opened
+from hq_server.store.migrate import Dialect, Migration, migrations
+from hq_server.store.postgresql import connection as lines
 from hq_server.store.refusals import WrongDatabase
 from hq_server.store.sqlite import connection as store_connection
 from hq_server.store.sqlite import migrate, sqlite3
@@ -112,6 +116,32 @@ def test_a_database_of_a_newer_release_is_not_touched(hq: Hq) -> None:
     with pytest.raises(WrongDatabase) as caught, opened(hq.config.place):
         pass
     assert caught.value.code == "database_newer"
+
+
+async def test_a_server_does_not_write_on_in_what_a_newer_release_brought_forward(
+    hq: Hq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect: Dialect = "postgresql" if hq.url else "sqlite"
+    server = Database(hq.config.place)
+    await server.write(lambda tx: tx.many("house.count_imported", [("before", 1)]))
+    later = Migration(9000, "9000_later.sql", "CREATE TABLE later (own INTEGER);")
+    with monkeypatch.context() as patch:
+        files = (*migrations(dialect), later)
+        patch.setattr(f"hq_server.store.{dialect}.migrate.migrations", lambda _: files)
+        patch.setitem(lines._SETTINGS, "application_name", f"{lines.NAME} 9000")
+        await asyncio.to_thread(lambda: create(hq.config.place).close())
+    for _ in range(2):
+        with pytest.raises(WrongDatabase, match="9000_later") as caught:
+            await server.write(lambda tx: tx.many("house.count_imported", [("after", 1)]))
+        assert caught.value.code == "database_newer"
+    await asyncio.to_thread(server.close)
+    text = "SELECT outcome FROM imported"
+    if hq.url:
+        assert hq.sql(text) == [("before",)]
+        hq.sql("DROP TABLE later")
+        return
+    with closing(sqlite3.connect(hq.config.place)) as behind:
+        assert behind.execute(text).fetchall() == [("before",)]
 
 
 def test_an_edited_migration_is_refused(hq: Hq) -> None:

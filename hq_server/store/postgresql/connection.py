@@ -7,19 +7,21 @@ loop of its own, which runs only while an answer is awaited.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 
+from hq_server.store.migrate import migrations
 from hq_server.store.postgresql.bulk import bulk_form
 from hq_server.store.postgresql.faults import is_broken, refused
 from hq_server.store.postgresql.transaction import PostgresqlTransaction, Prepared
-from hq_server.store.refusals import CommitUnknown
+from hq_server.store.refusals import CommitUnknown, Refused
 from hq_server.store.statements import Statement, postgresql_statements
 from hq_server.store.transaction import Transaction
 
@@ -36,9 +38,13 @@ GATE_OR_LATER: Final = (
     f"BEGIN; SET LOCAL lock_timeout = '{CHORE_LOCK_S}s'; LOCK TABLE gate IN SHARE ROW EXCLUSIVE MODE"
 )
 GATE_BESIDE: Final = "BEGIN; LOCK TABLE gate IN ROW EXCLUSIVE MODE"
+_IDENTITY: Final = """
+SELECT system_identifier, oid FROM pg_control_system(), pg_database WHERE datname = current_database()
+"""
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+NAME: Final = "dangol-hq"
 _SETTINGS: Final = {
-    "application_name": "dangol-hq",
+    "application_name": f"{NAME} {migrations('postgresql')[-1].number}",  # see `migrate`
     "TimeZone": "UTC",
     "lock_timeout": f"{LOCK_S}s",
     "idle_in_transaction_session_timeout": f"{SILENCE_S}s",
@@ -53,6 +59,7 @@ _SETTINGS: Final = {
     "enable_bitmapscan": "off",
     "jit": "off",
 }
+_FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 _KEEP_ALIVE: Final = {
     socket.TCP_KEEPIDLE: 15,
     socket.TCP_KEEPINTVL: 5,
@@ -87,6 +94,8 @@ class PostgresqlConnection:
         try:
             return self._run(ask(*given))
         except Exception as error:
+            if isinstance(error, asyncpg.InternalClientError):  # what it knows of this line is wrong by now
+                self.line.terminate()
             told = refused(self.where, error)
             if told is not None:
                 raise told from error
@@ -183,6 +192,17 @@ class PostgresqlConnection:
             return thread.submit(self._loop.run_until_complete, answer).result()
 
 
+def are_one(url: str, other: str) -> bool:
+    """Tell whether two URLs, however they are spelled, name one database.
+
+    Raises:
+        LoyaltyError: nothing answers there.
+    """
+    with closing(PostgresqlConnection(url)) as one, closing(PostgresqlConnection(other)) as two:
+        found = [tuple(line.wait(line.line.fetchrow, _IDENTITY) or ()) for line in (one, two)]
+    return found[0] == found[1]
+
+
 def where(url: str) -> str:
     """Return host and database of a URL, without the password."""
     parts = urlsplit(url)
@@ -190,6 +210,13 @@ def where(url: str) -> str:
 
 
 async def _opened(url: str) -> asyncpg.Connection[asyncpg.Record]:
+    for name, path in parse_qsl(urlsplit(url).query):
+        if name in _FILES and not os.access(path, os.R_OK):  # of which the driver would not say the name
+            raise Refused(
+                f"PostgreSQL at {where(url)} cannot be asked: {name} in its URL names {path}, which is not "
+                "there or not for this user to read",
+                code="config_invalid",
+            )
     line = await asyncpg.connect(
         url, timeout=CONNECT_S, statement_cache_size=0, server_settings=dict(_SETTINGS)
     )

@@ -15,7 +15,7 @@ from itertools import count
 from typing import Final, TypeVar
 
 from hq_server.store.postgresql.beside import Alone
-from hq_server.store.postgresql.connection import PostgresqlConnection
+from hq_server.store.postgresql.connection import NAME, PostgresqlConnection
 from hq_server.store.postgresql.faults import is_in_the_way
 from hq_server.store.postgresql.migrate import give_up, hold, migrate
 from hq_server.store.refusals import Busy, CommitUnknown, DatabaseMissing, InUse, Refused
@@ -28,7 +28,7 @@ TRY_S: Final = 5
 PAUSE_S: Final = 0.05
 """Half of the longest first pause between two tries; each later one may be twice as long."""
 _LINES: Final = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'dangol-hq'
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE $1 || '%'
 """
 PATIENT: Final = "SET idle_in_transaction_session_timeout = 0"
 """Said on a line that does nothing while others work for it."""
@@ -136,7 +136,7 @@ def refuse_others(connection: PostgresqlConnection, own: int) -> None:
     Raises:
         InUse: a server or a command runs.
     """
-    if connection.wait(connection.line.fetchval, _LINES) > own:
+    if connection.wait(connection.line.fetchval, _LINES, NAME) > own:
         raise InUse(f"{connection.where} is in use: stop hq-server and every command of it first")
 
 

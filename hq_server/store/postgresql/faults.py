@@ -38,8 +38,9 @@ def is_broken(error: BaseException) -> bool:
     """Tell whether the line was cut, by whichever end."""
     if isinstance(error, asyncpg.PostgresError) and str(error.sqlstate or "").startswith(_ENDED):
         return True
-    # Of the driver's own words: that a line is closed is no mistake of who uses it.
-    return isinstance(error, (OSError, asyncpg.PostgresConnectionError)) or (
+    # Of the driver's own words: that a line is closed is no mistake of who uses it, nor that it was closed
+    # between two of the driver's own steps.
+    return isinstance(error, (OSError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError)) or (
         isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
     )
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 
 from hq_server.store.migrate import MOVED, Migration, migrations, missing
-from hq_server.store.postgresql.connection import PostgresqlConnection
+from hq_server.store.postgresql.connection import NAME, PostgresqlConnection
 from hq_server.store.refusals import WrongDatabase
 from hq_server.store.transaction import Row
 
@@ -25,6 +25,13 @@ _HAS_LEDGER: Final = "SELECT to_regclass('migrations') IS NOT NULL"
 _APPLIED: Final = "SELECT number, name, checksum FROM migrations ORDER BY number"
 _APPLY: Final = "INSERT INTO migrations (number, name, checksum) VALUES ($1, $2, $3)"
 _HOLD: Final = "LOCK TABLE migrations IN ACCESS EXCLUSIVE MODE"
+_ALONE: Final = "LOCK TABLE gate IN SHARE ROW EXCLUSIVE MODE; LOCK TABLE migrations IN ACCESS EXCLUSIVE MODE"
+_CUT_OTHERS: Final = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE $1 || '%'
+  AND application_name <> current_setting('application_name')
+"""
+"""Lines of other releases: who opens one again is told which release it has to be."""
 _KIND: Final = "SELECT current_setting('server_version_num'), current_setting('server_encoding')"
 _MADE: Final[dict[str, list[Row]]] = {}
 _ELSEWHERE: Final = "BEGIN; CREATE SCHEMA dangol_made; SET LOCAL search_path TO dangol_made"
@@ -32,6 +39,9 @@ _ELSEWHERE: Final = "BEGIN; CREATE SCHEMA dangol_made; SET LOCAL search_path TO 
 
 def migrate(connection: PostgresqlConnection) -> None:
     """Apply what is missing, all in one transaction. Doing it twice is harmless.
+
+    Where servers of an earlier release run, nobody writes meanwhile and their lines are cut before it is
+    committed: an old program does not go on with a form that it does not know.
 
     Raises:
         WrongDatabase: made by a newer release, or by files that have been edited since; or PostgreSQL is too
@@ -75,7 +85,12 @@ async def _migrate(line: asyncpg.Connection[Any]) -> None:
         return
     await line.execute(BEGIN_IN_TURN)
     try:
-        await bring_forward(line)
+        if await line.fetchval(_HAS_LEDGER):
+            await line.execute(_ALONE)
+            await bring_forward(line)
+            await line.execute(_CUT_OTHERS, NAME)
+        else:
+            await bring_forward(line)
     except BaseException:
         await line.execute("ROLLBACK")
         raise

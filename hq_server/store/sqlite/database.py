@@ -13,7 +13,7 @@ from typing import TypeVar
 from hq_server.store.refusals import Busy, DatabaseMissing, InUse
 from hq_server.store.sqlite import sqlite3
 from hq_server.store.sqlite.connection import Connection, checkpoint, connect, reading, writing
-from hq_server.store.sqlite.migrate import migrate, refuse_other
+from hq_server.store.sqlite.migrate import migrate, refuse_newer, refuse_other
 from hq_server.store.transaction import Transaction
 
 _T = TypeVar("_T")
@@ -34,9 +34,13 @@ class SqliteLines:
         """Return what `work` returns once it is durable; `wrote` tells whether it changed anything.
 
         Nobody writes beside another, and nobody waits behind who waits.
+
+        Raises:
+            WrongDatabase: a newer release has brought the database forward meanwhile.
         """
         before = self._connection.total_changes
         with writing(self._connection) as transaction:
+            refuse_newer(self._connection)
             result = work(transaction)
         self.wrote = self._connection.total_changes > before
         return result

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS migrations (
 ) STRICT
 """
 _APPLIED: Final = "SELECT number, name, checksum FROM migrations ORDER BY number"
+_NEWEST: Final = "SELECT max(number) FROM migrations"
 _APPLY: Final = "INSERT INTO migrations (number, name, checksum) VALUES (:number, :name, :checksum)"
 
 
@@ -48,6 +49,18 @@ def refuse_other(path: Path) -> None:
     """
     with suppress(sqlite3.DatabaseError), closing(peek(path)) as connection:
         _missing(connection, list(migrations("sqlite")))
+
+
+def refuse_newer(connection: Connection) -> None:
+    """Refuse a database that a newer release has brought forward since it was opened; it is asked quickly.
+
+    Raises:
+        WrongDatabase: as `migrate`.
+    """
+    known = migrations("sqlite")
+    (newest,) = connection.execute(_NEWEST).fetchone()
+    if newest != known[-1].number:
+        _missing(connection, list(known))
 
 
 def give_up(connection: Connection, moved_to: str) -> None:

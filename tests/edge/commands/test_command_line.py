@@ -46,6 +46,11 @@ def test_what_is_typed_wrong_is_a_matter_of_usage(desk: Desk, arguments: list[st
     assert desk.call(*arguments).exit_code == 2
 
 
+def test_words_that_are_no_text_are_told_in_one_sentence(desk: Desk) -> None:
+    told = desk.call("take", "caf\udce9.jsonl")
+    assert (told.exit_code, told.stderr.count("is no text in UTF-8")) == (2, 1)
+
+
 @pytest.mark.parametrize("command", ["status", "verify", "quarantine"])
 def test_a_till_without_a_database_is_told_to_join(tmp_path: Path, command: str) -> None:
     desk = Desk(tmp_path)
