@@ -14,7 +14,7 @@ import msgspec
 from hq_server.decisions import name_form, person
 from hq_server.fleet_view import at_text
 from hq_server.staff.rights import Right, Role, rights_of, roles_named
-from hq_server.store.connection import Row, Transaction
+from hq_server.store.connection import Row, Transaction, Value
 from loyalty_core.errors import BadInput
 from loyalty_core.units import EpochMs
 
@@ -133,10 +133,7 @@ def set_password(tx: Transaction, name: str, password: str) -> Account:
     Raises:
         BadInput: `staff_unknown`.
     """
-    found = account_named(tx, name)
-    tx.run("house.set_password", name=found.name, password=password)
-    tx.run("house.end_sessions", name=found.name)
-    return account_named(tx, name)
+    return _thrown_out(tx, name, "house.set_password", password=password)
 
 
 def set_totp(tx: Transaction, name: str, totp: bytes | None, step: int = 0) -> Account:
@@ -145,10 +142,7 @@ def set_totp(tx: Transaction, name: str, totp: bytes | None, step: int = 0) -> A
     Raises:
         BadInput: `staff_unknown`.
     """
-    found = account_named(tx, name)
-    tx.run("house.set_totp", name=found.name, totp=totp, step=step)
-    tx.run("house.end_sessions", name=found.name)
-    return account_named(tx, name)
+    return _thrown_out(tx, name, "house.set_totp", totp=totp, step=step)
 
 
 def disable(tx: Transaction, name: str, now_ms: EpochMs) -> Account:
@@ -157,10 +151,7 @@ def disable(tx: Transaction, name: str, now_ms: EpochMs) -> Account:
     Raises:
         BadInput: `staff_unknown`.
     """
-    found = account_named(tx, name)
-    tx.run("house.disable", name=found.name, disabled_at_ms=now_ms)
-    tx.run("house.end_sessions", name=found.name)
-    return account_named(tx, name)
+    return _thrown_out(tx, name, "house.disable", disabled_at_ms=now_ms)
 
 
 def enable(tx: Transaction, name: str) -> Account:
@@ -183,6 +174,14 @@ def account_view(one: Account) -> AccountView:
         made_at=at_text(one.made_at_ms),
         disabled_at=None if one.disabled_at_ms is None else at_text(one.disabled_at_ms),
     )
+
+
+def _thrown_out(tx: Transaction, name: str, statement: str, **values: Value) -> Account:
+    """Return an account that was changed so; whoever was in by what it was must come in again."""
+    found = account_named(tx, name)
+    tx.run(statement, name=found.name, **values)
+    tx.run("house.end_sessions", name=found.name)
+    return account_named(tx, name)
 
 
 def _account(row: Row) -> Account:
