@@ -46,7 +46,7 @@ GROUP BY standing.qualifying, standing.assessed
 ORDER BY standing.qualifying, standing.assessed;
 
 -- name: assess_cases(bucket, period_id, day, outcomes, assessment_no, programme_version, start_day, decision, posted_at_ms)!
--- To each of them what was decided of the member's case.
+-- To each of them what was decided of the member's case. A plain JOIN, so that PostgreSQL hashes the cases.
 INSERT INTO assessments (bucket, member_id, assessment_no, period_id, cause, kind, held, tier, qualifying,
   programme_version, start_day, from_day, decision, posted_at_ms)
 WITH decided AS MATERIALIZED (
@@ -74,7 +74,7 @@ FROM (
     AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.bucket = members.bucket
       AND grants.member_id = members.member_id)
 ) AS standing
-CROSS JOIN decided
+JOIN decided
   ON decided.qualifying = standing.qualifying AND decided.assessed = standing.assessed
 ORDER BY standing.member_id;
 
