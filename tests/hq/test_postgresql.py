@@ -85,6 +85,16 @@ def test_a_row_that_is_written_twice_at_once_is_written_twice(line: PostgresqlCo
         assert tx.run("accounts.drop_member_look_ups", bucket=1, member_id="nobody") == 0
 
 
+def test_a_statement_is_read_and_planned_once_a_line_and_not_each_time(line: PostgresqlConnection) -> None:
+    with line.writing() as tx:
+        for number in range(12):
+            tx.one("arrivals.store", store_id="S001")
+            tx.many("house.count_imported", [(str(number), 1), (f"{number}b", 1)])
+    planned = "SELECT name, generic_plans > 0 FROM pg_prepared_statements ORDER BY name"
+    known = [tuple(row) for row in line.wait(line.line.fetch, planned)]
+    assert known == [("arrivals.store", True), ("house.count_imported", True)]
+
+
 def test_rows_are_lent_one_by_one(line: PostgresqlConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hq_server.store.postgresql.transaction.EACH", 2)
     with line.writing() as tx:

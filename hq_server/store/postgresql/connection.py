@@ -22,7 +22,7 @@ from hq_server.store.postgresql.bulk import bulk_form
 from hq_server.store.postgresql.faults import is_broken, refused
 from hq_server.store.postgresql.transaction import PostgresqlTransaction, Prepared
 from hq_server.store.refusals import CommitUnknown, Refused
-from hq_server.store.statements import Statement, postgresql_statements
+from hq_server.store.statements import postgresql_statements
 from hq_server.store.transaction import Transaction
 
 CONNECT_S: Final = 10
@@ -105,16 +105,17 @@ class PostgresqlConnection:
         """Return a statement as PostgreSQL knows it on this line."""
         found = self._prepared.get(name)
         if found is None:
-            found = self._prepared[name] = self.wait(self._prepare, postgresql_statements()[name])
+            found = self._prepared[name] = self.wait(self._prepare, name)
         return found
 
-    async def _prepare(self, statement: Statement) -> Prepared:
-        plain = await self.line.prepare(statement.sql)
+    async def _prepare(self, name: str) -> Prepared:
+        """Prepare a statement under its name: without one PostgreSQL reads and plans it each time anew."""
+        statement, bulk = postgresql_statements()[name], None
         if statement.is_many:
-            types = [parameter.name for parameter in plain.get_parameters()]
-            if bulk := bulk_form(statement.sql, types):
-                return Prepared(statement, await self.line.prepare(bulk.sql), bulk)
-        return Prepared(statement, plain)
+            plain = await self.line.prepare(statement.sql)
+            bulk = bulk_form(statement.sql, [parameter.name for parameter in plain.get_parameters()])
+        sql = statement.sql if bulk is None else bulk.sql
+        return Prepared(statement, await self.line.prepare(sql, name=name), bulk)
 
     @contextmanager
     def writing(self, *, beside: bool = False, patient: bool = True) -> Iterator[PostgresqlTransaction]:
