@@ -222,7 +222,7 @@ class _Posting:
 
     def restate(self) -> None:
         """Post the tiers that the totals of closed periods give now, where they are above what is held."""
-        heads = {self._groups.head_of[member] for member in self._restated}
+        heads = {head for head, group in self._groups.members.items() if not self._restated.isdisjoint(group)}
         found = raised_by_totals(self._tx, self._house, self._groups, heads, self._closes, self._now_ms)
         rows: list[Values] = []
         for head, raised in sorted(found.items()):

@@ -22,9 +22,9 @@ DAYS: Final = 2_500
 class Calendars:
     """What is held on each day from the first of the chain on. It asks no fold, nor headquarters."""
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, ladder: Sequence[Tier] = LADDER) -> None:
         self.days = range(first, first + DAYS)
-        self._boxes = {one: Boxes(ladder=LADDER, first=first, last=self.days[-1]) for one in CARDS}
+        self._boxes = {one: Boxes(ladder=ladder, first=first, last=self.days[-1]) for one in CARDS}
         self._heard: dict[str, dict[str, int]] = {one: {} for one in CARDS}
 
     def held(self, group: Sequence[str], day: int) -> str:
