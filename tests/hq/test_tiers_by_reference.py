@@ -1,5 +1,4 @@
-"""Two half-years closed in a row while tills come late, with grants, a merge and monthly upgrades between: the
-tiers and points are those of a plain calendar."""
+"""Two half-years closed in a row with late tills, grants, a merge and monthly upgrades: tiers and points."""
 
 from __future__ import annotations
 
