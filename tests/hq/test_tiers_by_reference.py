@@ -156,7 +156,7 @@ def test_two_half_years_closed_in_a_row_with_late_tills_give_the_tiers_and_point
         reference.merge("M3", "M1", today)
 
     happenings: list[tuple[Day, int, Callable[[Day], None]]] = [
-        *[(on, 0, month) for on in MONTHS if day("2026-12-01") <= on <= LAST],
+        *[(on, 0, month) for on in MONTHS if day("2026-12-01") <= on <= day("2027-09-01")],
         (day("2027-01-04"), 1, partial(close, period_id=H2)),
         (day("2027-07-20"), 1, partial(close, period_id=H1)),
         (GRANTED, 1, grant),
