@@ -15,9 +15,9 @@ from edge_agent.sync.exchange import open_session
 from edge_agent.sync.loop import SyncLoop
 from loyalty_core.events import Booted
 from tests.edge.made import HeldClock, config_of, day, purchase, quiet_sync, recorded, visit, void
-from tests.hq.conftest import Client, Hq, client, founded, hq
+from tests.hq.conftest import Client, Hq, client, founded, founded_on_postgresql, hq
 
-__all__ = ["client", "founded", "hq"]
+__all__ = ["client", "founded", "founded_on_postgresql", "hq"]
 DAY_MS = 86_400_000
 
 
