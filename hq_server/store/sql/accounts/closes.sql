@@ -46,17 +46,14 @@ GROUP BY standing.qualifying, standing.assessed
 ORDER BY standing.qualifying, standing.assessed;
 
 -- name: assess_cases(bucket, period_id, day, outcomes, assessment_no, programme_version, start_day, decision, posted_at_ms)!
--- To each of them what was decided of the member's case. A plain JOIN, so that PostgreSQL hashes the cases.
+-- To each of them what was decided of the member's case. Both sides are worked out first: PostgreSQL would else look up
+-- what a member was assessed for once for every case.
 INSERT INTO assessments (bucket, member_id, assessment_no, period_id, cause, kind, held, tier, qualifying,
   programme_version, start_day, from_day, decision, posted_at_ms)
 WITH decided AS MATERIALIZED (
   SELECT given.qualifying, given.assessed, given.held, given.tier, given.kind, given.from_day
   FROM ROWS(:outcomes, qualifying INTEGER, assessed TEXT, held TEXT, tier TEXT, kind TEXT, from_day INTEGER) AS given
-)
-SELECT standing.bucket, standing.member_id, CAST(:assessment_no AS BIGINT), :period_id, 'close', decided.kind,
-  decided.held, decided.tier, standing.qualifying, CAST(:programme_version AS BIGINT),
-  CAST(:start_day AS BIGINT), decided.from_day, CAST(:decision AS BIGINT), CAST(:posted_at_ms AS BIGINT)
-FROM (
+), standing AS MATERIALIZED (
   SELECT members.bucket AS bucket, members.member_id AS member_id,
     coalesce(totals.qualifying, 0) AS qualifying, coalesce((
       SELECT assessments.tier FROM assessments
@@ -73,7 +70,11 @@ FROM (
       AND merged.member_id = members.member_id)
     AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.bucket = members.bucket
       AND grants.member_id = members.member_id)
-) AS standing
+)
+SELECT standing.bucket, standing.member_id, CAST(:assessment_no AS BIGINT), :period_id, 'close', decided.kind,
+  decided.held, decided.tier, standing.qualifying, CAST(:programme_version AS BIGINT),
+  CAST(:start_day AS BIGINT), decided.from_day, CAST(:decision AS BIGINT), CAST(:posted_at_ms AS BIGINT)
+FROM standing
 JOIN decided
   ON decided.qualifying = standing.qualifying AND decided.assessed = standing.assessed
 ORDER BY standing.member_id;
