@@ -150,11 +150,15 @@ class Desk:
 
     def exchange(self, till: Till, *batches: bytes) -> Reply:
         """Let a till talk once."""
-        body, now = till.exchange_request(batches), self.hq.clock()
+        return till.reply(self.answered(till.exchange_request(batches)))
+
+    def answered(self, body: bytes) -> bytes:
+        """Return the answer to what a till says."""
+        now = self.hq.clock()
         answering = exchange.Answering(keys=Keyring.of(self.hq.key), snapshot_rows_max=500, next_in_ms=1)
         opened_ = self.read(lambda tx, house: open_exchange(tx, body, house.newest.programme_id, now))
         outcome = self.write(lambda tx, _: exchange.apply(tx, opened_, now))
-        return till.reply(self.read(lambda tx, _: exchange.answer(tx, answering, opened_, outcome, now)))
+        return self.read(lambda tx, _: exchange.answer(tx, answering, opened_, outcome, now))
 
     def send(self, till: Till, *events: Event, claim: Claim | None = None) -> list[EventId]:
         """Bring events by a till that answered each with a claim; returns their ids."""
