@@ -16,6 +16,8 @@ REQUESTS: Final = frozenset(
         "commit_unknown",
         "database_busy",
         "database_damaged",
+        "database_moved",
+        "database_newer",
         "database_unreachable",
         "disk_failed",
         "disk_full",
