@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hq_server.cli.evidence_words import alike_sentence, counted, weight_names
-from hq_server.desk.case_view import CaseFile, CaseView, known
-from loyalty_core.calendar import date_of
+from hq_server.desk.case_view import CaseFile, known
 from loyalty_core.explain import Language, pick, points
-from loyalty_core.units import Day
 
 
 def reply_lines(file: CaseFile, language: Language) -> Iterator[str]:
@@ -45,12 +43,12 @@ def reply_lines(file: CaseFile, language: Language) -> Iterator[str]:
         )
     yield alike_sentence(found, language)
     match case.state:
-        case "granted":
-            until = _until(case)
+        case "granted" if file.granted_from is not None:
+            since, until = file.granted_from, file.granted_until
             yield pick(
                 language,
-                f"{until}까지 {found.tier} 등급을 적용해 드립니다. 포인트는 달라지지 않습니다.",
-                f"You are given {found.tier} until {until}. Your points stay as they are.",
+                f"{since}부터 {until}까지 {found.tier} 등급을 적용해 드립니다. 포인트는 달라지지 않습니다.",
+                f"You are given {found.tier} from {since} until {until}. Your points stay as they are.",
             )
         case "refused":
             yield pick(
@@ -64,15 +62,7 @@ def reply_lines(file: CaseFile, language: Language) -> Iterator[str]:
                 f"마감 후 반영된 포인트로 {found.tier} 등급 기준을 달성하셨습니다.",
                 f"With the points that came since the close you have reached {found.tier}.",
             )
-        case "withdrawn" | "moot":
+        case "withdrawn" | "moot" | "granted":  # granted to who counted as this member, and does no more
             yield pick(language, "이 요청은 처리가 종료되었습니다.", "This request has ended.")
         case _:
             yield pick(language, "현재 검토 중입니다.", "It is being looked at.")
-
-
-def _until(case: CaseView) -> str:
-    """Return until when what was granted holds."""
-    days = [
-        one.detail["until_day"] for one in case.decisions if one.kind == "grant" and one.state == "approved"
-    ]
-    return date_of(Day(max(days))).isoformat()

@@ -13,8 +13,10 @@ from hq_server.desk.moot import Why
 from hq_server.desk.standing import total_of
 from hq_server.fleet_view import at_text
 from hq_server.house import House
-from hq_server.merges import head_of
+from hq_server.merges import groups_of, head_of
 from hq_server.store.connection import Transaction
+from hq_server.tiers.held import rows_of
+from loyalty_core.calendar import date_of
 from loyalty_core.units import EpochMs
 
 State = Literal["open", "proposed", "moot", "granted", "refused", "withdrawn"]
@@ -54,9 +56,12 @@ class CaseFile(msgspec.Struct, frozen=True, kw_only=True):
     """A case with its evidence, the oldest first, and with what is known now where it is not settled.
 
     `outcomes` tells of each grant what became of those whom it covers, counted: by the decision's number.
+    `granted_from` and `granted_until` are the first and last day of what the member was granted.
     """
 
     case: CaseView
+    granted_from: str | None
+    granted_until: str | None
     outcomes: dict[int, dict[str, int]]
     gathered: tuple[EvidenceView, ...]
     now: Evidence | None
@@ -104,8 +109,12 @@ def case_file(tx: Transaction, house: House, number: int, now_ms: EpochMs) -> Ca
     now = evidence_on(tx, house, number, now_ms) if case.state == "open" else None
     view = case_view(tx, house, case, now_ms)
     grants = [one.number for one in view.decisions if one.kind == "grant"]
+    found = rows_of(tx, house.bucket_count, groups_of(tx, house.bucket_count, [case.member_id]))
+    given = [one for each in found.values() for rows in each for one in rows.grants if one.decision in grants]
     return CaseFile(
         case=view,
+        granted_from=date_of(min(one.from_day for one in given)).isoformat() if given else None,
+        granted_until=date_of(max(one.until_day for one in given)).isoformat() if given else None,
         outcomes={each: dict(tx.all("accounts.covered_outcomes", decision=each)) for each in grants},
         gathered=tuple(gathered),
         now=now,

@@ -132,7 +132,7 @@ def test_a_case_goes_from_hand_to_hand_by_command(desk: Appeals, shell: Shell) -
     assert "What was known at 2027-01-05 02:31 (UTC):\n" in told
     assert "(granted 3). so near\n" in told
     assert (
-        "You are given SILVER until 2027-07-15."
+        "You are given SILVER from 2027-01-16 until 2027-07-15."
         in shell.run("case", "show", "1", "--reply", "--language", "en")[1]
     )
     until = ("--until", "2027-03-31")
