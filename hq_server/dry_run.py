@@ -61,6 +61,7 @@ def dry_run(
     ladder = programme.ladder
     asked = question(house, period, programme, now_ms)
     tiers = {tier.code: tier for tier in (*asked.ladder, *ladder)}
+    giving = house.in_force(asked.start).ladder
     moving, near = Costs(), Costs()
     movers: list[Mover] = []
     members = 0
@@ -93,8 +94,8 @@ def dry_run(
         cost_is_an_estimate=ESTIMATE,
         members=members,
         staying=members - moving.members,
-        moves=moving.moves(ladder),
+        moves=moving.moves(ladder, giving),
         movers=tuple(movers),
         near_miss_points=programme.policy.near_miss,
-        near_miss_moves=near.moves(ladder),
+        near_miss_moves=near.moves(ladder, giving),
     )

@@ -1,7 +1,7 @@
 """What it costs that members move between tiers: an estimate, added up by the move. Reads only.
 
-It is the new tier's benefits less the old one's, if the member buys in the time to come what they bought in
-the period, net of returns. Gifts are counted, for nobody says what one costs.
+It is the new tier's benefits less the old one's, by the version in force when the tier begins, if the member buys
+in the time to come what they bought in the period, net of returns. Gifts are counted, for nobody says what one costs.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class Costs:
         """How many members move."""
         return sum(one.members for one in self._sums.values())
 
-    def moves(self, ladder: Sequence[Tier]) -> tuple[Move, ...]:
-        """Return the moves from the lowest tier up."""
-        tiers = {tier.code: tier for tier in ladder}
+    def moves(self, ladder: Sequence[Tier], giving: Sequence[Tier]) -> tuple[Move, ...]:
+        """Return the moves from the ladder's lowest tier up, with what the tiers of `giving` give."""
+        tiers = {tier.code: tier for tier in (*ladder, *giving)}
         places = {code: place for place, code in enumerate(tiers)}
         found = []
         for old, new in sorted(self._sums, key=lambda pair: (places[pair[0]], places[pair[1]])):

@@ -246,7 +246,7 @@ def _costs(
             held = held_on(house, group_of(tx, house, one.member_id), days.from_day)
             bought = bought_in(tx, house, one.member_id, period)
             costs.add(tiers.get(held, ladder[0]), tier, bought)
-    return costs.moves(ladder)
+    return costs.moves(ladder, house.in_force(days.from_day).ladder)
 
 
 def _movements(

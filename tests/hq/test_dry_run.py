@@ -131,3 +131,17 @@ async def test_members_who_count_as_one_are_one_and_have_bought_together(hq: Hq,
         "SILVER": (1, 298_999),
         "GOLD": (1, 450_000),
     }
+
+
+async def test_what_a_move_costs_follows_the_version_in_force_when_the_tier_begins(
+    hq: Hq, tills: Tills
+) -> None:
+    await bought(hq, tills)
+    before = [(move.discount_minor, move.gifts) for move in tried(hq).moves]
+    later = GENEROUS.replace("version = 2", "version = 3").replace("golf balls", "gloves")
+    hq.publish(later.replace('percent = "2.5"', 'percent = "5"').replace("2026-07-01", "2027-01-10"))
+    after = [(move.discount_minor, move.gifts) for move in tried(hq).moves]
+    (_, (discount, (gift,))), (silver, (doubled, (other,))) = before, after
+    assert silver == before[0]
+    assert (gift.names["en"], other.names["en"]) == ("golf balls", "gloves")
+    assert doubled == 2 * discount > 0
