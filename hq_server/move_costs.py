@@ -1,7 +1,8 @@
 """What it costs that members move between tiers: an estimate, added up by the move. Reads only.
 
-It is the new tier's benefits less the old one's, by the version in force when the tier begins, if the member buys
-in the time to come what they bought in the period, net of returns. Gifts are counted, for nobody says what one costs.
+It is the new tier's benefits less the old one's, by the version in force when the tier begins, if the member
+buys in the time to come what they bought in the period, net of returns. Gifts are counted, for nobody says
+what one costs.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def _missing(found: Readiness, language: Language) -> Iterator[str]:
         "단말,상태,미마감 시작일,마지막 연결(UTC),미전송 기록",
         "terminal,state,open since,last heard of (UTC),still to send",
     )
-    never = pick(language, "처음부터", "ever")
+    never = pick(language, "마감한 날 없음", "has closed no day")
     rows = [
         [
             one.terminal_id,
