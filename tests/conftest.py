@@ -43,7 +43,7 @@ settings.register_profile(
     "local", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True, database=None)
-settings.register_profile("many", settings.get_profile("local"), max_examples=2500)
+settings.register_profile("many", settings.get_profile("local"), max_examples=1000)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
