@@ -15,13 +15,26 @@ from typing import Final
 from aiohttp import web
 
 from edge_agent import metrics, openapi
-from edge_agent.app_keys import CLOCK, CONFIG, FOLDER, LOST, METERS, READER, RECORDER, REDEEMING, SYNC, WRITER
+from edge_agent.app_keys import (
+    CLOCK,
+    CONFIG,
+    FOLDER,
+    LOST,
+    METERS,
+    READER,
+    RECORDER,
+    REDEEMING,
+    ROOMS,
+    SYNC,
+    WRITER,
+)
 from edge_agent.clock import Clock, StepWatch
 from edge_agent.closing import Closing
 from edge_agent.config import EdgeConfig
 from edge_agent.guard import guard
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import Meters
+from edge_agent.pages import site
 from edge_agent.pos_adapter.folder import WatchedFolder, path_of
 from edge_agent.pos_adapter.http import TillApi
 from edge_agent.pos_adapter.redemptions import RedemptionApi
@@ -91,6 +104,8 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[CLOCK] = clock
     app[METERS] = meters
     app[LOST] = asyncio.Event()
+    site.install(app)
+    app[ROOMS].zone = identity.place.zone
     app[RECORDER] = Recorder(config, clock)
     app[REDEEMING] = Redeeming(config, clock, app[RECORDER])
     app.cleanup_ctx.extend([store_context, clock_context, sync_context, redemption_context])
@@ -99,6 +114,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING]).routes())
     app.add_routes(
         [
+            web.get("/", site.get_ways),
             web.get("/healthz", get_health),
             web.get("/metrics", get_metrics),
             web.get("/openapi.json", get_openapi),

@@ -10,11 +10,13 @@ from aiohttp import web
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.metrics import Meters
+from edge_agent.pages.rooms import Rooms
 from edge_agent.pos_adapter.folder import WatchedFolder
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync.loop import SyncLoop
+from loyalty_shell.pages.live import Streams
 
 CONFIG: Final = web.AppKey("config", EdgeConfig)
 CLOCK: Final = web.AppKey("clock", Clock)
@@ -27,5 +29,7 @@ LOST: Final = web.AppKey("lost", asyncio.Event)
 """Set once the disk has not kept something: the agent must begin anew."""
 FOLDER: Final = web.AppKey("folder", WatchedFolder)
 """Absent where no folder is watched."""
+ROOMS: Final = web.AppKey("rooms", Rooms)
+STREAMS: Final = web.AppKey("streams", Streams)
 SYNC: Final = web.AppKey("sync", SyncLoop)
 """Absent where the agent runs without HQ, as in tests of one part."""

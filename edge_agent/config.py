@@ -79,6 +79,22 @@ class Redemptions(_Section, frozen=True, kw_only=True):
     open_max: Positive = 1000
 
 
+class Admin(_Section, frozen=True, kw_only=True):
+    """The technician's pages: when a log-in ends that is not used, and when it ends in any case."""
+
+    idle_ms: Positive = 10 * 60_000
+    absolute_ms: Positive = 12 * 3600 * 1000
+
+
+class Counter(_Section, frozen=True, kw_only=True):
+    """The cashier's page: open to who stands at the till, or by a PIN; how long something can be undone."""
+
+    access: Literal["kiosk", "pin"] = "kiosk"
+    idle_ms: Positive = 60 * 60_000
+    absolute_ms: Positive = 16 * 3600 * 1000
+    undo_ms: Positive = 20_000
+
+
 class EdgeConfig(_Section, frozen=True, kw_only=True):
     """All settings of one till."""
 
@@ -94,6 +110,8 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     folder: Folder | None = None
     sync: Sync = Sync()
     redemptions: Redemptions = Redemptions()
+    admin: Admin = Admin()
+    counter: Counter = Counter()
 
     @property
     def database(self) -> Path:

@@ -1,4 +1,7 @@
-"""Who may talk to the local HTTP face: this machine's own names as Host, no foreign pages, a bearer token."""
+"""Who may talk to the local HTTP face: this machine's own names as Host, no foreign pages, a bearer token.
+
+Pages have a door of their own instead of the token (`edge_agent.pages.door`), and are shown in no other site.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from loyalty_core.errors import BadInput
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OPEN_PATHS: Final = frozenset({"/healthz", "/metrics", "/openapi.json"})
+PAGES: Final = ("/admin", "/counter", "/static", "/language")
+"""Where pages and their parts are, beside the address that leads to them."""
 _READS: Final = frozenset({"GET", "HEAD"})
 
 
@@ -30,9 +35,10 @@ def guard(allowed_hosts: tuple[str, ...], token: str) -> Middleware:
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if _host(request.headers.get("Host", "")) not in hosts:
             raise BadInput("this till does not answer to that Host name", code="host_refused")
-        if request.method not in _READS:
+        is_page = is_of_pages(request.path)
+        if is_page or request.method not in _READS:
             _check_origin(request)
-        if request.path not in OPEN_PATHS:
+        if request.path not in OPEN_PATHS and not is_page:
             scheme, _, given = request.headers.get("Authorization", "").partition(" ")
             right = hmac.compare_digest(given.encode(errors="surrogateescape"), expected)
             if not right or scheme.lower() != "bearer":
@@ -44,6 +50,11 @@ def guard(allowed_hosts: tuple[str, ...], token: str) -> Middleware:
         return await handler(request)
 
     return check
+
+
+def is_of_pages(path: str) -> bool:
+    """Tell whether an address is for browsers."""
+    return path == "/" or path.startswith(tuple(f"{one}/" for one in PAGES)) or path in PAGES
 
 
 def _host(header: str) -> str:
@@ -63,4 +74,4 @@ def _check_origin(request: web.Request) -> None:
     except ValueError:
         own = False
     if not own or site not in {"none", "same-origin"}:
-        raise BadInput("pages of other sites may not write to this till", code="origin_refused")
+        raise BadInput("pages of other sites may not reach into this till", code="origin_refused")

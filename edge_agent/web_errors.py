@@ -10,9 +10,11 @@ import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from edge_agent.guard import is_of_pages
 from edge_agent.store.database import StoreError
 from loyalty_core.errors import BadInput, LoyaltyError
 from loyalty_shell.answers import Refusal
+from loyalty_shell.pages.headers import PAGE
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,8 @@ _STATUS: Final = {
     "encoding_wrong": 400,
     "idempotency_key_missing": 400,
     "token_wrong": 401,
+    "form_stale": 403,
+    "role_observes": 403,
     "origin_refused": 403,
     "member_unknown": 404,
     "event_unknown": 404,
@@ -78,21 +82,48 @@ def problem(error: LoyaltyError) -> Refusal:
 async def problems(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Render every error of a handler as a problem document."""
+    """Render every error of a handler: as a page for browsers, else as a problem document."""
     try:
         return await handler(request)
-    except LoyaltyError as error:
-        return problem(error)
-    except TimeoutError:
-        return _response(408, "body_slow", "the request did not arrive in time: send it again")
-    except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
-        return _response(400, "body_unreadable", "the request broke off or is damaged: send it again")
-    except web.HTTPException as error:
-        code = _CODES.get(error.status, "http_error")
-        return _response(error.status, code, _SENTENCES.get(error.status, error.reason))
-    except Exception:
-        log.exception("request_failed")
-        return _response(_FAILED, "internal_error", "something is wrong in this agent: the log says more")
+    except Exception as error:  # noqa: BLE001 - what is not known of is logged and told as such
+        refusal = _refusal(error)
+    return _as_page(request, refusal) if is_of_pages(request.path) else refusal
+
+
+def _refusal(error: Exception) -> Refusal:
+    match error:
+        case LoyaltyError():
+            return problem(error)
+        case TimeoutError():
+            return _response(408, "body_slow", "the request did not arrive in time: send it again")
+        case web.RequestPayloadError() | HttpProcessingError() | ConnectionError():
+            return _response(400, "body_unreadable", "the request broke off or is damaged: send it again")
+        case web.HTTPException():
+            code = _CODES.get(error.status, "http_error")
+            return _response(error.status, code, _SENTENCES.get(error.status, error.reason))
+        case _:
+            log.error("request_failed", exc_info=error)
+            return _response(_FAILED, "internal_error", "something is wrong in this agent: the log says more")
+
+
+def _as_page(request: web.Request, refusal: Refusal) -> Refusal:
+    """Return the page that says what a problem document says."""
+    from edge_agent.pages.site import problem_html
+
+    said = msgspec.json.decode(refusal.text or "", type=Problem)
+    page = Refusal(
+        status=refusal.status,
+        text=problem_html(request, said.code, said.detail),
+        content_type="text/html",
+        headers=PAGE,
+    )
+    page.code = refusal.code
+    return page
+
+
+def see_other(path: str) -> web.Response:
+    """Return the answer that leads a browser to another page, by GET."""
+    return web.Response(status=303, headers={**PAGE, "Location": path})
 
 
 def _response(status: int, code: str, sentence: str) -> Refusal:

@@ -1,0 +1,79 @@
+"""Parts of an open page, sent again when they change: server-sent events (WHATWG HTML, 9.2).
+
+event: parts   {"id of a part": "its HTML", ...}     what has changed
+event: beat                                           nothing has, and the program lives
+event: ended                                          the log-in is over: ask for the page again
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from loyalty_core.errors import LoyaltyError
+from loyalty_shell.pages.headers import PAGE
+
+STREAMS_MAX: Final = 16
+LOOK_SECONDS: Final = 1.0
+BEAT_SECONDS: Final = 3.0
+
+Parts = Callable[[], Awaitable[Mapping[str, str] | None]]
+"""Returns each part of the page as it is now, None where its log-in has ended."""
+
+
+class Streams:
+    """The open streams of a program: so many at most, and all ended when it stops."""
+
+    def __init__(self) -> None:
+        self._stopping = asyncio.Event()
+        self._open: list[asyncio.Event] = []
+
+    async def stop(self, _: web.Application) -> None:
+        """End every stream, so that the program need not wait for the browsers."""
+        self._stopping.set()
+
+    async def serve(self, request: web.Request, parts: Parts) -> web.StreamResponse:
+        """Send what changes until the browser leaves, the log-in ends, or a newer page needs the place."""
+        pushed_out = asyncio.Event()
+        while len(self._open) >= STREAMS_MAX:
+            self._open.pop(0).set()
+        self._open.append(pushed_out)
+        response = web.StreamResponse(headers={**PAGE, "Content-Type": "text/event-stream"})
+        try:
+            await response.prepare(request)
+            await self._send(response, parts, pushed_out)
+        except (ConnectionError, LoyaltyError):
+            pass  # the browser has gone, or is to see that nothing comes and ask anew
+        finally:
+            if pushed_out in self._open:
+                self._open.remove(pushed_out)
+        return response
+
+    async def _send(self, response: web.StreamResponse, parts: Parts, pushed_out: asyncio.Event) -> None:
+        loop, sent, silent_since = asyncio.get_running_loop(), dict[str, str](), 0.0
+        while not pushed_out.is_set():
+            now = await parts()
+            if now is None:
+                await response.write(b"event: ended\ndata: {}\n\n")
+                return
+            changed = {name: html for name, html in now.items() if sent.get(name) != html}
+            if changed:
+                await response.write(b"event: parts\ndata: " + msgspec.json.encode(changed) + b"\n\n")
+                sent.update(changed)
+                silent_since = loop.time()
+            elif loop.time() - silent_since >= BEAT_SECONDS:
+                await response.write(b"event: beat\ndata: {}\n\n")
+                silent_since = loop.time()
+            if await self._is_stopping(LOOK_SECONDS):
+                return
+
+    async def _is_stopping(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._stopping.wait()
+        except TimeoutError:
+            return False
