@@ -28,9 +28,15 @@ Parts = Callable[[], Awaitable[Mapping[str, str] | None]]
 class Streams:
     """The open streams of a program: so many at most, and all ended when it stops."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, look_seconds: float = LOOK_SECONDS, beat_seconds: float = BEAT_SECONDS) -> None:
+        self._look_seconds, self._beat_seconds = look_seconds, beat_seconds
         self._stopping = asyncio.Event()
         self._open: list[asyncio.Event] = []
+
+    @property
+    def open(self) -> int:
+        """How many browsers look on."""
+        return len(self._open)
 
     async def stop(self, _: web.Application) -> None:
         """End every stream, so that the program need not wait for the browsers."""
@@ -65,15 +71,16 @@ class Streams:
                 await response.write(b"event: parts\ndata: " + msgspec.json.encode(changed) + b"\n\n")
                 sent.update(changed)
                 silent_since = loop.time()
-            elif loop.time() - silent_since >= BEAT_SECONDS:
+            elif loop.time() - silent_since >= self._beat_seconds:
                 await response.write(b"event: beat\ndata: {}\n\n")
                 silent_since = loop.time()
-            if await self._is_stopping(LOOK_SECONDS):
+            if await self._is_stopping():
                 return
 
-    async def _is_stopping(self, seconds: float) -> bool:
+    async def _is_stopping(self) -> bool:
+        """Wait until it is time to look again, or to stop."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._look_seconds):
                 return await self._stopping.wait()
         except TimeoutError:
             return False
