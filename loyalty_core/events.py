@@ -23,6 +23,8 @@ ID_FORM: Final = r"^[A-Za-z0-9_-]{1,32}$"
 TEXT_MAX: Final = 64
 LINES_MAX: Final = 1000
 TENDERS_MAX: Final = 50
+LOOK_UPS_MAX: Final = 8
+"""The most cards and phones that one enrolment names."""
 AT_MIN: Final = 946_684_800_000
 """2000-01-01: nothing is believed to have happened before."""
 AT_MAX: Final = 4_102_444_800_000
@@ -30,6 +32,7 @@ AT_MAX: Final = 4_102_444_800_000
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=32)]
 Text = Annotated[str, Meta(max_length=TEXT_MAX)]
+HashedLookUp = Annotated[str, Meta(pattern=r"\Ah:[0-9a-f]{32}\Z")]
 SomeText = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
 Money = Annotated[int, Meta(ge=-MINOR_MAX, le=MINOR_MAX)]
 AtMs = Annotated[int, Meta(ge=AT_MIN, le=AT_MAX)]
@@ -178,6 +181,21 @@ class RedemptionCancelled(Event, frozen=True, array_like=True, forbid_unknown_fi
     reason: Literal["cancelled", "lapsed"]
 
 
+class MemberEnrolled(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Somebody joined at the till, which knows them by a `provisional` id until HQ has given them one.
+
+    `member` names them as every other event does; `look_ups` are all their names, hashed under the store's
+    key. Who they are is sealed to HQ beside the journal: `sealed_hash` names it. `consent_version` is 0 where
+    the programme has published no text.
+    """
+
+    provisional: SomeText
+    look_ups: Annotated[tuple[HashedLookUp, ...], Meta(min_length=1, max_length=LOOK_UPS_MAX)]
+    sealed_hash: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    consent_version: Count
+    consent_language: Literal["", "ko", "en"]
+
+
 class CouponUsed(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A coupon was taken; HQ finds out whether it was the first time."""
 
@@ -252,6 +270,7 @@ EVENT_TYPES: Final[dict[int, type[Event]]] = {
     6: PurchaseVoided,
     7: ReceiptClaimed,
     8: RedemptionAuthorised,
+    9: MemberEnrolled,
     10: CouponUsed,
     11: DayClosed,
     12: Booted,
@@ -261,7 +280,7 @@ EVENT_TYPES: Final[dict[int, type[Event]]] = {
     16: DayTotal,
     64: EventPlaced,
 }
-"""Wire code -> type. Code 9 is kept for enrolments; from `DECISIONS_FROM` on they are HQ's."""
+"""Wire code -> type; from `DECISIONS_FROM` on they are HQ's."""
 DECISIONS_FROM: Final = 64
 """No till may write an event of this code or above."""
 EVENT_CODES: Final = {event_type: code for code, event_type in EVENT_TYPES.items()}
@@ -276,6 +295,7 @@ EVENT_NAMES: Final[dict[type[Event], str]] = {
     RedemptionAuthorised: "redemption_authorised",
     RedemptionCommitted: "redemption_committed",
     RedemptionCancelled: "redemption_cancelled",
+    MemberEnrolled: "member_enrolled",
     CouponUsed: "coupon_used",
     DayClosed: "day_closed",
     DayTotal: "day_total",

@@ -12,8 +12,9 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from loyalty_core.errors import BadWire
-from loyalty_core.events import AtMs, Count, DayNumber, Identifier, Text, Total
+from loyalty_core.events import AtMs, Count, DayNumber, Identifier, SomeText, Text, Total
 from loyalty_core.journal import RECORD_BYTES_MAX
+from loyalty_core.sealing import SALT_BYTES, SEALED_BYTES_MAX
 from loyalty_core.wire import Message, Shape, compress, decompress, pack, unpack
 
 BATCH_RECORDS_MAX: Final = 1000
@@ -37,6 +38,8 @@ KEYS_MAX: Final = 8
 """The most statements about HQ's keys in one reply."""
 STATEMENTS_MAX: Final = 64
 """The most of them that a till which joins is told."""
+SEALED_MAX: Final = 1000
+"""The most sealed enrolments in one exchange."""
 
 Number = Annotated[int, Meta(ge=1, le=2**53)]
 """A seq, an epoch, or another count from 1 on; what is beyond fits in no table."""
@@ -135,13 +138,22 @@ class Ended(Message, frozen=True):
     head_hash: Hash
 
 
+class Sealed(Message, frozen=True):
+    """The personal data of an enrolment, sealed to HQ, beside the record that names it by its hash."""
+
+    provisional: SomeText
+    salt: Annotated[bytes, Meta(min_length=SALT_BYTES, max_length=SALT_BYTES)]
+    blob: Annotated[bytes, Meta(max_length=SEALED_BYTES_MAX)]
+
+
 class Exchange(Message, frozen=True):
     """A till's request. `head` and `head_hash` are of its own journal; `older` its earlier epochs, in order.
 
     `lacks` is the hash of a record of its own, acknowledged by HQ, that it does not have: it was set back and
     asks for a new epoch. `programmes` are envelopes of published versions that HQ lost. `hq_key` and
     `programme_key` name the keys of HQ's that it believes. `wants` is what it asks back of its own batches.
-    `incarnation` is the life of HQ's database that its cursors are of.
+    `incarnation` is the life of HQ's database that its cursors are of. `sealed` is what enrolments among the
+    batches' records seal.
     """
 
     nonce: Nonce
@@ -162,6 +174,7 @@ class Exchange(Message, frozen=True):
     older: Annotated[tuple[Ended, ...], Meta(max_length=OLDER_MAX)] = ()
     programme_key: KeyId = NO_KEY
     incarnation: Incarnation | None = None
+    sealed: Annotated[tuple[Sealed, ...], Meta(max_length=SEALED_MAX)] = ()
 
 
 class Incarnation(Message, frozen=True, order=True):
@@ -308,6 +321,7 @@ class Reply(Message, frozen=True):
     """HQ's answer to an exchange. `next_in_ms` is 0 when there is more to fetch or send at once.
 
     `keys` are signed statements about HQ's keys. `returned` are the till's own batches that it asked back.
+    `sealing_public_key` is what personal data is sealed to from now on.
     """
 
     nonce: Nonce
@@ -322,6 +336,7 @@ class Reply(Message, frozen=True):
     next_in_ms: Count
     keys: Annotated[tuple[bytes, ...], Meta(max_length=KEYS_MAX)] = ()
     returned: Annotated[tuple[bytes, ...], Meta(max_length=BATCHES_MAX)] = ()
+    sealing_public_key: Key | None = None
 
 
 class ProgrammeText(Message, frozen=True):
@@ -379,7 +394,8 @@ class Enrolled(Message, frozen=True):
     """HQ's answer to Enrol: who the till is. `store_key` keys the look-up hashes of its store.
 
     `hq_public_key` signs what HQ says, `programme_public_key` the programmes and nothing else. `keys` are
-    statements about these two, and about the keys that signed coupons before.
+    statements about these two, and about the keys that signed coupons before. `sealing_public_key` is what
+    personal data is sealed to.
     """
 
     nonce: Nonce
@@ -397,3 +413,4 @@ class Enrolled(Message, frozen=True):
     incarnation: Incarnation
     programme_public_key: Key
     keys: Annotated[tuple[bytes, ...], Meta(max_length=STATEMENTS_MAX)] = ()
+    sealing_public_key: Key | None = None

@@ -140,6 +140,7 @@ def test_every_event_type_has_one_code_and_one_name_and_keeps_it() -> None:
         6: "purchase_voided",
         7: "receipt_claimed",
         8: "redemption_authorised",
+        9: "member_enrolled",
         10: "coupon_used",
         11: "day_closed",
         12: "booted",

@@ -10,6 +10,7 @@ from loyalty_core.envelope import key_id, open_sealed, public_of
 from loyalty_core.events import EVENT_CODES
 from loyalty_core.journal import unpack_record
 from loyalty_core.messages import unpack_records
+from loyalty_core.sealing import unseal
 from loyalty_core.stick import open_file, parse_file
 from loyalty_core.wire import Message, unpack
 from tests.core.vectors import (
@@ -17,8 +18,10 @@ from tests.core.vectors import (
     GOLDEN,
     PACKED,
     PAYLOADS,
+    PERSON,
     PRESENT,
     RECORDS,
+    SEALED_TO,
     STORE_KEY,
     UNSAID,
     kept,
@@ -61,6 +64,11 @@ def test_this_release_opens_files_on_sticks_of_every_version(file: Path) -> None
     assert open_file(parse_file(vectors["stick"]), STORE_KEY) == vectors["envelope dangol/exchange/1"]
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_this_release_unseals_personal_data_of_every_version(file: Path) -> None:
+    assert unseal(SEALED_TO, kept(file)["sealed"]) == PERSON
+
+
 def test_there_is_a_vector_of_everything_that_is_said() -> None:
     assert set(EVENT_CODES) == {type(event) for event in EVENTS}
     assert payload_types() == set(PAYLOADS) | UNSAID
@@ -81,7 +89,7 @@ def test_every_field_of_every_message_is_told_with_something_in_it() -> None:
             for one in value:
                 walk(one)
 
-    for payload in PAYLOADS.values():
+    for payload in (*PAYLOADS.values(), PERSON):
         walk(payload)
     assert seen == set(Message.__subclasses__()) - {
         one for one in Message.__subclasses__() if not one.__module__.startswith("loyalty_core")

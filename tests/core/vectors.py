@@ -27,6 +27,7 @@ from loyalty_core.events import (
     Event,
     EventPlaced,
     Line,
+    MemberEnrolled,
     MemberPresented,
     PurchaseRecorded,
     PurchaseVoided,
@@ -66,11 +67,13 @@ from loyalty_core.messages import (
     Reply,
     Rotate,
     Rotated,
+    Sealed,
     Stamp,
     Tally,
     TierStep,
     Wanted,
 )
+from loyalty_core.sealing import PersonalData, seal_to, sealing_public_of
 from loyalty_core.stick import close_file
 from loyalty_core.wire import Shape, pack
 
@@ -78,6 +81,7 @@ GOLDEN: Final = Path(__file__).parent / "golden"
 PRESENT: Final = GOLDEN / "1.txt"
 TILL_KEY, HQ_KEY, PROGRAMME_KEY = (bytes([number]) * 32 for number in (1, 2, 3))
 NONCE, HASH, SALT, STORE_KEY = bytes(range(16)), bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
+SEALED_TO = bytes([5]) * 32
 AT, DAY = 1_795_228_260_000, 20_778
 KEY = ReceiptKey("S012", "T03", DAY, "000123")
 ORIGINAL = ReceiptKey("S012", "T03", DAY - 1, "000122")
@@ -92,6 +96,7 @@ EVENTS: Final[tuple[Event, ...]] = (
     PurchaseVoided(None, AT, DAY, KEY, ORIGINAL),
     ReceiptClaimed("id:M1", AT, DAY, KEY),
     RedemptionAuthorised("id:M1", AT, DAY, "r" * 32, 500, 500, "", "", 0, AT + 900_000),
+    MemberEnrolled("h:" + "0" * 32, AT, DAY, "p" * 32, ("h:" + "0" * 32, "h:" + "1" * 32), HASH, 3, "ko"),
     CouponUsed("id:M1", AT, DAY, "C1", "r" * 32, None),
     DayClosed(None, AT, DAY, 1, 42, (ControlTotal(4, 2, 16_980, 16, -3),)),
     Booted(None, AT_MIN, 10_957, "f" * 36, "0.1.0"),
@@ -134,6 +139,8 @@ ROW = MemberRow(
     (TierStep(DAY - 30, "SILVER"), TierStep(DAY + 30, "GOLD")),
     DAY + 200,
 )
+PERSON: Final = PersonalData("홍길동", "+821012345678", ("2000123456782",), 3_000, 3, "ko", AT)
+SEALED: Final = seal_to(sealing_public_of(SEALED_TO), PERSON, bytes([6]) * 32)
 PAYLOADS: Final[dict[PayloadType, Shape]] = {
     "dangol/batch/1": Batch("moonlight", "S012-T01", 1, 1, HASH, PACKED, Clock(AT, 60_000, "f" * 36), AT + 1),
     "dangol/exchange/1": Exchange(
@@ -153,6 +160,7 @@ PAYLOADS: Final[dict[PayloadType, Shape]] = {
         (Ended(1, 99, HASH),),
         b"\x02" * 8,
         INCARNATION,
+        (Sealed("p" * 32, SALT, SEALED),),
     ),
     "dangol/reply/1": Reply(
         NONCE,
@@ -167,6 +175,7 @@ PAYLOADS: Final[dict[PayloadType, Shape]] = {
         30_000,
         (b"statement",),
         (b"batch",),
+        sealing_public_of(SEALED_TO),
     ),
     "dangol/receipt/1": Acknowledgement("S012-T01", 1, 0, 42, HASH, INCARNATION),
     "dangol/programme/1": ProgrammeText("moonlight", 7, 'schema = 1\nprogramme = "moonlight"\n'),
@@ -190,6 +199,7 @@ PAYLOADS: Final[dict[PayloadType, Shape]] = {
         INCARNATION,
         public_of(PROGRAMME_KEY),
         (b"statement",),
+        sealing_public_of(SEALED_TO),
     ),
     "dangol/keys/1": KeyStatement("server", 2, public_of(HQ_KEY), AT),
     "dangol/rotate/1": Rotate(NONCE, "S012-T01", public_of(TILL_KEY)),
@@ -225,6 +235,7 @@ def written() -> dict[str, bytes]:
     for of, payload in PAYLOADS.items():
         found[f"payload {of}"] = pack(payload)
         found[f"envelope {of}"] = seal(of, pack(payload), signing_key(of))
+    found["sealed"] = SEALED
     found["stick"] = close_file(found["envelope dangol/exchange/1"], "S012-T01", STORE_KEY, SALT)
     return found
 

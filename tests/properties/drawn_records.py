@@ -19,6 +19,7 @@ from loyalty_core.events import (
     Event,
     EventPlaced,
     Line,
+    MemberEnrolled,
     MemberPresented,
     PurchaseRecorded,
     PurchaseVoided,
@@ -95,6 +96,19 @@ events: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(
         RedemptionCancelled, **_common, redemption=_some, reason=st.sampled_from(["cancelled", "lapsed"])
+    ),
+    st.builds(
+        MemberEnrolled,
+        **_common,
+        provisional=_some,
+        look_ups=st.lists(
+            st.binary(min_size=16, max_size=16).map(lambda digest: f"h:{digest.hex()}"),
+            min_size=1,
+            max_size=8,
+        ).map(tuple),
+        sealed_hash=st.binary(min_size=32, max_size=32),
+        consent_version=_count,
+        consent_language=st.sampled_from(["", "ko", "en"]),
     ),
     st.builds(CouponUsed, **_common, coupon=_some, redemption=_some, receipt=maybe(_key)),
     st.builds(
