@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from loyalty_core.calendar import Place
+from loyalty_core.consent import Consent
 from loyalty_core.units import Day, MinorUnits, Minute, Points
 
 Kind = Literal["visit", "purchase"]
@@ -182,6 +183,7 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True):
     redeem: Redeem | None = None
     rewards: tuple[Reward, ...] = ()
     expiry_after_periods: int | None = None
+    consent: Consent | None = None
 
 
 def version_for(programmes: tuple[Programme, ...], day: Day) -> Programme | None:

@@ -19,6 +19,7 @@ WEIGHT_MAX: Final = 1000
 DAYS_MAX: Final = 3650
 MINUTES_MAX: Final = 10_080
 COUNT_MAX: Final = 1_000_000
+CONSENT_MAX: Final = 2000
 
 
 def _clock(pattern: str, expected: str) -> Form[Minute]:
@@ -52,6 +53,12 @@ def _read_zone(value: object) -> ZoneInfo | None:
         return None
 
 
+def _read_consent(value: object) -> str | None:
+    plain = value.strip() if isinstance(value, str) else ""
+    lines = plain.split("\n")
+    return plain if 1 <= len(plain) <= CONSENT_MAX and all(line.isprintable() for line in lines) else None
+
+
 ID: Final = matching(ID_FORM, "1 to 32 of A-Z a-z 0-9 _ -")
 TEXT: Final = text(TEXT_MAX)
 POINTS: Final = whole(0, POINTS_MAX)
@@ -61,6 +68,9 @@ SOME_MONEY: Final = whole(1, MINOR_MAX)
 DAYS: Final = whole(0, DAYS_MAX)
 MINUTES: Final = whole(0, MINUTES_MAX)
 COUNT: Final = whole(1, COUNT_MAX)
+CONSENT: Final = Form(
+    f"a text of 1 to {CONSENT_MAX} characters, in triple quotes where it has several lines", _read_consent
+)
 DATE: Final = Form("a date from 2000-01-01 to 2099-12-31, without quotes", _read_date)
 ZONE: Final = Form('an IANA time zone such as "Asia/Seoul"', _read_zone)
 CURRENCY: Final = Form(

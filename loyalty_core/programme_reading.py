@@ -51,6 +51,7 @@ def reading_by_part(programme: Programme, language: Language) -> tuple[Said, ...
         *_tiers(programme, language),
         *_spending(programme, language),
         *_waiting(programme, language),
+        _joining(programme, language),
     )
 
 
@@ -282,6 +283,25 @@ def _waiting(programme: Programme, language: Language) -> Iterator[Said]:
         language,
         f"사용하려고 잡아 둔 포인트는 {programme.hold_minutes}분 뒤에 풀립니다.",
         f"Points held for spending are released after {_minutes(programme.hold_minutes)}.",
+    )
+
+
+def _joining(programme: Programme, language: Language) -> Said:
+    """Return the text as it is in every language, whichever the reading is in."""
+    consent = programme.consent
+    if consent is None:
+        return said(
+            "consent",
+            language,
+            "가입할 때는 기본 동의문을 보여 줍니다.",
+            "Who joins at a till is shown a built-in text to agree to.",
+        )
+    texts = " / ".join(f'"{" ".join(consent.texts[one].split())}"' for one in ("ko", "en"))
+    return said(
+        "consent",
+        language,
+        f"가입할 때는 동의문 {consent.version}판을 보여 줍니다: {texts}.",
+        f"Who joins at a till agrees to version {consent.version} of this text: {texts}.",
     )
 
 

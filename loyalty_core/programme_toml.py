@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Final, Literal, get_args
 
 from loyalty_core.calendar import PERIOD_MONTHS, Place, zone_named
+from loyalty_core.consent import Consent
 from loyalty_core.errors import ProgrammeErrors
 from loyalty_core.programme import Benefit, Combine, Programme, Redeem, Tier, TierPolicy
 from loyalty_core.programme_forms import (
+    CONSENT,
     COUNT,
     CURRENCY,
     DATE,
@@ -97,6 +99,7 @@ def _programme(root: Table) -> Programme:
         redeem=_redeem(root),
         rewards=tuple(read_reward(table, file) for table in root.sections("reward", RULES_MAX, "id")),
         expiry_after_periods=_expiry(root),
+        consent=_consent(root),
     )
     for table, reward in coupons:
         if reward not in [one.id for one in programme.rewards]:
@@ -117,6 +120,16 @@ def _combine(root: Table) -> Combine:
 def _expiry(root: Table) -> int | None:
     expiry = root.section("expiry")
     return None if expiry is None else expiry.need("after_periods", whole(1, EXPIRY_PERIODS_MAX), None)
+
+
+def _consent(root: Table) -> Consent | None:
+    consent = root.section("consent")
+    if consent is None:
+        return None
+    return Consent(
+        version=consent.need("version", COUNT, 1),
+        texts={language: consent.need(language, CONSENT, "") for language in ("ko", "en")},
+    )
 
 
 def _policy(root: Table, period_months: int) -> TierPolicy:

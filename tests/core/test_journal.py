@@ -131,7 +131,7 @@ def plain(written: Record | None = None) -> list[object]:
         [2**32, [], b""],
         [2, *plain()[1:]],
         [1, 99, *plain()[2:]],
-        [1, 9, *plain()[2:]],
+        [1, 63, *plain()[2:]],
         [0, *plain()[1:]],
         [-1, *plain()[1:]],
     ],

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from loyalty_core.calendar import day_of
+from loyalty_core.consent import BUILT_IN, Consent
 from loyalty_core.programme import Programme, version_before
 from loyalty_core.programme_differences import differences
 from loyalty_core.programme_reading import reading_by_part
@@ -69,6 +70,19 @@ def test_what_is_new_and_what_is_gone_is_told_as_such() -> None:
     assert sorted((one.about, one.was, one.now) for one in back) == sorted(gone, key=lambda one: one[0])
 
 
+@pytest.mark.parametrize("text", ["ko", "en"])
+def test_a_consent_text_that_changes_in_one_language_is_told_in_both(text: str) -> None:
+    consent = Consent(version=1, texts={"ko": "동의합니다", "en": "I agree"})
+    before = msgspec.structs.replace(BEFORE, consent=consent)
+    other = msgspec.structs.replace(consent, texts=consent.texts | {text: "otherwise"})
+    after = msgspec.structs.replace(BEFORE, consent=other)
+    for language in ("ko", "en"):
+        ((about, was, now),) = [(one.about, one.was, one.now) for one in differences(before, after, language)]
+        assert about == "consent"
+        assert "otherwise" not in (was or "")
+        assert "otherwise" in (now or "")
+
+
 def test_a_rule_that_becomes_another_kind_under_its_id_is_told_as_one_change() -> None:
     cap = '[[cap]]\nid = "daily"\npoints = 500\nper = "day"'
     bonus = '[[bonus]]\nid = "daily"\non = "visit"\npoints = 5'
@@ -113,6 +127,7 @@ def test_no_field_of_a_programme_changes_without_a_word(field: str) -> None:
         "redeem": None,
         "rewards": (),
         "expiry_after_periods": None,
+        "consent": BUILT_IN,
     }
     after = msgspec.structs.replace(BEFORE, **{field: other[field]})
     assert differences(BEFORE, after, "en")

@@ -81,6 +81,7 @@ def test_the_example_of_the_documentation_reads_in_english_as_its_owner_means_it
         "A purchase without a member can be claimed until 14 days after its day.",
         "A card that was shown counts for the next receipt within 10 minutes.",
         "Points held for spending are released after 15 minutes.",
+        "Who joins at a till is shown a built-in text to agree to.",
     )
 
 
@@ -125,6 +126,7 @@ def test_the_example_of_the_documentation_reads_in_korean_as_its_owner_means_it(
         "회원 없이 한 구매는 그 영업일 뒤 14일까지 적립을 신청할 수 있습니다.",
         "먼저 보여 준 카드는 10분 안의 다음 영수증에 연결됩니다.",
         "사용하려고 잡아 둔 포인트는 15분 뒤에 풀립니다.",
+        "가입할 때는 기본 동의문을 보여 줍니다.",
     )
 
 

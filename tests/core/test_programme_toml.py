@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loyalty_core.calendar import Place, zone_named
+from loyalty_core.consent import Consent
 from loyalty_core.errors import ProgrammeErrors
 from loyalty_core.programme import Benefit, Earn, Redeem, Reward, Slot, Tier, TierPolicy, When
 from loyalty_core.programme_toml import read_programme
@@ -92,8 +93,14 @@ def test_the_examples_of_the_reference_are_one_programme_that_reads_clean() -> N
     assert [reward.id for reward in read.rewards] == ["tea-for-two", "voucher"]
 
 
+def test_a_consent_text_may_have_several_lines() -> None:
+    read = programme('[consent]\nversion = 3\nko = """\n하나\n둘\n"""\nen = "one"\n')
+    assert read.consent == Consent(version=3, texts={"ko": "하나\n둘", "en": "one"})
+    assert mistake('[consent]\nversion = 3\nko = "종\\u0007"\nen = "bell"\n').startswith("consent.ko is")
+
+
 def test_the_reference_explains_every_key_that_may_be_written() -> None:
-    tables = ["names", "period", "combine", "tier_policy", "redeem", "expiry"]
+    tables = ["names", "period", "combine", "tier_policy", "redeem", "expiry", "consent"]
     lists = ["earn", "weight", "bonus", "cap", "tier", "reward"]
     text = "zzz = 1\n" + "".join(f"[{table}]\nzzz = 1\n" for table in tables)
     text += "".join(f"[[{table}]]\nzzz = 1\nbenefits = [{{ zzz = 1 }}]\n" for table in lists)
@@ -251,6 +258,10 @@ def test_a_key_of_the_file_may_be_at_its_bound(old: str, new: str) -> None:
         ("[period]\n", "period.months is missing: expected 1, 3, 6 or 12"),
         ("[period]\nmonths = 2\n", "period.months is 2: expected 1, 3, 6 or 12"),
         ("[combine]\nweights = 'most'\n", 'combine.weights is "most": expected "best", "product" or "sum"'),
+        ('[consent]\nversion = 1\nko = "예"\n', "consent.en is missing: expected a text of 1 to 2000"),
+        ('[consent]\nko = "예"\nen = "yes"\n', "consent.version is missing: expected a whole number"),
+        ('[consent]\nversion = 0\nko = "예"\nen = "yes"\n', "consent.version is 0: expected a whole"),
+        ('[consent]\nversion = 1\nko = " "\nen = "yes"\n', 'consent.ko is " ": expected a text of 1'),
         ("[expiry]\n", "expiry.after_periods is missing: expected a whole number from 1 to 120"),
         ("[expiry]\nafter_periods = 0\n", "expiry.after_periods is 0: expected a whole number from 1 to 120"),
         ("[tier_policy]\nupgrade = 'x'\n", 'tier_policy.upgrade is "x": expected "at_close" or "monthly"'),
