@@ -18,6 +18,7 @@ from edge_agent import metrics, openapi
 from edge_agent.app_keys import (
     CLOCK,
     CONFIG,
+    DESK,
     FOLDER,
     LOST,
     METERS,
@@ -31,6 +32,7 @@ from edge_agent.app_keys import (
 from edge_agent.clock import Clock, StepWatch
 from edge_agent.closing import Closing
 from edge_agent.config import EdgeConfig
+from edge_agent.desk import Desk
 from edge_agent.guard import guard
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import Meters
@@ -108,10 +110,11 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[ROOMS].zone = identity.place.zone
     app[RECORDER] = Recorder(config, clock)
     app[REDEEMING] = Redeeming(config, clock, app[RECORDER])
+    app[DESK] = Desk(app[RECORDER], app[REDEEMING])
     app.cleanup_ctx.extend([store_context, clock_context, sync_context, redemption_context])
     app.cleanup_ctx.extend([closing_context, folder_context])
-    app.add_routes(TillApi(config, clock, app[RECORDER]).routes())
-    app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING]).routes())
+    app.add_routes(TillApi(config, clock, app[RECORDER], app[DESK]).routes())
+    app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING], app[DESK]).routes())
     app.add_routes(
         [
             web.get("/", site.get_ways),

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
+from edge_agent.desk import Desk
 from edge_agent.metrics import Meters
 from edge_agent.pages.rooms import Rooms
 from edge_agent.pos_adapter.folder import WatchedFolder
@@ -23,6 +24,7 @@ CLOCK: Final = web.AppKey("clock", Clock)
 METERS: Final = web.AppKey("meters", Meters)
 RECORDER: Final = web.AppKey("recorder", Recorder)
 REDEEMING: Final = web.AppKey("redeeming", Redeeming)
+DESK: Final = web.AppKey("desk", Desk)
 WRITER: Final = web.AppKey("writer", Writer)
 READER: Final = web.AppKey("reader", Reader)
 LOST: Final = web.AppKey("lost", asyncio.Event)

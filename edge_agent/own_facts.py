@@ -175,6 +175,12 @@ def purchase_as_known(conn: Connection, books: Books, purchase: str) -> Receipt:
     return fold_receipt(facts.values(), rules_of(books))
 
 
+def is_taken_back(conn: Connection, books: Books, key: ReceiptKey) -> bool:
+    """Tell whether nothing is left of a purchase, as far as this till knows it: void or wholly returned."""
+    resolved = purchase_as_known(conn, books, natural_key("purchase", key)).resolved
+    return resolved is not None and any(back.remains is None for back in resolved.takebacks)
+
+
 def purchase_of(event: Event) -> str | None:
     """Return the natural key of the purchase that an event is, or concerns; None for others."""
     match event:

@@ -14,7 +14,7 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
-from edge_agent.own_facts import purchase_as_known
+from edge_agent.own_facts import is_taken_back
 from edge_agent.pos_adapter.understanding import natural_key
 from edge_agent.recorder import Recorder
 from edge_agent.spendable import Spendable, Terms, Wanted
@@ -189,7 +189,7 @@ class Redeeming:
                 "the time of this redemption is over: authorise a new one", code="redemption_lapsed"
             )
         receipt = receipt or one.receipt
-        if receipt is not None and _is_taken_back(conn, books, receipt):
+        if receipt is not None and is_taken_back(conn, books, receipt):
             raise BadInput(
                 "this receipt is void or wholly returned: name the right receipt, or cancel the redemption",
                 code="receipt_taken_back",
@@ -276,12 +276,6 @@ def _on(key: ReceiptKey, day: int) -> ReceiptKey:
 def _sold(conn: Connection, books: Books, key: ReceiptKey) -> EventId | None:
     known = sources.find(conn, natural_key("purchase", key), books.terminal.terminal_id)
     return None if known is None else known.event
-
-
-def _is_taken_back(conn: Connection, books: Books, key: ReceiptKey) -> bool:
-    """Tell whether nothing is left of a purchase, as far as this till knows it: void or wholly returned."""
-    resolved = purchase_as_known(conn, books, natural_key("purchase", key)).resolved
-    return resolved is not None and any(back.remains is None for back in resolved.takebacks)
 
 
 def _became(

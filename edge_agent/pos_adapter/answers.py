@@ -154,7 +154,7 @@ class ReceiptAnswer(_Answer, frozen=True, kw_only=True):
 
 
 def receipt_answer(
-    outcome: Outcome, standing: Standing | None, offers: list[Standing], language: Language
+    outcome: Outcome, standing: Standing | None, offers: Sequence[Standing], language: Language
 ) -> ReceiptAnswer:
     """Return what the till's software is told of something recorded: provisional until HQ posts it."""
     message: tuple[str, ...] = ()

@@ -6,30 +6,26 @@ nothing of it is set aside.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
-from edge_agent.ahead import Ahead
 from edge_agent.app_keys import READER, SYNC, WRITER
 from edge_agent.books import Books
 from edge_agent.config import EdgeConfig
+from edge_agent.desk import Desk, Redeemed
 from edge_agent.pos_adapter.answers import SpendingMember, spending_member, utc
 from edge_agent.pos_adapter.receipt import Key
 from edge_agent.pos_adapter.requests import answered, body_of, content_of, idempotency_key, json_of
 from edge_agent.pos_adapter.understanding import check_store, receipt_key
 from edge_agent.recorder import Recorder
-from edge_agent.redeeming import Outcome, Redeeming, redemption_id_of
+from edge_agent.redeeming import Redeeming, redemption_id_of
 from edge_agent.spendable import Wanted
-from edge_agent.standing import standing
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import State
-from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import ReceiptKey
-from loyalty_core.messages import Ask
 from loyalty_core.units import EpochMs
 
 PATH: Final = "/v1/redemptions"
@@ -72,11 +68,11 @@ class RedemptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class RedemptionApi:
     """The handlers."""
 
-    def __init__(self, config: EdgeConfig, recorder: Recorder, redeeming: Redeeming) -> None:
+    def __init__(self, config: EdgeConfig, recorder: Recorder, redeeming: Redeeming, desk: Desk) -> None:
         self._config = config
         self._recorder = recorder
         self._redeeming = redeeming
-        self._ahead = Ahead()
+        self._desk = desk
 
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses."""
@@ -105,54 +101,32 @@ class RedemptionApi:
                 receipt=self._receipt(books, asked.receipt),
             )
 
-        def question(conn: Connection) -> Ask | None:
-            books = self._recorder.books(conn)
-            wanted = understood(books)
-            if self._redeeming.find(conn, books, wanted) is not None:
-                return None
-            terms = self._redeeming.spendable.terms(conn, books, wanted)
-            return Ask(wanted.redemption_id, terms.member, terms.points) if terms.points else None
-
-        ask = await request.app[READER].do(question)
-        told = await request.app[SYNC].ask(ask) if ask is not None and SYNC in request.app else None
-
-        def job(conn: Connection) -> RedemptionAnswer:
-            books = self._recorder.books(conn)
-            return self._answer(conn, books, self._redeeming.authorise(conn, books, understood(books), told))
-
-        return await self._do(request, job)
+        app = request.app
+        done = await self._desk.authorise(app[READER], app[WRITER], app.get(SYNC), understood)
+        return self._told(request, done)
 
     async def post_commit(self, request: web.Request) -> web.Response:
         """Spend what was authorised; a second time changes nothing."""
         raw = await body_of(request, self._config.http.body_ms_max)
         said = json_of(raw, CommitIn) if raw.strip() else CommitIn()
 
-        def job(conn: Connection) -> RedemptionAnswer:
+        def job(conn: Connection) -> Redeemed:
             books = self._recorder.books(conn)
             redemption_id, receipt = request.match_info["id"], self._receipt(books, said.receipt)
             if said.receipt is not None and said.receipt.business_date is None and receipt is not None:
                 receipt = self._redeeming.undated(conn, books, redemption_id, receipt)
-            outcome = self._redeeming.commit(conn, books, redemption_id, receipt)
-            return self._answer(conn, books, outcome)
+            return self._desk.commit(conn, books, redemption_id, receipt)
 
-        return await self._do(request, job)
+        return self._told(request, await request.app[WRITER].do(job))
 
     async def post_cancel(self, request: web.Request) -> web.Response:
         """Let go of what was authorised; a second time changes nothing."""
         await body_of(request, self._config.http.body_ms_max)
 
-        def job(conn: Connection) -> RedemptionAnswer:
-            books = self._recorder.books(conn)
-            outcome = self._redeeming.cancel(conn, books, request.match_info["id"])
-            return self._answer(conn, books, outcome)
+        def job(conn: Connection) -> Redeemed:
+            return self._desk.cancel(conn, self._recorder.books(conn), request.match_info["id"])
 
-        return await self._do(request, job)
-
-    async def _do(self, request: web.Request, job: Callable[[Connection], RedemptionAnswer]) -> web.Response:
-        answer = await request.app[WRITER].do(job)
-        if not answer.repeated and SYNC in request.app:
-            request.app[SYNC].nudge()
-        return answered(answer)
+        return self._told(request, await request.app[WRITER].do(job))
 
     def _receipt(self, books: Books, key: Key | None) -> ReceiptKey | None:
         """Return the receipt that is named; one without a date is of today."""
@@ -162,26 +136,23 @@ class RedemptionApi:
         check_store(key.store, expected)
         return receipt_key(key, "receipt", expected.now_ms or EpochMs(0), expected)
 
-    def _answer(self, conn: Connection, books: Books, outcome: Outcome) -> RedemptionAnswer:
-        one, spendable = outcome.redemption, self._redeeming.spendable
-        now_ms = self._recorder.expectations(books).now_ms
-        day = business_day(now_ms or EpochMs(one.at_ms), books.terminal.place)
-        stands = standing(conn, books, one.account, day)
-        stands = self._ahead.look(conn, books, one.account, stands, now_ms)
-        available = spendable.available(conn, books, one.account, stands.balance)
-        lapsed = one.state == "authorised" and not spendable.is_open(one)
-        return RedemptionAnswer(
+    def _told(self, request: web.Request, done: Redeemed) -> web.Response:
+        if not done.repeated and SYNC in request.app:
+            request.app[SYNC].nudge()
+        one = done.redemption
+        answer = RedemptionAnswer(
             id=one.redemption_id,
-            state="lapsed" if lapsed else one.state,
-            repeated=outcome.repeated,
+            state=done.state,
+            repeated=done.repeated,
             points=one.points,
             value_minor=one.value_minor,
             reward=one.reward or None,
             coupon=one.coupon or None,
             online=one.points > 0 and one.allowance == 0,
             expires_at=utc(one.until_ms) or "",
-            member=spending_member(stands, available, self._config.language),
+            member=spending_member(done.standing, done.available, self._config.language),
         )
+        return answered(answer)
 
 
 def _check_one_wish(asked: RedemptionIn) -> None:

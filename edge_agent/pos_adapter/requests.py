@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 from aiohttp import hdrs, web
 
+from edge_agent.desk import Keyed
 from loyalty_core.errors import BadInput, said
 
 T = TypeVar("T")
@@ -46,6 +47,19 @@ def idempotency_key(request: web.Request) -> str:
             code="idempotency_key_missing",
         )
     return key
+
+
+def keyed_of(request: web.Request, raw: bytes) -> Keyed:
+    """Return what makes a request one: its Idempotency-Key, and what it says.
+
+    Raises:
+        BadInput: `idempotency_key_missing`.
+    """
+    return Keyed(
+        key=idempotency_key(request),
+        content=content_of(request.path, raw),
+        raw_sha256=hashlib.sha256(raw).digest(),
+    )
 
 
 def content_of(path: str, raw: bytes) -> bytes:

@@ -79,6 +79,14 @@ def run_from(conn: Connection, epoch: int, seq: int, count: int) -> list[bytes]:
     return [record for (record,) in rows]
 
 
+def newest(conn: Connection, epoch: int, count: int) -> list[tuple[int, bytes]]:
+    """Return (seq, record bytes) of up to `count` records of an epoch, the last first."""
+    return conn.execute(
+        "SELECT seq, record FROM journal WHERE epoch = ? AND branch = 0 ORDER BY seq DESC LIMIT ?",
+        (epoch, count),
+    ).fetchall()
+
+
 def epochs(conn: Connection) -> list[tuple[int, int]]:
     """Return every (epoch, branch) that has records, in order: a look-up each, however many they have."""
     rows = conn.execute(
