@@ -9,5 +9,6 @@ data_dir     whose the data is, and when a file is on the disk
 stick        a folder that anybody may have written to: found, read and written with care
 refusals     what a command says when the machine fails it, and how the journal is told
 pages/       means of server-rendered pages
+passwords    what is kept of passwords and PINs: argon2id
 credentials  secrets: files that only their owner reads, or what systemd hands over
 """

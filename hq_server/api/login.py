@@ -16,15 +16,17 @@ from msgspec import Meta
 
 from hq_server.api.answers import body_of, json, token_of, what_of, write_for
 from hq_server.fleet_view import at_text
-from hq_server.staff import passwords, totp
+from hq_server.staff import totp
 from hq_server.staff.access import keep_access
 from hq_server.staff.accounts import Account, set_password, set_totp
+from hq_server.staff.passwords import checked_password
 from hq_server.staff.persons import STRANGER_KEY_BYTES, Shown, begin_try, end_try, judge, refused, stands
 from hq_server.staff.sessions import IDLE_MS, LIFE_MS, SECRET_BYTES, begin_session, end_session
 from hq_server.store.connection import Transaction
 from hq_server.web_context import CONFIG, DATABASE, JUDGES, LOGINS, NOW_MS
 from loyalty_core.errors import BadInput
 from loyalty_core.units import EpochMs
+from loyalty_shell import passwords
 
 T = TypeVar("T")
 routes: Final = web.RouteTableDef()
@@ -113,7 +115,7 @@ async def post_logout(request: web.Request) -> web.Response:
 async def post_password(request: web.Request) -> web.Response:
     """Change one's own password; all sessions of the account are over then."""
     asked = await body_of(request, PasswordRequest)
-    fresh = passwords.checked_password(asked.new_password, asked.name)
+    fresh = checked_password(asked.new_password, asked.name)
     account = await _proven(request, asked)
     salt = os.urandom(passwords.SALT_BYTES)
     kept = await _slowly(request, lambda: passwords.hashed_password(fresh, salt))

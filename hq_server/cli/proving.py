@@ -10,11 +10,13 @@ from typing import Final
 import click
 
 from hq_server.cli.shell import Shell, now_ms
-from hq_server.staff import passwords, persons, totp
+from hq_server.staff import persons, totp
 from hq_server.staff.accounts import Account, allowed, has_accounts
+from hq_server.staff.passwords import MADE_BYTES, checked_password, made_password
 from hq_server.store.connection import reading, writing
 from hq_server.store.database import opened
 from loyalty_core.errors import BadInput
+from loyalty_shell import passwords
 
 password_file: Final = click.option(
     "--password-file",
@@ -44,10 +46,8 @@ def new_password(shell: Shell, name: str, file: Path | None) -> tuple[str, str]:
             err=True,
         )
     if not typed and file is None:
-        typed = made = passwords.made_password(os.urandom(passwords.MADE_BYTES))
-    kept = passwords.hashed_password(
-        passwords.checked_password(typed, name), os.urandom(passwords.SALT_BYTES)
-    )
+        typed = made = made_password(os.urandom(MADE_BYTES))
+    kept = passwords.hashed_password(checked_password(typed, name), os.urandom(passwords.SALT_BYTES))
     return kept, made
 
 

@@ -3,7 +3,7 @@
 rights      what there is to be allowed, and which role is allowed what
 table       which right each address and each command needs
 accounts    people: names, roles, passwords
-passwords   argon2id
+passwords   which ones people may have
 totp        codes of six digits that change by the half minute, and the key that seals their secrets
 persons     a password and a code are tried; wrong ones make the next try wait
 sessions    people who have logged in

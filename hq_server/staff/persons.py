@@ -18,11 +18,11 @@ import msgspec
 
 from hq_server.staff.access import Road, keep_access
 from hq_server.staff.accounts import Account, account_named, as_kept
-from hq_server.staff.passwords import is_password
 from hq_server.staff.totp import opened, step_of
 from hq_server.store.connection import Transaction
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.units import EpochMs
+from loyalty_shell.passwords import is_password
 
 FREE: Final = 3
 """Wrong tries that cost no wait."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hq_server.staff import passwords, persons
+from hq_server.staff import persons
+from loyalty_shell import passwords
 from tests.hq.accounts import MEMBERS
 from tests.hq.conftest import PROGRAMME, Client, Hq
 from tests.hq.staff.people import Door, People, cheap

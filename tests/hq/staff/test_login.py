@@ -12,10 +12,12 @@ import pytest
 
 from hq_server.api import login
 from hq_server.app import build_app
-from hq_server.staff import accounts, passwords, persons, sessions, totp
+from hq_server.staff import accounts, persons, sessions, totp
+from hq_server.staff.passwords import checked_password, made_password
 from hq_server.staff.persons import FREE, WAIT_FIRST_MS, WAIT_MAX_MS, wait_ms
 from hq_server.store.connection import Transaction
 from loyalty_core.errors import BadInput
+from loyalty_shell import passwords
 from tests.hq.conftest import Hq
 from tests.hq.staff.people import PASSWORD, Door, People, at, cheap, seen
 
@@ -258,7 +260,7 @@ def test_a_code_is_taken_a_step_early_or_late_and_no_more() -> None:
 @pytest.mark.parametrize("password", ["short", "aaaaaaaaaaaaaaaa", "xx KIM is my name xx", "x" * 201])
 def test_a_weak_password_is_refused(password: str) -> None:
     with pytest.raises(BadInput, match="password has 12 to 200"):
-        passwords.checked_password(password, "kim")
+        checked_password(password, "kim")
 
 
 def test_a_password_is_one_however_it_is_typed() -> None:
@@ -266,7 +268,7 @@ def test_a_password_is_one_however_it_is_typed() -> None:
     assert passwords.is_password("비밀번호가 아주 길다", kept)
     assert passwords.is_password(unicodedata.normalize("NFD", "비밀번호가 아주 길다"), kept)
     assert not passwords.is_password("비밀번호가 아주 짧다", kept)
-    assert re.fullmatch(r"([a-z2-7]{4}-){5}[a-z2-7]{4}", passwords.made_password(bytes(15)))
+    assert re.fullmatch(r"([a-z2-7]{4}-){5}[a-z2-7]{4}", made_password(bytes(15)))
 
 
 def test_what_passwords_cost_is_what_the_standard_recommends() -> None:
