@@ -1,0 +1,92 @@
+"""The shop that pictures are taken in: headquarters, a till, members, sales; made up, the same each time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from demo.processes import Hq, until
+from tests.e2e.processes import STORE, Founded, House, house
+from tests.house_sources import ROOT
+
+PROGRAMME: Final = ROOT / "docs/examples/moonlight.toml"
+MEMBERS: Final = """\
+member_id,lookups,name,phone,joined_on,home_store,birthday
+M1,2000123456782,홍길동,010-2000-0001,2024-03-02,S012,
+M2,2000123456799,김영희,010-2000-0002,2025-05-10,S012,
+M3,2000123456805,John Smith,010-2000-0003,2026-01-20,S012,
+"""
+CARDS: Final = ("2000123456782", "2000123456799", "2000123456805")
+KOREAN: Final = ('phone_region = "US"', 'phone_region = "KR"')
+SALES: Final = (12_990, 48_500, 7_200, 31_000, 5_400, 88_000, 15_800, 22_300)
+
+
+@dataclass
+class Shop:
+    """A house of real processes, and what is sold in it."""
+
+    house: House
+    session: aiohttp.ClientSession
+    sold: int = field(default=0)
+
+    @property
+    def address(self) -> str:
+        """Where the till's pages are."""
+        assert self.house.till.address is not None
+        return self.house.till.address
+
+    async def sell(self, net_minor: int, member: str | None = None) -> None:
+        """Sell something, to nobody known where no card is shown."""
+        self.sold += 1
+        now = datetime.now(UTC).replace(microsecond=0)
+        receipt: dict[str, Any] = {
+            "kind": "purchase",
+            "receipt": {"store": STORE, "till": "T03", "number": f"{self.sold:06}"},
+            "currency": "KRW",
+            "occurred_at": (now - timedelta(seconds=1)).isoformat(),
+            "net_minor": net_minor,
+            "tax_minor": net_minor // 11,
+        }
+        receipt |= {} if member is None else {"member": member}
+        await self.house.ask(self.session, f"sale {self.sold}", "/v1/receipts", receipt)
+
+    async def settle(self) -> None:
+        """Return once headquarters has all that was sold."""
+        await self.house.settled(self.sold)
+
+    def cut(self) -> None:
+        """Cut the line to headquarters."""
+        self.house.line.cut()
+
+    def mend(self) -> None:
+        """Mend it."""
+        self.house.line.mend()
+
+
+@asynccontextmanager
+async def shop(folder: Path) -> AsyncIterator[Shop]:
+    """Open a shop in an empty folder; it has sold for a while, and headquarters has it all."""
+    hq = Hq(folder / "founded/hq")
+    hq.config.write_text(hq.config.read_text("utf-8").replace(*KOREAN), "utf-8")
+    people = folder / "members.csv"
+    people.write_text(MEMBERS, "utf-8")
+    await hq.set_up(PROGRAMME)
+    await hq.told("member", "import", people)
+    founded = Founded(hq.folder, await hq.invite(STORE))
+    async with (
+        house(folder, founded, settings=[("till", *KOREAN)]) as at,
+        aiohttp.ClientSession() as session,
+    ):
+        made = Shop(at, session)
+        await at.till.open()
+        await until(lambda: at.acknowledged == at.head, "the till was not heard")
+        for place, net_minor in enumerate(SALES):
+            await made.sell(net_minor, CARDS[place % len(CARDS)])
+        await made.settle()
+        yield made
