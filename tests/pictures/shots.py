@@ -1,7 +1,7 @@
 """The pictures of docs/pictures: what each shows, on which screen, in which language, and how to get there.
 
-They are taken in this order in one shop (`tests.pictures.shop`); each brings about what it needs, so that it can
-be taken alone.
+They are taken in this order in one shop (`tests.pictures.shop`); each brings about what it needs, so that it
+can be taken alone.
 """
 
 from __future__ import annotations
