@@ -27,11 +27,14 @@ from edge_agent.app_keys import (
     REDEEMING,
     ROOMS,
     SYNC,
+    UNDOING,
     WRITER,
 )
 from edge_agent.clock import Clock, StepWatch
 from edge_agent.closing import Closing
 from edge_agent.config import EdgeConfig
+from edge_agent.counter.pages import CounterPages
+from edge_agent.counter.undoing import Undoing
 from edge_agent.desk import Desk
 from edge_agent.guard import guard
 from edge_agent.lapsing import Lapsing
@@ -112,9 +115,11 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[REDEEMING] = Redeeming(config, clock, app[RECORDER])
     app[DESK] = Desk(app[RECORDER], app[REDEEMING])
     app.cleanup_ctx.extend([store_context, clock_context, sync_context, redemption_context])
-    app.cleanup_ctx.extend([closing_context, folder_context])
+    app.cleanup_ctx.extend([closing_context, undoing_context, folder_context])
     app.add_routes(TillApi(config, clock, app[RECORDER], app[DESK]).routes())
     app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING], app[DESK]).routes())
+    app[UNDOING] = Undoing(config, clock, app[RECORDER], app[DESK])
+    CounterPages(app, app[UNDOING]).install()
     app.add_routes(
         [
             web.get("/", site.get_ways),
@@ -179,6 +184,16 @@ async def closing_context(app: web.Application) -> AsyncIterator[None]:
     """Closes business days."""
     closing = Closing(app[WRITER], app[RECORDER], recorded=app[SYNC].nudge)
     async with _task(app, "closing", closing.run):
+        yield
+
+
+async def undoing_context(app: web.Application) -> AsyncIterator[None]:
+    """Commits redemptions of the cashier's page when they can be undone no more."""
+
+    def work() -> Coroutine[None, None, None]:
+        return app[UNDOING].run(app[READER], app[WRITER], app[SYNC].nudge)
+
+    async with _task(app, "undoing", work):
         yield
 
 

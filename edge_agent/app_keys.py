@@ -9,6 +9,7 @@ from aiohttp import web
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
+from edge_agent.counter.undoing import Undoing
 from edge_agent.desk import Desk
 from edge_agent.metrics import Meters
 from edge_agent.pages.rooms import Rooms
@@ -31,6 +32,7 @@ LOST: Final = web.AppKey("lost", asyncio.Event)
 """Set once the disk has not kept something: the agent must begin anew."""
 FOLDER: Final = web.AppKey("folder", WatchedFolder)
 """Absent where no folder is watched."""
+UNDOING: Final = web.AppKey("undoing", Undoing)
 ROOMS: Final = web.AppKey("rooms", Rooms)
 STREAMS: Final = web.AppKey("streams", Streams)
 SYNC: Final = web.AppKey("sync", SyncLoop)

@@ -287,7 +287,15 @@ ALTER TABLE link ADD COLUMN members_damaged INTEGER NOT NULL DEFAULT 0;
 _TEN: Final = """
 DELETE FROM change_cursor;
 """
-SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN, _EIGHT, _NINE, _TEN)
+_UNDOABLE: Final = """
+CREATE TABLE undoable (
+    redemption_id TEXT PRIMARY KEY CHECK (redemption_id <> ''),
+    boot_id TEXT NOT NULL,
+    until_monotonic_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN, _EIGHT, _NINE, _TEN, _UNDOABLE)
 VERSION: Final = len(SCRIPTS)
 
 

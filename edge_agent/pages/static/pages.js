@@ -1,6 +1,7 @@
 // What makes the till's pages quick. Every form and link works without it; it computes nothing.
 //   live      <body data-live="ADDRESS">: parts ([data-part]) come again when they change; silence greys them
 //   forms     answered in place, by the page that the answer leads to
+//   scanner   <input data-scan>: has the focus again after everything; keys that come faster than a hand are a scan
 const SILENCE_MS = 8000
 const WATCH_MS = 500
 
@@ -17,15 +18,22 @@ function hear() {
   tone(false)
 }
 
-// A part that somebody types in, or has opened, waits until they are done.
+// A part that somebody presses, types in, or has opened, waits until they are done.
 function isBusy(part) {
   const focused = document.activeElement
-  return (part.contains(focused) && focused.matches("input, select, textarea")) || part.querySelector("details[open]")
+  const typing = part.contains(focused) && focused.matches("input, select, textarea")
+  return typing || part.matches(":active") || part.querySelector("details[open], [aria-busy]")
 }
+
+const waiting = new Map()
 
 function put(name, html) {
   for (const part of document.querySelectorAll(`[data-part="${CSS.escape(name)}"]`)) {
-    if (isBusy(part)) continue
+    if (isBusy(part)) {
+      waiting.set(name, html)
+      continue
+    }
+    waiting.delete(name)
     const id = part.contains(document.activeElement) ? document.activeElement.id : ""
     part.innerHTML = html
     if (id) document.getElementById(id)?.focus()
@@ -49,12 +57,14 @@ function listen() {
 }
 
 setInterval(() => {
+  for (const [name, html] of waiting) put(name, html)
   if (stream === null || performance.now() - heard <= SILENCE_MS) return
   tone(true)
   if (stream.readyState === EventSource.CLOSED) listen()
 }, WATCH_MS)
 
 function show(html, address, method) {
+  waiting.clear()
   const next = new DOMParser().parseFromString(html, "text/html")
   document.title = next.title
   document.documentElement.lang = next.documentElement.lang
@@ -82,7 +92,7 @@ async function send(form, submitter) {
       body: files ? body : new URLSearchParams(body),
       headers: { Accept: "text/html" },
     })
-    if (!answer.headers.get("content-type")?.startsWith("text/html")) return form.submit()
+    if (!answer.headers.get("content-type")?.startsWith("text/html")) return location.reload()
     show(await answer.text(), answer.url, "push")
   } catch {
     tone(true) // the agent is away: the form stays as it was typed, and may be sent again
@@ -97,6 +107,86 @@ document.addEventListener("submit", (event) => {
   event.preventDefault()
   if (form.getAttribute("aria-busy") !== "true") send(form, event.submitter)
 })
+// A scanner is a keyboard that types faster than people. What it typed is read from the keys themselves: so it is the
+// same on a Korean layout, and wherever the focus was. It ends by Enter, or by silence where it sends none.
+const BURST_MS = 40
+const SILENT_MS = 120
+const SCAN_LENGTH_MIN = 6
+const SAME_SCAN_MS = 2000
+const KEYS = /^(?:Digit|Numpad|Key)([0-9A-Z])$/
+const SIGNS = { Minus: ["-", "_"], NumpadSubtract: ["-", "-"], Equal: ["=", "+"], Period: [".", ">"], Slash: ["/", "?"] }
+let burst = { text: "", at: -Infinity }
+let scanned = { text: "", at: -Infinity }
+let silence = 0
+
+function letterOf(event) {
+  const key = KEYS.exec(event.code)?.[1]
+  if (key) return event.shiftKey ? key : key.toLowerCase()
+  return SIGNS[event.code]?.[event.shiftKey ? 1 : 0] ?? ""
+}
+
+function submitScan(field) {
+  const text = burst.text
+  const again = text === scanned.text && burst.at - scanned.at < SAME_SCAN_MS
+  burst = { text: "", at: -Infinity }
+  scanned = { text, at: performance.now() }
+  field.value = again ? "" : text
+  if (again) return
+  if (field.form.getAttribute("aria-busy") === "true") {
+    document.addEventListener("dangol:page", () => enter(text), { once: true })
+  } else {
+    enter(text)
+  }
+}
+
+function enter(text) {
+  const field = document.querySelector("[data-scan]")
+  if (!field) return
+  field.value = text
+  field.form.requestSubmit()
+}
+
+function isElsewhere(field) {
+  const focused = document.activeElement
+  return focused !== field && focused.matches("input, select, textarea")
+}
+
+document.addEventListener(
+  "keydown",
+  (event) => {
+    const field = document.querySelector("[data-scan]")
+    if (!field || event.ctrlKey || event.altKey || event.metaKey) return
+    clearTimeout(silence)
+    const now = performance.now()
+    const goesOn = now - burst.at <= BURST_MS
+    if (event.key === "Enter" && goesOn && burst.text.length >= SCAN_LENGTH_MIN) {
+      event.preventDefault()
+      if (!isElsewhere(field)) submitScan(field)
+      return
+    }
+    const letter = letterOf(event)
+    if (!letter) return
+    burst = { text: (goesOn ? burst.text : "") + letter, at: now }
+    if (isElsewhere(field)) return
+    if (document.activeElement !== field) field.focus()
+    if (burst.text.length >= SCAN_LENGTH_MIN) silence = setTimeout(() => submitScan(field), SILENT_MS)
+  },
+  true,
+)
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("a, button, input, select, textarea, summary, label, [data-keep]")) {
+    document.querySelector("[data-scan]")?.focus()
+  }
+})
+
+document.addEventListener("keydown", (event) => {
+  const way = document.querySelector(`[data-key="${event.key}"]`)
+  if (!way || event.repeat) return
+  event.preventDefault()
+  way.click()
+})
+
 addEventListener("popstate", () => location.reload())
 
 listen()

@@ -47,10 +47,10 @@ def catalogue(room: Path, language: str) -> polib.POFile:
     return polib.pofile(str(room / "locale" / f"{language}.po"), encoding="utf-8")
 
 
-def complaints(said: set[str], written: polib.POFile) -> list[str]:
-    """Return what is wrong with a catalogue, each in words."""
+def complaints(said: set[str], written: polib.POFile, shared: set[str] | None = None) -> list[str]:
+    """Return what is wrong with a catalogue, each in words. What is `shared` stands in another."""
     entries = {entry.msgid: entry for entry in written}
-    wrong = [f'not translated: msgid "{text}"' for text in sorted(said - entries.keys())]
+    wrong = [f'not translated: msgid "{text}"' for text in sorted(said - entries.keys() - (shared or set()))]
     wrong += [f'said nowhere: msgid "{text}"' for text in sorted(entries.keys() - said)]
     for text, entry in entries.items():
         told = list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
@@ -67,7 +67,8 @@ ROOMS_THERE = [name for name, folder in ROOMS.items() if folder.is_dir()]
 
 @pytest.mark.parametrize("room", ROOMS_THERE)
 def test_every_text_of_a_room_is_korean_too(room: str) -> None:
-    assert complaints(said_in(ROOMS[room]), catalogue(ROOMS[room], "ko")) == []
+    shared = {entry.msgid for entry in catalogue(ROOMS["pages"], "ko")} if room != "pages" else set()
+    assert complaints(said_in(ROOMS[room]), catalogue(ROOMS[room], "ko"), shared) == []
 
 
 def test_no_text_stands_in_two_rooms() -> None:

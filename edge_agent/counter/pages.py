@@ -1,0 +1,321 @@
+"""The cashier's page: one field, the customer before it, and what can be done for them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from edge_agent.app_keys import CLOCK, CONFIG, DESK, READER, RECORDER, REDEEMING, ROOMS, STREAMS, SYNC, WRITER
+from edge_agent.books import Books
+from edge_agent.counter.cashier import Cashier, Done
+from edge_agent.counter.customer import CustomerView, view_of
+from edge_agent.counter.undoing import Undoing
+from edge_agent.coupons import read_code
+from edge_agent.desk import Anonymous, Keyed
+from edge_agent.pages.door import Door
+from edge_agent.pages.refusals import meaning
+from edge_agent.pages.visit import Visit
+from edge_agent.redeeming import redemption_id_of
+from edge_agent.spendable import Wanted
+from edge_agent.store import hq_keys, outbox
+from edge_agent.store.database import Connection
+from edge_agent.store.redemptions import Redemption
+from loyalty_core.errors import BadInput
+from loyalty_core.explain import money, points
+from loyalty_core.messages import CouponIssued
+
+HOME: Final = "/counter/"
+CODE_LENGTH_MIN: Final = 64
+"""No card or phone number is so long: it is a coupon's code."""
+_NOBODY: Final = frozenset({"member_unknown", "member_unreadable"})
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A redemption that can be undone, in words."""
+
+    redemption_id: str
+    label: str
+    until_ms: int
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the page shows, read from one state of the store."""
+
+    customer: CustomerView | None
+    coupon: CouponIssued | None
+    coupon_worth: str
+    anonymous: Anonymous | None
+    anonymous_amount: str
+    held: list[Held]
+    is_offline: bool
+    answered_at_ms: int | None
+    store_id: str
+    terminal_id: str
+
+
+class CounterPages:
+    """The handlers; `install` makes their addresses."""
+
+    def __init__(self, app: web.Application, undoing: Undoing) -> None:
+        self._app = app
+        self._undoing = undoing
+
+    def install(self) -> None:
+        """Make the addresses of the page."""
+        app, config = self._app, self._app[CONFIG]
+        door: Door[Cashier] = Door(
+            config,
+            app[CLOCK],
+            app[ROOMS],
+            app[STREAMS],
+            prefix="/counter",
+            idle_ms=config.counter.idle_ms,
+            absolute_ms=config.counter.absolute_ms,
+            enter=Cashier,
+            is_good=_always,
+            may_act=lambda _: True,
+        )
+        door.get("/", self.get_page)
+        door.live("/live", self.live)
+        door.post("/look", self.post_look)
+        door.post("/clear", self.post_clear)
+        door.post("/visit", self.post_visit)
+        door.post("/visit/undo", self.post_visit_undo)
+        door.post("/redeem", self.post_redeem)
+        door.post("/redeem/undo", self.post_redeem_undo)
+        door.post("/claim", self.post_claim)
+        app.add_routes(door.routes)
+
+    async def get_page(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Show the page."""
+        return visit.page("counter/page.html", **await self._values(visit))
+
+    async def live(self, visit: Visit[Cashier]) -> Mapping[str, str]:
+        """Return the parts that change by themselves."""
+        values = await self._values(visit)
+        return {
+            name: visit.part(f"counter/{name}.html", **values)
+            for name in ("link", "customer", "undo", "receipt")
+        }
+
+    async def post_look(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Find whose card or number was scanned or typed, or which coupon."""
+        text = visit.form.text("code")
+        if not text:
+            return visit.to(HOME)
+        kind, found = "customer", text
+        try:
+            if len(text) > CODE_LENGTH_MIN:
+                kind = "coupon"
+                await self._app[READER].do(lambda conn: _coupon(conn, text))
+            else:
+                found = await self._app[READER].do(lambda conn: self._recorded_form(conn, text))
+        except BadInput as error:
+            kind = "unknown" if error.code in _NOBODY else "nobody"
+            self._complain(visit, error)
+        visit.who.turn_to(kind, found, self._monotonic_ms())  # type: ignore[arg-type]
+        return visit.to(HOME)
+
+    async def post_clear(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Turn to the next customer."""
+        visit.who.turn_to("nobody", "", self._monotonic_ms())
+        return visit.to(HOME)
+
+    async def post_visit(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Record that the customer is here."""
+        who, desk = visit.who, self._app[DESK]
+        keyed = _keyed(visit, "visit", who.customer)
+
+        def job(conn: Connection) -> Done:
+            books = self._app[RECORDER].books(conn)
+            at_ms = desk.now(books, "set it, then record the visit again")
+            recorded = desk.visit(conn, books, who.customer, keyed, at_ms)
+            name = (recorded.standing.masked_name if recorded.standing else None) or ""
+            until_ms = self._monotonic_ms() + self._app[CONFIG].counter.undo_ms
+            return Done(str(recorded.outcome.event), name, recorded.outcome.redeemable, until_ms)
+
+        try:
+            done = await self._app[WRITER].do(job)
+        except BadInput as error:
+            return self._refused(visit, error)
+        who.visit = done
+        visit.say(
+            "ok",
+            visit.gettext("Visit recorded: %(points)s") % {"points": points(done.points, visit.language)},
+        )
+        return self._done(visit)
+
+    async def post_visit_undo(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Undo the visit that was recorded here last."""
+        name, desk = visit.form.text("event"), self._app[DESK]
+        if visit.who.visit is None or visit.who.visit.event != name:
+            return self._refused(visit, BadInput("it is too late to undo this", code="undo_over"))
+
+        def job(conn: Connection) -> None:
+            desk.void_visit(conn, self._app[RECORDER].books(conn), name, _sha(name), "counter")
+
+        try:
+            await self._app[WRITER].do(job)
+        except BadInput as error:
+            return self._refused(visit, error)
+        visit.who.visit = None
+        visit.say("ok", visit.gettext("The visit was undone."))
+        return self._done(visit)
+
+    async def post_redeem(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Set points, a reward or a coupon aside; it is spent when the time to undo it is over."""
+        form, who = visit.form, visit.who
+        wish = [form.text(name) for name in ("points", "reward", "coupon")]
+        keyed = _keyed(visit, "redeem", who.customer, *wish)
+        amount = form.text("points")
+        if amount and not (amount.isascii() and amount.isdecimal() and len(amount) < 10):
+            return self._refused(visit, BadInput("points are a whole number", code="points_unreadable"))
+
+        def understood(books: Books) -> Wanted:
+            return Wanted(
+                redemption_id=redemption_id_of(books.terminal.terminal_id, keyed.key),
+                natural_key=f"key/{keyed.key}",
+                content=keyed.content,
+                member=who.customer or None,
+                points=int(amount) if amount else None,
+                reward=form.text("reward") or None,
+                coupon=form.text("coupon") or None,
+            )
+
+        app = self._app
+        try:
+            done = await app[DESK].authorise(app[READER], app[WRITER], app.get(SYNC), understood)
+        except BadInput as error:
+            return self._refused(visit, error)
+        await app[WRITER].do(lambda conn: self._undoing.hold(conn, done.redemption))
+        worth = self._worth(done.redemption, done.standing.currency, visit)
+        visit.say("ok", visit.gettext("Used: %(what)s") % {"what": worth})
+        if who.coupon:
+            who.turn_to("nobody", "", self._monotonic_ms())
+        return self._done(visit)
+
+    async def post_redeem_undo(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Give back what was set aside."""
+        redemption_id = visit.form.text("redemption")
+        try:
+            await self._app[WRITER].do(lambda conn: self._undoing.undo(conn, redemption_id))
+        except BadInput as error:
+            return self._refused(visit, error)
+        visit.say("ok", visit.gettext("Undone: nothing was spent."))
+        return self._done(visit)
+
+    async def post_claim(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Make the last anonymous receipt the customer's; another one than was shown is not taken."""
+        who, desk, event = visit.who, self._app[DESK], visit.form.text("event")
+        keyed = _keyed(visit, "claim", who.customer, event)
+
+        def job(conn: Connection) -> int:
+            books = self._app[RECORDER].books(conn)
+            last = desk.last_anonymous(conn, books)
+            if last is None or str(last.event) != event:
+                raise BadInput("another receipt has come since: look again", code="receipt_other")
+            at_ms = desk.now(books, "set it, then attach the receipt again")
+            return desk.claim(conn, books, who.customer, last.receipt, keyed, at_ms).outcome.redeemable
+
+        try:
+            awarded = await self._app[WRITER].do(job)
+        except BadInput as error:
+            return self._refused(visit, error)
+        said = visit.gettext("The receipt is theirs now: %(points)s")
+        visit.say("ok", said % {"points": points(awarded, visit.language)})
+        return self._done(visit)
+
+    async def _values(self, visit: Visit[Cashier]) -> dict[str, Any]:
+        visit.who.look(self._monotonic_ms())
+        seen = await self._app[READER].do(lambda conn: self._seen(conn, visit))
+        return {"seen": seen, "config": self._app[CONFIG].counter}
+
+    def _seen(self, conn: Connection, visit: Visit[Cashier]) -> Seen:
+        app, who = self._app, visit.who
+        books, desk = app[RECORDER].books(conn), app[DESK]
+        app[RECORDER].expectations(books)
+        customer = coupon = None
+        try:
+            if who.customer:
+                account = app[RECORDER].member(conn, books, who.customer).account
+                found = desk.of_account(conn, books, account)
+                customer = view_of(conn, books, app[REDEEMING].spendable, found, account, visit.language)
+            if who.coupon:
+                coupon = _coupon(conn, who.coupon)
+        except BadInput:
+            who.turn_to("nobody", "", self._monotonic_ms())  # HQ has said meanwhile that there is none
+        link, currency = outbox.link(conn), books.programmes[-1].currency if books.programmes else ""
+        last = desk.last_anonymous(conn, books)
+        return Seen(
+            customer=customer,
+            coupon=coupon,
+            coupon_worth=money(coupon.value_minor, currency, visit.language) if coupon and currency else "",
+            anonymous=last,
+            anonymous_amount=money(last.net_minor, currency, visit.language) if last and currency else "",
+            held=[
+                Held(held.redemption_id, self._worth(held, currency, visit), one.until_ms)
+                for one, held in self._undoing.held(conn)
+            ],
+            is_offline=link.error_code is not None,
+            answered_at_ms=link.answered_at_ms,
+            store_id=books.terminal.store_id,
+            terminal_id=books.terminal.terminal_id,
+        )
+
+    def _worth(self, one: Redemption, currency: str, visit: Visit[Cashier]) -> str:
+        parts = [points(one.points, visit.language)] if one.points else []
+        if one.reward:
+            parts.append(one.reward)
+        if one.value_minor and currency:
+            parts.append(money(one.value_minor, currency, visit.language))
+        return " · ".join(parts)
+
+    def _recorded_form(self, conn: Connection, text: str) -> str:
+        recorder = self._app[RECORDER]
+        return recorder.member(conn, recorder.books(conn), text).recorded
+
+    def _done(self, visit: Visit[Cashier]) -> web.Response:
+        """Lead back to the page after something was recorded; HQ is to hear of it soon."""
+        who = visit.who
+        if who.customer:
+            who.turn_to("customer", who.customer, self._monotonic_ms())
+        if SYNC in self._app:
+            self._app[SYNC].nudge()
+        return visit.to(HOME)
+
+    def _refused(self, visit: Visit[Cashier], error: BadInput) -> web.Response:
+        self._complain(visit, error)
+        return visit.to(HOME)
+
+    def _complain(self, visit: Visit[Cashier], error: BadInput) -> None:
+        visit.say("bad", meaning(error.code, visit.gettext) or str(error))
+
+    def _monotonic_ms(self) -> int:
+        return self._app[CLOCK].monotonic_ms()
+
+
+async def _always(_: web.Application, __: Cashier) -> bool:
+    return True
+
+
+def _coupon(conn: Connection, code: str) -> CouponIssued:
+    return read_code(code, hq_keys.believed(conn, "server"))
+
+
+def _keyed(visit: Visit[Cashier], action: str, *parts: str) -> Keyed:
+    """Return what makes a form one action: the key that it carries, and what it says."""
+    content = "\0".join((action, *parts))
+    return Keyed(
+        key=f"counter-{action}-{visit.form.text('key')}"[:64],
+        content=_sha(content)[:16],
+        raw_sha256=_sha(content),
+        adapter="counter",
+    )
+
+
+def _sha(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
