@@ -261,6 +261,16 @@ class ClockStepped(Event, frozen=True, array_like=True, forbid_unknown_fields=Tr
     step_ms: Annotated[int, Meta(ge=-(2**53), le=2**53)]
 
 
+class TechnicianAction(Event, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Somebody who logged in with a pass did something on the till: what, to what, and what came of it."""
+
+    person: Text
+    pass_id: Text
+    action: Text
+    subject: Text
+    outcome: Text
+
+
 EVENT_TYPES: Final[dict[int, type[Event]]] = {
     1: VisitRecorded,
     2: VisitVoided,
@@ -278,6 +288,7 @@ EVENT_TYPES: Final[dict[int, type[Event]]] = {
     14: RedemptionCommitted,
     15: RedemptionCancelled,
     16: DayTotal,
+    17: TechnicianAction,
     64: EventPlaced,
 }
 """Wire code -> type; from `DECISIONS_FROM` on they are HQ's."""
@@ -302,6 +313,7 @@ EVENT_NAMES: Final[dict[type[Event], str]] = {
     EventPlaced: "event_placed",
     Booted: "booted",
     ClockStepped: "clock_stepped",
+    TechnicianAction: "technician_action",
 }
 HQ: Final = "~hq"
 """The terminal of HQ's own decisions: no till's id is spelled so."""

@@ -40,6 +40,11 @@ STATEMENTS_MAX: Final = 64
 """The most of them that a till which joins is told."""
 SEALED_MAX: Final = 1000
 """The most sealed enrolments in one exchange."""
+TECHNICIANS_MAX: Final = 256
+"""The most technicians of one store."""
+REVOKED_MAX: Final = 1024
+"""The most passes that were taken back of which a till is told: none is good for longer than a day."""
+PIN_VERIFIER_MAX: Final = 160
 
 Number = Annotated[int, Meta(ge=1, le=2**53)]
 """A seq, an epoch, or another count from 1 on; what is beyond fits in no table."""
@@ -153,7 +158,7 @@ class Exchange(Message, frozen=True):
     asks for a new epoch. `programmes` are envelopes of published versions that HQ lost. `hq_key` and
     `programme_key` name the keys of HQ's that it believes. `wants` is what it asks back of its own batches.
     `incarnation` is the life of HQ's database that its cursors are of. `sealed` is what enrolments among the
-    batches' records seal.
+    batches' records seal. `technicians` is the version of the list of technicians that it has, 0 of none.
     """
 
     nonce: Nonce
@@ -175,6 +180,7 @@ class Exchange(Message, frozen=True):
     programme_key: KeyId = NO_KEY
     incarnation: Incarnation | None = None
     sealed: Annotated[tuple[Sealed, ...], Meta(max_length=SEALED_MAX)] = ()
+    technicians: Count = 0
 
 
 class Incarnation(Message, frozen=True, order=True):
@@ -317,11 +323,30 @@ class CouponIssued(Message, frozen=True):
     until_day: DayNumber
 
 
+class Technician(Message, frozen=True):
+    """Somebody who may log in with a pass; `pin_verifier` is the argon2id text of their PIN."""
+
+    person: Annotated[str, Meta(min_length=1, max_length=64)]
+    pin_verifier: Annotated[str, Meta(min_length=1, max_length=PIN_VERIFIER_MAX)]
+
+
+class Technicians(Message, frozen=True):
+    """All who may log in at a till's store, and the passes that were taken back and would be good still.
+
+    The whole list: it replaces the one before. HQ's versions only ever grow, over a restore, too.
+    """
+
+    version: Count
+    people: Annotated[tuple[Technician, ...], Meta(max_length=TECHNICIANS_MAX)]
+    revoked: Annotated[tuple[Identifier, ...], Meta(max_length=REVOKED_MAX)]
+
+
 class Reply(Message, frozen=True):
     """HQ's answer to an exchange. `next_in_ms` is 0 when there is more to fetch or send at once.
 
     `keys` are signed statements about HQ's keys. `returned` are the till's own batches that it asked back.
-    `sealing_public_key` is what personal data is sealed to from now on.
+    `sealing_public_key` is what personal data is sealed to from now on. Without `technicians` the till's
+    list of them stands.
     """
 
     nonce: Nonce
@@ -337,6 +362,7 @@ class Reply(Message, frozen=True):
     keys: Annotated[tuple[bytes, ...], Meta(max_length=KEYS_MAX)] = ()
     returned: Annotated[tuple[bytes, ...], Meta(max_length=BATCHES_MAX)] = ()
     sealing_public_key: Key | None = None
+    technicians: Technicians | None = None
 
 
 class ProgrammeText(Message, frozen=True):

@@ -148,6 +148,7 @@ def test_every_event_type_has_one_code_and_one_name_and_keeps_it() -> None:
         14: "redemption_committed",
         15: "redemption_cancelled",
         16: "day_total",
+        17: "technician_action",
         64: "event_placed",
     }
     assert {EVENT_CODES[kind]: kind for kind in EVENT_CODES} == EVENT_TYPES

@@ -37,6 +37,7 @@ from loyalty_core.events import (
     RedemptionCancelled,
     RedemptionCommitted,
     ReturnRecorded,
+    TechnicianAction,
     Tender,
     VisitRecorded,
     VisitVoided,
@@ -70,9 +71,12 @@ from loyalty_core.messages import (
     Sealed,
     Stamp,
     Tally,
+    Technician,
+    Technicians,
     TierStep,
     Wanted,
 )
+from loyalty_core.passes import Pass
 from loyalty_core.sealing import PersonalData, seal_to, sealing_public_of
 from loyalty_core.stick import close_file
 from loyalty_core.wire import Shape, pack
@@ -104,6 +108,7 @@ EVENTS: Final[tuple[Event, ...]] = (
     RedemptionCommitted("id:M1", AT, DAY, "r" * 32, 500, 500, "", KEY),
     RedemptionCancelled("id:M1", AT, DAY, "r" * 32, "lapsed"),
     DayTotal(None, AT, DAY, "S012", "T03", 7, 123_456_789),
+    TechnicianAction(None, AT, DAY, "김기사", "P" * 16, "quarantine_retry", "42", "recorded"),
     EventPlaced(None, AT, DAY - 1, "S012-T01", 1, 0, 42, "the clock was wrong"),
 )
 RECORDS: Final = {
@@ -161,6 +166,7 @@ PAYLOADS: Final[dict[PayloadType, Shape]] = {
         b"\x02" * 8,
         INCARNATION,
         (Sealed("p" * 32, SALT, SEALED),),
+        1_795_228_260_000,
     ),
     "dangol/reply/1": Reply(
         NONCE,
@@ -176,6 +182,7 @@ PAYLOADS: Final[dict[PayloadType, Shape]] = {
         (b"statement",),
         (b"batch",),
         sealing_public_of(SEALED_TO),
+        Technicians(1_795_228_260_001, (Technician("김기사", "$argon2id$verifier"),), ("P" * 16,)),
     ),
     "dangol/receipt/1": Acknowledgement("S012-T01", 1, 0, 42, HASH, INCARNATION),
     "dangol/programme/1": ProgrammeText("moonlight", 7, 'schema = 1\nprogramme = "moonlight"\n'),
@@ -204,9 +211,10 @@ PAYLOADS: Final[dict[PayloadType, Shape]] = {
     "dangol/keys/1": KeyStatement("server", 2, public_of(HQ_KEY), AT),
     "dangol/rotate/1": Rotate(NONCE, "S012-T01", public_of(TILL_KEY)),
     "dangol/rotated/1": Rotated(NONCE, "S012-T01", public_of(TILL_KEY), AT + 1),
+    "dangol/pass/1": Pass(
+        "P" * 16, "moonlight", "김기사", ("S012",), ("S013-T01",), "technician", AT, AT + 28_800_000
+    ),
 }
-UNSAID: Final = frozenset({"dangol/pass/1"})
-"""Kept for what is not built yet."""
 FROM_HQ: Final = frozenset(
     {
         "dangol/reply/1",
@@ -215,6 +223,7 @@ FROM_HQ: Final = frozenset(
         "dangol/enrolled/1",
         "dangol/keys/1",
         "dangol/rotated/1",
+        "dangol/pass/1",
     }
 )
 

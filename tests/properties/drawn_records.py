@@ -29,6 +29,7 @@ from loyalty_core.events import (
     RedemptionCancelled,
     RedemptionCommitted,
     ReturnRecorded,
+    TechnicianAction,
     Tender,
     VisitRecorded,
     VisitVoided,
@@ -125,6 +126,15 @@ events: st.SearchStrategy[Event] = st.one_of(
         EventPlaced, **_common, terminal_id=_name, epoch=_count, branch=_count, seq=_count, reason=_text
     ),
     st.builds(Booted, **_common, boot_id=_text, software=_text),
+    st.builds(
+        TechnicianAction,
+        **_common,
+        person=_text,
+        pass_id=_text,
+        action=_text,
+        subject=_text,
+        outcome=_text,
+    ),
     st.builds(ClockStepped, **_common, step_ms=st.integers(-(2**53), 2**53)),
 )
 records = st.builds(
