@@ -29,6 +29,7 @@ from bench import (
     hq_processes,
     member_import,
     one_receipt,
+    pages,
     till_to_hq,
 )
 from bench.code import Code, code_of, described, this_code
@@ -76,6 +77,7 @@ def measures(events: int, rounds: int, members: int, entries: int, peers: bool =
         "footprint": lambda codes, folder: footprint.measure(
             codes, folder, count=events, rounds=rounds, idle_seconds=IDLE_SECONDS
         ),
+        "pages": lambda codes, folder: pages.measure(codes[0], folder, count=events, rounds=rounds),
         "growth": lambda codes, folder: growth.measure(codes, folder, growth.Growth(rounds=rounds)),
         "ledger": lambda codes, folder: growth.measure_ledger(
             codes, folder, growth.Growth(sizes=growth.ledger_sizes(entries), rounds=rounds)

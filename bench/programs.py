@@ -112,7 +112,7 @@ def _text(path: Path, process: subprocess.Popen[bytes]) -> str:
     raise RuntimeError(f"{path} did not appear: the program did not start")
 
 
-def set_up_hq(code: Code, folder: Path, database: str = "") -> Path:
+def set_up_hq(code: Code, folder: Path, database: str = "", members: int = MEMBERS) -> Path:
     """Make an HQ with a programme and members, in a PostgreSQL database if told; return its settings file."""
     folder.mkdir(parents=True)
     config = folder / "hq.toml"
@@ -121,7 +121,7 @@ def set_up_hq(code: Code, folder: Path, database: str = "") -> Path:
     (folder / "programme.toml").write_text(PROGRAMME)
     rules = str(folder / "programme.toml")
     command(code, HQ, config, "programme", "publish", rules, "--retroactive", "--yes", "--by", "bench")
-    rows = [f"M{n:05},{card(n)},Kim {n},,2026-01-01,{STORE}," for n in range(MEMBERS)]
+    rows = [f"M{n:05},{card(n)},Kim {n},,2026-01-01,{STORE}," for n in range(members)]
     heading = "member_id,lookups,name,phone,joined_on,home_store,birthday"
     (folder / "members.csv").write_text("\n".join([heading, *rows, ""]))
     return config
@@ -161,18 +161,18 @@ def set_up_till(
     return config
 
 
-def set_up(code: Code, folder: Path, extra: str = "") -> tuple[Path, Path]:
+def set_up(code: Code, folder: Path, extra: str = "", members: int = MEMBERS) -> tuple[Path, Path]:
     """Make an HQ and a till that has joined it and knows its members; return both settings files."""
-    hq = set_up_hq(code, folder / "hq")
+    hq = set_up_hq(code, folder / "hq", members=members)
     with running(code, HQ, hq) as served:
         till = set_up_till(code, folder / "till", hq, served.url, extra)
-    meet(code, hq, till)
+    meet(code, hq, till, members)
     return hq, till
 
 
-def meet(code: Code, hq: Path, till: Path) -> None:
-    """Let HQ know the members that the sales name, and the till meet them."""
+def meet(code: Code, hq: Path, till: Path, members: int = MEMBERS) -> None:
+    """Let HQ know the members, among them those that the sales name, and the till meet them."""
     import_members(code, hq)
     with closing(Journal(till.parent / "data")) as journal, running(code, HQ, hq), running(code, EDGE, till):
-        while journal.members() < MEMBERS or journal.acknowledged() < journal.head():
+        while journal.members() < members or journal.acknowledged() < journal.head():
             time.sleep(LOOK_SECONDS)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import close, herd, hq_ingest, hq_on_postgresql, hq_processes, member_import, one_receipt
+from bench import close, herd, hq_ingest, hq_on_postgresql, hq_processes, member_import, one_receipt, pages
 from bench.client import Load, drive
 from bench.code import ROOT, Code, code_of, this_code
 from bench.figures import Figure
 from bench.programs import process
+from bench.sales import MEMBERS
 from tests.edge.made import wait_until
 
 CODES = [this_code()]
@@ -57,6 +58,12 @@ def test_several_processes_on_one_postgresql_are_measured_beside_one(tmp_path: P
 
 def test_a_close_is_measured_beside_bare_sql(tmp_path: Path) -> None:
     check(close.measure(CODES, tmp_path / "close", members=200, rounds=1), 1)
+
+
+def test_pages_are_measured_on_a_till_with_a_long_journal(tmp_path: Path) -> None:
+    figures = pages.measure(CODES[0], tmp_path / "pages", count=300, rounds=1, members=MEMBERS)
+    check(figures, 1)
+    assert [one.values[0] > 1000 for one in figures if one.unit == "B"] == [True] * len(pages.PAGES)
 
 
 def test_files_through_the_folder_are_measured_in_turn_with_another_revision(tmp_path: Path) -> None:
