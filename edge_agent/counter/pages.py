@@ -152,6 +152,7 @@ class CounterPages:
     async def post_visit_undo(self, visit: Visit[Cashier]) -> web.StreamResponse:
         """Undo the visit that was recorded here last."""
         name, desk = visit.form.text("event"), self._app[DESK]
+        visit.who.look(self._monotonic_ms())
         if visit.who.visit is None or visit.who.visit.event != name:
             return self._refused(visit, BadInput("it is too late to undo this", code="undo_over"))
 

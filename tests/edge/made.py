@@ -63,6 +63,7 @@ class HeldClock:
     def __init__(self, now: str = NOW) -> None:
         self.wall = int(at(now))
         self.monotonic = 1_000_000
+        self.boot = "boot-1"
 
     def wall_ms(self) -> EpochMs:
         return EpochMs(self.wall)
@@ -71,7 +72,7 @@ class HeldClock:
         return self.monotonic
 
     def boot_id(self) -> str:
-        return "boot-1"
+        return self.boot
 
     def go_on(self, ms: int) -> None:
         """Let time pass on both clocks."""

@@ -1,0 +1,262 @@
+"""What a cashier sees and does at the counter page, and what of it stands in the journal."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+
+from edge_agent.app_keys import RECORDER
+from edge_agent.config import EdgeConfig
+from edge_agent.store import members
+from loyalty_core.events import (
+    MemberPresented,
+    ReceiptClaimed,
+    RedemptionCancelled,
+    RedemptionCommitted,
+    VisitRecorded,
+)
+from tests.edge.cashier.conftest import opened
+from tests.edge.cashier.desks import HOME, CashierDesk
+from tests.edge.made import CARD, HeldClock, member, purchase, recorded
+from tests.edge.redemptions.redeeming_till import code
+
+VISIT, UNDO_VISIT = "/counter/visit", "/counter/visit/undo"
+REDEEM, UNDO_REDEEM, CLAIM = "/counter/redeem", "/counter/redeem/undo", "/counter/claim"
+
+
+async def test_a_card_shows_who_it_is_and_what_is_missing(desk: CashierDesk) -> None:
+    text = await desk.look(CARD)
+    assert "홍*동 SILVER" in text
+    assert "3,400 points" in text
+    assert "13 points more to GOLD by 31 December" in text
+    assert "visit" in text.partition("For example:")[2]
+
+
+async def test_nothing_that_was_typed_stands_in_an_address(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    origin = str(desk.client.make_url("")).rstrip("/")
+    response = await desk.client.post(
+        "/counter/look",
+        data=desk.form("/counter/look") | {"code": CARD},
+        headers={"Origin": origin},
+        allow_redirects=False,
+    )
+    assert response.headers["Location"] == HOME
+
+
+@pytest.mark.parametrize(
+    "text", ["010-1234-0000", "9999999999999", "x", "<script>alert(1)</script>", "é" * 60]
+)
+async def test_who_is_not_known_is_said_so_and_may_join(desk: CashierDesk, text: str) -> None:
+    seen = await desk.look(text)
+    assert "Nobody is known here" in seen
+    assert "New member" in seen
+    assert "<script>alert" not in desk.page
+
+
+async def test_a_name_from_elsewhere_is_text_and_nothing_else(desk: CashierDesk) -> None:
+    hostile = '<img src=x onerror="alert(1)">{{7*7}}%s'
+    await desk.hq_tells(member(masked_name=hostile, balance=1200))
+    assert hostile in await desk.look(CARD)
+    assert "<img src=x" not in desk.page
+
+
+async def test_a_visit_gives_its_points_and_can_be_undone(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    seen = await desk.press(VISIT)
+    assert "Visit recorded: 20 points" in seen
+    assert "3,420 points" in seen
+    undone = await desk.press(UNDO_VISIT)
+    assert "The visit was undone." in undone
+    assert "3,400 points" in undone
+    assert await desk.names() == ["visit_recorded", "visit_voided"]
+
+
+async def test_a_form_that_is_sent_twice_is_one_visit(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    form = desk.form(VISIT)
+    assert "Visit recorded" in await desk.post(VISIT, form)
+    assert "Visit recorded" in await desk.post(VISIT, form)
+    assert await desk.names() == ["visit_recorded"]
+
+
+async def test_a_visit_can_be_undone_for_so_long_only(desk: CashierDesk, config: EdgeConfig) -> None:
+    await desk.look(CARD)
+    await desk.press(VISIT)
+    form = desk.form(UNDO_VISIT)
+    desk.clock.go_on(config.counter.undo_ms)
+    assert "too late" in await desk.post(UNDO_VISIT, form)
+    assert UNDO_VISIT not in desk.page
+    assert await desk.names() == ["visit_recorded"]
+
+
+async def test_a_visit_that_another_page_recorded_is_not_undone_by_its_name(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    await desk.press(VISIT)
+    form = desk.form(UNDO_VISIT)
+    (event,) = await desk.events(VisitRecorded)
+    assert event.member == "id:M1"
+    assert "too late" in await desk.post(UNDO_VISIT, form | {"event": "S012-T03.1.1"})
+    assert await desk.events(VisitRecorded) == [event]
+
+
+async def test_points_are_set_aside_at_once_and_spent_when_the_time_to_undo_is_over(
+    desk: CashierDesk, config: EdgeConfig
+) -> None:
+    await desk.look(CARD)
+    seen = await desk.press(REDEEM, "1000")
+    assert "Used: 1,000 points · 1,000 won" in seen
+    assert "2,400 points to spend of 3,400 points" in seen
+    assert await desk.commit_due() == 0
+    desk.clock.go_on(config.counter.undo_ms - 1)
+    assert await desk.commit_due() == 0
+    desk.clock.go_on(1)
+    assert await desk.commit_due() == 1
+    assert "2,400 points to spend" in await desk.see()
+    assert UNDO_REDEEM not in desk.page
+    assert await desk.names() == ["redemption_authorised", "redemption_committed"]
+    assert await desk.commit_due() == 0
+
+
+async def test_what_was_spent_can_be_undone_within_its_time(desk: CashierDesk, config: EdgeConfig) -> None:
+    await desk.look(CARD)
+    await desk.press(REDEEM, "1000")
+    assert "nothing was spent" in await desk.press(UNDO_REDEEM)
+    assert "3,400 points to spend" in desk.text
+    desk.clock.go_on(config.counter.undo_ms)
+    assert await desk.commit_due() == 0
+    assert await desk.events(RedemptionCommitted) == []
+    assert len(await desk.events(RedemptionCancelled)) == 1
+
+
+async def test_an_undo_that_comes_after_the_commit_is_refused(desk: CashierDesk, config: EdgeConfig) -> None:
+    await desk.look(CARD)
+    await desk.press(REDEEM, "1000")
+    form = desk.form(UNDO_REDEEM)
+    desk.clock.go_on(config.counter.undo_ms)
+    await desk.commit_due()
+    assert "void or return what it paid" in await desk.post(UNDO_REDEEM, form)
+    assert await desk.events(RedemptionCancelled) == []
+
+
+async def test_what_was_set_aside_before_a_restart_is_spent_after_it(
+    agents: AsyncExitStack, config: EdgeConfig
+) -> None:
+    clock = HeldClock()
+    async with AsyncExitStack() as first:
+        desk = await opened(first, config, clock)
+        await desk.hq_tells(member(balance=3400, qualifying=287, allowance=3000))
+        await desk.look(CARD)
+        await desk.press(REDEEM, "1000")
+    clock.boot, clock.monotonic = "boot-2", 5
+    again = await opened(agents, config, clock)
+    assert await again.commit_due() == 1
+    assert len(await again.events(RedemptionCommitted)) == 1
+
+
+async def test_a_press_that_is_sent_twice_spends_once(desk: CashierDesk, config: EdgeConfig) -> None:
+    await desk.look(CARD)
+    form = desk.form(REDEEM, "1000")
+    await desk.post(REDEEM, form)
+    await desk.post(REDEEM, form)
+    desk.clock.go_on(config.counter.undo_ms)
+    await desk.commit_due()
+    await desk.post(REDEEM, form)
+    assert await desk.commit_due() == 0
+    assert len(await desk.events(RedemptionCommitted)) == 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [
+        ("1050", "steps of 100"),
+        ("900", "at least 1000"),
+        ("99900", "balance is 3400"),
+        ("-1000", "whole number"),
+        ("1e3", "whole number"),
+        ("１０００", "whole number"),
+        ("9" * 30, "whole number"),
+    ],
+)
+async def test_an_amount_that_cannot_be_spent_says_why(desk: CashierDesk, amount: str, said: str) -> None:
+    await desk.look(CARD)
+    form = desk.form(REDEEM, "1000") | {"points": amount}
+    assert said in await desk.post(REDEEM, form)
+    assert await desk.names() == []
+
+
+async def test_only_amounts_that_can_be_spent_are_offered(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    offered = [int(one) for one in ("1000", "1600", "2300", "3000") if f'value="{one}"' in desk.page]
+    assert offered == [1000, 1600, 2300, 3000]
+    assert "Offline, at most 3,000 points" in desk.text
+    await desk.hq_tells(member(balance=999, allowance=3000))
+    assert "Not enough points to spend: at least 1,000" in await desk.see()
+
+
+async def test_a_coupon_that_is_scanned_is_shown_and_used(desk: CashierDesk, config: EdgeConfig) -> None:
+    assert "2,000 won" in await desk.look(code())
+    assert "Used: 2,000 won" in await desk.press(REDEEM)
+    desk.clock.go_on(config.counter.undo_ms)
+    await desk.commit_due()
+    assert (await desk.names())[-1] == "coupon_used"
+    await desk.look(code())
+    assert "used" in await desk.press(REDEEM)
+
+
+async def test_a_coupon_that_nobody_signed_is_not_shown(desk: CashierDesk) -> None:
+    assert "no coupon" in await desk.look("A" * 100)
+    assert REDEEM not in desk.page
+
+
+async def test_the_last_receipt_of_nobody_is_given_to_a_customer(desk: CashierDesk) -> None:
+    sale = {name: value for name, value in purchase("77", on="2026-12-04").items() if name != "member"}
+    await desk.do(lambda conn: recorded(desk.app[RECORDER], conn, sale))
+    seen = await desk.look(CARD)
+    assert "77 · 12,990 won" in seen
+    assert "theirs now: 24 points" in await desk.press(CLAIM)
+    (claim,) = await desk.events(ReceiptClaimed)
+    assert (claim.member, claim.receipt.number) == ("id:M1", "77")
+    assert CLAIM not in desk.page
+
+
+async def test_a_receipt_that_came_meanwhile_is_not_given_instead(desk: CashierDesk) -> None:
+    sale = {name: value for name, value in purchase("77", on="2026-12-04").items() if name != "member"}
+    await desk.do(lambda conn: recorded(desk.app[RECORDER], conn, sale))
+    await desk.look(CARD)
+    form = desk.form(CLAIM)
+    later = sale | {
+        "receipt": {**sale["receipt"], "number": "78"},
+        "occurred_at": "2026-12-04T10:32:00+09:00",
+    }
+    await desk.do(lambda conn: recorded(desk.app[RECORDER], conn, later))
+    assert "another receipt has come" in await desk.post(CLAIM, form)
+    assert await desk.events(ReceiptClaimed) == []
+
+
+async def test_a_customer_of_long_ago_is_shown_to_nobody(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    desk.clock.go_on(179_999)
+    assert "홍*동" in await desk.see()
+    desk.clock.go_on(1)
+    assert "홍*동" not in await desk.see()
+    assert await desk.events(MemberPresented) == []
+
+
+async def test_a_customer_whom_headquarters_has_forgotten_is_shown_no_more(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    await desk.do(lambda conn: members.put(conn, [member(gone=True)]))
+    assert "Scan a card" in await desk.see()
+
+
+async def test_two_pages_have_a_customer_each(
+    desk: CashierDesk, agents: AsyncExitStack, config: EdgeConfig
+) -> None:
+    await desk.hq_tells(member("M2", "2000123456799", masked_name="김*수", balance=50))
+    await desk.look(CARD)
+    cookies = desk.client.session.cookie_jar
+    cookies.clear()
+    desk.page = ""
+    assert "김*수" in await desk.look("2000123456799")
+    assert "홍*동" not in desk.text
