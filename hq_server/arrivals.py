@@ -20,6 +20,7 @@ from loyalty_core.events import (
     CouponUsed,
     EventId,
     Fact,
+    MemberEnrolled,
     RedemptionCancelled,
     RedemptionCommitted,
     ReturnRecorded,
@@ -53,6 +54,7 @@ class Arrivals:
         self.facts: dict[str, dict[str, list[Fact]]] = {}
         self.touched: Touched = {}
         self.redeemed: dict[str, str] = {}
+        self.enrolled: list[tuple[EventId, MemberEnrolled]] = []
 
     def take(self, event_id: EventId, record: bytes, says: Record | LoyaltyError) -> None:
         """Take in one record; what cannot be understood or believed is kept, set aside and reported."""
@@ -77,6 +79,8 @@ class Arrivals:
             return
         if filed is None:
             self.events.append((*row, code, day, "taken", None, None))
+            if isinstance(event, MemberEnrolled):
+                self.enrolled.append((event_id, event))
             if isinstance(event, ReturnRecorded):
                 self._report(event_id, "return_waiting", "the return does not say of which receipt it is")
             return

@@ -7,6 +7,7 @@ Each step is a bounded transaction that may be cut off anywhere and is found aga
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -18,6 +19,7 @@ from hq_server.closings import count_earlier
 from hq_server.config import ACCESS_LOG_DAYS, CLOCK_TOLERANCE_MS
 from hq_server.day_totals import Sold, TillDay, settle_total, sold_at, totals_to_compare
 from hq_server.desk.rulings import is_due, post_some
+from hq_server.enrolments import found_sealing_key, sealing_public_key
 from hq_server.hashes import ATTACHED_AT_ONCE, attach_found, found_in, untried_hashes, were_tried
 from hq_server.holds import lapse_some
 from hq_server.key_book import Keyring
@@ -87,8 +89,9 @@ async def settle(database: Database, now_ms: EpochMs, clock_tolerance_ms: int) -
 async def _step(database: Database, now_ms: EpochMs, access_log_days: int = ACCESS_LOG_DAYS) -> bool:
     """Do one bounded piece; returns whether there was any."""
 
-    def due(tx: Transaction) -> tuple[bool, bool, bool, bool, bool, bool]:
+    def due(tx: Transaction) -> tuple[bool, bool, bool, bool, bool, bool, bool]:
         return (
+            sealing_public_key(tx) is None,
             retelling_is_due(tx, now_ms),
             expiry_is_due(tx, now_ms),
             bool(tx.all("accounts.lapsed_holds", now_ms=now_ms, count=1)),
@@ -97,7 +100,9 @@ async def _step(database: Database, now_ms: EpochMs, access_log_days: int = ACCE
             tx.one("arrivals.closing_behind") is not None,
         )
 
-    retelling, expiry, holds, days, hashes, journals = await database.read(due)
+    unfounded, retelling, expiry, holds, days, hashes, journals = await database.read(due)
+    if unfounded:  # of a release that had no such key
+        await database.chore(lambda tx: found_sealing_key(tx, os.urandom(32), now_ms))
     if retelling:
         await database.chore(lambda tx: retell_some(tx, now_ms))
     if expiry:
@@ -116,7 +121,7 @@ async def _step(database: Database, now_ms: EpochMs, access_log_days: int = ACCE
         await database.chore(count_earlier)
     posted = await _post_grants(database, now_ms)
     forgot = await _forget_accesses(database, now_ms, access_log_days)
-    worked = posted or forgot or expiry or holds or days or hashes or journals or retelling
+    worked = unfounded or posted or forgot or expiry or holds or days or hashes or journals or retelling
     return await _compare_total(database, now_ms) or worked
 
 

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from hq_server.accept import EPOCH_CLAIMED_MAX, Terminal, check_approved, check_key, terminal_of_key
+from hq_server.enrolments import sealing_public_key
 from hq_server.fleet import Store, find_store, next_terminal_id, secret_hash
 from hq_server.house import House, load_house
 from hq_server.key_book import Signing, load_book
@@ -197,6 +198,7 @@ def _enrolled(
         incarnation=house.incarnation,
         programme_public_key=signing.programme_public_key,
         keys=signing.book.told_at_joining(),
+        sealing_public_key=sealing_public_key(tx),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from hq_server.decisions import Decision, Said, decisions_about, keep_decision
+from hq_server.enrolments import forget_enrolments
 from hq_server.house import House
 from hq_server.members import member_at
 from hq_server.merges import groups_of
@@ -83,6 +84,7 @@ def forget(tx: Transaction, house: House, members: Sequence[str], now_ms: EpochM
         birthday, bucket = _birthday_told(tx, house, member_id), bucket_of(member_id, bucket_count)
         tx.run("accounts.erase_member", bucket=bucket, member_id=member_id, birthday=birthday)
         tx.run("accounts.drop_member_look_ups", bucket=bucket, member_id=member_id)
+    forget_enrolments(tx, members)
     names = [
         row for row in tx.all("accounts.look_ups_naming", members=asked) if not row[1].startswith(_NO_PERSON)
     ]

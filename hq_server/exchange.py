@@ -26,6 +26,7 @@ from hq_server.clock_reports import note_clocks
 from hq_server.clocks import note_meeting
 from hq_server.closings import closing_of, follow
 from hq_server.config import CLOCK_TOLERANCE_MS, HqConfig
+from hq_server.enrolments import sealing_public_key, take_enrolments
 from hq_server.epochs import Own, Standing, own, stand
 from hq_server.handed_back import take_back
 from hq_server.holds import answer_asks
@@ -43,6 +44,7 @@ from hq_server.spread import spread
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
 from loyalty_core.envelope import seal
+from loyalty_core.events import EventId, MemberEnrolled
 from loyalty_core.lineage import Segment
 from loyalty_core.messages import (
     BATCHES_MAX,
@@ -171,12 +173,15 @@ def apply(
     held = [one for one in results if not isinstance(one, Refusal)]
     refused = [one for one in results if isinstance(one, Refusal)]
     standing = stand(tx, journals, terminal, request, held, refused, now_ms)
+    enrolled: Sequence[tuple[EventId, MemberEnrolled]] = ()
     if kept:
         spreading = spread(tx, house, terminal, kept, now_ms)
         deliver.deliver(tx, house, terminal, spreading, now_ms)
         deliver.dispute(tx, house, spreading, now_ms)
         follow(tx, terminal, kept, now_ms)
         note_clocks(tx, house, terminal, kept, now_ms, carried=carried, tolerance_ms=clock_tolerance_ms)
+        enrolled = spreading.enrolled
+    take_enrolments(tx, house, terminal, enrolled, request.sealed, now_ms)
     refusals = (*refused, *standing.refusals)
     events = sum(len(one.records) for one in kept)
     if standing.behind:
@@ -232,6 +237,7 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
         next_in_ms=0 if more or more_keys else answering.next_in_ms,
         keys=keys,
         returned=returned,
+        sealing_public_key=sealing_public_key(tx),
     )
     return seal("dangol/reply/1", pack(reply), *signers)
 

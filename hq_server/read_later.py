@@ -20,6 +20,7 @@ from hq_server.arrivals import Arrivals
 from hq_server.clock_reports import note_clocks_again
 from hq_server.closings import count_again
 from hq_server.day_figures import said_of
+from hq_server.enrolments import take_enrolments
 from hq_server.evidence import event_named
 from hq_server.exceptions import ArrivalException, close_arrivals, current_of, restate_arrivals
 from hq_server.house import load_house
@@ -101,6 +102,7 @@ def take(tx: Transaction, looked: Looked, now_ms: EpochMs, tolerance_ms: int) ->
         spreading = spread_again(tx, house, terminal, records, came_ms, now_ms)
         deliver.deliver(tx, house, terminal, spreading, now_ms)
         deliver.dispute(tx, house, spreading, now_ms)
+        take_enrolments(tx, house, terminal, spreading.enrolled, (), now_ms)
         if first.kind == UNREADABLE:
             numbered = [(int(event_id.seq), says) for event_id, _, says in records]
             count_again(tx, terminal, run.epoch, run.branch, numbered, came_ms, now_ms)

@@ -29,6 +29,7 @@ from loyalty_core.calendar import Place as CalendarPlace
 from loyalty_core.events import (
     EventId,
     Fact,
+    MemberEnrolled,
 )
 from loyalty_core.journal import Record
 from loyalty_core.receipts import Receipt, ReceiptRules, fold_receipt
@@ -65,13 +66,15 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 class Spread(msgspec.Struct, frozen=True):
     """What the accounts must hear: deliveries, the last events that touched a reference, disputed owners.
 
-    `redeemed` are redemptions that ended, committed or not, by the reference of their member.
+    `redeemed` are redemptions that ended, committed or not, by the reference of their member, `enrolled` the
+    enrolments among the events.
     """
 
     deliveries: list[Delivery]
     touched: Touched
     disputed: list[Dispute]
     redeemed: dict[str, str]
+    enrolled: list[tuple[EventId, MemberEnrolled]]
 
 
 def spread(
@@ -107,7 +110,7 @@ def decide(
     tx: Transaction, house: House, filed: Iterable[tuple[Filed, Fact, bytes]], now_ms: EpochMs
 ) -> Spread:
     """File facts that HQ adds to receipts, and their records: claims, placings, returns that were matched."""
-    result = Spread([], {}, [], {})
+    result = Spread([], {}, [], {}, [])
     facts: dict[str, dict[str, list[Fact]]] = {}
     rows: list[Values] = []
     for where, fact, record in filed:
@@ -123,7 +126,7 @@ def fold_again(
     tx: Transaction, house: House, before: House, store_id: str, keys: Iterable[str], now_ms: EpochMs
 ) -> Spread:
     """Fold receipts again whose facts are the same, under programmes that changed."""
-    result = Spread([], {}, [], {})
+    result = Spread([], {}, [], {}, [])
     earlier = facts_of(tx, store_id, keys)
     rules, old = receipt_rules(tx, house, [store_id]), receipt_rules(tx, before, [store_id])
     folded = {
@@ -154,7 +157,7 @@ def _write(
     now_ms: EpochMs,
 ) -> Spread:
     """Write what was taken in, the events by this statement, and fold every receipt that it touches."""
-    result = Spread([], arrived.touched, [], arrived.redeemed)
+    result = Spread([], arrived.touched, [], arrived.redeemed, arrived.enrolled)
     earlier = {store_id: facts_of(tx, store_id, facts) for store_id, facts in arrived.facts.items()}
     tx.many(statement, arrived.events)
     tx.many("arrivals.add_visiting_fact", arrived.visiting)

@@ -12,6 +12,7 @@ from hq_server.archive.seeing import WithArchive, names_at
 from hq_server.arrivals import Arrivals
 from hq_server.audit.closings import Counts, Returned, add_counts, check_counts
 from hq_server.audit.comparing import Audited, Progress, differs
+from hq_server.audit.enrolments import check_enrolment_count, check_enrolments
 from hq_server.audit.stamps import Stamps
 from hq_server.closings import closing_of
 from hq_server.lineage import name_of
@@ -33,7 +34,7 @@ def audit_journals(tx: Transaction, done: Audited, stamps: Stamps, progress: Pro
     Of batches whose bytes are in an archive that is not at hand only the hashes are compared, and no sum in
     which they would be; then None.
     """
-    visiting, returned = 0, Returned(tx)
+    visiting, enrolled, returned = 0, 0, Returned(tx)
     counts = {tuple(row[:4]): row[4] for row in tx.all("arrivals.event_counts")}
     ends: dict[tuple[str, str, int, int, int], bytes] = {}
     journals = tx.all("arrivals.journals")
@@ -72,6 +73,7 @@ def audit_journals(tx: Transaction, done: Audited, stamps: Stamps, progress: Pro
             within = [(number, one) for number, one in numbered if number <= followed]
             returned.take(terminal, epoch, branch, within)
             visiting += len(arrived.visiting)
+            enrolled += check_enrolments(tx, terminal, (epoch, branch, first, seq), arrived.enrolled)
             stamps.named(terminal_id, arrived.touched)
             done.batches += 1
             done.events += len(records)
@@ -87,6 +89,7 @@ def audit_journals(tx: Transaction, done: Audited, stamps: Stamps, progress: Pro
     if done.unseen:
         return None
     returned.check()
+    check_enrolment_count(tx, enrolled)
     return visiting
 
 

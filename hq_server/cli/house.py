@@ -14,6 +14,7 @@ from hq_server.cli.lines import table
 from hq_server.cli.proving import new_password, password_file
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.config import TEMPLATE, HqConfig
+from hq_server.enrolments import found_sealing_key
 from hq_server.fleet_view import at_text
 from hq_server.house import NotReady, load_house
 from hq_server.key_book import found_keys
@@ -241,6 +242,7 @@ def _make_database(config: HqConfig, admin: str, password: str, key: bytes, prog
     try:
         with writing(connection) as tx:
             found_house(tx, random=os.urandom(8), now_ms=now_ms())
+            found_sealing_key(tx, os.urandom(32), now_ms())
             found_keys(tx, key, programme_key, now_ms())
             add_account(tx, admin, ROLES, password, now_ms())
     finally:

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from hq_server.account_view import Movement, Next, PeriodTotal, Standing
+from hq_server.joining import Enrolment
 from hq_server.members import Found
 from hq_server.tiers.view import TierReason
 from loyalty_core.calendar import date_of
 from loyalty_core.entries import NO_EVENT, EntryKind
 from loyalty_core.explain import Language, pick, points
+from loyalty_core.units import Day
 
 _KINDS_KO: Final[Mapping[EntryKind, str]] = {
     "earn": "적립",
@@ -43,6 +45,25 @@ def who_lines(found: Found, also: Sequence[str], language: Language) -> Iterator
     if also:
         names = ", ".join(also)
         yield pick(language, f"통합된 회원: {names}", f"merged into this member: {names}")
+
+
+def enrolment_lines(joined: Sequence[Enrolment], language: Language) -> Iterator[str]:
+    """Return how they joined at tills: when, where, and to which text they agreed."""
+    for one in joined:
+        on, place = date_of(Day(one.business_day)), one.terminal_id
+        if one.state == "refused":
+            continue
+        agreed = pick(
+            language,
+            f"동의문 {one.consent_version}판" if one.consent_version else "기본 동의문",
+            f"consent version {one.consent_version}" if one.consent_version else "the built-in consent",
+        ) + (f" ({one.consent_language})" if one.consent_language else "")
+        first = one.state == "made"
+        yield pick(
+            language,
+            f"{on} {place}에서 {'가입' if first else '다시 가입'}, {agreed}: 이벤트 {one.id}",
+            f"{'joined' if first else 'enrolled again'} on {on} at {place}, {agreed}: event {one.id}",
+        )
 
 
 def standing_lines(now: Standing, language: Language) -> Iterator[str]:

@@ -13,18 +13,22 @@ import msgspec
 
 from hq_server.account_view import Movement, entry_view, history, standing
 from hq_server.cli.member_decisions import attach, erase, merge, unmerge
-from hq_server.cli.member_words import movement_line, standing_lines, who_lines
+from hq_server.cli.member_words import enrolment_lines, movement_line, standing_lines, who_lines
 from hq_server.cli.progress import progress
 from hq_server.cli.shell import Shell, command, group, now_ms
+from hq_server.enrolments import enrolments_of
 from hq_server.hashes import attach_found, found_in, untried_hashes, were_tried
 from hq_server.house import House, load_house
 from hq_server.importing import Imported, import_rows
+from hq_server.joining import Enrolment
 from hq_server.members import find_member, look_ups_of
 from hq_server.members_csv import BadRow, NewMember, read_members
 from hq_server.store.connection import Connection, reading, writing
+from loyalty_core.calendar import date_of
 from loyalty_core.errors import BadInput
 from loyalty_core.explain import Language, sentence
 from loyalty_core.programme import Programme
+from loyalty_core.units import Day
 
 
 @group("member")
@@ -79,6 +83,7 @@ def show(shell: Shell, look_up: str, explain: bool, language: Language | None) -
         shell.about(found.named, member.member_id)
         now = standing(tx, house, member.member_id, now_ms())
         look_ups = look_ups_of(tx, house, member.member_id)
+        joined = enrolments_of(tx, [member.member_id, *now.also])
         movements = history(tx, house, member.member_id) if explain else []
     value = msgspec.to_builtins(now) | {
         "named": found.named,
@@ -86,11 +91,13 @@ def show(shell: Shell, look_up: str, explain: bool, language: Language | None) -
         "name": member.name,
         "home_store": member.home_store,
         "look_ups": look_ups,
+        "enrolments": [_enrolment(one) for one in joined],
     }
     if explain:
         value["history"] = [_explained(house, one, language) for one in movements]
     told = _history_lines(house, movements, language)
-    shell.show(value, [*who_lines(found, now.also, language), *standing_lines(now, language), *told])
+    who = [*who_lines(found, now.also, language), *enrolment_lines(joined, language)]
+    shell.show(value, [*who, *standing_lines(now, language), *told])
 
 
 for _command in (import_command, show, attach, merge, unmerge, erase):
@@ -132,6 +139,17 @@ def _imported_lines(result: Imported) -> Iterator[str]:
         return
     yield f"members: {result.added} added, {result.updated} updated, {result.unchanged} unchanged"
     yield f"waiting cards or phones attached: {result.attached}"
+
+
+def _enrolment(one: Enrolment) -> dict[str, object]:
+    return {
+        "event": str(one.id),
+        "store": one.store_id,
+        "business_date": date_of(Day(one.business_day)).isoformat(),
+        "consent_version": one.consent_version,
+        "consent_language": one.consent_language,
+        "state": one.state,
+    }
 
 
 def _explained(house: House, movement: Movement, language: Language) -> dict[str, object]:

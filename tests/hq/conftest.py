@@ -21,6 +21,7 @@ from hq_server import fleet
 from hq_server.app import build_app
 from hq_server.backups import Restored, restore
 from hq_server.config import HqConfig, load_config
+from hq_server.enrolments import found_sealing_key
 from hq_server.importing import Imported, import_rows
 from hq_server.key_book import Keyring
 from hq_server.keys import keys_in_reach, make_key
@@ -264,6 +265,7 @@ def hq_in(folder: Path, url: str = "") -> Hq:
     connection = create(config.place)
     with writing(connection) as tx:
         found_house(tx, random=os.urandom(8), now_ms=clock())
+        found_sealing_key(tx, os.urandom(32), clock())
         token = add_token(tx, "admin", os.urandom(32), clock(), scopes=RIGHTS)
     connection.close()
     made = Hq(config, path, key, token, clock)

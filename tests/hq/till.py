@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from loyalty_core.envelope import key_id, open_sealed, peek, public_of, seal
-from loyalty_core.events import Claim, Event
+from loyalty_core.events import Claim, Event, MemberEnrolled
 from loyalty_core.invite import read_code
 from loyalty_core.journal import Record, chain, first_hash, pack_record
+from loyalty_core.lookups import hashed
 from loyalty_core.messages import (
     Acknowledgement,
     Again,
@@ -26,10 +27,12 @@ from loyalty_core.messages import (
     Health,
     MemberRow,
     Reply,
+    Sealed,
     Wanted,
     pack_records,
     store_print,
 )
+from loyalty_core.sealing import PersonalData, seal_to, sealed_hash
 from loyalty_core.wire import pack, unpack
 
 NOW_MS = 1_795_228_260_000
@@ -62,6 +65,10 @@ class Till:
     """The records of its earlier epochs."""
     programmes: tuple[bytes, ...] = ()
     wants: Wanted | None = None
+    sealing_key: bytes | None = None
+    """What it seals personal data to."""
+    sealed: list[Sealed] = field(default_factory=list)
+    """What its enrolments have sealed: it goes with every request."""
     lacks: bytes | None = None
     """The hash of a record of its own that it does not have, once headquarters has named one."""
 
@@ -87,7 +94,26 @@ class Till:
         answer = unpack(open_sealed(body, "dangol/enrolled/1", {key_id(hq_key): hq_key}), Enrolled)
         self.terminal_id, self.store_id = answer.terminal_id, answer.store_id
         self.store_key, self.hq_key, self.epoch = answer.store_key, hq_key, answer.epoch
+        self.sealing_key = answer.sealing_public_key
         return answer
+
+    def enrolment(self, person: PersonalData, at: int = NOW_MS, day: int = 20_778) -> MemberEnrolled:
+        """Return the enrolment of a person, whose data is sealed from now on beside the journal."""
+        assert self.sealing_key is not None
+        salt, provisional = os.urandom(32), os.urandom(8).hex()
+        blob = seal_to(self.sealing_key, person, os.urandom(32))
+        self.sealed.append(Sealed(provisional, salt, blob))
+        names = [hashed(name, self.store_key) for name in person.look_ups]
+        return MemberEnrolled(
+            names[0] if person.phone else f"card:{person.cards[0]}",
+            at,
+            day,
+            provisional,
+            tuple(names),
+            sealed_hash(salt, blob),
+            person.consent_version,
+            person.consent_language,
+        )
 
     def record(self, event: Event, natural_key: str | None = None, claim: Claim | None = None) -> int:
         """Append an event to the journal and return its seq."""
@@ -147,6 +173,7 @@ class Till:
                     if epoch < self.epoch
                 ]
             ),
+            sealed=tuple(self.sealed),
         )
         return seal("dangol/exchange/1", pack(request), self.key)
 

@@ -1,0 +1,113 @@
+"""Enrolments as they come from tills, with what they seal: kept, waited for, and made members by `joining`.
+
+A till seals who somebody is to headquarters, and its journal names the sealed bytes by their hash alone. What
+opens them lies in the database, as stores' keys do: every server of a house has it, and every backup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from hq_server.accept import Terminal
+from hq_server.exceptions import ArrivalException, close_arrivals, open_arrivals
+from hq_server.house import House
+from hq_server.joining import Enrolment, decided
+from hq_server.store.connection import Transaction, Values
+from loyalty_core.events import EventId, MemberEnrolled
+from loyalty_core.messages import Sealed
+from loyalty_core.sealing import sealed_hash, sealing_public_of
+from loyalty_core.units import EpochMs
+
+WAITING: Final = "enrolment_waiting"
+BROKEN: Final = "enrolment_broken"
+DIFFERS: Final = "enrolment_differs"
+
+
+def found_sealing_key(tx: Transaction, random: bytes, now_ms: EpochMs) -> None:
+    """Have a key that tills seal to: the one that is there, else one of these 32 random bytes."""
+    tx.run(
+        "arrivals.add_sealing_key",
+        private_key=random,
+        public_key=sealing_public_of(random),
+        made_at_ms=now_ms,
+    )
+
+
+def sealing_public_key(tx: Transaction) -> bytes | None:
+    """Return what tills seal to; None where no server has served this database since there are such keys."""
+    row = tx.one("arrivals.sealing_public_key")
+    return None if row is None else row[0]
+
+
+def take_enrolments(
+    tx: Transaction,
+    house: House,
+    terminal: Terminal,
+    enrolled: Sequence[tuple[EventId, MemberEnrolled]],
+    sealed: Iterable[Sealed],
+    now_ms: EpochMs,
+) -> None:
+    """Keep a terminal's new enrolments with what they seal, and make members of those that can be opened.
+
+    What is sealed for no enrolment that waits is not kept.
+    """
+    brought = {sealed_hash(one.salt, one.blob): one for one in sealed}
+    if not enrolled and not brought:
+        return
+    row = tx.one("arrivals.lock_enrolments")
+    tx.many("arrivals.add_enrolment", [_new(terminal.store_id, *one) for one in enrolled])
+    rows = tx.all("arrivals.waiting_enrolments", store_id=terminal.store_id, terminal_id=terminal.terminal_id)
+    waiting = [_with(Enrolment(*one), brought) for one in rows]
+    if row is None:
+        tx.many("arrivals.settle_enrolment", [_settled(one) for one in waiting if one.blob])
+    else:
+        here = [one for one in waiting if one.blob]
+        found = decided(tx, house, row[0], here, dict(enrolled), now_ms)
+        tx.many("arrivals.settle_enrolment", [_settled(one) for one in found])
+        waiting = [one for one in waiting if not one.blob]
+        close_arrivals(tx, [(one.store_id, WAITING, str(one.id)) for one in here], now_ms)
+    sentence = (
+        "who enrolled is sealed beside the journal and has not come: the till brings it, or enrol again"
+    )
+    open_arrivals(
+        tx, [ArrivalException(one.store_id, WAITING, str(one.id), sentence) for one in waiting], now_ms
+    )
+
+
+def forget_enrolments(tx: Transaction, members: Iterable[str]) -> None:
+    """Take away what enrolments of these members sealed; that there was one stays."""
+    tx.many("arrivals.forget_enrolments", [(member_id, b"") for member_id in members])
+
+
+def enrolments_of(tx: Transaction, members: Iterable[str]) -> list[Enrolment]:
+    """Return how these members joined, in order."""
+    rows = tx.all("arrivals.enrolments_of", members=msgspec.json.encode(list(members)).decode())
+    return [Enrolment(*row) for row in rows]
+
+
+def _new(store_id: str, event_id: EventId, event: MemberEnrolled) -> Values:
+    return (
+        store_id,
+        *msgspec.structs.astuple(event_id),
+        event.sealed_hash,
+        event.occurred_at_ms,
+        event.business_day,
+        event.consent_version,
+        event.consent_language,
+        b"",
+    )
+
+
+def _with(one: Enrolment, brought: Mapping[bytes, Sealed]) -> Enrolment:
+    sealed = brought.get(one.sealed_hash)
+    if one.blob or sealed is None:
+        return one
+    return msgspec.structs.replace(one, salt=sealed.salt, blob=sealed.blob)
+
+
+def _settled(one: Enrolment) -> Values:
+    place = (one.store_id, one.terminal_id, one.epoch, one.branch, one.seq)
+    return (*place, one.state, one.member_id, one.salt, one.blob)
