@@ -80,11 +80,29 @@ def check_next(house: House, programme: Programme, *, retroactive: bool, now_ms:
                 f"tier {', '.join(sorted(dropped))} may not be dropped: members may hold it",
                 code="tier_dropped",
             )
+        _check_consent(house, programme)
     if programme.effective_from < today and not retroactive:
         raise BadInput(
             f"effective_from {date_of(programme.effective_from)} is past: --retroactive moves what is posted",
             code="effective_from_past",
         )
+
+
+def _check_consent(house: House, programme: Programme) -> None:
+    """Refuse other texts under a version of the consent that is published: people have agreed to it."""
+    consent = programme.consent
+    for other in house.programmes:
+        if (
+            consent
+            and other.consent
+            and consent.version == other.consent.version
+            and consent != other.consent
+        ):
+            raise BadInput(
+                f"consent.version {consent.version} has other texts in version {other.version} of the "
+                "programme, and people have agreed to these: raise consent.version",
+                code="consent_changed",
+            )
 
 
 def preview(tx: Transaction, house: House, programme: Programme, now_ms: EpochMs) -> Moves:

@@ -14,16 +14,21 @@ from hq_server.background import settle
 from hq_server.house import load_house
 from hq_server.joining import member_of
 from hq_server.members import Member, find_member, look_ups_of
+from hq_server.read_later import Looked, take
 from hq_server.store.database import Database
+from loyalty_core.errors import BadInput
 from loyalty_core.events import Event, MemberEnrolled
 from loyalty_core.lookups import hashed, masked_name
 from loyalty_core.sealing import PersonalData, seal_to, sealed_hash
-from tests.hq.conftest import Hq
+from tests.hq.conftest import PROGRAMME, Hq
 from tests.hq.desk import Desk
 from tests.hq.events import DAY, purchase, visit
 from tests.hq.test_audit import run_audit
+from tests.hq.test_cli import Shell, shell
+from tests.hq.test_read_later import without
 from tests.hq.till import NOW_MS, Till
 
+__all__ = ["shell"]
 PHONE, CARD = "+821012345678", "2000123456782"
 KIM = PersonalData("김철수", PHONE, (CARD,), 3_000, 2, "ko", NOW_MS)
 
@@ -241,6 +246,58 @@ def test_what_nobody_waits_for_is_not_kept(hq: Hq, desk: Desk) -> None:
     till.enrolment(KIM)
     desk.send(till, purchase("1", member=None))
     assert hq.sql("SELECT * FROM enrolments") == []
+
+
+def test_member_show_says_how_somebody_joined(shell: Shell, hq: Hq, desk: Desk) -> None:
+    one, other = desk.till(), desk.till()
+    desk.send(one, one.enrolment(KIM))
+    desk.send(other, other.enrolment(msgspec.structs.replace(KIM, consent_version=0, consent_language="")))
+    again = f"event {other.terminal_id}.1.1"
+    told = shell.run("member", "show", PHONE, "--explain", "--language", "en")[1].splitlines()
+    assert told[1:3] == [
+        f"joined on 2026-11-21 at {one.terminal_id}, consent version 2 (ko): event {one.terminal_id}.1.1",
+        f"enrolled again on 2026-11-21 at {other.terminal_id}, the built-in consent: {again}",
+    ]
+    told = shell.run("member", "show", PHONE, "--language", "ko")[1].splitlines()
+    assert told[1] == f"2026-11-21 {one.terminal_id}에서 가입, 동의문 2판 (ko): 이벤트 {one.terminal_id}.1.1"
+    assert shell.json("member", "show", PHONE)["enrolments"][0] == {
+        "event": f"{one.terminal_id}.1.1",
+        "store": "S012",
+        "business_date": "2026-11-21",
+        "consent_version": 2,
+        "consent_language": "ko",
+        "state": "made",
+    }
+
+
+def test_a_record_that_an_earlier_release_could_not_read_waits_for_what_it_seals(hq: Hq, desk: Desk) -> None:
+    till = desk.till()
+    joined = till.enrolment(KIM)
+    sealed, till.sealed = till.sealed, []
+    with without(MemberEnrolled):
+        desk.send(till, joined)
+    assert [kind for kind, _ in hq.exceptions()] == ["record_unreadable"]
+    with hq.writing() as tx:
+        take(tx, Looked(hq.clock()), hq.clock(), 60_000)
+    assert [kind for kind, _ in hq.exceptions()] == ["enrolment_waiting"]
+    till.sealed = sealed
+    desk.send(till)
+    assert hq.exceptions() == []
+    assert who(desk, PHONE)[0].name == "김철수"
+    run_audit(hq)
+
+
+def test_other_texts_under_a_consent_that_is_published_are_refused(hq: Hq) -> None:
+    def version(number: int, consent: int, text: str) -> str:
+        said = f'[consent]\nversion = {consent}\nko = "예"\nen = "{text}"\n'
+        return PROGRAMME.replace("version = 1\n", f"version = {number}\n", 1) + said
+
+    hq.publish(version(2, 1, "yes"))
+    with pytest.raises(BadInput) as caught:
+        hq.publish(version(3, 1, "no"))
+    assert caught.value.code == "consent_changed"
+    hq.publish(version(3, 2, "no"))
+    hq.publish(version(4, 1, "yes"))
 
 
 async def test_a_house_of_before_is_given_a_key_that_stays(hq: Hq) -> None:
