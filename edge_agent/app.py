@@ -20,6 +20,7 @@ from edge_agent.app_keys import (
     CONFIG,
     DESK,
     FOLDER,
+    LOG_IN,
     LOST,
     METERS,
     READER,
@@ -55,10 +56,10 @@ from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import keys
 from edge_agent.sync.exchange import open_session
 from edge_agent.sync.loop import SyncLoop
+from edge_agent.technicians import LogIn
 from edge_agent.version import VERSION
 from edge_agent.web_errors import problems
-from loyalty_core.calendar import business_day
-from loyalty_core.events import AT_MAX, AT_MIN, Booted, ClockStepped, Event
+from loyalty_core.events import Booted, ClockStepped, Event
 from loyalty_core.units import Day, EpochMs
 from loyalty_shell.exposition import CONTENT_TYPE, Family, expose
 from loyalty_shell.process import of_process
@@ -114,7 +115,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[RECORDER] = Recorder(config, clock)
     app[REDEEMING] = Redeeming(config, clock, app[RECORDER])
     app[DESK] = Desk(app[RECORDER], app[REDEEMING])
-    app.cleanup_ctx.extend([store_context, clock_context, sync_context, redemption_context])
+    app.cleanup_ctx.extend([store_context, log_in_context, clock_context, sync_context, redemption_context])
     app.cleanup_ctx.extend([closing_context, undoing_context, folder_context])
     app.add_routes(TillApi(config, clock, app[RECORDER], app[DESK]).routes())
     app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING], app[DESK]).routes())
@@ -157,8 +158,17 @@ async def store_context(app: web.Application) -> AsyncIterator[None]:
     await asyncio.to_thread(app[WRITER].close)
 
 
+async def log_in_context(app: web.Application) -> AsyncIterator[None]:
+    """Who may log in to the pages."""
+    log_in = LogIn(app[CONFIG], app[CLOCK], app[READER], app[WRITER], app[RECORDER])
+    await log_in.begin()
+    app[LOG_IN] = log_in
+    yield
+    log_in.close()
+
+
 async def clock_context(app: web.Application) -> AsyncIterator[None]:
-    """Watches the wall clock for steps."""
+    """Watches the wall clock for steps, and notes what time it is at least."""
     async with _task(app, "clock", lambda: _watch_clock(app)):
         yield
 
@@ -273,6 +283,7 @@ async def _watch_clock(app: web.Application) -> None:
     watch = StepWatch(app[CLOCK], app[CONFIG].clock_step_ms)
     while True:
         await asyncio.sleep(CLOCK_LOOK_SECONDS)
+        await app[LOG_IN].look()
         if step_ms := watch.step_ms():
             app[METERS].clock_steps.add()
             log.warning("clock_stepped", extra={"step_ms": step_ms})
@@ -290,10 +301,9 @@ def _stepped(step_ms: int) -> MakeEvent:
 def _own_event(app: web.Application, make: MakeEvent) -> Callable[[Connection], None]:
     """Return a job that journals what happened to the terminal itself, at the time its clock tells."""
     recorder = app[RECORDER]
-    at_ms = EpochMs(min(max(app[CLOCK].wall_ms(), AT_MIN), AT_MAX))
 
     def job(conn: Connection) -> None:
         books = recorder.books(conn)
-        recorder.append(conn, books, make(at_ms, business_day(at_ms, books.terminal.place)))
+        recorder.append(conn, books, make(*recorder.moment(books)))
 
     return job

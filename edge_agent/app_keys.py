@@ -18,6 +18,7 @@ from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync.loop import SyncLoop
+from edge_agent.technicians import LogIn
 from loyalty_shell.pages.live import Streams
 
 CONFIG: Final = web.AppKey("config", EdgeConfig)
@@ -33,6 +34,7 @@ LOST: Final = web.AppKey("lost", asyncio.Event)
 FOLDER: Final = web.AppKey("folder", WatchedFolder)
 """Absent where no folder is watched."""
 UNDOING: Final = web.AppKey("undoing", Undoing)
+LOG_IN: Final = web.AppKey("log_in", LogIn)
 ROOMS: Final = web.AppKey("rooms", Rooms)
 STREAMS: Final = web.AppKey("streams", Streams)
 SYNC: Final = web.AppKey("sync", SyncLoop)

@@ -31,6 +31,8 @@ from loyalty_core.calendar import business_day, date_of
 from loyalty_core.entries import Step
 from loyalty_core.errors import BadInput
 from loyalty_core.events import (
+    AT_MAX,
+    AT_MIN,
     EVENT_NAMES,
     Event,
     EventId,
@@ -45,7 +47,7 @@ from loyalty_core.events import (
 )
 from loyalty_core.journal import Record, pack_record
 from loyalty_core.resolved import Resolved
-from loyalty_core.units import Day
+from loyalty_core.units import Day, EpochMs
 from loyalty_shell.exposition import Counter
 
 log = logging.getLogger(__name__)
@@ -239,6 +241,11 @@ class Recorder:
         record = Record(event=event, adapter=adapter, monotonic_ms=self._clock.monotonic_ms())
         books.head = journal.append(conn, books.terminal, books.head, pack_record(record))
         return event_id
+
+    def moment(self, books: Books) -> tuple[EpochMs, Day]:
+        """Return when something happens now to the terminal itself, as its clock tells."""
+        at_ms = EpochMs(min(max(self._clock.wall_ms(), AT_MIN), AT_MAX))
+        return at_ms, business_day(at_ms, books.terminal.place)
 
     def comes_again(self, intake: Intake, known: Source | None) -> bool:
         """Tell whether this is recorded in the same bytes: one more copy, of which nothing is told.

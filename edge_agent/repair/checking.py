@@ -9,7 +9,17 @@ from __future__ import annotations
 from edge_agent import signed_programmes
 from edge_agent.own_facts import purchase_of
 from edge_agent.repair.rebuilding import natural_key_of, records_of
-from edge_agent.store import closings, hq_keys, member_damage, members, receipt_facts, sources, terminal
+from edge_agent.store import (
+    closings,
+    hq_keys,
+    member_damage,
+    members,
+    receipt_facts,
+    sources,
+    technicians,
+    terminal,
+    time_mark,
+)
 from edge_agent.store.database import Connection, DatabaseError, one_state
 from edge_agent.store.integrity import Fault, unreadable
 from edge_agent.store.terminal import Terminal
@@ -38,6 +48,7 @@ def _check(conn: Connection, identity: Terminal) -> Fault | None:
         or _check_keys(conn, identity)
         or _check_programmes(conn)
         or _check_members(conn, identity)
+        or _check_technicians(conn)
     )
 
 
@@ -98,6 +109,14 @@ def _check_members(conn: Connection, identity: Terminal) -> Fault | None:
     for member_id, look_ups in members.look_ups(conn):
         if hashed(f"id:{member_id}", identity.store_key) not in look_ups:
             return Fault(code="member_damaged", sentence="a member cannot be found by the own id")
+    return None
+
+
+def _check_technicians(conn: Connection) -> Fault | None:
+    if technicians.is_damaged(conn):
+        return Fault(code="technicians_damaged", sentence="the list of technicians is not what HQ sent")
+    if time_mark.is_damaged(conn):
+        return Fault(code="technicians_damaged", sentence="the time that was believed is not what was noted")
     return None
 
 

@@ -30,6 +30,8 @@ from edge_agent.store import (
     receipt_facts,
     redemptions,
     sources,
+    technicians,
+    time_mark,
 )
 from edge_agent.store.closings import State
 from edge_agent.store.database import Connection
@@ -68,12 +70,14 @@ _MOVES: Final = (PurchaseRecorded, PurchaseVoided, ReceiptClaimed, ReturnRecorde
 def rebuild(conn: Connection, recorder: Recorder) -> int:
     """Fill every derived table anew; return how many records were read.
 
-    Durable with the caller's transaction. HQ is made to tell of all its members again; what it has
-    acknowledged, and what was set aside, stays.
+    Durable with the caller's transaction. HQ is made to tell of all its members again, and of its technicians
+    where that is damaged; what it has acknowledged, and what was set aside, stays.
     """
     books, known = recorder.books(conn), derived.remembered(conn)
     derived.forget(conn)
     member_damage.mend(conn)
+    technicians.forget_damaged(conn)
+    time_mark.forget_damaged(conn)
     members.begin_anew(conn)
     members.let_be_found(conn, books.terminal.store_key)
     rebuilding = _Rebuilding(conn, books, known)

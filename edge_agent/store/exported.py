@@ -37,6 +37,17 @@ def answer(conn: Connection, request: int, hq_time_ms: int) -> bool:
     return later is None
 
 
+def note(conn: Connection, at_ms: int) -> None:
+    """Note that it was this time after these requests went out."""
+    conn.execute("UPDATE exported SET noted_ms = ? WHERE noted_ms < ?", (at_ms, at_ms))
+
+
+def noted_ms(conn: Connection, nonce: bytes) -> int:
+    """Return the latest time noted since the request of this nonce went out, 0 for none."""
+    row = conn.execute("SELECT noted_ms FROM exported WHERE nonce = ?", (nonce,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def last_answer_ms(conn: Connection) -> int | None:
     """Return HQ's time of the latest answer that came on a stick, None where none has."""
     (answered_ms,) = conn.execute("SELECT max(answered_ms) FROM exported").fetchone()

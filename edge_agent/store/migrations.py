@@ -295,7 +295,43 @@ CREATE TABLE undoable (
     until_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
-SCRIPTS: Final = (_ONE, _TWO, _THREE, _FOUR, _FIVE, _SIX, _SEVEN, _EIGHT, _NINE, _TEN, _UNDOABLE)
+_TECHNICIANS: Final = """
+CREATE TABLE technicians (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    version INTEGER NOT NULL,
+    packed BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    as_of_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE time_mark (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    at_ms INTEGER NOT NULL,
+    monotonic_ms INTEGER NOT NULL,
+    boot_id BLOB NOT NULL,
+    digest BLOB NOT NULL
+) STRICT;
+CREATE TABLE wrong_pin (
+    who BLOB NOT NULL PRIMARY KEY,
+    wrong INTEGER NOT NULL,
+    monotonic_ms INTEGER NOT NULL,
+    boot_id BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+ALTER TABLE exported ADD COLUMN noted_ms INTEGER NOT NULL DEFAULT 0;
+"""
+SCRIPTS: Final = (
+    _ONE,
+    _TWO,
+    _THREE,
+    _FOUR,
+    _FIVE,
+    _SIX,
+    _SEVEN,
+    _EIGHT,
+    _NINE,
+    _TEN,
+    _UNDOABLE,
+    _TECHNICIANS,
+)
 VERSION: Final = len(SCRIPTS)
 
 

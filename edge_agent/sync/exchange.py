@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from edge_agent import signed_programmes
 from edge_agent.config import Sync
-from edge_agent.store import journal, members, outbox, programmes
+from edge_agent.store import journal, members, outbox, programmes, technicians
 from edge_agent.store.database import Connection
 from edge_agent.store.journal import Head
 from edge_agent.store.outbox import Link
@@ -128,6 +128,7 @@ def signed(
         wants=wants,
         older=ended(conn, identity),
         incarnation=identity.incarnation,
+        technicians=technicians.read(conn).version,
     )
     return seal("dangol/exchange/1", pack(said), key)
 

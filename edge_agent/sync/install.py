@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import msgspec
 
-from edge_agent import signed_programmes
+from edge_agent import pass_time, signed_programmes
 from edge_agent.parting import part
 from edge_agent.store import (
     entries,
@@ -18,6 +18,7 @@ from edge_agent.store import (
     outbox,
     programmes,
     redemptions,
+    technicians,
     terminal,
 )
 from edge_agent.store.database import Connection, DatabaseError, savepoint
@@ -28,7 +29,7 @@ from edge_agent.sync.exchange import LinkError
 from loyalty_core.envelope import key_id, open_sealed, peek
 from loyalty_core.errors import BadEnvelope, BadWire, ProgrammeErrors
 from loyalty_core.lookups import hashed
-from loyalty_core.messages import Acknowledgement, MemberRow, Page, ProgrammeText, Refusal, Reply
+from loyalty_core.messages import Acknowledgement, Clock, MemberRow, Page, ProgrammeText, Refusal, Reply
 from loyalty_core.programme_toml import read_programme
 from loyalty_core.wire import unpack
 
@@ -77,12 +78,14 @@ def opened(data: bytes, identity: Terminal) -> Reply:
         raise LinkError("the answer is not one that this release understands", code="hq_nonsense") from None
 
 
-def install(conn: Connection, reply: Reply, *, latest: bool = True, carried: bool = False) -> Installed:
+def install(
+    conn: Connection, reply: Reply, *, latest: bool = True, carried: bool = False, clock: Clock | None = None
+) -> Installed:
     """Apply a reply that was opened. Idempotent; durable with the caller's transaction.
 
     What HQ wants of this till is done only where the reply is its `latest`: else it may have that by now.
     One that was `carried` may be a part of an answer: only one that tells of no members says that HQ has told
-    all it has to tell.
+    all it has to tell. `clock` is what this till's clocks said when it came, where that was just now.
 
     Raises:
         LinkError: `hq_older`, `hq_other`, `hq_wrong_key`: nothing of the reply is kept.
@@ -92,6 +95,8 @@ def install(conn: Connection, reply: Reply, *, latest: bool = True, carried: boo
     keys = _keys(identity)
     moved.append(_lives_on(conn, identity, reply))
     mended = _mend_members(conn)
+    if latest:
+        _technicians(conn, reply, clock)
     held = [said for data in reply.receipts if (said := _acknowledgement(data, identity, keys)) is not None]
     moved += [_acknowledge(conn, said) for said in held]
     moved += [keep_programme(conn, identity, data) for data in reply.programmes]
@@ -138,6 +143,16 @@ def _keys(identity: Terminal) -> dict[bytes, bytes]:
     return {key_id(identity.hq_public_key): identity.hq_public_key}
 
 
+def _technicians(conn: Connection, reply: Reply, clock: Clock | None) -> None:
+    """Take HQ's time and its list of technicians; a reply without one says that the one here is the last."""
+    pass_time.take(conn, reply.hq_time_ms, reply.nonce, clock)
+    said = reply.technicians
+    if said is not None and said.version > technicians.read(conn).version:
+        technicians.put(conn, said, reply.hq_time_ms)
+    elif said is None:
+        technicians.confirm(conn, reply.hq_time_ms)
+
+
 def check_life(identity: Terminal, reply: Reply) -> None:
     """Refuse the word of an older life of HQ's database, or of another one.
 
@@ -158,6 +173,7 @@ def _lives_on(conn: Connection, identity: Terminal, reply: Reply) -> bool:
         return False
     outbox.forget(conn)
     members.begin_anew(conn)
+    technicians.begin_anew(conn)
     terminal.set_incarnation(conn, reply.incarnation)
     return True
 

@@ -131,7 +131,8 @@ class SyncLoop:
     async def _install(self, reply: Reply) -> Installed:
         """Install a reply; what of members is so damaged that it cannot be is mended by the next one."""
         try:
-            return await self._writer.do(lambda conn: install(conn, reply), urgent=False)
+            clock = self._clocks()
+            return await self._writer.do(lambda conn: install(conn, reply, clock=clock), urgent=False)
         except StoreError as error:
             if error.code == "store_damaged":
                 await self._writer.do(member_rows.note, urgent=False)
