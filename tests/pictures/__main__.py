@@ -19,9 +19,9 @@ from typing import Final
 from playwright.async_api import Browser
 
 from tests.e2e.browser.driver import Visitor, Visitors, browser
+from tests.e2e.browser.shop import Shop, open_shop
 from tests.house_sources import ROOT
 from tests.pictures.png import as_png
-from tests.pictures.shop import Shop, shop
 from tests.pictures.shots import SHOTS, Shot
 
 PICTURES: Final = ROOT / "docs/pictures"
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
 async def _take_all(program: str, shots: list[Shot]) -> list[str]:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="dangol-pictures-") as folder:
-        async with shop(Path(folder)) as opened, browser(program) as chromium:
+        async with open_shop(Path(folder)) as opened, browser(program) as chromium:
             return [one for shot in shots for one in await _take(chromium, opened, shot)]
 
 

@@ -1,7 +1,7 @@
 """The pictures of docs/pictures: what each shows, on which screen, in which language, and how to get there.
 
-They are taken in this order in one shop (`tests.pictures.shop`); each brings about what it needs, so that it
-can be taken alone.
+They are taken in this order in one shop (`tests.e2e.browser.shop`); each brings about what it needs, so that
+it can be taken alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.e2e.browser.driver import DESKTOP, PHONE, Screen, Visitor
-from tests.pictures.shop import Shop
+from tests.e2e.browser.shop import CARDS, Shop
 
 
 async def straight(shop: Shop, visitor: Visitor) -> None:
@@ -35,7 +35,26 @@ class Shot:
         return f"{self.name}-{self.language}-{self.screen.name}.png"
 
 
+async def customer(shop: Shop, visitor: Visitor) -> None:
+    """Have a member before the counter, and a receipt that nobody showed a card for."""
+    await shop.sell(9_900)
+    await visitor.page.goto(f"{shop.address}/counter/")
+    await visitor.scan(CARDS[0])
+    await visitor.page.locator(".customer").wait_for()
+
+
+async def redeeming(shop: Shop, visitor: Visitor) -> None:
+    """Be about to spend a member's points, after their visit."""
+    await customer(shop, visitor)
+    await visitor.page.keyboard.press("F2")
+    await visitor.page.locator("#visit-done").wait_for()
+    await visitor.page.keyboard.press("F3")
+    await visitor.page.locator(".spend[open]").wait_for()
+
+
 SHOTS: Final = (
-    Shot("ways", "/", DESKTOP, "en"),
     Shot("ways", "/", PHONE, "ko"),
+    Shot("counter", "/counter/", DESKTOP, "ko", customer),
+    Shot("counter", "/counter/", PHONE, "en", customer),
+    Shot("redeem", "/counter/", DESKTOP, "en", redeeming),
 )

@@ -12,7 +12,7 @@ from playwright.async_api import Browser
 
 from tests.debian_parts import part
 from tests.e2e.browser.driver import Visitors, browser
-from tests.e2e.processes import Founded, House, house
+from tests.e2e.browser.shop import Shop, open_shop
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -39,11 +39,10 @@ async def visitors(chromium: Browser, nothing_left: None) -> AsyncIterator[Visit
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shop(tmp_path: Path, founded: Founded, nothing_left: None) -> AsyncIterator[House]:
+async def shop(tmp_path: Path, nothing_left: None) -> AsyncIterator[Shop]:
     """Headquarters, a till that sells, and the line between them, which can be cut."""
-    async with house(tmp_path, founded) as at:
-        await at.till.open()
-        yield at
+    async with open_shop(tmp_path) as opened:
+        yield opened
 
 
 def children() -> set[int]:

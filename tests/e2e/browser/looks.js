@@ -100,6 +100,7 @@ window.looks = (() => {
     const faults = [];
     for (const e of document.querySelectorAll(CONTROLS)) {
       if (!rendered(e) || e.matches(":disabled") || (e.getAttribute("tabindex") === "-1" && !e.matches("a, button"))) continue;
+      if (clipped(e) && !e.labels?.length) continue; // shown to who comes by keyboard alone
       const around = e.parentElement.textContent.trim() !== e.textContent.trim();
       if (e.localName === "a" && getComputedStyle(e).display === "inline" && around) continue; // in a sentence
       const boxes = [e, ...(e.labels ?? [])].map((one) => one.getBoundingClientRect());
@@ -109,6 +110,26 @@ window.looks = (() => {
         faults.push(`${told(e)} is ${Math.round(width)} x ${Math.round(height)} px, less than ${least}`);
     }
     return faults;
+  };
+
+  // Words that are parted in the middle where nobody would: a key or a heading that is too narrow for what it says.
+  const broken = () => {
+    const faults = [];
+    for (const e of document.querySelectorAll("a, button, summary, label, th, h1, h2, h3")) {
+      if (!rendered(e) || clipped(e)) continue;
+      const walker = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (!rendered(node.parentElement) || getComputedStyle(node.parentElement).wordBreak === "break-all") continue;
+        for (const { 0: word, index } of node.data.matchAll(/[\p{L}\p{N}]{2,24}/gu)) {
+          const range = document.createRange();
+          range.setStart(node, index);
+          range.setEnd(node, index + word.length);
+          const tops = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+          if (tops.size > 1) faults.push(`${told(e)} parts the word "${word}"`);
+        }
+      }
+    }
+    return [...new Set(faults)];
   };
 
   const sideways = () => {
@@ -181,5 +202,5 @@ window.looks = (() => {
     return { stop, faults };
   };
 
-  return { contrast, hinted, targets, sideways, language, begin, here };
+  return { contrast, hinted, targets, broken, sideways, language, begin, here };
 })();

@@ -28,6 +28,7 @@ async def look(visitor: Visitor, language: str) -> list[str]:
         *await low_contrast(visitor),
         *await wrong_language(visitor, language),
         *await sideways(visitor),
+        *await broken_words(visitor),
         *await lost_focus(visitor),
     ]
     return faults + (await small_targets(visitor) if visitor.screen.touch else [])
@@ -66,6 +67,11 @@ async def small_targets(visitor: Visitor) -> list[str]:
 async def sideways(visitor: Visitor) -> list[str]:
     """Return what makes the page wider than the screen."""
     return await _faults(visitor, "sideways()")
+
+
+async def broken_words(visitor: Visitor) -> list[str]:
+    """Return keys and headings that are so narrow that they part a word."""
+    return await _faults(visitor, "broken()")
 
 
 async def wrong_language(visitor: Visitor, language: str) -> list[str]:

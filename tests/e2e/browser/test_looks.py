@@ -54,6 +54,7 @@ async def test_a_page_without_a_fault_has_none(visitors: Visitors, screen: Scree
         ("<style>button:focus { outline: none }</style>", 'nobody sees that button "Visit" has the focus'),
         ("<p style='position: fixed; inset: 0; background: #fff'>Wait", "has the focus and lies under"),
         ("<div style='width: 3000px'>wide</div>", "the page is 3016 px wide on 1366"),
+        ("<button style='width: 44px; overflow-wrap: anywhere'>Findings</button>", 'the word "Findings"'),
         ("<script>document.title = ''</script>", "the page has no title"),
         ("<script>document.documentElement.lang = 'ko'</script>", 'lang is "ko", not "en"'),
     ],

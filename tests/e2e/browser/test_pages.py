@@ -4,24 +4,57 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.browser.driver import DESKTOP, PHONE, Visitors
+from tests.e2e.browser.driver import DESKTOP, PHONE, Screen, Visitor, Visitors
 from tests.e2e.browser.looks import look
-from tests.e2e.processes import House
+from tests.e2e.browser.shop import CARDS, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BYTES_MAX = 60_000
-OPEN_PAGES = ("/", "/counter/there-is-no-such-page")
+EVERYBODY = [(screen, language) for screen in (DESKTOP, PHONE) for language in ("en", "ko")]
 
 
-async def test_pages_are_light_and_everybody_can_use_them(shop: House, visitors: Visitors) -> None:
-    for screen in (DESKTOP, PHONE):
-        for language in ("en", "ko"):
-            for path in OPEN_PAGES:
-                visitor = await visitors.come(screen, language)
-                load = await visitor.first_load(f"{shop.till.address}{path}")
-                if path == OPEN_PAGES[-1]:
-                    visitor.expect("the server responded with a status of 404")
-                print(f"{path} {screen.name} {language}: {load.size} bytes, {load.first_byte_ms:.1f} ms")
-                assert await look(visitor, language) == []
-                assert load.size < BYTES_MAX
+async def judge(visitor: Visitor, language: str, state: str) -> None:
+    """Find no fault with what a visitor has before them."""
+    assert await look(visitor, language) == [], (state, visitor.screen.name, language)
+
+
+async def opened(shop: Shop, visitors: Visitors, screen: Screen, language: str, path: str) -> Visitor:
+    """Return somebody who has opened a page, which was light."""
+    visitor = await visitors.come(screen, language)
+    load = await visitor.first_load(shop.address + path)
+    print(f"{path} {screen.name} {language}: {load.size} bytes, first after {load.first_byte_ms:.1f} ms")
+    assert load.size < BYTES_MAX
+    return visitor
+
+
+async def test_everybody_can_use_the_way_to_the_pages_and_a_refusal(shop: Shop, visitors: Visitors) -> None:
+    for screen, language in EVERYBODY:
+        await judge(await opened(shop, visitors, screen, language, "/"), language, "ways")
+        visitor = await opened(shop, visitors, screen, language, "/counter/there-is-no-such-page")
+        visitor.expect("the server responded with a status of 404")
+        await judge(visitor, language, "refusal")
+
+
+async def test_everybody_can_use_the_counter_page(shop: Shop, visitors: Visitors) -> None:
+    await shop.sell(9_900)
+    for screen, language in EVERYBODY:
+        visitor = await opened(shop, visitors, screen, language, "/counter/")
+        page = visitor.page
+        await page.locator(".waiting").wait_for()
+        await judge(visitor, language, "waiting")
+        await page.locator("#code").focus()
+        await visitor.scan("2999999999999")
+        await page.locator(".waiting a.key").wait_for()
+        await judge(visitor, language, "nobody")
+        await page.locator("#code").focus()
+        await visitor.scan(CARDS[0])
+        await page.locator(".customer").wait_for()
+        await judge(visitor, language, "customer")
+        await page.keyboard.press("F2")
+        await page.locator("#visit-done").wait_for()
+        await page.keyboard.press("F3")
+        await page.locator(".spend[open]").wait_for()
+        await judge(visitor, language, "visited, about to redeem")
+        await visitor.press(page.locator("#undo-visit"))
+        await page.locator("#visit-done").wait_for(state="detached")

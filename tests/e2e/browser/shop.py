@@ -1,4 +1,4 @@
-"""The shop that pictures are taken in: headquarters, a till, members, sales; made up, the same each time."""
+"""The shop of browser tests and pictures: headquarters, a till, members, sales. Made up, always the same."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(folder: Path) -> AsyncIterator[Shop]:
+async def open_shop(folder: Path) -> AsyncIterator[Shop]:
     """Open a shop in an empty folder; it has sold for a while, and headquarters has it all."""
     hq = Hq(folder / "founded/hq")
     hq.config.write_text(hq.config.read_text("utf-8").replace(*KOREAN), "utf-8")
