@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -19,6 +20,7 @@ from edge_agent.app_keys import (
     CLOCK,
     CONFIG,
     DESK,
+    ENROLLING,
     FOLDER,
     LOG_IN,
     LOST,
@@ -37,12 +39,14 @@ from edge_agent.config import EdgeConfig
 from edge_agent.counter.pages import CounterPages
 from edge_agent.counter.undoing import Undoing
 from edge_agent.desk import Desk
+from edge_agent.enrolling import Enrolling
 from edge_agent.guard import guard
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import Meters
 from edge_agent.pages import site
 from edge_agent.pos_adapter.folder import WatchedFolder, path_of
 from edge_agent.pos_adapter.http import TillApi
+from edge_agent.pos_adapter.new_members import NewMemberApi
 from edge_agent.pos_adapter.redemptions import RedemptionApi
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
@@ -116,8 +120,10 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[REDEEMING] = Redeeming(config, clock, app[RECORDER])
     app[DESK] = Desk(app[RECORDER], app[REDEEMING])
     app.cleanup_ctx.extend([store_context, log_in_context, clock_context, sync_context, redemption_context])
+    app[ENROLLING] = Enrolling(config, app[RECORDER], secrets.token_bytes)
     app.cleanup_ctx.extend([closing_context, undoing_context, folder_context])
     app.add_routes(TillApi(config, clock, app[RECORDER], app[DESK]).routes())
+    app.add_routes(NewMemberApi(config, app[RECORDER], app[DESK], app[ENROLLING]).routes())
     app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING], app[DESK]).routes())
     app[UNDOING] = Undoing(config, clock, app[RECORDER], app[DESK])
     CounterPages(app, app[UNDOING]).install()

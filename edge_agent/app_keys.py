@@ -11,6 +11,7 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.counter.undoing import Undoing
 from edge_agent.desk import Desk
+from edge_agent.enrolling import Enrolling
 from edge_agent.metrics import Meters
 from edge_agent.pages.rooms import Rooms
 from edge_agent.pos_adapter.folder import WatchedFolder
@@ -27,6 +28,7 @@ METERS: Final = web.AppKey("meters", Meters)
 RECORDER: Final = web.AppKey("recorder", Recorder)
 REDEEMING: Final = web.AppKey("redeeming", Redeeming)
 DESK: Final = web.AppKey("desk", Desk)
+ENROLLING: Final = web.AppKey("enrolling", Enrolling)
 WRITER: Final = web.AppKey("writer", Writer)
 READER: Final = web.AppKey("reader", Reader)
 LOST: Final = web.AppKey("lost", asyncio.Event)

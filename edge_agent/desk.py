@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -25,8 +25,6 @@ from edge_agent.standing import Standing, standing
 from edge_agent.store import journal, sources
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import Redemption
-from edge_agent.store.writer import Reader, Writer
-from edge_agent.sync.loop import SyncLoop
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import (
@@ -42,6 +40,10 @@ from loyalty_core.events import (
 from loyalty_core.messages import Ask
 from loyalty_core.resolved import Resolved
 from loyalty_core.units import Day, EpochMs, Seq
+
+if TYPE_CHECKING:
+    from edge_agent.store.writer import Reader, Writer
+    from edge_agent.sync.loop import SyncLoop
 
 LOOKED_BACK: Final = 200
 """Records among which the last anonymous receipt is looked for: who paid longer ago has left."""

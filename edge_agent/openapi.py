@@ -9,6 +9,8 @@ import msgspec
 from edge_agent.pos_adapter.answers import FoundMember, ReceiptAnswer
 from edge_agent.pos_adapter.handed_in import DayTotalIn
 from edge_agent.pos_adapter.http import ClaimIn, PresentedIn, VisitIn
+from edge_agent.pos_adapter.new_members import CONSENT_PATH, ConsentAnswer, EnrolledMember, MemberIn
+from edge_agent.pos_adapter.new_members import PATH as MEMBERS_PATH
 from edge_agent.pos_adapter.receipt import Receipt
 from edge_agent.pos_adapter.redemptions import PATH, CommitIn, RedemptionAnswer, RedemptionIn
 from edge_agent.version import VERSION
@@ -32,6 +34,9 @@ _REDEMPTIONS: Final[tuple[_Write, ...]] = (
     (PATH + "/{id}/commit", (CommitIn,), "Spend what was set aside; the body may be left out.", ()),
     (PATH + "/{id}/cancel", (), "Let go of what was set aside.", ()),
 )
+_ENROLMENTS: Final[tuple[_Write, ...]] = (
+    (MEMBERS_PATH, (MemberIn,), "Somebody joins, with or without a line to headquarters.", (_KEY,)),
+)
 _WRITES: Final[tuple[_Write, ...]] = (
     (
         "/v1/receipts",
@@ -48,11 +53,12 @@ _WRITES: Final[tuple[_Write, ...]] = (
 
 def document() -> dict[str, Any]:
     """Return the document."""
-    read = (Receipt, DayTotalIn, VisitIn, PresentedIn, ClaimIn, RedemptionIn, CommitIn)
-    shapes = (*read, ReceiptAnswer, RedemptionAnswer, FoundMember, Problem)
+    read = (Receipt, DayTotalIn, VisitIn, PresentedIn, ClaimIn, RedemptionIn, CommitIn, MemberIn)
+    shapes = (*read, ReceiptAnswer, RedemptionAnswer, FoundMember, EnrolledMember, ConsentAnswer, Problem)
     _, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
     writes: list[tuple[type, _Write]] = [(ReceiptAnswer, write) for write in _WRITES]
     writes += [(RedemptionAnswer, write) for write in _REDEMPTIONS]
+    writes += [(EnrolledMember, write) for write in _ENROLMENTS]
     paths: dict[str, Any] = {
         path: {"post": _write(bodies, summary, parameters + _in_path(path), answer)}
         for answer, (path, bodies, summary, parameters) in writes
@@ -62,6 +68,12 @@ def document() -> dict[str, Any]:
             "summary": "Where a member stands, by card number, phone or member id.",
             "parameters": list(_in_path("/v1/members/{lookup}")),
             "responses": {"200": _content("application/json", FoundMember), "default": _problem()},
+        }
+    }
+    paths[CONSENT_PATH] = {
+        "get": {
+            "summary": "What somebody agrees to who joins today.",
+            "responses": {"200": _content("application/json", ConsentAnswer), "default": _problem()},
         }
     }
     for path, text in (

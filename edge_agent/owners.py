@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Final
 
 import msgspec
 
 from edge_agent.books import Books
-from edge_agent.store import entries, members
+from edge_agent.store import enrolments, entries, members
 from edge_agent.store.database import Connection
 from loyalty_core.lookups import candidates, hashed, other_way, unknown_of
 
@@ -20,12 +21,19 @@ _RECORDED: Final = re.compile(r"h:[0-9a-f]{32}|(?:id|card):[A-Za-z0-9._-]{1,40}"
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
     """Whose points an event moves: the form that is recorded, and the account that the till keeps them under.
 
-    An unknown card is recorded as it was read, an unknown phone only as its keyed hash.
+    An unknown card is recorded as it was read, an unknown phone only as its keyed hash. Who joined here, and
+    of whom HQ has not told yet, has a `masked_name` and no member id.
     """
 
     recorded: str
     account: str
     member_id: str | None
+    masked_name: str | None = None
+
+    @property
+    def is_member(self) -> bool:
+        """Whether this till knows the member, from HQ or because they joined here."""
+        return self.member_id is not None or self.masked_name is not None
 
 
 class Owners:
@@ -44,9 +52,18 @@ class Owners:
         look_ups, unknown = _as_recorded(text, key) if is_form else self._spellings(key, text)
         row = members.find(conn, look_ups)
         if row is None:
-            return unknown
+            return _joined_here(conn, look_ups, unknown)
         account = books.know(row)
-        return Owner(recorded=account, account=account, member_id=row.member_id)
+        return Owner(recorded=account, account=account, member_id=row.member_id, masked_name=row.masked_name)
+
+
+def _joined_here(conn: Connection, look_ups: Sequence[str], unknown: Owner | None) -> Owner | None:
+    """Return who joined here under one of these look-ups, else whom nobody knows."""
+    one = enrolments.find(conn, look_ups)
+    if one is None:
+        return unknown
+    recorded = unknown.recorded if unknown is not None else one.account
+    return Owner(recorded=recorded, account=one.account, member_id=None, masked_name=one.masked_name)
 
 
 def _spellings(region: str, key: bytes, text: str) -> tuple[tuple[str, ...], Owner | None]:
@@ -75,13 +92,16 @@ def account_of(conn: Connection, key: bytes, recorded: str) -> str:
         return recorded
     look_ups = _look_ups(recorded, key)
     row = members.find(conn, look_ups)
-    return look_ups[0] if row is None else f"id:{row.member_id}"
+    if row is not None:
+        return f"id:{row.member_id}"
+    one = enrolments.find(conn, look_ups)
+    return look_ups[0] if one is None else one.account
 
 
 def keep_spelling(conn: Connection, key: bytes, recorded: str, account: str) -> None:
     """Let what is kept of somebody whom nobody knows be found by what else the recorded form may mean."""
     other = other_way(recorded)
-    if account.startswith("h:") and other is not None:
+    if account in _look_ups(recorded, key) and other is not None:
         entries.spell(conn, hashed(other, key), account)
 
 

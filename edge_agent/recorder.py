@@ -136,7 +136,7 @@ class Recorder:
                 "this is no card or phone number that a member can have: scan or type it again",
                 code="member_unreadable",
             )
-        if owner.member_id is None:
+        if not owner.is_member:
             raise BadInput("no member with this card or number is known at this till", code="member_unknown")
         return owner
 
@@ -235,10 +235,19 @@ class Recorder:
             receipt_facts.add(conn, purchase, event_id)
         return self.append(conn, books, event, "http")
 
-    def append(self, conn: Connection, books: Books, event: Event, adapter: str = "agent") -> EventId:
+    def append(
+        self,
+        conn: Connection,
+        books: Books,
+        event: Event,
+        adapter: str = "agent",
+        journal_key: str | None = None,
+    ) -> EventId:
         """Append what moves no points by itself, such as what happened to the terminal."""
         event_id = books.next_id()
-        record = Record(event=event, adapter=adapter, monotonic_ms=self._clock.monotonic_ms())
+        record = Record(
+            event=event, adapter=adapter, natural_key=journal_key, monotonic_ms=self._clock.monotonic_ms()
+        )
         books.head = journal.append(conn, books.terminal, books.head, pack_record(record))
         return event_id
 

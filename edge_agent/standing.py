@@ -16,7 +16,7 @@ import msgspec
 
 from edge_agent.books import Books
 from edge_agent.expiring import Left, Own, left
-from edge_agent.store import entries, journal, members
+from edge_agent.store import enrolments, entries, journal, members
 from edge_agent.store.database import Connection
 from edge_agent.tiers import held_until, tier_held
 from loyalty_core.calendar import Period, period_named, period_of
@@ -59,6 +59,7 @@ def standing(conn: Connection, books: Books, account: str, day: Day, today: Day 
     What can be spent no more `today`, or on that day where nothing else is said, is not in the balance.
     """
     row = books.row(conn, account)
+    masked_name = row.masked_name if row else _joined_here(conn, account)
     stamp = row.stamp if row and row.stamp else members.NEVER
     as_of_ms = books.hq_time_ms if row else None
     moved = entries.above(conn, account, stamp)
@@ -68,7 +69,7 @@ def standing(conn: Connection, books: Books, account: str, day: Day, today: Day 
     if not books.programmes:
         return Standing(
             member_id=row.member_id if row else None,
-            masked_name=row.masked_name if row else None,
+            masked_name=masked_name,
             tier=row.tier if row else None,
             tier_until=None,
             discount=Fraction(0),
@@ -92,7 +93,7 @@ def standing(conn: Connection, books: Books, account: str, day: Day, today: Day 
     tier = tier_held(row, programme, day)
     return Standing(
         member_id=row.member_id if row else None,
-        masked_name=row.masked_name if row else None,
+        masked_name=masked_name,
         tier=tier,
         tier_until=held_until(row, day),
         discount=discount_in((books.programme_on(day) or programme).ladder, tier),
@@ -105,6 +106,11 @@ def standing(conn: Connection, books: Books, account: str, day: Day, today: Day 
         expiring=purse.expiring,
         currency=programme.currency,
     )
+
+
+def _joined_here(conn: Connection, account: str) -> str | None:
+    one = enrolments.find(conn, [account]) if account.startswith("h:") else None
+    return None if one is None else one.masked_name
 
 
 def _left(

@@ -122,9 +122,10 @@ class SpendingMember(MemberAnswer, frozen=True, kw_only=True):
 
 
 class FoundMember(SpendingMember, frozen=True, kw_only=True):
-    """The answer to a look-up."""
+    """The answer to a look-up; who joined here is `provisional`, without an id, until HQ tells of them."""
 
     member_id: str
+    provisional: bool
     coupons: list[CouponAnswer]
     rewards: list[RewardAnswer]
 
@@ -212,6 +213,7 @@ def found_member(standing: Standing, purse: Purse, language: Language) -> FoundM
     shown = msgspec.structs.asdict(spending_member(standing, purse.available, language))
     return FoundMember(
         member_id=standing.member_id or "",
+        provisional=standing.member_id is None,
         coupons=[_coupon(one, language) for one in purse.coupons],
         rewards=[
             RewardAnswer(

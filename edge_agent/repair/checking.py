@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from edge_agent import signed_programmes
 from edge_agent.own_facts import purchase_of
+from edge_agent.repair import joined
 from edge_agent.repair.rebuilding import natural_key_of, records_of
 from edge_agent.store import (
     closings,
+    enrolments,
     hq_keys,
     member_damage,
     members,
@@ -24,7 +26,7 @@ from edge_agent.store.database import Connection, DatabaseError, one_state
 from edge_agent.store.integrity import Fault, unreadable
 from edge_agent.store.terminal import Terminal
 from loyalty_core.control import count_records
-from loyalty_core.events import EventId, PurchaseRecorded, content_hash
+from loyalty_core.events import EventId, MemberEnrolled, PurchaseRecorded, content_hash
 from loyalty_core.journal import Record
 from loyalty_core.key_statements import Kind
 from loyalty_core.lookups import hashed
@@ -61,6 +63,8 @@ def _check_record(conn: Connection, event: EventId, record: Record) -> Fault | N
         is_receipt = record.natural_key is None and not key.startswith("visit-void/")
         if is_receipt and source.event == event and source.content != content_hash(record.event):
             return _fault("source", event)
+    if isinstance(record.event, MemberEnrolled) and not joined.says(conn, event, record.event):
+        return _fault("enrolment", event)
     is_fact = purchase is not None and not isinstance(record.event, PurchaseRecorded)
     if is_fact and not receipt_facts.has(conn, purchase or "", event):
         return _fault("receipt_fact", event)
@@ -103,7 +107,9 @@ def _check_programmes(conn: Connection) -> Fault | None:
 
 
 def _check_members(conn: Connection, identity: Terminal) -> Fault | None:
-    """What HQ told of members is what was written, and each can be found by the own id."""
+    """What HQ told of members is what was written, and each can be found by the own id; so of who joined."""
+    if enrolments.is_damaged(conn):
+        return Fault(code="derived_damaged", sentence="what is kept of new members is not what was written")
     if member_damage.is_there(conn):
         return Fault(code="member_damaged", sentence="what HQ told of a member is not what was written")
     for member_id, look_ups in members.look_ups(conn):

@@ -20,6 +20,7 @@ from edge_agent.placing import place_of
 from edge_agent.pos_adapter.understanding import natural_key
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import redemption_of
+from edge_agent.repair.joined import put_back
 from edge_agent.store import (
     closings,
     derived,
@@ -48,6 +49,7 @@ from loyalty_core.events import (
     Event,
     EventId,
     Fact,
+    MemberEnrolled,
     MemberPresented,
     PurchaseRecorded,
     PurchaseVoided,
@@ -119,6 +121,9 @@ class _Rebuilding:
             account = self._account(event.member)
             presented.add(self._conn, event_id, event.member, account, event.occurred_at_ms)
             self._source(event_id, record, account)
+        elif isinstance(event, MemberEnrolled):
+            put_back(self._conn, event_id, event, self._known.enrolments)
+            self._source(event_id, record, self._account(event.look_ups[0]))
         elif isinstance(event, _MOVES):
             self._source(event_id, record, self._move(event_id, event))
         elif isinstance(event, DayTotal):

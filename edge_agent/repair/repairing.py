@@ -11,13 +11,14 @@ from edge_agent import signed_programmes
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.recorder import Recorder
+from edge_agent.repair import joined
 from edge_agent.repair.asking import programmes_of
 from edge_agent.repair.checking import check_derived, present_keys
 from edge_agent.repair.mending import Mended, mend, plan
 from edge_agent.repair.rebuilding import rebuild
 from edge_agent.repair.salvage import lost, salvage, with_its_bit, with_its_head
 from edge_agent.service import alone
-from edge_agent.store import hq_keys, terminal
+from edge_agent.store import enrolments, hq_keys, terminal
 from edge_agent.store.database import Connection, StoreError, transaction
 from edge_agent.store.integrity import Fault, damaged_pages, end_repair, verify
 from edge_agent.store.migrations import open_database
@@ -28,12 +29,16 @@ from loyalty_shell.data_dir import check_user
 
 
 class Repaired(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the old file is, if it was put aside, what became of records, how many were read to rebuild."""
+    """Where the old file is, if it was put aside, what became of records, how many were read to rebuild.
+
+    Of `unsealed` new members who they are is lost here, and HQ has not told of them yet.
+    """
 
     aside: str | None
     mended: list[Mended]
     rebuilt: int
     fault: Fault | None
+    unsealed: int = 0
 
 
 def repair(config: EdgeConfig, clock: Clock) -> Repaired:
@@ -89,9 +94,16 @@ def _repair(conn: Connection, config: EdgeConfig, clock: Clock, aside: Path | No
                 hq_keys.put_back(conn, kind, public_key)
             mended = mend(conn, made)
             _restore_programmes(conn, config, identity)
+            enrolments.forget_damaged_key(conn)
             rebuilt = rebuild(conn, Recorder(config, clock))
             end_repair(conn)
-    return Repaired(aside=told, mended=mended, rebuilt=rebuilt, fault=verify(conn) or check_derived(conn))
+    return Repaired(
+        aside=told,
+        mended=mended,
+        rebuilt=rebuilt,
+        unsealed=joined.lost(conn),
+        fault=verify(conn) or check_derived(conn),
+    )
 
 
 def _restore_programmes(conn: Connection, config: EdgeConfig, identity: Terminal) -> None:

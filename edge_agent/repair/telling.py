@@ -29,5 +29,7 @@ def lines(done: Repaired) -> Iterator[str]:
     if done.rebuilt:
         yield f"{done.rebuilt} records read: everything that follows from them is made anew"
         yield "HQ tells of all members again at the next exchange: start the agent"
+        if done.unsealed:
+            yield f"LOST: who {done.unsealed} new members are. Those whom HQ does not know have to join again"
     elif done.fault is None and done.aside is None:
         yield "nothing is wrong"

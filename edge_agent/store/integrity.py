@@ -149,6 +149,8 @@ _DANGLING: Final = {
     " ON j.epoch = t.epoch AND j.branch = t.branch AND j.seq = t.seq WHERE j.seq IS NULL LIMIT 1",
     "redemption": "SELECT t.epoch, t.seq FROM redemption AS t LEFT JOIN journal AS j"
     " ON j.epoch = t.epoch AND j.branch = t.branch AND j.seq = t.seq WHERE j.seq IS NULL LIMIT 1",
+    "enrolment": "SELECT t.epoch, t.seq FROM enrolment AS t LEFT JOIN journal AS j"
+    " ON j.epoch = t.epoch AND j.branch = t.branch AND j.seq = t.seq WHERE j.seq IS NULL LIMIT 1",
     "acknowledged": "SELECT t.epoch, t.seq FROM acknowledged AS t LEFT JOIN journal AS j"
     " ON j.epoch = t.epoch AND j.branch = t.branch AND j.seq = t.seq"
     " WHERE t.seq > 0 AND j.hash IS NOT t.hash LIMIT 1",

@@ -318,6 +318,33 @@ CREATE TABLE wrong_pin (
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE exported ADD COLUMN noted_ms INTEGER NOT NULL DEFAULT 0;
 """
+_ENROLMENTS: Final = """
+CREATE TABLE enrolment (
+    provisional TEXT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    masked_name TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    branch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    blob BLOB NOT NULL,
+    gave_way INTEGER NOT NULL,
+    crc INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX enrolment_by_account ON enrolment (account);
+CREATE INDEX enrolment_by_event ON enrolment (epoch, branch, seq);
+CREATE TABLE enrolment_look_up (
+    look_up TEXT NOT NULL PRIMARY KEY,
+    provisional TEXT NOT NULL,
+    crc INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX enrolment_look_up_by_enrolment ON enrolment_look_up (provisional);
+CREATE TABLE sealing_key (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    public_key BLOB NOT NULL,
+    crc INTEGER NOT NULL
+) STRICT;
+"""
 SCRIPTS: Final = (
     _ONE,
     _TWO,
@@ -331,6 +358,7 @@ SCRIPTS: Final = (
     _TEN,
     _UNDOABLE,
     _TECHNICIANS,
+    _ENROLMENTS,
 )
 VERSION: Final = len(SCRIPTS)
 

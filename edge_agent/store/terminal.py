@@ -161,7 +161,7 @@ def is_enrolled(conn: Connection) -> bool:
 
 def install(conn: Connection, enrolled: Enrolled, hq_url: str) -> None:
     """Keep what HQ said at enrolment. Idempotent; durable with the caller's transaction."""
-    from edge_agent.store import hq_keys
+    from edge_agent.store import enrolments, hq_keys
 
     identity = Terminal(
         terminal_id=enrolled.terminal_id,
@@ -179,6 +179,7 @@ def install(conn: Connection, enrolled: Enrolled, hq_url: str) -> None:
     )
     write(conn, identity)
     hq_keys.join(conn, enrolled)
+    enrolments.set_sealing_key(conn, enrolled.sealing_public_key)
 
 
 def write(conn: Connection, identity: Terminal) -> None:

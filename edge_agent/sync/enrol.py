@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
-from edge_agent.store import terminal
+from edge_agent.store import enrolments, terminal
 from edge_agent.store.database import Connection, StoreError, transaction
 from edge_agent.sync import keys
 from edge_agent.sync.belief import take_statements
@@ -94,6 +94,7 @@ async def enrol_again(
                 code="hq_wrong_key",
             )
         terminal.set_hq_url(conn, url)
+        enrolments.set_sealing_key(conn, enrolled.sealing_public_key)
     return enrolled
 
 

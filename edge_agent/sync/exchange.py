@@ -129,6 +129,7 @@ def signed(
         older=ended(conn, identity),
         incarnation=identity.incarnation,
         technicians=technicians.read(conn).version,
+        sealed=load.sealed,
     )
     return seal("dangol/exchange/1", pack(said), key)
 

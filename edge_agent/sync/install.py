@@ -11,6 +11,7 @@ import msgspec
 from edge_agent import pass_time, signed_programmes
 from edge_agent.parting import part
 from edge_agent.store import (
+    enrolments,
     entries,
     journal,
     member_damage,
@@ -101,6 +102,8 @@ def install(
     moved += [_acknowledge(conn, said) for said in held]
     moved += [keep_programme(conn, identity, data) for data in reply.programmes]
     moved.append(_pages(conn, reply.pages))
+    if latest:
+        enrolments.set_sealing_key(conn, reply.sealing_public_key)
     told_all = reply.next_in_ms and not (carried and reply.pages)
     if latest and told_all and not mended and reply.incarnation == identity.incarnation:
         for member_id in members.forget_untold(conn):
@@ -269,10 +272,12 @@ def _members(conn: Connection, rows: Sequence[MemberRow]) -> None:
     told = {look_up: row.member_id for row in rows for look_up in row.look_ups}
     for look_up in entries.accounts_among(conn, list(told)):
         entries.attach(conn, look_up, f"id:{told[look_up]}")
+        redemptions.merge(conn, look_up, f"id:{told[look_up]}")
     for look_up, account in entries.spelled(conn, list(told)):
         owner = members.find(conn, [account, look_up])
         if owner is not None:
             entries.attach(conn, account, f"id:{owner.member_id}")
+    enrolments.give_way(conn, list(told))
     for row in rows:
         others = False
         for member_id in row.also:

@@ -12,12 +12,20 @@ from typing import Final
 import msgspec
 
 from edge_agent.config import Sync
-from edge_agent.store import journal, outbox
+from edge_agent.store import enrolments, journal, outbox
 from edge_agent.store.database import Connection
 from edge_agent.store.terminal import Terminal
 from edge_agent.sync.cut import cut
 from loyalty_core.envelope import seal
-from loyalty_core.messages import BATCH_BYTES_MAX, EXCHANGE_BYTES_MAX, Batch, Clock, pack_records
+from loyalty_core.messages import (
+    BATCH_BYTES_MAX,
+    EXCHANGE_BYTES_MAX,
+    SEALED_MAX,
+    Batch,
+    Clock,
+    Sealed,
+    pack_records,
+)
 from loyalty_core.wire import pack
 
 LOAD_BYTES_MAX: Final = EXCHANGE_BYTES_MAX - BATCH_BYTES_MAX
@@ -30,8 +38,8 @@ LATE_MS: Final = 1000
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Batches from `begins` up to before `ends`: by epoch the seq of the first record that is lacking.
 
-    They hold `sent` records of `sent_bytes`. `damaged` is (epoch, seq) of a record that is not what was
-    written: nothing goes beyond it.
+    They hold `sent` records of `sent_bytes`, and beside them goes what those seal. `damaged` is (epoch, seq)
+    of a record that is not what was written: nothing goes beyond it.
     """
 
     begins: dict[int, int]
@@ -40,6 +48,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     sent: int = 0
     sent_bytes: int = 0
     damaged: tuple[int, int] | None = None
+    sealed: tuple[Sealed, ...] = ()
 
 
 def load_from(begins: dict[int, int]) -> Load:
@@ -76,6 +85,9 @@ def with_next(
         records = cut(run.records)
         if not records:
             continue
+        named = enrolments.sealed(conn, epoch, first, first + len(records))
+        if len(load.sealed) + len(named) > SEALED_MAX:
+            return load
         now = clock()
         batch = Batch(
             programme_id=identity.programme_id,
@@ -93,6 +105,7 @@ def with_next(
             batches=(*load.batches, seal("dangol/batch/1", pack(batch), key)),
             sent=load.sent + len(records),
             sent_bytes=load.sent_bytes + sum(map(len, records)),
+            sealed=load.sealed + named,
         )
     return load
 

@@ -32,6 +32,7 @@ from loyalty_core.envelope import public_of, seal
 from loyalty_core.events import Event, ReceiptClaimed
 from loyalty_core.lookups import hashed
 from loyalty_core.messages import Enrolled, Incarnation, MemberRow, ProgrammeText, Stamp
+from loyalty_core.sealing import sealing_public_of
 from loyalty_core.units import Day, EpochMs
 from loyalty_core.wire import pack
 
@@ -39,6 +40,8 @@ HQ_KEY: Final = bytes(range(32))
 STORE_KEY: Final = b"k" * 32
 TERMINAL: Final = "S012-T03"
 LIFE: Final = Incarnation(1, b"first")
+SEALING_KEY: Final = bytes(range(40, 72))
+"""HQ's private key for personal data."""
 CARD: Final = "2000123456782"
 OTHER_CARD: Final = "2000123456799"
 PHONE: Final = "010-9876-5432"
@@ -97,6 +100,7 @@ def enrolled(**changed: object) -> Enrolled:
         programmes=(),
         incarnation=LIFE,
         programme_public_key=public_of(HQ_KEY),
+        sealing_public_key=sealing_public_of(SEALING_KEY),
     )
     return msgspec.structs.replace(plain, **changed)
 

@@ -157,7 +157,13 @@ async def test_a_member_is_found_by_card_phone_or_id(counter: Counter) -> None:
     await counter.know(CARD)
     await counter.ok("/v1/receipts", purchase())
     found = await (await counter.get(f"/v1/members/{CARD}")).json()
-    assert found == MEMBER | {"member_id": "M1", "available": 112, "coupons": [], "rewards": []}
+    assert found == MEMBER | {
+        "member_id": "M1",
+        "provisional": False,
+        "available": 112,
+        "coupons": [],
+        "rewards": [],
+    }
     assert await (await counter.get("/v1/members/M1")).json() == found
     assert await problem(await counter.get(f"/v1/members/{OTHER_CARD}")) == (404, "member_unknown")
     assert await problem(await counter.get(f"/v1/members/{PHONE}")) == (404, "member_unknown")
