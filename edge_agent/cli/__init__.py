@@ -33,6 +33,7 @@ COMMANDS: Final = (
     service.status,
     receipts.take,
     checks.verify,
+    checks.diagnostics,
     usb.export,
     usb.import_,
     receipts.quarantine_desk,

@@ -1,8 +1,9 @@
-"""`verify`, with `--repair`."""
+"""`verify`, with `--repair`, and `diagnostics`."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -68,3 +69,20 @@ def _repair(config: EdgeConfig, *, as_json: bool) -> None:
     if done.fault is not None:
         say_error(done.fault.code, done.fault.sentence)
         sys.exit(REFUSED)
+
+
+@click.command()
+@with_config
+@click.argument("file", metavar="FILE.zip", type=click.Path(path_type=Path))
+@click.pass_context
+def diagnostics(ctx: click.Context, file: Path) -> None:
+    """Write what support needs into a zip archive: figures and codes, nothing personal, no keys.
+
+    Works on a till that is damaged or has not joined, too, and says in it what could not be read.
+    """
+    from edge_agent.diagnostics import diagnostics as collect
+    from loyalty_shell.stick import write_file
+
+    data = collect(config_of(ctx), MachineClock())
+    write_file(file.absolute().parent, file.name, data)
+    click.echo(inert(f"{file}: {len(data):,} bytes"))
