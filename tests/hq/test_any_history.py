@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, Final
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 
@@ -20,6 +21,7 @@ from hq_server.key_book import Keyring
 from hq_server.store.connection import Transaction
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.events import Event, EventId
+from loyalty_core.sealing import PersonalData
 from loyalty_core.units import Seq
 from tests.hq.accounts import REDEEM, chores
 from tests.hq.appeals import JANUARY_5, PERIOD, Appeals
@@ -67,9 +69,18 @@ event = st.one_of(
     st.builds(spent, st.sampled_from([2, 40]), number, name, day=day),
     st.builds(visit_void, st.integers(1, 9)),
 )
+person = st.sampled_from(
+    [
+        PersonalData("김철수", "+821077776666", ("5555",), 3_000, 0, "", NOW_MS),
+        PersonalData("김영희", "+821077776666", (), None, 0, "", NOW_MS),
+        PersonalData("이순신", "", ("AB12", "5555"), None, 1, "ko", NOW_MS),
+        PersonalData("홍길동", "+821012345678", ("2000123456799",), None, 1, "en", NOW_MS),
+    ]
+)
 till = st.integers(0, 3)
 trade = st.one_of(
     st.tuples(st.just("tell"), till, st.lists(event, min_size=2, max_size=6)),
+    st.tuples(st.just("join"), till, person, st.integers(NOW_MS, NOW_MS + 9), event),
     st.tuples(st.just("send"), till, st.integers(0, 2), st.integers(1, 4)),
 )
 decision = st.one_of(
@@ -119,6 +130,14 @@ class Both:
         for one in events:
             self.tills[which].record(one)
         self.send(which, 0, len(events))
+
+    def join(self, which: int, person: PersonalData, at: int, event: Event) -> None:
+        """Let somebody join at a till and do something there, which is told now or later."""
+        joined = self.tills[which].enrolment(person, at)
+        self.tills[which].record(joined)
+        self.tills[which].record(msgspec.structs.replace(event, member=joined.member))
+        if at % 2:
+            self.send(which, 0, 2)
 
     def send(self, which: int, again: int, count: int) -> object:
         """Let a till send some of what waits, and some once more."""

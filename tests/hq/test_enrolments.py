@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from itertools import permutations
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from hq_server.audit import Difference
 from hq_server.background import settle
+from hq_server.backups import back_up
 from hq_server.house import load_house
 from hq_server.joining import member_of
 from hq_server.members import Member, find_member, look_ups_of
@@ -103,6 +105,44 @@ async def test_the_order_of_arrival_does_not_matter(hq: Hq, desk: Desk, order: t
     for till in tills[:2]:
         desk.send(till)
         assert set(first.look_ups) <= set(till.members[member.member_id].look_ups)
+    run_audit(hq)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_who_is_enrolled_under_two_names_is_told_whichever_comes_first(
+    hq: Hq, desk: Desk, turned: bool
+) -> None:
+    tills = [desk.till(), desk.till()]
+    people = [KIM, msgspec.structs.replace(KIM, name="김영희")]
+    told = [
+        (till, joined, purchase(str(number), 10_000, joined.member))
+        for number, (till, joined) in enumerate(
+            (till, till.enrolment(person, NOW_MS + number))
+            for number, (till, person) in enumerate(zip(tills, people, strict=True))
+        )
+    ]
+    for till, *events in reversed(told) if turned else told:
+        desk.send(till, *events)
+    assert list(hq.balances().values()) == [20]
+    second = tills[0] if turned else tills[1]
+    assert hq.exceptions() == [("enrolment_differs", f"{second.terminal_id}.1.1")]
+    run_audit(hq)
+
+
+def test_a_headquarters_that_was_restored_makes_the_same_member_again(
+    hq: Hq, desk: Desk, tmp_path: Path
+) -> None:
+    till = desk.till()
+    back_up(hq.config, tmp_path / "backup.db", hq.clock())
+    joined = till.enrolment(KIM)
+    desk.send(till, joined, purchase("1", member=joined.member))
+    before = who(desk, PHONE), hq.balances()
+    hq.bring_back(tmp_path / "backup.db")
+    with hq.reading() as tx:
+        assert tx.one("accounts.member_count") == (0,)
+    till.cursors = []
+    desk.exchange(till, till.batch(1))
+    assert (who(desk, PHONE), hq.balances()) == before
     run_audit(hq)
 
 

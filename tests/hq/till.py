@@ -100,8 +100,10 @@ class Till:
     def enrolment(self, person: PersonalData, at: int = NOW_MS, day: int = 20_778) -> MemberEnrolled:
         """Return the enrolment of a person, whose data is sealed from now on beside the journal."""
         assert self.sealing_key is not None
-        salt, provisional = os.urandom(32), os.urandom(8).hex()
-        blob = seal_to(self.sealing_key, person, os.urandom(32))
+        told = self.terminal_id.encode() + pack([len(self.sealed), at]) + pack(person)
+        salt, ephemeral = (hashlib.sha256(kind + told).digest() for kind in (b"salt", b"key"))
+        provisional = salt[:8].hex()
+        blob = seal_to(self.sealing_key, person, ephemeral)
         self.sealed.append(Sealed(provisional, salt, blob))
         names = [hashed(name, self.store_key) for name in person.look_ups]
         return MemberEnrolled(
