@@ -31,6 +31,10 @@ from tests.hq.test_read_later import without
 from tests.hq.till import NOW_MS, Till
 
 __all__ = ["shell"]
+COPY = (
+    "INSERT INTO enrolments SELECT store_id, terminal_id, epoch, {}, {}, sealed_hash, occurred_at_ms,"
+    " business_day, consent_version, consent_language, state, member_id, salt, blob FROM enrolments"
+)
 PHONE, CARD = "+821012345678", "2000123456782"
 KIM = PersonalData("김철수", PHONE, (CARD,), 3_000, 2, "ko", NOW_MS)
 
@@ -70,6 +74,7 @@ def test_who_joins_at_a_till_is_a_member_with_all_that_was_earned_meanwhile(hq: 
     assert set(joined.look_ups) <= set(row.look_ups)
     assert row.stamp is not None
     assert row.stamp.seq == 3
+    assert hq.sql("SELECT state, member_id FROM enrolments") == [("made", member.member_id)]
     run_audit(hq)
 
 
@@ -202,6 +207,7 @@ def test_people_who_name_the_same_card_in_one_batch_are_taken_one_after_the_othe
     desk.send(till, till.enrolment(KIM, NOW_MS + 2), till.enrolment(lee, NOW_MS + 1), till.enrolment(park))
     assert who(desk, CARD)[0].name == "이순신"
     assert who(desk, "+821099998888")[0].name == "박문수"
+    assert hq.sql("SELECT state FROM enrolments ORDER BY seq") == [("known",), ("made",), ("made",)]
     assert hq.exceptions() == [("enrolment_differs", f"{till.terminal_id}.1.1")]
     run_audit(hq)
 
@@ -356,13 +362,18 @@ async def test_a_house_of_before_is_given_a_key_that_stays(hq: Hq) -> None:
         "UPDATE enrolments SET consent_version = 9",
         "UPDATE enrolments SET business_day = business_day + 1",
         "UPDATE enrolments SET state = 'known', member_id = ''",
+        "UPDATE enrolments SET member_id = 'M1'",
+        "UPDATE enrolments SET blob = salt",
         "DELETE FROM enrolments",
+        COPY.format("branch", 2),
+        COPY.format("9", 1),
         "UPDATE enrolments SET seq = 99",
     ],
 )
 def test_the_audit_finds_an_enrolment_that_does_not_follow(hq: Hq, desk: Desk, change: str) -> None:
+    hq.members("member_id\nM1\n")
     till = desk.till()
-    desk.send(till, till.enrolment(KIM))
+    desk.send(till, till.enrolment(KIM), visit("id:M1"))
     run_audit(hq)
     hq.tamper(change)
     with pytest.raises(Difference):
