@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from bench.code import Code
 from bench.figures import Figure, Goal
@@ -22,9 +22,10 @@ from bench.folder_intake import FOLDER, Watching
 from bench.footprint.proc import memory
 from bench.growth.multiply import multiply_till
 from bench.programs import EDGE, Running, running, set_up
-from bench.sales import days_of, receipts
+from bench.sales import card, days_of, receipts
 
-PAGES: Final = {"the way to the pages": "/"}
+PAGES: Final = {"the way to the pages": "/", "counter page": "/counter/"}
+CUSTOMER: Final = "counter page with a customer"
 MEMBERS: Final = 50_000
 TIMES: Final = 10
 """The journal is so many times what the till recorded itself."""
@@ -33,6 +34,7 @@ SETTLE_SECONDS: Final = 1.0
 FIRST_BYTE: Final = Goal(limit=50)
 SIZE: Final = Goal(limit=60_000)
 _AWAY: Final = "sync = {retry_first_ms = 300_000, retry_max_ms = 300_000}\n"
+_SECRET: Final = re.compile(r'name="csrf" value="([^"]+)"')
 _LINKED: Final = re.compile(r'(?:href|src)="(/static/[^"]+)"')
 
 
@@ -50,19 +52,31 @@ class Browsing:
         Raises:
             RuntimeError: it is no page.
         """
-        cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         start = time.perf_counter()
-        self._connection.request("GET", path, headers={"Cookie": cookie} if cookie else {})
-        answer = self._connection.getresponse()
+        answer = self._ask("GET", path, "", http.HTTPStatus.OK)
         first_byte_ms = (time.perf_counter() - start) * 1e3
         body = answer.read()
-        if answer.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"{path} answers {answer.status}")
         for said in answer.headers.get_all("Set-Cookie", []):
             name, _, value = said.partition(";")[0].partition("=")
             self._cookies[name] = value
         head = sum(len(name) + len(value) + 4 for name, value in answer.headers.items())
         return first_byte_ms, head + len(body), body.decode()
+
+    def look_up(self, text: str) -> None:
+        """Have the counter page show whose card it is."""
+        (secret, *_) = _SECRET.findall(self.get("/counter/")[2])
+        form = urlencode({"csrf": secret, "code": text})
+        self._ask("POST", "/counter/look", form, http.HTTPStatus.SEE_OTHER).read()
+
+    def _ask(self, method: str, path: str, form: str, wanted: int) -> http.client.HTTPResponse:
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if form:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self._connection.request(method, path, form or None, headers)
+        answer = self._connection.getresponse()
+        if answer.status != wanted:
+            raise RuntimeError(f"{path} answers {answer.status}")
+        return answer
 
     def close(self) -> None:
         """Hang up."""
@@ -76,7 +90,7 @@ def measure(code: Code, folder: Path, *, count: int, rounds: int, members: int =
     """
     till = _fill(code, folder, count, members)
     first: list[float] = []
-    taken: dict[str, list[float]] = {name: [] for name in PAGES}
+    taken: dict[str, list[float]] = {name: [] for name in (*PAGES, CUSTOMER)}
     sizes: dict[str, float] = {}
     before, after = list[float](), list[float]()
     for _ in range(rounds):
@@ -84,13 +98,15 @@ def measure(code: Code, folder: Path, *, count: int, rounds: int, members: int =
             before.append(_at_rest(agent))
             first.append(browsing.get(PAGES["the way to the pages"])[0])
             after.append(_at_rest(agent))
-            for name, path in PAGES.items():
+            for name, path in (*PAGES.items(), (CUSTOMER, "/counter/")):
+                if name == CUSTOMER:
+                    browsing.look_up(card(1))
                 taken[name] += [browsing.get(path)[0] for _ in range(EACH)]
                 sizes[name] = _all_of(browsing, path)
     beside = f"beside {count * TIMES:,} records and {members:,} members"
     return [
         Figure(what="first byte of the first page after a start", unit="ms", values=tuple(first)),
-        *(one for name in PAGES for one in _of_page(f"{name} {beside}", taken[name], sizes[name], rounds)),
+        *(one for name in taken for one in _of_page(f"{name} {beside}", taken[name], sizes[name], rounds)),
         Figure(what="memory before the first page, resident", unit="MB", values=tuple(before)),
         Figure(what="memory after it, resident", unit="MB", values=tuple(after)),
     ]

@@ -22,9 +22,9 @@ async def chromium() -> AsyncIterator[Browser]:
         yield started
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def nothing_left(chromium: Browser) -> Iterator[None]:
-    """After the test no process of its own is left."""
+    """After the tests of a file no process of theirs is left."""
     before = children()
     yield
     assert children() == before
@@ -38,10 +38,10 @@ async def visitors(chromium: Browser, nothing_left: None) -> AsyncIterator[Visit
     assert await made.leave() == []
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop(tmp_path: Path, nothing_left: None) -> AsyncIterator[Shop]:
-    """Headquarters, a till that sells, and the line between them, which can be cut."""
-    async with open_shop(tmp_path) as opened:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shop(tmp_path_factory: pytest.TempPathFactory, nothing_left: None) -> AsyncIterator[Shop]:
+    """Headquarters, a till that sells, and the line between them, which can be cut; one for a file."""
+    async with open_shop(tmp_path_factory.mktemp("shop")) as opened:
         yield opened
 
 
