@@ -24,6 +24,7 @@ from loyalty_core.events import (
     RedemptionCancelled,
     RedemptionCommitted,
     ReturnRecorded,
+    TechnicianAction,
 )
 from loyalty_core.journal import Record
 from loyalty_core.lineage import Segment, holder
@@ -55,6 +56,7 @@ class Arrivals:
         self.touched: Touched = {}
         self.redeemed: dict[str, str] = {}
         self.enrolled: list[tuple[EventId, MemberEnrolled]] = []
+        self.actions: list[tuple[EventId, TechnicianAction]] = []
 
     def take(self, event_id: EventId, record: bytes, says: Record | LoyaltyError) -> None:
         """Take in one record; what cannot be understood or believed is kept, set aside and reported."""
@@ -71,6 +73,8 @@ class Arrivals:
             touch(self.touched, reference, event_id)
             if isinstance(event, _OF_A_REDEMPTION):
                 self.redeemed[event.redemption] = reference
+        if isinstance(event, TechnicianAction):
+            self.actions.append((event_id, event))
         try:
             filed = self._find(filed_under(says, event_id, self._store_id), event_id)
         except SetAside as error:

@@ -43,6 +43,7 @@ from hq_server.snapshots import pages
 from hq_server.spread import spread
 from hq_server.store.connection import Transaction
 from hq_server.store.database import Database
+from hq_server.technicians import told_to
 from loyalty_core.envelope import seal
 from loyalty_core.events import EventId, MemberEnrolled
 from loyalty_core.lineage import Segment
@@ -238,6 +239,7 @@ def answer(tx: Transaction, answering: Answering, opened: Opened, outcome: Outco
         keys=keys,
         returned=returned,
         sealing_public_key=sealing_public_key(tx),
+        technicians=told_to(tx, terminal.store_id, request.technicians, now_ms),
     )
     return seal("dangol/reply/1", pack(reply), *signers)
 

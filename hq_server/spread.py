@@ -161,6 +161,23 @@ def _write(
     earlier = {store_id: facts_of(tx, store_id, facts) for store_id, facts in arrived.facts.items()}
     tx.many(statement, arrived.events)
     tx.many("arrivals.add_visiting_fact", arrived.visiting)
+    tx.many(
+        "arrivals.add_technician_action",
+        [
+            (
+                terminal.store_id,
+                *msgspec.structs.astuple(event_id),
+                came_ms,
+                did.occurred_at_ms,
+                did.person,
+                did.pass_id,
+                did.action,
+                did.subject,
+                did.outcome,
+            )
+            for event_id, did in arrived.actions
+        ],
+    )
     open_arrivals(tx, arrived.exceptions, now_ms)
     _fold_all(tx, house, result, arrived.facts, earlier, place_of(tx, terminal), came_ms, now_ms)
     return result

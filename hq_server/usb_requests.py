@@ -167,13 +167,14 @@ def part(
     for page in reply.pages:
         moved[page.bucket] = page.to_cursor
     cursors, terminal = Cursors(load_house(tx).newest.version, tuple(moved)), opened.terminal
+    rest = msgspec.structs.replace(opened.exchange, cursors=cursors)
+    if reply.technicians is not None:
+        rest = msgspec.structs.replace(rest, technicians=reply.technicians.version)
     return Part(
         sealed=close_file(envelope, terminal.terminal_id, _store_key(tx, terminal.store_id), salt),
         members=sum(len(page.rows) for page in reply.pages),
         more=bool(reply.pages) and not reply.next_in_ms,
-        rest=msgspec.structs.replace(
-            opened, exchange=msgspec.structs.replace(opened.exchange, cursors=cursors)
-        ),
+        rest=msgspec.structs.replace(opened, exchange=rest),
     )
 
 

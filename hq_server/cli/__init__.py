@@ -27,6 +27,7 @@ from hq_server.cli import (
     receipts,
     retention,
     staff,
+    technicians,
     usb,
     webhooks,
 )
@@ -49,6 +50,7 @@ GROUPS = (
     programmes,
     keys,
     fleet,
+    technicians,
     members,
     receipts,
     decisions,

@@ -35,7 +35,7 @@ def new_password(shell: Shell, name: str, file: Path | None) -> tuple[str, str]:
     """
     typed, made = "", ""
     if file is not None:
-        typed = _lines(file)[0]
+        typed = first_lines(file)[0]
     elif sys.stdin.isatty() and not shell.as_json:
         typed = click.prompt(
             f"Password of {name} (nothing: make one)",
@@ -83,13 +83,13 @@ def prove(shell: Shell, name: str, file: Path | None) -> None:
 
 def _shown(account: Account, file: Path | None) -> persons.Shown:
     if file is not None:
-        password, code = _lines(file)
+        password, code = first_lines(file)
         return persons.Shown(account.name, password, code)
     password = click.prompt(f"Password of {account.name}", hide_input=True, err=True)
     return persons.Shown(account.name, password, click.prompt("Code", err=True))
 
 
-def _lines(file: Path) -> tuple[str, str]:
+def first_lines(file: Path) -> tuple[str, str]:
     """Return the first two lines of a file, without their ends."""
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")

@@ -66,6 +66,11 @@ class Shell:
         """The private server keys of this machine."""
         return Keyring(lambda: [key for key, _ in keys_in_reach(self.config, "server")])
 
+    @property
+    def who(self) -> str:
+        """Who runs this: as was said, or as the machine knows it."""
+        return self._by or machine_user()
+
     @contextmanager
     def database(self) -> Iterator[Connection]:
         """Open the database for this command; what it changes is in the access log before it does."""
@@ -123,7 +128,7 @@ class Shell:
         if not self._is_kept:
             kind: Kind = "change" if self._need.changes else "read"
             subjects = self._about or ([] if self._need.changes else [MANY])
-            keep_access(tx, now_ms(), self._by or machine_user(), "command", kind, self.what, *subjects)
+            keep_access(tx, now_ms(), self.who, "command", kind, self.what, *subjects)
             self._is_kept = True
 
     def show(self, value: object, lines: Iterable[str]) -> None:

@@ -147,6 +147,13 @@ COMMANDS: Final[Mapping[str, Need]] = {
     "terminal list": sees("read:house"),
     "terminal approve": does("operate"),
     "terminal revoke": does("operate"),
+    "technician add": does("operate"),
+    "technician pin": does("operate"),
+    "technician list": sees("read:house"),
+    "technician pass": does("operate"),
+    "technician passes": sees("read:house"),
+    "technician revoke": does("operate"),
+    "technician actions": sees("read:house"),
     # Rules and periods.
     "programme check": OPEN,
     "programme diff": sees("read:house"),
