@@ -345,6 +345,13 @@ CREATE TABLE sealing_key (
     crc INTEGER NOT NULL
 ) STRICT;
 """
+_LINK_SPANS: Final = """
+CREATE TABLE link_span (
+    from_ms INTEGER NOT NULL,
+    to_ms INTEGER NOT NULL,
+    code TEXT NOT NULL CHECK (code <> '')
+) STRICT;
+"""
 SCRIPTS: Final = (
     _ONE,
     _TWO,
@@ -359,6 +366,7 @@ SCRIPTS: Final = (
     _UNDOABLE,
     _TECHNICIANS,
     _ENROLMENTS,
+    _LINK_SPANS,
 )
 VERSION: Final = len(SCRIPTS)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -176,11 +175,8 @@ def open_session(settings: Sync) -> aiohttp.ClientSession:
     Raises:
         BadInput: `ca_file_unreadable`.
     """
-    trusted: ssl.SSLContext | bool = True
-    if settings.ca_file is not None:
-        trusted = _pinned(settings.ca_file)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=trusted, limit=2),
+        connector=aiohttp.TCPConnector(ssl=True if settings.ca_file is None else trusted(settings), limit=2),
         timeout=aiohttp.ClientTimeout(total=settings.timeout_ms / 1000),
         auto_decompress=False,
         # Whoever answers could have the till keep and send back as many as it likes.
@@ -188,12 +184,18 @@ def open_session(settings: Sync) -> aiohttp.ClientSession:
     )
 
 
-def _pinned(ca_file: Path) -> ssl.SSLContext:
+def trusted(settings: Sync) -> ssl.SSLContext:
+    """Return what a certificate of HQ's is judged by.
+
+    Raises:
+        BadInput: `ca_file_unreadable`.
+    """
     try:
-        return ssl.create_default_context(cafile=str(ca_file))
+        return ssl.create_default_context(cafile=settings.ca_file)
     except (OSError, ssl.SSLError) as error:
         raise BadInput(
-            f"sync.ca_file {ca_file} cannot be used ({type(error).__name__})", code="ca_file_unreadable"
+            f"sync.ca_file {settings.ca_file} cannot be used ({type(error).__name__})",
+            code="ca_file_unreadable",
         ) from None
 
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 import secrets
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ import msgspec
 
 from edge_agent.clock import Clock as MachineClock
 from edge_agent.config import EdgeConfig
-from edge_agent.store import member_rows, outbox, quarantine, terminal
+from edge_agent.store import link_spans, member_rows, outbox, quarantine, terminal
 from edge_agent.store.database import Connection, StoreError
 from edge_agent.store.terminal import Terminal
 from edge_agent.store.writer import Reader, Writer
@@ -67,6 +68,7 @@ class SyncLoop:
         self._session = session
         self._key = b""
         self._nudged = asyncio.Event()
+        self._tried: list[asyncio.Future[LinkError | None]] = []
         self._questions = Questions()
         self._away_until_ms = 0
         self._failures = 0
@@ -83,8 +85,24 @@ class SyncLoop:
         """Say that there is something new to send."""
         self._nudged.set()
 
+    async def try_now(self) -> LinkError | None:
+        """Make an exchange at once, whatever the back-off says; return how it failed, None where it did not.
+
+        An HQ that has sent this till away for a time is not asked before.
+        """
+        away_ms = self._away_until_ms - self._clock.monotonic_ms()
+        if away_ms > 0:
+            seconds = -(-away_ms // 1000)
+            return LinkError(f"HQ asks this till to wait {seconds} s more", code="hq_away")
+        tried: asyncio.Future[LinkError | None] = asyncio.get_running_loop().create_future()
+        self._tried.append(tried)
+        self._questions.new.set()
+        return await tried
+
     async def run(self) -> None:
         """Talk with HQ until cancelled. Whatever HQ does, this goes on."""
+        with suppress(LoyaltyError):  # a disk that takes nothing is told of where it matters
+            await self._writer.do(lambda conn: link_spans.begin(conn, self._clock.wall_ms()), urgent=False)
         await self._key_followed(keys.has_next(self._config.data_dir))
         while True:
             await self._pause(await self._turn())
@@ -188,11 +206,14 @@ class SyncLoop:
             after_ms = error.retry_after_ms
             wait_ms = delay_ms(self._failures, sync.retry_first_ms, max_ms, random.random(), after_ms)
             self._away_until_ms = self._clock.monotonic_ms() + after_ms
+            if after_ms:
+                self._questions.new.clear()  # what came meanwhile does not bring the next exchange on
             await self._note(tried_at_ms, wait_ms, error, None)
             return wait_ms
         except LoyaltyError as error:
             log.error("sync_failed", extra={"code": error.code})
             self._failures += 1
+            self._answer_tried(LinkError(str(error), code=error.code))
             return sync.retry_max_ms
         self._followed = False
         refusal = min(installed.refusals, key=lambda one: one.epoch == 0, default=None)
@@ -294,12 +315,21 @@ class SyncLoop:
                 refused_code=refused_code if reply or refused_code else before.refused_code,
             )
             outbox.set_link(conn, after)
+            link_spans.note(conn, now_ms, error.code if error else link_spans.OK)
 
         self._tell(error.code if error else "up")
         try:
             await self._writer.do(note, urgent=False)
         except LoyaltyError as failed:
             log.error("link_not_noted", extra={"code": failed.code})
+        self._answer_tried(error)
+
+    def _answer_tried(self, error: LinkError | None) -> None:
+        """Tell those who had it tried how it went."""
+        tried, self._tried = self._tried, []
+        for one in tried:
+            if not one.done():
+                one.set_result(error)
 
     def _tell(self, code: str) -> None:
         """Log how talking with HQ goes where that is not what was last told; the last word is the true one.
