@@ -27,7 +27,7 @@ from tests.edge.sync.linked_till import LinkedTill
 
 MUTANTS = 5_000
 CODES = {"hq_nonsense", "hq_wrong_key", "hq_stale"}
-NOTES = {"link", "sqlite_sequence"}
+NOTES = {"link", "link_span", "sqlite_sequence"}
 """Where the till notes how the link is."""
 
 
