@@ -207,7 +207,7 @@ def test_they_spend_nothing_before_hq_has_told_of_them(till: Till) -> None:
 DAMAGE = {
     "name": "UPDATE enrolment SET masked_name = '김*동'",
     "account": "UPDATE enrolment SET account = 'h:0'",
-    "seal": "UPDATE enrolment SET blob = CAST(x'00' || substr(blob, 2) AS BLOB)",
+    "seal": "UPDATE enrolment SET blob = CAST(x'0000000000000000' || substr(blob, 9) AS BLOB)",
     "look-up": "UPDATE enrolment_look_up SET provisional = 'x'",
     "gone": "DELETE FROM enrolment",
 }
