@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -21,6 +18,7 @@ from edge_agent import acting
 from edge_agent.acting import NOBODY, Actor
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
+from edge_agent.counter_pin import pin_of, verifier
 from edge_agent.pass_time import is_due, note, pass_time
 from edge_agent.recorder import Recorder
 from edge_agent.store import technicians, terminal, wrong_pins
@@ -33,8 +31,6 @@ from loyalty_core.units import EpochMs
 
 log = logging.getLogger(__name__)
 
-PIN_FORM: Final = re.compile(r"[0-9]{6,12}", re.ASCII)
-PIN_FILE: Final = "counter.pin"
 WAITING_MAX: Final = 4
 """How many PINs wait for their turn: each takes a tenth of a second, more would only be guesses."""
 REFUSED_NOTED_EVERY_MS: Final = 60_000
@@ -107,8 +103,8 @@ class LogIn:
             shown = await self._reader.do(lambda conn: _proven(conn, pass_text))
             actor = _actor(shown)
             who = (wrong_pins.person(shown.person), wrong_pins.ALL)
-            verifier = await self._reader.do(lambda conn: self._admitted(conn, shown))
-            await self._try(pin, verifier, who)
+            known_by = await self._reader.do(lambda conn: self._admitted(conn, shown))
+            await self._try(pin, known_by, who)
             return await self._writer.do(lambda conn: self._let_in(conn, shown, who), urgent=False)
         except BadInput as error:
             await self._note_refused(actor, error.code)
@@ -121,9 +117,9 @@ class LogIn:
             BadInput: `pin_wrong`, `pin_unknown` where none is set, `log_in_later`.
             StoreError: the disk refuses.
         """
-        verifier = await asyncio.to_thread(counter_verifier, self._config.data_dir)
+        known_by = await asyncio.to_thread(verifier, self._config.data_dir)
         who = (wrong_pins.COUNTER,)
-        await self._try(pin, verifier, who)
+        await self._try(pin, known_by, who)
         await self._writer.do(lambda conn: wrong_pins.forget(conn, who), urgent=False)
 
     def _admitted(self, conn: Connection, shown: Pass) -> str:
@@ -146,7 +142,7 @@ class LogIn:
         acting.note(conn, recorder, recorder.books(conn), actor, acting.LOG_IN, actor.role, "ok")
         return actor
 
-    async def _try(self, pin: str, verifier: str, who: Sequence[str]) -> None:
+    async def _try(self, pin: str, known_by: str, who: Sequence[str]) -> None:
         """Return where the PIN is right. A wrong one makes the next try of these wait.
 
         Raises:
@@ -157,12 +153,11 @@ class LogIn:
         self._waiting += 1
         try:
             await self._reader.do(lambda conn: self._refuse_early(conn, who))
-            typed = unicodedata.normalize("NFKC", pin.strip())
-            if PIN_FORM.fullmatch(typed) is None:
+            if (typed := pin_of(pin)) is None:
                 raise _wrong()
             await self._writer.do(lambda conn: self._count(conn, who), urgent=False)
             loop = asyncio.get_running_loop()
-            if not await loop.run_in_executor(self._judge, _is_pin, typed, verifier):
+            if not await loop.run_in_executor(self._judge, _is_pin, typed, known_by):
                 raise _wrong()
         finally:
             self._waiting -= 1
@@ -198,32 +193,6 @@ class LogIn:
             log.warning("refusal_not_noted", extra={"code": error.code})
 
 
-def counter_verifier(data_dir: Path) -> str:
-    """Return by what the counter's PIN is known.
-
-    Raises:
-        BadInput: `pin_unknown`: none is set.
-    """
-    try:
-        return (data_dir / PIN_FILE).read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        raise BadInput(
-            "no PIN is set for the counter of this till: edge-agent counter-pin sets one", code="pin_unknown"
-        ) from None
-
-
-def checked_pin(pin: str) -> str:
-    """Return a PIN that may be kept.
-
-    Raises:
-        BadInput: `pin_malformed`.
-    """
-    typed = unicodedata.normalize("NFKC", pin.strip())
-    if PIN_FORM.fullmatch(typed) is None:
-        raise BadInput("a PIN has 6 to 12 digits: choose another", code="pin_malformed")
-    return typed
-
-
 def _proven(conn: Connection, pass_text: str) -> Pass:
     public_key = terminal.read(conn).hq_public_key
     return open_pass(bytes_of_digits(pass_text), {key_id(public_key): public_key})
@@ -235,10 +204,10 @@ def _actor(shown: Pass) -> Actor:
     )
 
 
-def _is_pin(typed: str, verifier: str) -> bool:
+def _is_pin(typed: str, known_by: str) -> bool:
     from loyalty_shell.passwords import is_password
 
-    return is_password(typed, verifier)
+    return is_password(typed, known_by)
 
 
 def _wrong() -> BadInput:

@@ -25,10 +25,10 @@ def hashed_password(password: str, salt: bytes) -> str:
 
 
 def is_password(password: str, kept: str) -> bool:
-    """Tell whether this is the password of which that is kept."""
+    """Tell whether this is the password of which that is kept; of what is damaged none is."""
     try:
         Argon2id.verify_phc_encoded(_form(password), kept)
-    except InvalidKey:
+    except (InvalidKey, ValueError):
         return False
     return True
 

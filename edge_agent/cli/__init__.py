@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from edge_agent.cli import checks, joining, receipts, service, usb
+from edge_agent.cli import checks, counter, joining, receipts, service, usb
 from edge_agent.cli.shell import Commands, with_config
 from edge_agent.version import VERSION
 
@@ -29,6 +29,7 @@ def main() -> None:
 COMMANDS: Final = (
     joining.enrol,
     joining.rotate_key,
+    counter.counter_pin,
     service.run,
     service.status,
     receipts.take,
