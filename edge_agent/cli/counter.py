@@ -61,5 +61,5 @@ def _typed(file: Path | None) -> str:
     if file is None:
         typed: str = click.prompt("PIN of the counter", hide_input=True, confirmation_prompt=True, err=True)
         return typed
-    text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8", "replace")
     return text.partition("\n")[0]
