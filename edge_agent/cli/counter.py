@@ -30,15 +30,14 @@ def counter_pin(ctx: click.Context, pin_file: Path | None, remove: bool, as_json
     The page asks for it where the settings say [counter] access = "pin".
     """
     from edge_agent.counter_pin import remove_pin, set_pin
-    from loyalty_core.errors import BadInput
+    from edge_agent.store.migrations import refuse_newer
     from loyalty_shell.data_dir import check_user
 
     config = config_of(ctx)
     check_user(config.data_dir)
     if remove and pin_file is not None:
         raise click.UsageError("--remove takes no PIN", ctx)
-    if not config.data_dir.is_dir():
-        raise BadInput(f"there is no till in {config.data_dir}: enrol it first", code="not_enrolled")
+    refuse_newer(config.database)
     if remove:
         done = "removed" if remove_pin(config.data_dir) else "none"
     else:
