@@ -32,6 +32,7 @@ from hq_server.api import house as house_api
 from hq_server.api import login as login_api
 from hq_server.api import members as members_api
 from hq_server.api import periods as periods_api
+from hq_server.api import technicians as technicians_api
 from hq_server.api.answers import keep_nowhere, strangers
 from hq_server.attempts import Attempts
 from hq_server.background import run_chores
@@ -94,6 +95,7 @@ ROOMS: Final = (
     decisions_api,
     cases_api,
     periods_api,
+    technicians_api,
     gifts_api,
     feed_api,
     exports_api,

@@ -14,10 +14,11 @@ from hq_server.api.openapi_exports import export_paths
 from hq_server.api.openapi_people import PEOPLE, people_paths
 from hq_server.api.openapi_periods import SHAPES as OF_PERIODS
 from hq_server.api.openapi_periods import period_paths
-from hq_server.api.queries import ChangesQuery, ExceptionsQuery, described
+from hq_server.api.queries import ActionsQuery, ChangesQuery, ExceptionsQuery, described
 from hq_server.fleet_view import TerminalView
 from hq_server.programme_view import ProgrammeView
 from hq_server.reconcile import ExceptionView
+from hq_server.technician_actions import ActionView
 from hq_server.version import VERSION
 from hq_server.web_errors import PROBLEM_TYPE, Problem
 
@@ -28,6 +29,7 @@ _SHAPES: Final = (
     TerminalView,
     ExceptionView,
     ProgrammeView,
+    ActionView,
     Changes,
     Problem,
     *SHAPES,
@@ -42,6 +44,13 @@ _GETS: Final[tuple[tuple[str, str, str, bool, dict[str, str]], ...]] = (
     ("/api/v1/terminals", "Every terminal.", "TerminalView", True, {}),
     ("/api/v1/exceptions", "Exceptions, the oldest first.", "ExceptionView", True, {}),
     ("/api/v1/programmes", "Every published programme version.", "ProgrammeView", True, {}),
+    (
+        "/api/v1/technicians/actions",
+        "What technicians did on tills, the newest first.",
+        "ActionView",
+        True,
+        {},
+    ),
     ("/api/v1/changes", "Members that changed, as they stand now.", "Changes", False, {}),
 )
 _OCTETS: Final = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -95,6 +104,8 @@ def _get(summary: str, shape: str, many: bool, names: dict[str, str]) -> dict[st
         )
     if shape == "ExceptionView":
         parameters += described(ExceptionsQuery)
+    if shape == "ActionView":
+        parameters += described(ActionsQuery)
     if shape == "Changes":
         parameters += described(ChangesQuery)
     schema = {"type": "array", "items": one} if many else one

@@ -12,6 +12,7 @@ from hq_server.closes.gifts import PAGE_MAX as GIFTS_MAX
 from hq_server.exports.cells import Format
 from hq_server.feed.changes import PAGE_MAX as CHANGES_MAX
 from hq_server.reconcile import HOURS_MAX, PAGE_MAX
+from hq_server.technician_actions import DAYS_MAX
 from loyalty_core.errors import BadInput, said
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -29,6 +30,13 @@ class ExceptionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     older_than_hours: Annotated[int, Meta(ge=0, le=HOURS_MAX, description="At least this old.")] = 0
     after: Annotated[str, Meta(description="The cursor of the last one that is known.")] = ""
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX, description="How many at once.")] = PAGE_MAX
+
+
+class ActionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which actions of technicians; at most 1000 come at once."""
+
+    terminal: Annotated[str, Meta(description="On this till only.")] = ""
+    days: Annotated[int, Meta(ge=1, le=DAYS_MAX, description="Reported in so many days.")] = 7
 
 
 class AdjustmentsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

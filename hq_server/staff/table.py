@@ -71,6 +71,7 @@ ROUTES: Final[Mapping[str, Need]] = {
     # The house.
     "GET /api/v1/terminals": sees("read:house"),
     "GET /api/v1/exceptions": sees("read:house"),
+    "GET /api/v1/technicians/actions": sees("read:house"),
     "GET /api/v1/periods": sees("read:house"),
     "GET /api/v1/periods/{period_id}": shows("read:members"),
     "POST /api/v1/periods/{period_id}/close": does("write:programme"),

@@ -23,6 +23,7 @@ from loyalty_core.wire import pack, unpack
 from loyalty_shell import passwords
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import DAY
+from tests.hq.test_api import get
 from tests.hq.test_cli import Shell, shell
 from tests.hq.till import NOW_MS, Till
 
@@ -306,6 +307,9 @@ async def test_what_a_technician_did_on_a_till_is_kept_and_listed(hq: Hq, tills:
     ]
     assert shell.json("technician", "actions", "--terminal", other.terminal_id) == []
     assert len(shell.json("technician", "actions")) == 1
+    query = "/api/v1/technicians/actions"
+    assert await get(tills.client, hq, query) == [row]
+    assert await get(tills.client, hq, f"{query}?terminal={other.terminal_id}&days=30") == []
     assert hq.balances() == {}
     assert hq.exceptions() == []
     assert shell.refused("technician", "actions", "--terminal", "S099-T01") == "terminal_not_found"
