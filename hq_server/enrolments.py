@@ -6,7 +6,7 @@ opens them lies in the database, as stores' keys do: every server of a house has
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -54,27 +54,25 @@ def take_enrolments(
 
     What is sealed for no enrolment that waits is not kept.
     """
+    if enrolled:
+        tx.many("arrivals.add_enrolment", [_new(terminal.store_id, *one) for one in enrolled])
     brought = {sealed_hash(one.salt, one.blob): one for one in sealed}
     if not enrolled and not brought:
         return
-    row = tx.one("arrivals.lock_enrolments")
-    tx.many("arrivals.add_enrolment", [_new(terminal.store_id, *one) for one in enrolled])
-    rows = tx.all("arrivals.waiting_enrolments", store_id=terminal.store_id, terminal_id=terminal.terminal_id)
-    waiting = [_with(Enrolment(*one), brought) for one in rows]
-    if row is None:
-        tx.many("arrivals.settle_enrolment", [_settled(one) for one in waiting if one.blob])
-    else:
-        here = [one for one in waiting if one.blob]
-        found = decided(tx, house, row[0], here, dict(enrolled), now_ms)
+    place = {"store_id": terminal.store_id, "terminal_id": terminal.terminal_id}
+    waiting = [Enrolment(*row) for row in tx.all("arrivals.waiting_enrolments", **place)]
+    here = [_with(one, brought[one.sealed_hash]) for one in waiting if one.sealed_hash in brought]
+    key = tx.one("arrivals.sealing_private_key") if here else None
+    if key is not None:
+        found = decided(tx, house, key[0], here, dict(enrolled), now_ms)
         tx.many("arrivals.settle_enrolment", [_settled(one) for one in found])
-        waiting = [one for one in waiting if not one.blob]
-        close_arrivals(tx, [(one.store_id, WAITING, str(one.id)) for one in here], now_ms)
+        close_arrivals(tx, [(one.store_id, WAITING, str(one.id)) for one in found], now_ms)
+        waiting = [one for one in waiting if one.sealed_hash not in brought]
     sentence = (
         "who enrolled is sealed beside the journal and has not come: the till brings it, or enrol again"
     )
-    open_arrivals(
-        tx, [ArrivalException(one.store_id, WAITING, str(one.id), sentence) for one in waiting], now_ms
-    )
+    told = [ArrivalException(one.store_id, WAITING, str(one.id), sentence) for one in waiting]
+    open_arrivals(tx, told, now_ms)
 
 
 def forget_enrolments(tx: Transaction, members: Iterable[str]) -> None:
@@ -101,10 +99,7 @@ def _new(store_id: str, event_id: EventId, event: MemberEnrolled) -> Values:
     )
 
 
-def _with(one: Enrolment, brought: Mapping[bytes, Sealed]) -> Enrolment:
-    sealed = brought.get(one.sealed_hash)
-    if one.blob or sealed is None:
-        return one
+def _with(one: Enrolment, sealed: Sealed) -> Enrolment:
     return msgspec.structs.replace(one, salt=sealed.salt, blob=sealed.blob)
 
 

@@ -12,12 +12,13 @@ from hq_server.store.connection import Busy
 from hq_server.store.database import Database
 from hq_server.store.postgresql import connection
 from hq_server.store.postgresql.connection import PostgresqlConnection
+from loyalty_core.sealing import PersonalData
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase
 from tests.hq.test_audit import run_audit
 from tests.hq.test_feed import names, rest, touch
 from tests.hq.test_snapshots import rows
-from tests.hq.till import Till
+from tests.hq.till import NOW_MS, Till
 
 pytestmark = pytest.mark.postgresql("writers beside each other")
 
@@ -111,6 +112,25 @@ async def test_an_exchange_waits_for_another_ones_member_and_posts_on_what_that_
         assert not sending.done()
     await sending
     assert hq.balances() == {"M1": 12}
+    run_audit(hq)
+
+
+async def test_an_exchange_that_makes_a_member_is_alone(
+    hq: Hq, tills: Tills, beside: PostgresqlConnection
+) -> None:
+    """Whatever another holds for the new member's card meanwhile would stay held."""
+    hq.members(rows(1))
+    till, other = await tills.join(), await tills.join("S013")
+    till.record(till.enrolment(PersonalData("김철수", "", ("A77",), None, 0, "", NOW_MS)))
+    other.record(purchase(member="card:A77", store="S013"))
+    with beside.writing(beside=True) as tx:
+        touch(tx, "M1")
+        sending = asyncio.create_task(tills.send(till))
+        await tills.until(lambda: waits(hq))
+        assert not sending.done()
+    await asyncio.gather(sending, tills.send(other))
+    assert list(hq.balances().values()) == [12]
+    assert hq.exceptions() == []
     run_audit(hq)
 
 

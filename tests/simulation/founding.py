@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from hq_server.config import load_config
+from hq_server.enrolments import found_sealing_key
 from hq_server.setup import found_house
 from hq_server.store.connection import writing
 from hq_server.store.database import create
@@ -29,6 +30,7 @@ MEMBERS: Final = (
     "member_id,lookups,name,home_store,birthday\n"
     f"M1,{CARDS['M1']},가,S012,1990-11-20\nM2,{CARDS['M2']},나,S012,2000-02-29\nM3,{CARDS['M3']},다,S013,\n"
 )
+SEALING_KEY: Final = bytes([9]) * 32
 HQ_KEY: Final = bytes(range(32))
 
 
@@ -52,6 +54,7 @@ def _first_day(months: int) -> Path:
         connection = create(hq.config.database_path)
         with writing(connection) as tx:
             found_house(tx, random=luck.randbytes(8), now_ms=hq.clock())
+            found_sealing_key(tx, SEALING_KEY, hq.clock())
         connection.close()
         hq.publish(programme_text(1, "2026-01-01", (), months=months))
         hq.members(MEMBERS)

@@ -1,7 +1,5 @@
--- name: lock_enrolments()^
--- What opens sealed data. Whoever makes members of enrolments has this row to themselves: one phone, one member.
-SELECT private_key FROM sealing_keys WHERE number = 1
-FOR UPDATE;
+-- name: sealing_private_key()^
+SELECT private_key FROM sealing_keys WHERE number = 1;
 
 -- name: sealing_public_key()^
 SELECT public_key FROM sealing_keys WHERE number = 1;
