@@ -16,6 +16,7 @@ from typing import Final
 from aiohttp import web
 
 from edge_agent import metrics, openapi
+from edge_agent.admin.pages import AdminPages
 from edge_agent.app_keys import (
     CLOCK,
     CONFIG,
@@ -127,6 +128,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING], app[DESK]).routes())
     app[UNDOING] = Undoing(config, clock, app[RECORDER], app[DESK])
     CounterPages(app, app[UNDOING]).install()
+    app.add_routes(AdminPages(app).install().routes)
     app.add_routes(
         [
             web.get("/", site.get_ways),

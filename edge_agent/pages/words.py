@@ -7,6 +7,9 @@ from datetime import UTC, datetime, tzinfo
 from gettext import NullTranslations
 from typing import Any, Final
 
+from loyalty_core.calendar import date_of
+from loyalty_core.units import Day
+
 SECOND_MS: Final = 1000
 MINUTE_MS: Final = 60 * SECOND_MS
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -28,6 +31,7 @@ class Words:
             "clock_time": self.clock_time,
             "day_time": self.day_time,
             "count": self.count,
+            "day": self.day,
             "size": self.size,
         }
 
@@ -57,6 +61,10 @@ class Words:
     def day_time(self, at_ms: int) -> str:
         """Return the store's date and wall time: `2026-11-23 09:14:05`."""
         return self._local(at_ms).strftime("%Y-%m-%d %H:%M:%S")
+
+    def day(self, day: int) -> str:
+        """Return a business date: `2026-11-23`."""
+        return date_of(Day(day)).isoformat()
 
     def count(self, number: int) -> str:
         """Return a whole number with its thousands apart."""

@@ -1,0 +1,65 @@
+"""What the technician's first page shows, read from one state of the store."""
+
+from __future__ import annotations
+
+import msgspec
+
+from edge_agent.books import Books
+from edge_agent.clock import Clock
+from edge_agent.config import EdgeConfig
+from edge_agent.link_timeline import Stretch, timeline
+from edge_agent.status import Status, status
+from edge_agent.store import link_spans, outbox
+from edge_agent.store.database import Connection, wal_bytes
+from edge_agent.store.outbox import Link
+from edge_agent.technicians import Known, technicians_known
+from loyalty_core.programme import Programme
+from loyalty_core.units import Day
+
+TIMELINE_MS = 24 * 3_600_000
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """How this till is doing. `refusal` is why nothing can be written now; ages and offsets are in ms."""
+
+    told: Status
+    link: Link
+    now_ms: int
+    refusal: str
+    stretches: list[Stretch]
+    programme: Programme | None
+    programme_next: Programme | None
+    technicians: Known
+    clock_offset_ms: int | None
+    database_bytes: int
+    wal_bytes: int
+    hq_url: str
+
+    @property
+    def down(self) -> list[Stretch]:
+        """The times of the day when HQ was not reached, the latest first."""
+        return [one for one in reversed(self.stretches) if one.state == "down"]
+
+
+def state(conn: Connection, config: EdgeConfig, clock: Clock, books: Books, trouble: str | None) -> State:
+    """Return how this till is doing; `trouble` is how the disk refuses to be written, as the writer knows."""
+    told, link, now_ms = status(conn, config, clock, trouble), outbox.link(conn), int(clock.wall_ms())
+    today = None if books.expected is None else books.expected.today
+    later = [one for one in books.programmes if today is not None and one.effective_from > today]
+    offset_ms = None
+    if link.answered_at_ms is not None and link.hq_time_ms is not None:
+        offset_ms = link.answered_at_ms - link.hq_time_ms
+    return State(
+        told=told,
+        link=link,
+        now_ms=now_ms,
+        refusal=told.disk_refuses or "",
+        stretches=timeline(link_spans.since(conn, now_ms - TIMELINE_MS), now_ms, back_ms=TIMELINE_MS),
+        programme=None if today is None else books.programme_on(Day(today)),
+        programme_next=min(later, key=lambda one: one.effective_from, default=None),
+        technicians=technicians_known(conn),
+        clock_offset_ms=offset_ms,
+        database_bytes=config.database.stat().st_size,
+        wal_bytes=wal_bytes(config.database),
+        hq_url=books.terminal.hq_url,
+    )
