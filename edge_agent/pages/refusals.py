@@ -15,17 +15,47 @@ MEANINGS: Final[Mapping[str, str]] = {
     "body_slow": N_("The request did not arrive in time. Send it again."),
     "body_too_large": N_("This is larger than the till takes."),
     "clock_lost": N_("The till's clock has lost its time. Set it first."),
+    "clock_off": N_("The till's clock is wrong. Set it."),
     "disk_failed": N_("The disk did not keep what was written. Nothing was recorded: call a technician."),
     "disk_full": N_("The disk is full, so nothing was recorded. Call a technician."),
     "disk_read_only": N_("The disk can only be read, so nothing was recorded. Call a technician."),
     "form_stale": N_("This page was open for too long or before another log-in. Open it again."),
+    "hq_away": N_("Headquarters asked this till to wait a little."),
+    "hq_certificate": N_(
+        "Headquarters' certificate is not trusted here. Check the clock, then the certificate."
+    ),
+    "hq_name_unknown": N_(
+        "The name of headquarters is not known on this network. Check the cable, the router and the name."
+    ),
+    "hq_nonsense": N_("What answers at headquarters' address is not headquarters."),
+    "hq_timeout": N_("Headquarters did not answer in time."),
+    "hq_unreachable": N_(
+        "Headquarters cannot be reached. Check the line, a firewall, and whether headquarters runs."
+    ),
+    "hq_wrong_key": N_("What answers has another key than this till believes. Ask headquarters."),
     "idempotency_conflict": N_("This was sent before with other content. Open the page again."),
+    "log_in_later": N_("Too many wrong PINs. Wait a moment, then try again."),
     "member_unknown": N_("No member with this card or number is known at this till."),
     "member_unreadable": N_("This is no card or phone number. Scan or type it again."),
     "origin_refused": N_("Another site tried to reach into this till. It was stopped."),
+    "pass_expired": N_("This pass has ended. Ask headquarters for a new one."),
+    "pass_for_another_till": N_(
+        "This pass is not for this till. Ask for one that names this till or its store."
+    ),
+    "pass_malformed": N_("This is not a whole pass. Scan it again, or choose its file."),
+    "pass_not_yet": N_("This pass begins later than this till's clock shows."),
+    "pass_revoked": N_("Headquarters has revoked this pass. Ask for a new one."),
+    "pass_wrong_key": N_("This pass was not signed by this till's headquarters."),
     "path_unknown": N_("There is no such page."),
+    "pin_unknown": N_("No PIN of this person is known here yet. The till must hear from headquarters first."),
+    "pin_wrong": N_("The PIN is wrong."),
     "role_observes": N_("This log-in may look, but change nothing."),
+    "server_busy": N_("Headquarters has much to do, and lets this till in as soon as it can."),
     "stopping": N_("The till's agent is stopping. Try again in a moment."),
+    "terminal_pending": N_("Headquarters has not approved this till yet."),
+    "terminal_revoked": N_("Headquarters has shut this till out."),
+    "terminal_unknown": N_("Headquarters does not know this till. Ask it for a code to join again."),
+    "undo_over": N_("It is too late to undo this."),
 }
 
 

@@ -130,7 +130,9 @@ function submitScan(field) {
   const again = text === scanned.text && burst.at - scanned.at < SAME_SCAN_MS
   burst = { text: "", at: -Infinity }
   scanned = { text, at: performance.now() }
-  field.value = again ? "" : text
+  const next = document.getElementById(field.dataset.scanNext ?? "")
+  field.value = again && !next ? "" : text
+  if (next) return next.focus()
   if (again) return
   if (field.form.getAttribute("aria-busy") === "true") {
     document.addEventListener("dangol:page", () => enter(text), { once: true })
