@@ -11,8 +11,9 @@ from edge_agent.redeeming import Redeeming, redemption_id_of
 from edge_agent.spendable import Wanted
 from edge_agent.store import enrolments, entries
 from edge_agent.store.database import transaction
+from edge_agent.sync.questions import Told
 from loyalty_core.errors import BadInput
-from loyalty_core.events import MemberEnrolled
+from loyalty_core.events import MemberEnrolled, MemberPresented, VisitRecorded
 from loyalty_core.lookups import hashed
 from loyalty_core.messages import MemberRow
 from loyalty_core.sealing import sealed_hash, unseal
@@ -26,6 +27,7 @@ from tests.edge.made import (
     STORE_KEY,
     at,
     day,
+    keyed,
     member,
     programme,
     purchase,
@@ -91,6 +93,23 @@ def test_what_was_bought_under_their_card_before_is_theirs(till: Till) -> None:
     assert till.balance(PHONE) == till.balance(NEW_CARD) == before
 
 
+def test_what_was_bought_under_another_spelling_of_their_card_is_theirs(till: Till) -> None:
+    before = till.points(purchase("1", member="AB-1234"))
+    join(till, card="AB1234")
+    assert till.balance(PHONE) == before
+
+
+def test_a_card_that_was_shown_before_they_joined_is_theirs(till: Till) -> None:
+    when = at("2026-12-05 11:59")
+    with transaction(till.conn):
+        event = MemberPresented(None, when, day("2026-12-05"))
+        keyed(till.recorder, till.conn, event, NEW_CARD, "shown", "shown")
+    join(till, card=NEW_CARD)
+    bought = purchase("1", member=None, on="2026-12-05") | {"occurred_at": "2026-12-05T12:00:00+09:00"}
+    points = till.points(bought)
+    assert till.balance(PHONE) == points > 0
+
+
 def test_they_give_way_to_hqs_word_and_their_points_go_with_them(till: Till) -> None:
     account = join(till, card=NEW_CARD).account
     points = till.points(purchase("1", member=NEW_CARD))
@@ -123,9 +142,11 @@ def test_the_same_again_is_the_same_before_and_after_hq_has_told(till: Till) -> 
 def test_the_same_key_for_somebody_else_is_a_conflict(till: Till) -> None:
     join(till)
     assert refused(till, key="k1", name="김철수").code == "idempotency_conflict"
-    till.know(member())
-    till.record(purchase("1"))
-    assert refused(till, key="k1", phone="010-1111-2222").code == "idempotency_conflict"
+    with transaction(till.conn):
+        visit = VisitRecorded(None, at("2026-12-05 11:00"), day("2026-12-05"), "till", None)
+        keyed(till.recorder, till.conn, visit, CARD, "k2", "visit")
+    till.conn.execute("UPDATE source SET content = x'' WHERE natural_key = 'key/k2'")  # lost, and repaired
+    assert refused(till, key="k2", phone="010-1111-2222").code == "idempotency_conflict"
 
 
 def test_who_joined_here_cannot_join_again(till: Till) -> None:
@@ -187,7 +208,7 @@ def test_nothing_is_sealed_to_a_damaged_key(till: Till) -> None:
     assert refused(till).code == "sealing_key_missing"
 
 
-def test_they_spend_nothing_before_hq_has_told_of_them(till: Till) -> None:
+def test_they_spend_before_hq_has_told_of_them_only_what_hq_grants(till: Till) -> None:
     join(till)
     for number in range(10):
         till.record(purchase(str(number), member=PHONE, net_minor=1_000_000, on=f"2026-11-{number + 10}"))
@@ -199,9 +220,17 @@ def test_they_spend_nothing_before_hq_has_told_of_them(till: Till) -> None:
         member=PHONE,
         points=1000,
     )
-    with transaction(till.conn), pytest.raises(BadInput, match="without it 0 more points") as told:
+    with transaction(till.conn), pytest.raises(BadInput, match="without it 0 more points") as refusal:
         redeeming.authorise(till.conn, till.books(), wanted, None)
-    assert told.value.code == "allowance_exceeded"
+    assert refusal.value.code == "allowance_exceeded"
+    granted = Told(granted=1000, until_monotonic_ms=till.clock.monotonic_ms() + 60_000)
+    before = till.balance(PHONE)
+    with transaction(till.conn):
+        redeeming.authorise(till.conn, till.books(), wanted, granted)
+    till.appear(told(BY_PHONE))
+    with transaction(till.conn):
+        redeeming.commit(till.conn, till.books(), wanted.redemption_id, None)
+    assert till.balance(PHONE) == before - 1000
 
 
 DAMAGE = {

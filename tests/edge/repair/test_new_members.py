@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from edge_agent.repair.checking import check_derived
@@ -12,6 +13,7 @@ from edge_agent.store import enrolments, outbox
 from edge_agent.store.database import transaction
 from edge_agent.store.integrity import verify
 from edge_agent.store.migrations import open_database
+from loyalty_core.events import MemberEnrolled
 from loyalty_core.lookups import hashed
 from loyalty_core.messages import Acknowledgement
 from tests.edge.joining import NEW_CARD, PHONE, join
@@ -106,4 +108,10 @@ def test_somebody_who_joined_again_while_the_row_was_damaged_is_no_fault(till: T
     till.conn.execute("UPDATE enrolment SET masked_name = 'x'")
     join(till, key="k2")
     assert mended(till).fault is None
+    event = till.records()[-1].event
+    assert isinstance(event, MemberEnrolled)
+    row = member("M9", look_ups=(hashed("id:M9", STORE_KEY), *event.look_ups))
+    till.appear(row)
+    assert check_derived(till.conn) is None
+    till.appear(msgspec.structs.replace(row, gone=True, look_ups=()))
     assert check_derived(till.conn) is None
