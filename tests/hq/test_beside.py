@@ -12,9 +12,10 @@ from hq_server.store.connection import Busy
 from hq_server.store.database import Database
 from hq_server.store.postgresql import connection
 from hq_server.store.postgresql.connection import PostgresqlConnection
+from loyalty_core.events import TechnicianAction
 from loyalty_core.sealing import PersonalData
 from tests.hq.conftest import Hq, Tills
-from tests.hq.events import purchase
+from tests.hq.events import DAY, purchase
 from tests.hq.test_audit import run_audit
 from tests.hq.test_feed import names, rest, touch
 from tests.hq.test_snapshots import rows
@@ -54,6 +55,16 @@ async def told_of(tills: Tills, till: Till) -> list[str]:
     while pages := (await tills.exchange(till)).pages:
         told += [row.member_id for page in pages for row in page.rows]
     return told
+
+
+async def test_what_a_technician_did_waits_for_no_other_writer(
+    hq: Hq, tills: Tills, beside: PostgresqlConnection
+) -> None:
+    till = await tills.join()
+    till.record(TechnicianAction(None, NOW_MS, DAY, "kim", "P1", "verify", "", "ok"))
+    with beside.writing(beside=True):
+        assert till.acknowledged(await tills.send(till)) == {1: 1}
+    assert hq.sql("SELECT person FROM technician_actions") == [("kim",)]
 
 
 async def test_a_change_that_is_committed_late_is_told_after_later_ones_were(

@@ -38,6 +38,7 @@ _OF_THE_STORE: Final = (
     "met",
     "terminal_was_seen",
     "note_beliefs",
+    "add_technician_action",
 )
 _OF_THE_BUCKETS: Final = (
     "put_resolved",
