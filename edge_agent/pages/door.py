@@ -61,7 +61,7 @@ class Door(Generic[Who]):
     @property
     def cookie(self) -> str:
         """The name of the cookie, which is sent to these pages only."""
-        return "dangol_" + self._prefix.strip("/")
+        return "dangol_" + self._prefix.strip("/").replace("/", "_")
 
     def get(self, path: str, handler: Handler[Who]) -> None:
         """Make a page for who is logged in."""

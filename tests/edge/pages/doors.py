@@ -15,7 +15,7 @@ from edge_agent.pages.door import Door
 from edge_agent.pages.visit import Visit
 from tests.edge.made import HeldClock
 
-PREFIX = "/admin"
+PREFIX = "/admin/room"
 PERSON, LOOKER = "kim", "lee"
 IDLE_MS, ABSOLUTE_MS = 60_000, 600_000
 
@@ -44,10 +44,10 @@ class Room:
         )
         door.open_get("/login", self.get_login)
         door.open_post("/login", lambda visit: self.post_login(door, visit))
-        door.get("/room/", self.get_room)
-        door.post("/room/act", self.post_act)
-        door.post("/room/look", self.post_act, looks_only=True)
-        door.live("/room/live", self.live_parts)
+        door.get("/", self.get_room)
+        door.post("/act", self.post_act)
+        door.post("/look", self.post_act, looks_only=True)
+        door.live("/live", self.live_parts)
         app.add_routes(door.routes)
         return door
 
@@ -58,7 +58,7 @@ class Room:
         return visit.page("pages/ways.html")
 
     async def post_login(self, door: Door[str], visit: Visit[str]) -> web.StreamResponse:
-        response = visit.to(f"{PREFIX}/room/")
+        response = visit.to(f"{PREFIX}/")
         door.log_in(response, visit.form.text("name"))
         return response
 
@@ -67,7 +67,7 @@ class Room:
 
     async def post_act(self, visit: Visit[str]) -> web.StreamResponse:
         self.done.append(visit.form.text("what"))
-        return visit.to(f"{PREFIX}/room/")
+        return visit.to(f"{PREFIX}/")
 
     async def live_parts(self, visit: Visit[str]) -> Mapping[str, str]:
         return dict(self.parts)
@@ -97,7 +97,7 @@ class Browser:
 
     async def secret(self) -> str:
         """Return the secret of forms of who is logged in."""
-        text = await (await self.get(f"{PREFIX}/room/")).text()
+        text = await (await self.get(f"{PREFIX}/")).text()
         return text.split(" ")[1]
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.edge.pages.conftest import Opened
 from tests.edge.pages.doors import ABSOLUTE_MS, IDLE_MS, LOOKER, PERSON, code_of
 
-ROOM, ACT, LOGIN = "/admin/room/", "/admin/room/act", "/admin/login"
+ROOM, ACT, LOGIN = "/admin/room/", "/admin/room/act", "/admin/room/login"
 
 
 async def test_who_is_not_logged_in_is_led_to_the_log_in_and_changes_nothing(opened: Opened) -> None:
@@ -124,8 +124,8 @@ async def test_where_nobody_logs_in_a_visitor_is_let_in_and_keeps_the_session(op
 async def test_the_cookie_is_for_no_script_no_other_site_and_no_other_page(opened: Opened) -> None:
     response = await opened.browser.send(LOGIN, {"name": PERSON})
     cookie = response.headers["Set-Cookie"]
-    assert cookie.startswith("dangol_admin=")
-    assert {"HttpOnly", "SameSite=Strict", "Path=/admin"} <= {part.strip() for part in cookie.split(";")}
+    assert cookie.startswith("dangol_admin_room=")
+    assert {"HttpOnly", "SameSite=Strict", "Path=/admin/room"} <= {part.strip() for part in cookie.split(";")}
 
 
 async def test_what_a_form_brings_is_bounded(opened: Opened) -> None:
