@@ -64,6 +64,27 @@ async def test_a_pass_that_is_revoked_while_logged_in_ends_the_log_in(gate: Gate
     assert (await gate.let_in(shown(pass_id="P2"))).pass_id == "P2"
 
 
+async def test_a_pass_that_is_revoked_while_the_pin_is_looked_at_lets_nobody_in(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = gate.log_in._try
+
+    async def revoked_meanwhile(*words: Any) -> None:
+        await tried(*words)
+        gate.hears(listed(2, "P1"))
+
+    monkeypatch.setattr(gate.log_in, "_try", revoked_meanwhile)
+    assert await gate.refusal() == "pass_revoked"
+
+
+async def test_a_word_that_is_not_hqs_latest_says_nothing_of_technicians(gate: Gate) -> None:
+    before = technicians_known(gate.conn)
+    gate.hears(listed(2), at_ms=gate.clock.wall_ms() + HOUR_MS, nonce=gate.asked(), latest=False)
+    gate.hears(at_ms=gate.clock.wall_ms() + 9 * HOUR_MS, nonce=gate.asked(), latest=False)
+    assert technicians_known(gate.conn) == before
+    assert (await gate.let_in()).person == "Han"
+
+
 async def test_who_is_taken_off_the_list_is_out(gate: Gate) -> None:
     actor = await gate.let_in()
     gate.hears(listed(2, people=("Seo",)))
