@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.e2e.browser.driver import DESKTOP, PHONE, Screen, Visitor
-from tests.e2e.browser.shop import CARDS, Shop
+from tests.e2e.browser.shop import RICH, Shop
 
 
 async def straight(shop: Shop, visitor: Visitor) -> None:
@@ -39,7 +39,7 @@ async def customer(shop: Shop, visitor: Visitor) -> None:
     """Have a member before the counter, and a receipt that nobody showed a card for."""
     await shop.sell(9_900)
     await visitor.page.goto(f"{shop.address}/counter/")
-    await visitor.scan(CARDS[0])
+    await visitor.scan(RICH)
     await visitor.page.locator(".customer").wait_for()
 
 

@@ -159,7 +159,7 @@ document.addEventListener(
     const field = document.querySelector("[data-scan]")
     if (!field || event.ctrlKey || event.altKey || event.metaKey) return
     clearTimeout(silence)
-    const now = performance.now()
+    const now = event.timeStamp // when it was pressed: a busy page hears of it late
     const goesOn = now - burst.at <= BURST_MS
     if (event.key === "Enter" && goesOn && burst.text.length >= SCAN_LENGTH_MIN) {
       event.preventDefault()

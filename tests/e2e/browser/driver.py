@@ -122,9 +122,19 @@ class Visitor:
         await self.page.keyboard.press(key)
 
     async def scan(self, code: str) -> None:
-        """Show a code to a scanner, which types it at once and ends with Enter, wherever the focus is."""
-        await self.page.keyboard.type(code)
-        await self.page.keyboard.press("Enter")
+        """Show a code of digits to a scanner, which types it at once and ends with Enter.
+
+        All keys are on their way before the first is answered: on a busy machine one by one is no scanner.
+        """
+        keys = [(digit, f"Digit{digit}", digit, ord(digit)) for digit in code] + [
+            ("Enter", "Enter", "\r", 13)
+        ]
+        sent = [
+            {"key": key, "code": place, "windowsVirtualKeyCode": number, **kind}
+            for key, place, text, number in keys
+            for kind in ({"type": "keyDown", "text": text}, {"type": "keyUp"})
+        ]
+        await asyncio.gather(*[self.cdp.send("Input.dispatchKeyEvent", one) for one in sent])
 
     def expect(self, pattern: str) -> None:
         """Take a complaint back that had to come; fail where it did not."""

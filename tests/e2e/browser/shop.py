@@ -24,6 +24,12 @@ M3,2000123456805,John Smith,010-2000-0003,2026-01-20,S012,
 """
 CARDS: Final = ("2000123456782", "2000123456799", "2000123456805")
 KOREAN: Final = ('phone_region = "US"', 'phone_region = "KR"')
+RICH: Final = CARDS[1]
+"""Has enough points to spend some."""
+
+LARGE: Final = 500_000
+"""Gives as many points as a day may."""
+
 SALES: Final = (12_990, 48_500, 7_200, 31_000, 5_400, 88_000, 15_800, 22_300)
 
 
@@ -41,10 +47,10 @@ class Shop:
         assert self.house.till.address is not None
         return self.house.till.address
 
-    async def sell(self, net_minor: int, member: str | None = None) -> None:
+    async def sell(self, net_minor: int, member: str | None = None, days_ago: int = 0) -> None:
         """Sell something, to nobody known where no card is shown."""
         self.sold += 1
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days_ago)
         receipt: dict[str, Any] = {
             "kind": "purchase",
             "receipt": {"store": STORE, "till": "T03", "number": f"{self.sold:06}"},
@@ -59,6 +65,12 @@ class Shop:
     async def settle(self) -> None:
         """Return once headquarters has all that was sold."""
         await self.house.settled(self.sold)
+
+    def knows_members(self) -> bool:
+        """Tell whether the till has met all members."""
+        with self.house.store() as conn:
+            (known,) = conn.execute("SELECT count(*) FROM member").fetchone()
+            return bool(known == len(CARDS))
 
     def cut(self) -> None:
         """Cut the line to headquarters."""
@@ -86,6 +98,9 @@ async def open_shop(folder: Path) -> AsyncIterator[Shop]:
         made = Shop(at, session)
         await at.till.open()
         await until(lambda: at.acknowledged == at.head, "the till was not heard")
+        await until(made.knows_members, "the till did not meet its members")
+        for days_ago in (4, 3, 2, 1):
+            await made.sell(LARGE, RICH, days_ago)
         for place, net_minor in enumerate(SALES):
             await made.sell(net_minor, CARDS[place % len(CARDS)])
         await made.settle()

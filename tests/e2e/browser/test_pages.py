@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.browser.driver import DESKTOP, PHONE, Screen, Visitor, Visitors
 from tests.e2e.browser.looks import look
-from tests.e2e.browser.shop import CARDS, Shop
+from tests.e2e.browser.shop import RICH, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -48,7 +48,7 @@ async def test_everybody_can_use_the_counter_page(shop: Shop, visitors: Visitors
         await page.locator(".waiting a.key").wait_for()
         await judge(visitor, language, "nobody")
         await page.locator("#code").focus()
-        await visitor.scan(CARDS[0])
+        await visitor.scan(RICH)
         await page.locator(".customer").wait_for()
         await judge(visitor, language, "customer")
         await page.keyboard.press("F2")
