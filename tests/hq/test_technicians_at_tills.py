@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.technicians import LogIn, technicians_known
+from hq_server import exchange, usb_requests
+from hq_server.config import Limits
 from hq_server.technician_actions import actions
 from hq_server.technicians import (
     add_technician,
     make_pass,
     revoke_pass,
 )
+from loyalty_core.envelope import peek
 from loyalty_core.errors import BadInput
+from loyalty_core.messages import Reply
 from loyalty_core.passes import pass_digits, seal_pass
+from loyalty_core.wire import unpack
 from loyalty_shell import passwords
 from tests.edge.made import NOW, at
 from tests.hq.conftest import Hq
@@ -112,3 +119,23 @@ def test_a_stick_brings_the_list_and_an_old_one_does_not_take_a_revocation_back(
     assert (known.technicians, known.version > 0) == (1, True)
     early.to_till(till)
     assert technicians_known(till.conn).version == known.version
+
+
+def test_of_the_parts_of_a_reply_on_a_stick_the_first_alone_brings_the_list(
+    hq: Hq, till: RealTill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    technician(hq)
+    rows = "".join(f"N{number},{3_000_000 + number},이름,,S012\n" for number in range(25))
+    hq.members("member_id,lookups,name,phone,home_store\n" + rows)
+    hq.config = msgspec.structs.replace(hq.config, limits=Limits(snapshot_rows_max=10))
+    lists: list[bool] = []
+
+    def answer(*asked: Any) -> bytes:
+        envelope = exchange.answer(*asked)
+        lists.append(unpack(peek(envelope, "dangol/reply/1")[1], Reply).technicians is not None)
+        return envelope
+
+    monkeypatch.setattr(usb_requests, "answer", answer)
+    Stick(tmp_path / "stick").round(till, hq)
+    assert lists[:3] == [True, False, False]
+    assert technicians_known(till.conn).technicians == 1
