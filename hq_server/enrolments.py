@@ -29,7 +29,7 @@ DIFFERS: Final = "enrolment_differs"
 def found_sealing_key(tx: Transaction, random: bytes, now_ms: EpochMs) -> None:
     """Have a key that tills seal to: the one that is there, else one of these 32 random bytes."""
     tx.run(
-        "arrivals.add_sealing_key",
+        "house.add_sealing_key",
         private_key=random,
         public_key=sealing_public_of(random),
         made_at_ms=now_ms,
@@ -38,7 +38,7 @@ def found_sealing_key(tx: Transaction, random: bytes, now_ms: EpochMs) -> None:
 
 def sealing_public_key(tx: Transaction) -> bytes | None:
     """Return what tills seal to; None where no server has served this database since there are such keys."""
-    row = tx.one("arrivals.sealing_public_key")
+    row = tx.one("house.sealing_public_key")
     return None if row is None else row[0]
 
 
@@ -62,7 +62,7 @@ def take_enrolments(
     place = {"store_id": terminal.store_id, "terminal_id": terminal.terminal_id}
     waiting = [Enrolment(*row) for row in tx.all("arrivals.waiting_enrolments", **place)]
     here = [_with(one, brought[one.sealed_hash]) for one in waiting if one.sealed_hash in brought]
-    key = tx.one("arrivals.sealing_private_key") if here else None
+    key = tx.one("house.sealing_private_key") if here else None
     if key is not None:
         found = decided(tx, house, key[0], here, dict(enrolled), now_ms)
         tx.many("arrivals.settle_enrolment", [_settled(one) for one in found])
@@ -82,7 +82,7 @@ def forget_enrolments(tx: Transaction, members: Iterable[str]) -> None:
 
 def enrolments_of(tx: Transaction, members: Iterable[str]) -> list[Enrolment]:
     """Return how these members joined, in order."""
-    rows = tx.all("arrivals.enrolments_of", members=msgspec.json.encode(list(members)).decode())
+    rows = tx.all("arrivals.enrolments_of", names=msgspec.json.encode(list(members)).decode())
     return [Enrolment(*row) for row in rows]
 
 

@@ -31,6 +31,7 @@ HOUSE_TABLES: Mapping[str, str] = {
     "house": "one row: the number of buckets, fixed at init, and which life of the database this is",
     "programmes": "few, never changed, and the same for every store and member",
     "hq_keys": "a handful, by which everything is signed",
+    "sealing_keys": "one row: what opens the enrolments of every store",
     "programme_envelopes": "the programmes again, as a later key signed them",
     "tokens": "which other systems may call the API",
     "staff": "the people of headquarters; few",

@@ -1,14 +1,3 @@
--- name: sealing_private_key()^
-SELECT private_key FROM sealing_keys WHERE number = 1;
-
--- name: sealing_public_key()^
-SELECT public_key FROM sealing_keys WHERE number = 1;
-
--- name: add_sealing_key(private_key, public_key, made_at_ms)!
-INSERT INTO sealing_keys (number, private_key, public_key, made_at_ms)
-VALUES (1, :private_key, :public_key, :made_at_ms)
-ON CONFLICT (number) DO NOTHING;
-
 -- name: add_enrolment(store_id, terminal_id, epoch, branch, seq, sealed_hash, occurred_at_ms, business_day, consent_version, consent_language, nothing)*!
 INSERT INTO enrolments (store_id, terminal_id, epoch, branch, seq, sealed_hash, occurred_at_ms, business_day,
   consent_version, consent_language, state, member_id, salt, blob)
@@ -28,12 +17,12 @@ WHERE store_id = :store_id AND terminal_id = :terminal_id AND epoch = :epoch AND
 -- name: forget_enrolments(member_id, nothing)*!
 UPDATE enrolments SET salt = :nothing, blob = :nothing WHERE member_id = :member_id;
 
--- name: enrolments_of(members)
+-- name: enrolments_of(names)
 -- How members joined, and who else joined as them; the first one first.
 SELECT enrolments.store_id, enrolments.terminal_id, enrolments.epoch, enrolments.branch, enrolments.seq,
   enrolments.sealed_hash, enrolments.occurred_at_ms, enrolments.business_day, enrolments.consent_version,
   enrolments.consent_language, enrolments.state, enrolments.member_id, enrolments.salt, enrolments.blob
-FROM ROWS(:members, member_id TEXT) AS wanted
+FROM ROWS(:names, member_id TEXT) AS wanted
 CROSS JOIN enrolments ON enrolments.member_id = wanted.member_id
 ORDER BY enrolments.occurred_at_ms, enrolments.terminal_id, enrolments.epoch, enrolments.branch, enrolments.seq;
 

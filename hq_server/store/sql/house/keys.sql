@@ -16,3 +16,14 @@ INSERT INTO programme_envelopes (version, number, envelope) VALUES (:version, :n
 
 -- name: programmes_signed_again()
 SELECT version, number, envelope FROM programme_envelopes ORDER BY version, number;
+
+-- name: sealing_private_key()^
+SELECT private_key FROM sealing_keys WHERE number = 1;
+
+-- name: sealing_public_key()^
+SELECT public_key FROM sealing_keys WHERE number = 1;
+
+-- name: add_sealing_key(private_key, public_key, made_at_ms)!
+INSERT INTO sealing_keys (number, private_key, public_key, made_at_ms)
+VALUES (1, :private_key, :public_key, :made_at_ms)
+ON CONFLICT (number) DO NOTHING;
