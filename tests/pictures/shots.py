@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.e2e.browser.driver import DESKTOP, PHONE, Screen, Visitor
-from tests.e2e.browser.shop import RICH, Shop
+from tests.e2e.browser.shop import PIN, RICH, Shop
 
 
 async def straight(shop: Shop, visitor: Visitor) -> None:
@@ -52,9 +52,22 @@ async def redeeming(shop: Shop, visitor: Visitor) -> None:
     await visitor.page.locator(".spend[open]").wait_for()
 
 
+async def technician(shop: Shop, visitor: Visitor) -> None:
+    """Be logged in, on a till that is cut off and sells on."""
+    page = visitor.page
+    await page.locator("#file").set_input_files(await shop.technician())
+    await page.locator("#pin").fill(PIN)
+    await page.keyboard.press("Enter")
+    await page.locator("[data-part=headline]").wait_for()
+    shop.cut()
+    await shop.sell(45_600)
+    await page.locator("[data-part=headline] [data-tone=warn]").wait_for()
+
+
 SHOTS: Final = (
     Shot("ways", "/", PHONE, "ko"),
     Shot("counter", "/counter/", DESKTOP, "ko", customer),
     Shot("counter", "/counter/", PHONE, "en", customer),
     Shot("redeem", "/counter/", DESKTOP, "en", redeeming),
+    Shot("technician", "/admin/login", DESKTOP, "ko", technician),
 )

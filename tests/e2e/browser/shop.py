@@ -12,6 +12,7 @@ from typing import Any, Final
 import aiohttp
 
 from demo.processes import Hq, until
+from edge_agent.technicians import technicians_known
 from tests.e2e.processes import STORE, Founded, House, house
 from tests.house_sources import ROOT
 
@@ -27,6 +28,7 @@ KOREAN: Final = ('phone_region = "US"', 'phone_region = "KR"')
 RICH: Final = CARDS[1]
 """Has enough points to spend some."""
 
+PIN: Final = "482913"
 LARGE: Final = 500_000
 """Gives as many points as a day may."""
 
@@ -40,6 +42,7 @@ class Shop:
     house: House
     session: aiohttp.ClientSession
     sold: int = field(default=0)
+    passes: int = field(default=0)
 
     @property
     def address(self) -> str:
@@ -65,6 +68,22 @@ class Shop:
     async def settle(self) -> None:
         """Return once headquarters has all that was sold."""
         await self.house.settled(self.sold)
+
+    async def technician(self) -> Path:
+        """Return a pass of somebody whom the till knows as a technician; their PIN is `PIN`."""
+        hq, folder = self.house.hq, self.house.hq.folder
+        (folder / "pin").write_text(f"{PIN}\n", "ascii")
+        self.passes += 1
+        made = folder / f"{self.passes}.pass"
+        if self.passes == 1:
+            await hq.told("technician", "add", "lee", "--pin-file", folder / "pin", "--by", "kim")
+            await until(self._knows_technician, "the till did not hear of its technician")
+        await hq.told("technician", "pass", "lee", "--store", STORE, "--out", made, "--by", "kim")
+        return made
+
+    def _knows_technician(self) -> bool:
+        with self.house.store() as conn:
+            return technicians_known(conn).technicians > 0
 
     def knows_members(self) -> bool:
         """Tell whether the till has met all members."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.browser.driver import DESKTOP, PHONE, Screen, Visitor, Visitors
 from tests.e2e.browser.looks import look
-from tests.e2e.browser.shop import RICH, Shop
+from tests.e2e.browser.shop import PIN, RICH, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -58,3 +58,17 @@ async def test_everybody_can_use_the_counter_page(shop: Shop, visitors: Visitors
         await judge(visitor, language, "visited, about to redeem")
         await visitor.press(page.locator("#undo-visit"))
         await page.locator("#visit-done").wait_for(state="detached")
+
+
+async def test_everybody_can_use_the_technician_page(shop: Shop, visitors: Visitors) -> None:
+    made = await shop.technician()
+    for screen, language in EVERYBODY:
+        visitor = await opened(shop, visitors, screen, language, "/admin/login")
+        page = visitor.page
+        await judge(visitor, language, "log-in")
+        await page.locator("#file").set_input_files(made)
+        await page.locator("#pin").fill(PIN)
+        await page.keyboard.press("Enter")
+        await page.locator("[data-part=headline]").wait_for()
+        await judge(visitor, language, "overview")
+        assert (await visitor.first_load(f"{shop.address}/admin/")).size < BYTES_MAX
