@@ -98,7 +98,7 @@ def add_technician(
     wanted = sorted(set(stores))
     for store_id in wanted:
         _check_store(tx, store_id)
-    row = {"name": name, "form": name_form(name), "stores": " ".join(wanted), "verifier": verifier}
+    row = {"name": name, "form": name_form(name), "at_stores": " ".join(wanted), "verifier": verifier}
     if not tx.run("house.put_technician", **row, made_at_ms=now_ms):
         raise BadInput(
             f'there is a technician "{name}": see hq-server technician list', code="technician_exists"
@@ -201,8 +201,8 @@ def make_pass(
         "house.add_pass",
         pass_id=given.pass_id,
         name=given.person,
-        stores=" ".join(given.stores),
-        terminals=" ".join(given.terminals),
+        at_stores=" ".join(given.stores),
+        at_terminals=" ".join(given.terminals),
         role=given.role,
         made_by=by,
         from_ms=given.from_ms,

@@ -175,8 +175,8 @@ async def test_a_pass_longer_than_a_day_is_not_made(
     with pytest.raises(Exception, match=r"(?i)check"):
         hq.sql(
             "INSERT INTO technician_passes"
-            " (pass_id, name, stores, terminals, role, made_by, from_ms, until_ms)"
-            " SELECT 'P', name, stores, terminals, role, made_by, from_ms, until_ms + 1"
+            " (pass_id, name, at_stores, at_terminals, role, made_by, from_ms, until_ms)"
+            " SELECT 'P', name, at_stores, at_terminals, role, made_by, from_ms, until_ms + 1"
             " FROM technician_passes"
         )
 

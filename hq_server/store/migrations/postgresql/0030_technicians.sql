@@ -3,7 +3,7 @@
 CREATE TABLE technicians (
   name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
   form TEXT COLLATE "C" NOT NULL UNIQUE,
-  stores TEXT COLLATE "C" NOT NULL,
+  at_stores TEXT COLLATE "C" NOT NULL,
   verifier TEXT COLLATE "C" NOT NULL CHECK (verifier <> ''),
   made_at_ms BIGINT NOT NULL,
   revoked_at_ms BIGINT
@@ -13,8 +13,8 @@ CREATE TABLE technicians (
 CREATE TABLE technician_passes (
   pass_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
   name TEXT COLLATE "C" NOT NULL,
-  stores TEXT COLLATE "C" NOT NULL,
-  terminals TEXT COLLATE "C" NOT NULL,
+  at_stores TEXT COLLATE "C" NOT NULL,
+  at_terminals TEXT COLLATE "C" NOT NULL,
   role TEXT COLLATE "C" NOT NULL CHECK (role IN ('technician', 'observer')),
   made_by TEXT COLLATE "C" NOT NULL CHECK (made_by <> ''),
   from_ms BIGINT NOT NULL,
@@ -33,8 +33,8 @@ CREATE TRIGGER pass_is_never_truncated BEFORE TRUNCATE ON technician_passes
 FOR EACH STATEMENT EXECUTE FUNCTION refuse('a pass is revoked, and never deleted: what was done with it names it');
 
 CREATE TRIGGER pass_keeps_what_it_says BEFORE UPDATE ON technician_passes
-FOR EACH ROW WHEN (OLD.pass_id <> NEW.pass_id OR OLD.name <> NEW.name OR OLD.stores <> NEW.stores
-  OR OLD.terminals <> NEW.terminals OR OLD.role <> NEW.role OR OLD.made_by <> NEW.made_by
+FOR EACH ROW WHEN (OLD.pass_id <> NEW.pass_id OR OLD.name <> NEW.name OR OLD.at_stores <> NEW.at_stores
+  OR OLD.at_terminals <> NEW.at_terminals OR OLD.role <> NEW.role OR OLD.made_by <> NEW.made_by
   OR OLD.from_ms <> NEW.from_ms OR OLD.until_ms <> NEW.until_ms OR OLD.revoked_at_ms IS NOT NULL)
 EXECUTE FUNCTION refuse('a pass keeps what it says, and is revoked once');
 

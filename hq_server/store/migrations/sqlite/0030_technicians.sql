@@ -3,7 +3,7 @@
 CREATE TABLE technicians (
   name TEXT NOT NULL PRIMARY KEY,
   form TEXT NOT NULL UNIQUE,
-  stores TEXT NOT NULL,
+  at_stores TEXT NOT NULL,
   verifier TEXT NOT NULL CHECK (verifier <> ''),
   made_at_ms INTEGER NOT NULL,
   revoked_at_ms INTEGER
@@ -13,8 +13,8 @@ CREATE TABLE technicians (
 CREATE TABLE technician_passes (
   pass_id TEXT NOT NULL PRIMARY KEY,
   name TEXT NOT NULL,
-  stores TEXT NOT NULL,
-  terminals TEXT NOT NULL,
+  at_stores TEXT NOT NULL,
+  at_terminals TEXT NOT NULL,
   role TEXT NOT NULL CHECK (role IN ('technician', 'observer')),
   made_by TEXT NOT NULL CHECK (made_by <> ''),
   from_ms INTEGER NOT NULL,
@@ -30,7 +30,7 @@ CREATE TRIGGER pass_is_never_deleted BEFORE DELETE ON technician_passes
 BEGIN SELECT RAISE(ABORT, 'a pass is revoked, and never deleted: what was done with it names it'); END;
 
 CREATE TRIGGER pass_keeps_what_it_says BEFORE UPDATE ON technician_passes
-WHEN OLD.pass_id <> NEW.pass_id OR OLD.name <> NEW.name OR OLD.stores <> NEW.stores OR OLD.terminals <> NEW.terminals
+WHEN OLD.pass_id <> NEW.pass_id OR OLD.name <> NEW.name OR OLD.at_stores <> NEW.at_stores OR OLD.at_terminals <> NEW.at_terminals
   OR OLD.role <> NEW.role OR OLD.made_by <> NEW.made_by OR OLD.from_ms <> NEW.from_ms OR OLD.until_ms <> NEW.until_ms
   OR OLD.revoked_at_ms IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'a pass keeps what it says, and is revoked once'); END;

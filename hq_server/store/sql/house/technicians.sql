@@ -1,15 +1,15 @@
--- name: put_technician(name, form, stores, verifier, made_at_ms)!
+-- name: put_technician(name, form, at_stores, verifier, made_at_ms)!
 -- A new one, or one who was revoked; of one who is there nothing changes.
-INSERT INTO technicians (name, form, stores, verifier, made_at_ms)
-VALUES (:name, :form, :stores, :verifier, :made_at_ms)
-ON CONFLICT (form) DO UPDATE SET stores = excluded.stores, verifier = excluded.verifier, revoked_at_ms = NULL
+INSERT INTO technicians (name, form, at_stores, verifier, made_at_ms)
+VALUES (:name, :form, :at_stores, :verifier, :made_at_ms)
+ON CONFLICT (form) DO UPDATE SET at_stores = excluded.at_stores, verifier = excluded.verifier, revoked_at_ms = NULL
 WHERE technicians.revoked_at_ms IS NOT NULL;
 
 -- name: technician(form)^
-SELECT name, stores, verifier, made_at_ms, revoked_at_ms FROM technicians WHERE form = :form;
+SELECT name, at_stores, verifier, made_at_ms, revoked_at_ms FROM technicians WHERE form = :form;
 
 -- name: technicians()
-SELECT name, stores, verifier, made_at_ms, revoked_at_ms FROM technicians ORDER BY name;
+SELECT name, at_stores, verifier, made_at_ms, revoked_at_ms FROM technicians ORDER BY name;
 
 -- name: set_pin(name, verifier)!
 UPDATE technicians SET verifier = :verifier WHERE name = :name;
@@ -17,13 +17,13 @@ UPDATE technicians SET verifier = :verifier WHERE name = :name;
 -- name: revoke_technician(name, revoked_at_ms)!
 UPDATE technicians SET revoked_at_ms = :revoked_at_ms WHERE name = :name AND revoked_at_ms IS NULL;
 
--- name: add_pass(pass_id, name, stores, terminals, role, made_by, from_ms, until_ms)!
-INSERT INTO technician_passes (pass_id, name, stores, terminals, role, made_by, from_ms, until_ms)
-VALUES (:pass_id, :name, :stores, :terminals, :role, :made_by, :from_ms, :until_ms);
+-- name: add_pass(pass_id, name, at_stores, at_terminals, role, made_by, from_ms, until_ms)!
+INSERT INTO technician_passes (pass_id, name, at_stores, at_terminals, role, made_by, from_ms, until_ms)
+VALUES (:pass_id, :name, :at_stores, :at_terminals, :role, :made_by, :from_ms, :until_ms);
 
 -- name: passes(until_after_ms)
 -- Those that are good after this time, whether they were revoked or not.
-SELECT pass_id, name, stores, terminals, role, made_by, from_ms, until_ms, revoked_at_ms, revoked_by, reason
+SELECT pass_id, name, at_stores, at_terminals, role, made_by, from_ms, until_ms, revoked_at_ms, revoked_by, reason
 FROM technician_passes WHERE until_ms > :until_after_ms ORDER BY until_ms DESC, pass_id;
 
 -- name: pass_of(pass_id)^
