@@ -76,7 +76,7 @@ function show(html, address, method) {
   document.querySelector("header.top").replaceWith(next.querySelector("header.top"))
   document.getElementById("main").replaceWith(next.getElementById("main"))
   if (address !== location.href && method === "push") history.pushState({}, "", address)
-  ;(document.querySelector("[autofocus]") ?? document.getElementById("main")).focus()
+  ;(document.querySelector("[autofocus]") ?? document.getElementById("main")).focus({ preventScroll: true })
   heard = performance.now()
   listen()
   document.dispatchEvent(new Event("dangol:page"))
