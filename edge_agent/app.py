@@ -132,6 +132,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app.add_routes(
         [
             web.get("/", site.get_ways),
+            web.get("/join", site.get_joined),
             web.get("/healthz", get_health),
             web.get("/metrics", get_metrics),
             web.get("/openapi.json", get_openapi),

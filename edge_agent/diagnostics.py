@@ -29,6 +29,7 @@ from edge_agent.store import journal, terminal
 from edge_agent.store.database import SQLITE_VERSION, AnyError, Connection, connect, store_error, wal_bytes
 from edge_agent.store.integrity import is_in_repair, verify
 from edge_agent.store.migrations import VERSION as SCHEMA
+from edge_agent.store.migrations import refuse_newer
 from edge_agent.version import VERSION
 from loyalty_core.calendar import date_of
 from loyalty_core.errors import LoyaltyError
@@ -47,7 +48,11 @@ def diagnostics(config: EdgeConfig, clock: Clock, figures: str | None = None) ->
     """Return the zip archive: `diagnostics.json` and `metrics.txt`.
 
     `figures` is what the running agent's `/metrics` says; without it, what the database alone tells.
+
+    Raises:
+        StoreError: `store_newer`: the release that wrote this database is to be asked.
     """
+    refuse_newer(config.database)
     told: dict[str, Any] = {"software": VERSION, "clock_ms": clock.wall_ms()}
     unread: dict[str, str] = {}
 

@@ -17,19 +17,19 @@ from loyalty_core.errors import BadInput
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OPEN_PATHS: Final = frozenset({"/healthz", "/metrics", "/openapi.json"})
-PAGES: Final = ("/admin", "/counter", "/static", "/language")
+PAGES: Final = ("/admin", "/counter", "/static", "/language", "/join")
 """Where pages and their parts are, beside the address that leads to them."""
 _READS: Final = frozenset({"GET", "HEAD"})
 
 
-def guard(allowed_hosts: tuple[str, ...], token: str) -> Middleware:
-    """Return the middleware that refuses strangers.
+def guard(allowed_hosts: tuple[str, ...], token: str | None) -> Middleware:
+    """Return the middleware that refuses strangers. A till that has not joined has no token to ask for.
 
     Raises (as problem documents):
         BadInput: `host_refused`, `origin_refused`, `token_wrong`.
     """
     hosts = frozenset(allowed_hosts)
-    expected = token.encode()
+    expected = None if token is None else token.encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -38,7 +38,7 @@ def guard(allowed_hosts: tuple[str, ...], token: str) -> Middleware:
         is_page = is_of_pages(request.path)
         if is_page or request.method not in _READS:
             _check_origin(request)
-        if request.path not in OPEN_PATHS and not is_page:
+        if expected is not None and request.path not in OPEN_PATHS and not is_page:
             scheme, _, given = request.headers.get("Authorization", "").partition(" ")
             right = hmac.compare_digest(given.encode(errors="surrogateescape"), expected)
             if not right or scheme.lower() != "bearer":

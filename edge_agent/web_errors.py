@@ -46,6 +46,7 @@ _STATUS: Final = {
     "quarantine_full": 503,
     "redemptions_full": 503,
     "not_enrolled": 503,
+    "join_later": 429,
     "sealing_key_missing": 503,
     "stopping": 503,
     "disk_failed": 503,

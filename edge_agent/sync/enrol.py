@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -23,9 +24,16 @@ from loyalty_core.wire import pack, unpack
 
 
 async def enrol(
-    conn: Connection, session: aiohttp.ClientSession, data_dir: Path, hq_url: str, code: str
+    conn: Connection,
+    session: aiohttp.ClientSession,
+    data_dir: Path,
+    hq_url: str,
+    code: str,
+    beside: Callable[[Connection], None] = lambda _: None,
 ) -> Enrolled:
     """Return what HQ said; the till's identity is durable then. Asking again after a lost answer is harmless.
+
+    `beside` is done in the transaction in which the till joins.
 
     Raises:
         BadInput: `code_malformed`, `hq_url_invalid`.
@@ -53,6 +61,7 @@ async def enrol(
             keep_programme(conn, identity, data)
         # Before the identity is kept: a till joins once, and its service waits for this file.
         keys.make_token(data_dir)
+        beside(conn)
     return enrolled
 
 

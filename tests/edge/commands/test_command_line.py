@@ -58,7 +58,7 @@ def test_a_till_without_a_database_is_told_to_join(tmp_path: Path, command: str)
     assert not desk.config.data_dir.exists()
 
 
-@pytest.mark.parametrize("command", [["status"], ["verify"], ["run"], ["take", "x.jsonl"]])
+@pytest.mark.parametrize("command", [["status"], ["verify"], ["take", "x.jsonl"]])
 def test_a_till_that_has_not_joined_is_told_to(tmp_path: Path, command: list[str]) -> None:
     desk = Desk(tmp_path)
     desk.open().close()

@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -123,3 +124,37 @@ def test_what_the_service_lacks_is_one_sentence(tmp_path: Path) -> None:
     (desk.config.data_dir / keys.TOKEN_FILE).unlink()
     (tmp_path / "gone").mkdir()
     assert "(token_missing)" in desk.refused("run")
+
+
+async def test_a_till_joins_while_its_service_runs_and_sells_on_the_same_address(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "[http]\nport = 0\n" + NEVER_AGAIN)
+    address = desk.config.data_dir / "address"
+    command = [sys.executable, "-m", "edge_agent", "run", "--config", str(desk.path)]
+
+    def begun() -> subprocess.Popen[str]:
+        address.unlink(missing_ok=True)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: process.poll() is not None or _is_written(address))
+        return process
+
+    async with FakeHq().running() as hq:
+        process = await asyncio.to_thread(begun)
+        process.kill()
+        await asyncio.to_thread(process.communicate)
+        process = await asyncio.to_thread(begun)
+        try:
+            at = address.read_text().strip()
+            said = urllib.parse.urlencode({"hq": hq.url, "code": hq.code}).encode()
+            answer = await asyncio.to_thread(urllib.request.urlopen, f"{at}/join", said, 30)
+            assert (answer.status, answer.url) == (200, f"{at}/")
+            answer.close()
+            sold = await asyncio.to_thread(_post, at, desk, purchase("1"))
+            assert sold["event"]["seq"] == 3
+            assert address.read_text().strip() == at
+            process.send_signal(signal.SIGTERM)
+            _, log = await asyncio.to_thread(process.communicate, timeout=30)
+        finally:
+            process.kill()
+            process.wait()
+    assert process.returncode == 0
+    assert hq.code not in log

@@ -1,0 +1,1 @@
+"""A till that has not joined: its one page, gated by an invite of HQ's."""
