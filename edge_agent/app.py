@@ -17,6 +17,7 @@ from aiohttp import web
 
 from edge_agent import metrics, openapi
 from edge_agent.admin.pages import AdminPages
+from edge_agent.admin.quarantine import QuarantinePages
 from edge_agent.app_keys import (
     CLOCK,
     CONFIG,
@@ -41,6 +42,7 @@ from edge_agent.counter.pages import CounterPages
 from edge_agent.counter.undoing import Undoing
 from edge_agent.desk import Desk
 from edge_agent.enrolling import Enrolling
+from edge_agent.forgetting import Forgetting
 from edge_agent.guard import guard
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import Meters
@@ -122,13 +124,15 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[DESK] = Desk(app[RECORDER], app[REDEEMING])
     app.cleanup_ctx.extend([store_context, log_in_context, clock_context, sync_context, redemption_context])
     app[ENROLLING] = Enrolling(config, app[RECORDER], secrets.token_bytes)
-    app.cleanup_ctx.extend([closing_context, undoing_context, folder_context])
+    app.cleanup_ctx.extend([closing_context, undoing_context, forgetting_context, folder_context])
     app.add_routes(TillApi(config, clock, app[RECORDER], app[DESK]).routes())
     app.add_routes(NewMemberApi(config, app[RECORDER], app[DESK], app[ENROLLING]).routes())
     app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING], app[DESK]).routes())
     app[UNDOING] = Undoing(config, clock, app[RECORDER], app[DESK])
     CounterPages(app, app[UNDOING]).install()
-    app.add_routes(AdminPages(app).install().routes)
+    admin = AdminPages(app).install()
+    QuarantinePages(app).install(admin)
+    app.add_routes(admin.routes)
     app.add_routes(
         [
             web.get("/", site.get_ways),
@@ -213,6 +217,13 @@ async def undoing_context(app: web.Application) -> AsyncIterator[None]:
         return app[UNDOING].run(app[READER], app[WRITER], app[SYNC].nudge)
 
     async with _task(app, "undoing", work):
+        yield
+
+
+async def forgetting_context(app: web.Application) -> AsyncIterator[None]:
+    """Forgets what was set aside long ago."""
+    forgetting = Forgetting(app[CONFIG], app[READER], app[WRITER])
+    async with _task(app, "forgetting", forgetting.run):
         yield
 
 

@@ -104,6 +104,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     future_tolerance_ms: Positive = 36 * 3600 * 1000
     clock_step_ms: Positive = 5000
     quarantine_rows_max: Positive = 10_000
+    quarantine_days: Positive = 90
     raw_bytes_max: Positive = 1024 * 1024
     disk_free_bytes_min: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
     http: Http = Http()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -17,6 +19,12 @@ from edge_agent.cli.shell import (
     with_config,
 )
 from edge_agent.clock import MachineClock
+
+if TYPE_CHECKING:
+    from edge_agent.config import EdgeConfig
+    from edge_agent.pos_adapter.intake import Became
+    from edge_agent.recorder import Recorder
+    from edge_agent.store.database import Connection
 
 
 @click.command()
@@ -87,17 +95,48 @@ def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def retry(ctx: click.Context, quarantine_id: int | None) -> None:
     """Hand in again one input that was set aside, or all of them."""
-    from edge_agent.mending import retry as again
+    from edge_agent import mending
+    from edge_agent.store import quarantine
+    from edge_agent.store.database import transaction
 
     refused = False
-    for number, became in again(config_of(ctx), MachineClock(), quarantine_id):
-        if became.outcome is None:
-            refused = True
-            click.echo(inert(f"{number}  refused again: {became.sentence} ({became.code})"))
-        else:
-            click.echo(f"{number}  {became.became} as {became.outcome.event}")
+    with _writing(ctx) as (conn, config, recorder):
+        chosen = quarantine.open_rows(conn) if quarantine_id is None else [mending.find(conn, quarantine_id)]
+        for row in chosen:
+            with transaction(conn):
+                became = mending.retry(conn, config, recorder, row, MachineClock().wall_ms())
+            refused |= _say(row.quarantine_id, became)
     if refused:
         sys.exit(REFUSED)
+
+
+@quarantine_desk.command()
+@click.argument("quarantine_id", type=int)
+@click.option("--set", "changes", multiple=True, metavar="FIELD=TEXT", help="Another text for a field.")
+@click.option("--file", "file", type=click.Path(path_type=Path), help="The whole input, put right.")
+@click.pass_context
+def mend(ctx: click.Context, quarantine_id: int, changes: tuple[str, ...], file: Path | None) -> None:
+    """Change one input that was set aside, and hand it in; without changes show its fields."""
+    from edge_agent import mending
+    from edge_agent.store.database import transaction
+
+    if file is not None and changes:
+        raise click.UsageError("either --set or --file", ctx)
+    if any("=" not in one for one in changes):
+        raise click.UsageError("--set takes FIELD=TEXT", ctx)
+    with _writing(ctx) as (conn, config, recorder):
+        refused, settings = mending.find(conn, quarantine_id), mending.csv_of(config)
+        if file is None and not changes:
+            for field in mending.fields_of(refused, settings):
+                click.echo(inert(f"{field.name}={field.text}"))
+            return
+        wanted = dict(one.split("=", 1) for one in changes)
+        raw = file.read_bytes() if file is not None else mending.changed(refused, settings, wanted)
+        how = "by command: " + (", ".join(wanted) or "the whole input")
+        with transaction(conn):
+            became = mending.mend(conn, config, recorder, refused, raw, how)
+        if _say(quarantine_id, became):
+            sys.exit(REFUSED)
 
 
 @quarantine_desk.command()
@@ -106,7 +145,32 @@ def retry(ctx: click.Context, quarantine_id: int | None) -> None:
 @click.pass_context
 def discard(ctx: click.Context, quarantine_id: int, reason: str) -> None:
     """Give up one input that was set aside."""
-    from edge_agent.mending import discard as give_up
+    from edge_agent import mending
+    from edge_agent.store.database import transaction
 
-    give_up(config_of(ctx), quarantine_id, reason)
+    with _writing(ctx) as (conn, _, _), transaction(conn):
+        mending.discard(conn, quarantine_id, reason)
     click.echo(f"{quarantine_id}  discarded")
+
+
+def _say(number: int, became: Became) -> bool:
+    """Say what became of an input; tell whether it was refused again."""
+    if became.outcome is None:
+        click.echo(inert(f"{number}  refused again: {became.sentence} ({became.code})"))
+        return True
+    click.echo(f"{number}  {became.became} as {became.outcome.event}")
+    return False
+
+
+@contextmanager
+def _writing(ctx: click.Context) -> Iterator[tuple[Connection, EdgeConfig, Recorder]]:
+    """Open the till's database beside a running agent, with what records into it."""
+    from edge_agent.recorder import Recorder
+    from edge_agent.store.migrations import open_database
+
+    config = config_of(ctx)
+    conn = open_database(config.database)
+    try:
+        yield conn, config, Recorder(config, MachineClock())
+    finally:
+        conn.close()

@@ -49,6 +49,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "path_unknown": N_("There is no such page."),
     "pin_unknown": N_("No PIN of this person is known here yet. The till must hear from headquarters first."),
     "pin_wrong": N_("The PIN is wrong."),
+    "quarantine_unknown": N_("This is not set aside any more: it was mended or given up."),
+    "reason_missing": N_("Say why it is given up: the reason is kept."),
     "role_observes": N_("This log-in may look, but change nothing."),
     "server_busy": N_("Headquarters has much to do, and lets this till in as soon as it can."),
     "stopping": N_("The till's agent is stopping. Try again in a moment."),

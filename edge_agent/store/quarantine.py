@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any, Final
 
 import msgspec
 
@@ -21,6 +22,18 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes
     at_ms: int
     times: int = 1
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """An input that was mended or given up, and the reason."""
+
+    quarantine_id: int
+    source: str
+    place: str
+    code: str
+    state: str
+    reason: str
+    at_ms: int
 
 
 def put(conn: Connection, refused: Refused, rows_max: int) -> None:
@@ -62,15 +75,50 @@ def _stands(conn: Connection, refused: Refused) -> bool:
     return row is not None
 
 
-def open_rows(conn: Connection, limit: int = 1000) -> list[Refused]:
-    """Return what is set aside, oldest first."""
+_NAMES: Final = ("quarantine_id", "adapter", "source", "place", "code", "sentence", "raw", "at_ms", "times")
+_READ: Final = (
+    "SELECT quarantine_id, adapter, source, place, code, sentence, raw, at_ms, times FROM quarantine"
+    " WHERE state = 'open'"
+)
+
+
+def open_rows(conn: Connection, limit: int = 1000, after: int = 0) -> list[Refused]:
+    """Return what is set aside under numbers above `after`, oldest first."""
     rows = conn.execute(
-        "SELECT quarantine_id, adapter, source, place, code, sentence, raw, at_ms, times FROM quarantine"
-        " WHERE state = 'open' ORDER BY quarantine_id LIMIT ?",
+        _READ + " AND quarantine_id > ? ORDER BY quarantine_id LIMIT ?",
+        (after, limit),
+    )
+    return [_refused(row) for row in rows]
+
+
+def find_open(conn: Connection, quarantine_id: int) -> Refused | None:
+    """Return one input that is set aside, None where it is not, or no more."""
+    row = conn.execute(_READ + " AND quarantine_id = ?", (quarantine_id,)).fetchone()
+    return None if row is None else _refused(row)
+
+
+def settled(conn: Connection, limit: int) -> list[Settled]:
+    """Return what became of the inputs that were set aside last, the latest number first."""
+    rows = conn.execute(
+        "SELECT quarantine_id, source, place, code, state, reason, at_ms FROM quarantine"
+        " WHERE state <> 'open' ORDER BY quarantine_id DESC LIMIT ?",
         (limit,),
     )
-    names = ("quarantine_id", "adapter", "source", "place", "code", "sentence", "raw", "at_ms", "times")
-    return [Refused(**dict(zip(names, row, strict=True))) for row in rows]
+    return [Settled(*row) for row in rows]
+
+
+def expire(conn: Connection, before_ms: int) -> int:
+    """Give up, and forget the raw input of, what was refused last before an instant; return how many."""
+    done = conn.execute(
+        "UPDATE quarantine SET state = 'discarded', reason = 'expired', raw = x''"
+        " WHERE state = 'open' AND at_ms < ?",
+        (before_ms,),
+    )
+    return done.rowcount
+
+
+def _refused(row: tuple[Any, ...]) -> Refused:
+    return Refused(**dict(zip(_NAMES, row, strict=True)))
 
 
 def count_open(conn: Connection) -> int:
