@@ -26,8 +26,7 @@ from edge_agent.config import EdgeConfig
 @click.pass_context
 def verify(ctx: click.Context, repair: bool, as_json: bool) -> None:
     """Check the database, every record's hash and the chain; exit 1 with the first bad seq."""
-    from edge_agent.repair.checking import check_derived
-    from edge_agent.store.integrity import verify as check
+    from edge_agent.repair.steps import Progress, check
     from edge_agent.store.migrations import open_to_read
 
     if repair:
@@ -36,13 +35,13 @@ def verify(ctx: click.Context, repair: bool, as_json: bool) -> None:
     conn = open_to_read(config_of(ctx).database)
     read = 0
 
-    def progress(records: int) -> None:
+    def progress(told: Progress) -> None:
         nonlocal read
-        read = records
+        read = told.done if told.phase == "journal" else read
         if sys.stderr.isatty():
-            click.echo(f"\r{records} records read", nl=False, err=True)
+            click.echo(f"\r{told.phase}: {told.done:,} of {told.total:,} records", nl=False, err=True)
 
-    fault = check(conn, progress) or check_derived(conn)
+    fault = check(conn, progress)
     conn.close()
     if sys.stderr.isatty():
         click.echo(err=True)

@@ -6,6 +6,8 @@ figure there is shown at this till alone, and only until HQ has posted what it i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edge_agent import signed_programmes
 from edge_agent.own_facts import purchase_of
 from edge_agent.repair import joined
@@ -23,7 +25,7 @@ from edge_agent.store import (
     time_mark,
 )
 from edge_agent.store.database import Connection, DatabaseError, one_state
-from edge_agent.store.integrity import Fault, unreadable
+from edge_agent.store.integrity import TOLD_EVERY, Fault, unreadable
 from edge_agent.store.terminal import Terminal
 from loyalty_core.control import count_records
 from loyalty_core.events import EventId, MemberEnrolled, PurchaseRecorded, content_hash
@@ -32,17 +34,22 @@ from loyalty_core.key_statements import Kind
 from loyalty_core.lookups import hashed
 
 
-def check_derived(conn: Connection) -> Fault | None:
-    """Return the first thing found that differs from the journal, or is not as HQ signed it."""
+def check_derived(conn: Connection, progress: Callable[[int], None] = lambda _: None) -> Fault | None:
+    """Return the first thing found that differs from the journal, or is not as HQ signed it.
+
+    `progress` is told how many records were compared.
+    """
     try:
         with one_state(conn):
-            return _check(conn, terminal.read(conn))
+            return _check(conn, terminal.read(conn), progress)
     except (DatabaseError, ValueError) as error:
         return unreadable(error)
 
 
-def _check(conn: Connection, identity: Terminal) -> Fault | None:
-    for event, record in records_of(conn, identity):
+def _check(conn: Connection, identity: Terminal, progress: Callable[[int], None]) -> Fault | None:
+    for done, (event, record) in enumerate(records_of(conn, identity)):
+        if done % TOLD_EVERY == 0:
+            progress(done)
         if (fault := _check_record(conn, event, record)) is not None:
             return fault
     return (

@@ -13,6 +13,9 @@ from edge_agent.store.database import Connection, DatabaseError, connect, store_
 from loyalty_core.errors import LoyaltyError
 from loyalty_core.journal import first_hash, next_hash, unpack_record
 
+TOLD_EVERY: Final = 1000
+"""After how many records it is told how far this has come."""
+
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """The first thing found wrong. `seq` is None where it is not about one record."""
@@ -113,7 +116,7 @@ def _verify_journal(conn: Connection, progress: Callable[[int], None]) -> Fault 
                     code="record_unreadable", sentence=f"seq {seq} of epoch {epoch}: {error}", **where
                 )
             expected, done = expected + 1, done + 1
-            if done % 10_000 == 0:
+            if done % TOLD_EVERY == 0:
                 progress(done)
         heads[epoch] = expected - 1
     progress(done)

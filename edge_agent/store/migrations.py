@@ -352,6 +352,18 @@ CREATE TABLE link_span (
     code TEXT NOT NULL CHECK (code <> '')
 ) STRICT;
 """
+_VERIFIED: Final = """
+CREATE TABLE verified (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    at_ms INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    sentence TEXT NOT NULL,
+    records INTEGER NOT NULL,
+    epoch INTEGER,
+    seq INTEGER
+) STRICT;
+"""
 SCRIPTS: Final = (
     _ONE,
     _TWO,
@@ -367,6 +379,7 @@ SCRIPTS: Final = (
     _TECHNICIANS,
     _ENROLMENTS,
     _LINK_SPANS,
+    _VERIFIED,
 )
 VERSION: Final = len(SCRIPTS)
 
