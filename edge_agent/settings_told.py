@@ -19,6 +19,7 @@ MEANINGS: Final = {
     "future_tolerance_ms": "how far ahead of the clock a receipt may be",
     "clock_step_ms": "a step of the clock from which it is noted",
     "quarantine_rows_max": "the most refused inputs that are set aside",
+    "quarantine_days": "how many days a refused input is kept, counted by headquarters' time",
     "raw_bytes_max": "the most of a refused input that is kept",
     "disk_free_bytes_min": "less free space than this is told as low",
     "http.host": "address where the agent listens",

@@ -11,6 +11,7 @@ from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
 from edge_agent.app import build_app
+from edge_agent.app_keys import SYNC
 from edge_agent.config import EdgeConfig, Redemptions
 from edge_agent.service import CONNECTIONS
 from tests.edge.cashier.desks import CashierDesk
@@ -39,7 +40,9 @@ async def opened(agents: AsyncExitStack, config: EdgeConfig, clock: HeldClock) -
     server = TestServer(build_app(config, clock))
     await server.start_server(**CONNECTIONS)
     client = await agents.enter_async_context(TestClient(server, cookie_jar=CookieJar(unsafe=True)))
-    return CashierDesk(client, clock)
+    desk = CashierDesk(client, clock)
+    assert await desk.app[SYNC].try_now() is not None  # so that the till knows that nobody answers
+    return desk
 
 
 @pytest.fixture
