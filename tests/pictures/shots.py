@@ -48,7 +48,7 @@ async def redeeming(shop: Shop, visitor: Visitor) -> None:
     await customer(shop, visitor)
     await visitor.page.keyboard.press("F2")
     await visitor.page.locator("#visit-done").wait_for()
-    await visitor.page.keyboard.press("F3")
+    await visitor.page.keyboard.press("F4")
     await visitor.page.locator(".spend[open]").wait_for()
 
 

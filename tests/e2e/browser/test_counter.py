@@ -63,7 +63,7 @@ async def test_points_are_redeemed_by_keys_alone_and_given_back(shop: Shop, visi
     page = visitor.page
     await visitor.scan(RICH)
     before = await page.locator(".balance strong").inner_text()
-    await page.keyboard.press("F3")
+    await page.keyboard.press("F4")
     await visitor.press(page.get_by_role("button", name="1,000 points"))
     await expect(page.locator(".said")).to_contain_text("Used: 1,000 points")
     await expect(page.locator(".balance strong")).not_to_have_text(before)

@@ -53,7 +53,7 @@ async def test_everybody_can_use_the_counter_page(shop: Shop, visitors: Visitors
         await judge(visitor, language, "customer")
         await page.keyboard.press("F2")
         await page.locator("#visit-done").wait_for()
-        await page.keyboard.press("F3")
+        await page.keyboard.press("F4")
         await page.locator(".spend[open]").wait_for()
         await judge(visitor, language, "visited, about to redeem")
         await visitor.press(page.locator("#undo-visit"))
