@@ -30,6 +30,8 @@ SHOWN_MAX: Final = 20_000
 """Letters of an input that are shown."""
 REASON_MAX: Final = 200
 _UNSEEN: Final = re.compile("[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_WHOLE_NUMBERS: Final = frozenset({"net_minor", "tax_minor", "amount_minor", "value_minor", "count"})
+"""Fields that are numbers, also where the till wrote a text."""
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -71,8 +73,8 @@ def fields_of(refused: Refused, settings: Csv) -> list[Field]:
 def changed(refused: Refused, settings: Csv, changes: Mapping[str, str]) -> bytes:
     """Return an input with other texts in some of its fields.
 
-    A JSON field stays a number, true, false or null where its text can be read as one and it was none of
-    text before.
+    A JSON field that was no text, or must be a number, becomes what its new text says in JSON, if it can be
+    read as that.
 
     Raises:
         BadInput: `field_unknown`.
@@ -226,7 +228,7 @@ def _put(value: Any, name: str, new: str) -> None:
     steps: list[Any] = [key or int(place) for key, place in _STEP.findall(name)]
     for step in steps[:-1]:
         value = value[step]
-    if isinstance(value[steps[-1]], str):
+    if isinstance(value[steps[-1]], str) and steps[-1] not in _WHOLE_NUMBERS:
         value[steps[-1]] = new
         return
     try:
