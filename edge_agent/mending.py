@@ -58,6 +58,12 @@ def shown(refused: Refused, settings: Csv) -> Shown:
     return Shown(seen, len(text) > SHOWN_MAX, is_text, len(refused.raw))
 
 
+def text_of(refused: Refused, settings: Csv) -> str | None:
+    """Return an input's own text, to be mended; None where it is none, or too long to be shown."""
+    text, is_text = _text(refused, settings)
+    return text if is_text and len(text) <= SHOWN_MAX else None
+
+
 def fields_of(refused: Refused, settings: Csv) -> list[Field]:
     """Return the fields of an input, in their order; none where it can be mended as text only."""
     try:
@@ -77,7 +83,7 @@ def changed(refused: Refused, settings: Csv, changes: Mapping[str, str]) -> byte
     read as that.
 
     Raises:
-        BadInput: `field_unknown`.
+        BadInput: `field_unknown`, `encoding_wrong`.
     """
     text, _ = _text(refused, settings)
     known = {field.name for field in fields_of(refused, settings)}
@@ -97,18 +103,18 @@ def encoded(refused: Refused, settings: Csv, text: str) -> bytes:
     Raises:
         BadInput: `encoding_wrong`: the till's encoding has no such letters.
     """
-    encoding = settings.encoding if refused.adapter == "csv" else "utf-8"
-    try:
-        return text.replace("\r\n", "\n").encode(encoding)
-    except UnicodeEncodeError:
-        raise BadInput(f"{encoding} has no such letters: use others", code="encoding_wrong") from None
+    return _bytes(text.replace("\r\n", "\n"), settings.encoding if refused.adapter == "csv" else "utf-8")
 
 
 def retry(conn: Connection, config: EdgeConfig, recorder: Recorder, refused: Refused, now_ms: int) -> Became:
-    """Return what the same input became, handed in once more; refused again, it keeps the reason of now."""
+    """Return what the same input became, handed in once more; refused again, it keeps the reason of now.
+
+    Raises:
+        BadInput: `quarantine_unknown`: somebody else has settled it meanwhile; undo the transaction.
+    """
     became = _hand_in(conn, config, recorder, refused)
     if became.became != "refused":
-        quarantine.settle(conn, refused.quarantine_id, "mended", "handed in again")
+        _settle(conn, refused, "handed in again")
     else:
         again = msgspec.structs.replace(refused, code=became.code, sentence=became.sentence, at_ms=now_ms)
         quarantine.put(conn, again, config.quarantine_rows_max)
@@ -121,10 +127,13 @@ def mend(
     """Return what an input became whose bytes somebody changed; refused again, the original stays as it was.
 
     `how` says which fields were changed, and by whom; it is kept.
+
+    Raises:
+        BadInput: `quarantine_unknown`: somebody else has settled it meanwhile; undo the transaction.
     """
     became = _hand_in(conn, config, recorder, msgspec.structs.replace(refused, raw=raw))
     if became.became != "refused":
-        quarantine.settle(conn, refused.quarantine_id, "mended", how[:REASON_MAX])
+        _settle(conn, refused, how[:REASON_MAX])
     return became
 
 
@@ -159,6 +168,11 @@ def unknown(quarantine_id: int) -> BadInput:
     )
 
 
+def _settle(conn: Connection, refused: Refused, how: str) -> None:
+    if not quarantine.settle(conn, refused.quarantine_id, "mended", how):
+        raise unknown(refused.quarantine_id)
+
+
 def _hand_in(conn: Connection, config: EdgeConfig, recorder: Recorder, refused: Refused) -> Became:
     try:
         expected = recorder.expectations(recorder.books(conn))
@@ -180,6 +194,13 @@ def _hand_in(conn: Connection, config: EdgeConfig, recorder: Recorder, refused: 
 def csv_of(config: EdgeConfig) -> Csv:
     """Return how the till's CSV is read."""
     return config.folder.csv if config.folder else Csv()
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        raise BadInput(f"{encoding} has no such letters: use others", code="encoding_wrong") from None
 
 
 def _text(refused: Refused, settings: Csv) -> tuple[str, bool]:
@@ -261,4 +282,4 @@ def _changed_csv(text: str, settings: Csv, changes: Mapping[str, str]) -> bytes:
         rows[int(number) - 1][header.index(title)] = new
     written = io.StringIO(newline="")
     csv.writer(written, delimiter=settings.delimiter, lineterminator="\n").writerows([header, *rows])
-    return written.getvalue().encode(settings.encoding)
+    return _bytes(written.getvalue(), settings.encoding)

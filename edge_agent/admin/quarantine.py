@@ -155,7 +155,7 @@ class QuarantinePages:
             one=refused,
             shown=shown,
             fields=fields,
-            text=text or (shown.text if shown.is_text and not shown.is_cut else ""),
+            text=text or mending.text_of(refused, settings) or "",
             error=error,
             meaning=meaning(refused.code, visit.gettext),
         )

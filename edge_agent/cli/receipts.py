@@ -101,11 +101,14 @@ def retry(ctx: click.Context, quarantine_id: int | None) -> None:
 
     refused = False
     with _writing(ctx) as (conn, config, recorder):
-        chosen = quarantine.open_rows(conn) if quarantine_id is None else [mending.find(conn, quarantine_id)]
-        for row in chosen:
+        chosen = (
+            [quarantine_id] if quarantine_id else [one.quarantine_id for one in quarantine.open_rows(conn)]
+        )
+        for number in chosen:
             with transaction(conn):
+                row = mending.find(conn, number)
                 became = mending.retry(conn, config, recorder, row, MachineClock().wall_ms())
-            refused |= _say(row.quarantine_id, became)
+            refused |= _say(number, became)
     if refused:
         sys.exit(REFUSED)
 
@@ -125,15 +128,16 @@ def mend(ctx: click.Context, quarantine_id: int, changes: tuple[str, ...], file:
     if any("=" not in one for one in changes):
         raise click.UsageError("--set takes FIELD=TEXT", ctx)
     with _writing(ctx) as (conn, config, recorder):
-        refused, settings = mending.find(conn, quarantine_id), mending.csv_of(config)
+        settings, wanted = mending.csv_of(config), dict(one.split("=", 1) for one in changes)
         if file is None and not changes:
-            for field in mending.fields_of(refused, settings):
+            for field in mending.fields_of(mending.find(conn, quarantine_id), settings):
                 click.echo(inert(f"{field.name}={field.text}"))
             return
-        wanted = dict(one.split("=", 1) for one in changes)
-        raw = file.read_bytes() if file is not None else mending.changed(refused, settings, wanted)
         how = "by command: " + (", ".join(wanted) or "the whole input")
+        given = None if file is None else file.read_bytes()
         with transaction(conn):
+            refused = mending.find(conn, quarantine_id)
+            raw = mending.changed(refused, settings, wanted) if given is None else given
             became = mending.mend(conn, config, recorder, refused, raw, how)
         if _say(quarantine_id, became):
             sys.exit(REFUSED)

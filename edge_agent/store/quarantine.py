@@ -52,7 +52,7 @@ def put(conn: Connection, refused: Refused, rows_max: int) -> None:
         "INSERT INTO quarantine (adapter, source, place, code, sentence, raw, raw_sha256, at_ms)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, place, raw_sha256) DO UPDATE SET"
         " times = times + 1, at_ms = excluded.at_ms, code = excluded.code, sentence = excluded.sentence,"
-        " state = 'open'",
+        " state = 'open', reason = '', raw = excluded.raw",
         (
             refused.adapter,
             refused.source,

@@ -103,10 +103,39 @@ def test_what_was_mended_and_then_comes_corrected_counts_once(till: Till) -> Non
 
 def test_two_who_mend_the_same_record_it_once(till: Till) -> None:
     refused = aside(till, json.dumps(purchase() | {"currency": "JPY"}).encode())
-    first = mended(till, refused, {"currency": "KRW"})
-    second = mended(till, refused, {"currency": "KRW"})
-    assert (first.became, second.became) == ("recorded", "repeated")
+    assert mended(till, refused, {"currency": "KRW"}).became == "recorded"
+    for changes in ({"currency": "KRW"}, {"currency": "KRW", "receipt.number": "2"}):
+        with pytest.raises(BadInput) as late:
+            mended(till, refused, changes)
+        assert late.value.code == "quarantine_unknown"
     assert till.standing(CARD).balance == 12
+
+
+def test_what_was_settled_and_comes_again_can_be_mended_again(till: Till) -> None:
+    raw = json.dumps(purchase() | {"currency": "JPY"}).encode()
+    refused = aside(till, raw)
+    assert given_up(till, refused, "typed wrong") == ""
+    again = aside(till, raw)
+    assert (again.quarantine_id, again.raw) == (refused.quarantine_id, raw)
+    assert mended(till, again, {"currency": "KRW"}).became == "recorded"
+
+
+def test_letters_that_the_tills_encoding_lacks_are_refused(till: Till) -> None:
+    csv = Csv(encoding="cp949")
+    refused = aside(till, HEADER + b"purchase,S012,T03,5,2026-11-20T10:31:00+09:00,,1\n", "csv")
+    with pytest.raises(BadInput) as wrong_letters:
+        mending.changed(refused, csv, {"1.member": "\N{GRINNING FACE}"})
+    assert wrong_letters.value.code == "encoding_wrong"
+
+
+def test_the_text_to_be_mended_is_the_inputs_own(till: Till) -> None:
+    raw = b"\x01\xe2\x80\x8bab\n"
+    refused = aside(till, raw)
+    text = mending.text_of(refused, PLAIN)
+    assert text is not None
+    assert mending.encoded(refused, PLAIN, text) == raw
+    assert mending.text_of(aside(till, b"a" * 30_000, place="2"), PLAIN) is None
+    assert mending.text_of(aside(till, b"\xff", place="3"), PLAIN) is None
 
 
 def test_a_cell_of_a_csv_input_is_mended_in_its_encoding(till: Till) -> None:

@@ -131,6 +131,19 @@ def test_what_was_set_aside_is_shown_handed_in_again_or_given_up(desk: Desk) -> 
     conn.close()
 
 
+def test_a_field_or_the_whole_of_what_was_set_aside_is_mended(desk: Desk, tmp_path: Path) -> None:
+    desk.call("take", desk.write("a.jsonl", purchase("1", currency="USD"), purchase("2", net_minor=-1)))
+    assert "currency=USD" in desk.ok("quarantine", "mend", "1")
+    assert "refused again" in desk.call("quarantine", "mend", "1", "--set", "currency=EUR").stdout
+    assert "(field_unknown)" in desk.refused("quarantine", "mend", "1", "--set", "nothing=1")
+    assert "recorded as S012-T03.1.1" in desk.ok("quarantine", "mend", "1", "--set", "currency=KRW")
+    assert "(quarantine_unknown)" in desk.refused("quarantine", "mend", "1", "--set", "currency=KRW")
+    whole = tmp_path / "whole.json"
+    whole.write_bytes(json.dumps(purchase("2")).encode())
+    assert "recorded as S012-T03.1.2" in desk.ok("quarantine", "mend", "2", "--file", str(whole))
+    assert desk.call("quarantine", "mend", "2", "--set", "x").exit_code == 2
+
+
 def test_an_unknown_number_is_refused(desk: Desk) -> None:
     assert "(quarantine_unknown)" in desk.refused("quarantine", "retry", "9")
     assert "(quarantine_unknown)" in desk.refused("quarantine", "discard", "9", "--reason", "x")
