@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 SHOWN_MS: Final = 180_000
 """A customer who was served longer ago is shown no more: others stand at the till now."""
+FORMS_MAX: Final = 16
+"""Of so many keys it is known for whom their forms were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +27,19 @@ class Cashier:
     """One browser's page. `customer` is the recorded form of a look-up, `unknown` what found nobody.
 
     `key` makes an action one, however often its form is sent; each action that was done takes a new one.
+    A form is for the customer for whom it was made, and for nobody whom a later scan brought.
     """
 
     customer: str = ""
     unknown: str = ""
     coupon: str = ""
     shown_monotonic_ms: int = 0
-    key: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    key: str = ""
     visit: Done | None = None
+    made: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._new_key()
 
     def turn_to(
         self, kind: Literal["customer", "unknown", "coupon", "nobody"], text: str, monotonic_ms: int
@@ -42,7 +49,17 @@ class Cashier:
         self.unknown = text if kind == "unknown" else ""
         self.coupon = text if kind == "coupon" else ""
         self.shown_monotonic_ms = monotonic_ms
-        self.key = secrets.token_urlsafe(18)
+        self._new_key()
+
+    def undo_visit(self) -> None:
+        """Have no visit to undo any more; a form of before, sent again, is not the visit that was undone."""
+        self.visit = None
+        self.made.clear()
+        self._new_key()
+
+    def is_of_customer(self, key: str) -> bool:
+        """Tell whether the form of this key was made for the customer whom one has before one."""
+        return self.made.get(key) == self.customer
 
     def look(self, monotonic_ms: int) -> None:
         """Let go of what is no longer to be seen or undone."""
@@ -52,3 +69,9 @@ class Cashier:
             self.turn_to("nobody", "", monotonic_ms)
         if self.visit is not None and monotonic_ms >= self.visit.until_monotonic_ms:
             self.visit = None
+
+    def _new_key(self) -> None:
+        self.key = secrets.token_urlsafe(18)
+        self.made[self.key] = self.customer
+        while len(self.made) > FORMS_MAX:
+            del self.made[next(iter(self.made))]

@@ -127,18 +127,18 @@ class CounterPages:
 
     async def post_visit(self, visit: Visit[Cashier]) -> web.StreamResponse:
         """Record that the customer is here."""
-        who, desk = visit.who, self._app[DESK]
-        keyed = _keyed(visit, "visit", who.customer)
+        who, desk, customer = visit.who, self._app[DESK], visit.who.customer
 
         def job(conn: Connection) -> Done:
             books = self._app[RECORDER].books(conn)
             at_ms = desk.now(books, "set it, then record the visit again")
-            recorded = desk.visit(conn, books, who.customer, keyed, at_ms)
+            recorded = desk.visit(conn, books, customer, keyed, at_ms)
             name = (recorded.standing.masked_name if recorded.standing else None) or ""
             until_ms = self._monotonic_ms() + self._app[CONFIG].counter.undo_ms
             return Done(str(recorded.outcome.event), name, recorded.outcome.redeemable, until_ms)
 
         try:
+            keyed = _keyed(visit, "visit", customer)
             done = await self._app[WRITER].do(job)
         except BadInput as error:
             return self._refused(visit, error)
@@ -163,15 +163,14 @@ class CounterPages:
             await self._app[WRITER].do(job)
         except BadInput as error:
             return self._refused(visit, error)
-        visit.who.visit = None
+        visit.who.undo_visit()
         visit.say("ok", visit.gettext("The visit was undone."))
         return self._done(visit)
 
     async def post_redeem(self, visit: Visit[Cashier]) -> web.StreamResponse:
         """Set points, a reward or a coupon aside; it is spent when the time to undo it is over."""
-        form, who = visit.form, visit.who
+        form, who, customer = visit.form, visit.who, visit.who.customer
         wish = [form.text(name) for name in ("points", "reward", "coupon")]
-        keyed = _keyed(visit, "redeem", who.customer, *wish)
         amount = form.text("points")
         if amount and not (amount.isascii() and amount.isdecimal() and len(amount) < 10):
             return self._refused(visit, BadInput("points are a whole number", code="points_unreadable"))
@@ -181,7 +180,7 @@ class CounterPages:
                 redemption_id=redemption_id_of(books.terminal.terminal_id, keyed.key),
                 natural_key=f"key/{keyed.key}",
                 content=keyed.content,
-                member=who.customer or None,
+                member=customer or None,
                 points=int(amount) if amount else None,
                 reward=form.text("reward") or None,
                 coupon=form.text("coupon") or None,
@@ -189,13 +188,17 @@ class CounterPages:
 
         app = self._app
         try:
+            keyed = _keyed(visit, "redeem", customer, *wish)
             done = await app[DESK].authorise(app[READER], app[WRITER], app.get(SYNC), understood)
         except BadInput as error:
             return self._refused(visit, error)
+        if done.state in ("cancelled", "lapsed"):
+            gone = BadInput("this was undone: choose again what is to be used", code="redemption_cancelled")
+            return self._refused(visit, gone)
         await app[WRITER].do(lambda conn: self._undoing.hold(conn, done.redemption))
         worth = self._worth(done.redemption, done.standing.currency, visit)
         visit.say("ok", visit.gettext("Used: %(what)s") % {"what": worth})
-        if who.coupon:
+        if wish[2] and who.coupon == wish[2]:
             who.turn_to("nobody", "", self._monotonic_ms())
         return self._done(visit)
 
@@ -211,8 +214,7 @@ class CounterPages:
 
     async def post_claim(self, visit: Visit[Cashier]) -> web.StreamResponse:
         """Make the last anonymous receipt the customer's; another one than was shown is not taken."""
-        who, desk, event = visit.who, self._app[DESK], visit.form.text("event")
-        keyed = _keyed(visit, "claim", who.customer, event)
+        desk, customer, event = self._app[DESK], visit.who.customer, visit.form.text("event")
 
         def job(conn: Connection) -> int:
             books = self._app[RECORDER].books(conn)
@@ -220,9 +222,10 @@ class CounterPages:
             if last is None or str(last.event) != event:
                 raise BadInput("another receipt has come since: look again", code="receipt_other")
             at_ms = desk.now(books, "set it, then attach the receipt again")
-            return desk.claim(conn, books, who.customer, last.receipt, keyed, at_ms).outcome.redeemable
+            return desk.claim(conn, books, customer, last.receipt, keyed, at_ms).outcome.redeemable
 
         try:
+            keyed = _keyed(visit, "claim", customer, event)
             awarded = await self._app[WRITER].do(job)
         except BadInput as error:
             return self._refused(visit, error)
@@ -308,7 +311,15 @@ def _coupon(conn: Connection, code: str) -> CouponIssued:
 
 
 def _keyed(visit: Visit[Cashier], action: str, *parts: str) -> Keyed:
-    """Return what makes a form one action: the key that it carries, and what it says."""
+    """Return what makes a form one action: the key that it carries, and what it says.
+
+    Raises:
+        BadInput: `page_changed`: it was made for another customer, or before something was undone.
+    """
+    if not visit.who.is_of_customer(visit.form.text("key")):
+        raise BadInput(
+            "the page has changed meanwhile, so nothing was done: look, then press again", code="page_changed"
+        )
     content = "\0".join((action, *parts))
     return Keyed(
         key=f"counter-{action}-{visit.form.text('key')}"[:64],

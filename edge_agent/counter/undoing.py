@@ -22,6 +22,8 @@ from edge_agent.store.writer import Reader, Writer
 from loyalty_core.errors import BadInput
 
 LOOK_SECONDS: Final = 1.0
+SPARE_MS: Final = 5_000
+"""So long before it would lapse a redemption is committed at the latest: the customer has what it paid."""
 _OVER: Final = frozenset({"redemption_cancelled", "redemption_lapsed", "redemption_unknown"})
 """What became of a redemption by another way: there is nothing left to commit."""
 
@@ -40,15 +42,10 @@ class Undoing:
     def hold(self, conn: Connection, one: Redemption) -> None:
         """Let a redemption that was just authorised be undone for a while. Again is harmless."""
         if one.state == "authorised":
-            undoable.put(
-                conn,
-                Undoable(
-                    one.redemption_id,
-                    self._clock.boot_id(),
-                    self._clock.monotonic_ms() + self._undo_ms,
-                    self._clock.wall_ms() + self._undo_ms,
-                ),
-            )
+            now_ms, wall_ms = self._clock.monotonic_ms(), self._clock.wall_ms()
+            left_ms = max(0, min(self._undo_ms, one.until_monotonic_ms - SPARE_MS - now_ms))
+            boot_id = self._clock.boot_id()
+            undoable.put(conn, Undoable(one.redemption_id, boot_id, now_ms + left_ms, wall_ms + left_ms))
 
     def undo(self, conn: Connection, redemption_id: str) -> None:
         """Give back what was set aside.

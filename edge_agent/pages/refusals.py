@@ -16,6 +16,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "body_too_large": N_("This is larger than the till takes."),
     "clock_lost": N_("The till's clock has lost its time. Set it first."),
     "clock_off": N_("The till's clock is wrong. Set it."),
+    "customer_other": N_(
+        "Another customer was looked up meanwhile. Nothing was done: look, then press again."
+    ),
     "disk_failed": N_("The disk did not keep what was written. Nothing was recorded: call a technician."),
     "disk_full": N_("The disk is full, so nothing was recorded. Call a technician."),
     "disk_read_only": N_("The disk can only be read, so nothing was recorded. Call a technician."),
@@ -38,6 +41,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "member_unknown": N_("No member with this card or number is known at this till."),
     "member_unreadable": N_("This is no card or phone number. Scan or type it again."),
     "origin_refused": N_("Another site tried to reach into this till. It was stopped."),
+    "page_changed": N_("The page has changed meanwhile. Nothing was done: look, then press again."),
     "pass_expired": N_("This pass has ended. Ask headquarters for a new one."),
     "pass_for_another_till": N_(
         "This pass is not for this till. Ask for one that names this till or its store."
@@ -51,6 +55,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "pin_wrong": N_("The PIN is wrong."),
     "quarantine_unknown": N_("This is not set aside any more: it was mended or given up."),
     "reason_missing": N_("Say why it is given up: the reason is kept."),
+    "redemption_cancelled": N_("This was undone. Choose again what is to be used."),
     "role_observes": N_("This log-in may look, but change nothing."),
     "server_busy": N_("Headquarters has much to do, and lets this till in as soon as it can."),
     "stopping": N_("The till's agent is stopping. Try again in a moment."),

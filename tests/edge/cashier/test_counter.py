@@ -6,16 +6,19 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from edge_agent.app_keys import RECORDER
+from edge_agent.app_keys import RECORDER, SYNC
 from edge_agent.config import EdgeConfig
 from edge_agent.store import members
+from edge_agent.sync.questions import Told
 from loyalty_core.events import (
     MemberPresented,
     ReceiptClaimed,
+    RedemptionAuthorised,
     RedemptionCancelled,
     RedemptionCommitted,
     VisitRecorded,
 )
+from loyalty_core.messages import Ask
 from tests.edge.cashier.conftest import opened
 from tests.edge.cashier.desks import HOME, CashierDesk
 from tests.edge.made import CARD, HeldClock, member, purchase, recorded
@@ -260,3 +263,79 @@ async def test_two_pages_have_a_customer_each(
     desk.page = ""
     assert "김*수" in await desk.look("2000123456799")
     assert "홍*동" not in desk.text
+
+
+OTHER = "2000123456799"
+
+
+@pytest.mark.parametrize("action", [VISIT, REDEEM, CLAIM])
+async def test_a_form_of_one_customer_does_nothing_for_the_next(desk: CashierDesk, action: str) -> None:
+    sale = {name: value for name, value in purchase("77", on="2026-12-04").items() if name != "member"}
+    await desk.do(lambda conn: recorded(desk.app[RECORDER], conn, sale))
+    await desk.hq_tells(member("M2", OTHER, masked_name="김*수", balance=3000, allowance=3000))
+    await desk.look(CARD)
+    form, before = desk.form(action), await desk.names()
+    await desk.look(OTHER)
+    assert "The page has changed meanwhile" in await desk.post(action, form)
+    assert "The page has changed meanwhile" in await desk.post(action, form | {"key": ""})
+    assert await desk.names() == before
+    await desk.look(CARD)
+    await desk.post(action, form)
+    assert len(await desk.names()) == len(before) + 1
+    assert (await desk.journal())[-1].member == "id:M1"
+
+
+async def test_who_comes_next_while_headquarters_is_asked_pays_nothing(
+    desk: CashierDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.hq_tells(member("M2", OTHER, masked_name="김*수", balance=3000, allowance=3000))
+    await desk.look(CARD)
+    form, asks = desk.form(REDEEM, "1000"), list[str]()
+    look = desk.form("/counter/look") | {"code": OTHER}
+
+    async def ask(asked: Ask) -> None:
+        asks.append(asked.member)
+        await CashierDesk(desk.client, desk.clock).post("/counter/look", look)
+
+    monkeypatch.setattr(desk.app[SYNC], "ask", ask)
+    await desk.post(REDEEM, form)
+    (authorised,) = await desk.events(RedemptionAuthorised)
+    assert asks == [authorised.member] == ["id:M1"]
+    assert "김*수" in desk.text
+
+
+async def test_a_form_of_a_visit_that_was_undone_is_not_said_to_be_one(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    form = desk.form(VISIT)
+    await desk.post(VISIT, form)
+    await desk.press(UNDO_VISIT)
+    assert "Visit recorded" not in await desk.post(VISIT, form)
+    assert "Visit recorded" in await desk.press(VISIT)
+    assert await desk.names() == ["visit_recorded", "visit_voided", "visit_recorded"]
+
+
+async def test_a_form_that_was_undone_is_not_said_to_be_used(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    form = desk.form(REDEEM, "1000")
+    await desk.post(REDEEM, form)
+    await desk.press(UNDO_REDEEM)
+    again = await desk.post(REDEEM, form)
+    assert "This was undone" in again
+    assert "Used" not in again
+
+
+async def test_what_would_lapse_before_the_time_to_undo_is_over_is_spent(
+    desk: CashierDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.look(CARD)
+
+    async def ask(asked: Ask) -> Told:
+        return Told(granted=asked.points, until_monotonic_ms=desk.clock.monotonic_ms() + 8_000)
+
+    monkeypatch.setattr(desk.app[SYNC], "ask", ask)
+    await desk.press(REDEEM, "1000")
+    desk.clock.go_on(2_999)
+    assert await desk.commit_due() == 0
+    desk.clock.go_on(1)
+    assert await desk.commit_due() == 1
+    assert len(await desk.events(RedemptionCommitted)) == 1
