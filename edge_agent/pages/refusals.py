@@ -16,9 +16,6 @@ MEANINGS: Final[Mapping[str, str]] = {
     "body_too_large": N_("This is larger than the till takes."),
     "clock_lost": N_("The till's clock has lost its time. Set it first."),
     "clock_off": N_("The till's clock is wrong. Set it."),
-    "customer_other": N_(
-        "Another customer was looked up meanwhile. Nothing was done: look, then press again."
-    ),
     "disk_failed": N_("The disk did not keep what was written. Nothing was recorded: call a technician."),
     "disk_full": N_("The disk is full, so nothing was recorded. Call a technician."),
     "disk_read_only": N_("The disk can only be read, so nothing was recorded. Call a technician."),
