@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
@@ -39,6 +40,9 @@ _DISAGREE: Final = "tills and headquarters did not agree"
 KILL_EVERY_SECONDS: Final = (0.5, 2.5)
 
 
+TECHNICIAN: Final = "lee"
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for."""
 
@@ -68,6 +72,7 @@ async def play(options: Options, folder: Path) -> bool:
             screen.say(f"{shops.killed} times a process was killed and started again, seed {options.seed}")
         agreed = await tell(shops)
         if not options.exit_at_once:
+            await _make_pass(shops)
             tell_addresses(shops)
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
@@ -91,6 +96,9 @@ async def _set_up(shops: Shops, cleanup: AsyncExitStack) -> None:
     """Bring up headquarters, its members, and the tills, each behind a line of its own."""
     hq, played = shops.hq, shops.played
     await hq.set_up(PROGRAMME)
+    pin = shops.folder / "technician.pin"
+    pin.write_text(f"{secrets.randbelow(10**6):06}\n", "ascii")
+    await hq.told("technician", "add", TECHNICIAN, "--pin-file", pin, "--by", "kim")
     late = members.late_ones(played.baskets, LATE_MEMBERS)
     known = [one for one in played.households if one not in late]
     count = await _import(shops, "members.csv", known)
@@ -104,6 +112,15 @@ async def _set_up(shops: Shops, cleanup: AsyncExitStack) -> None:
             opening.create_task(_open(hq, till, line, played.day_before))
     await until(lambda: all(map(_knows_rules, shops.tills)), "the tills did not learn the programme")
     shops.screen.say("three tills have joined and know the rules and their members")
+
+
+async def _make_pass(shops: Shops) -> None:
+    """Have headquarters let a technician in at every till, for the day."""
+    stores = [word for till in shops.tills for word in ("--store", till.store_id)]
+    file = shops.folder / "technician.pass"
+    await shops.hq.told(
+        "technician", "pass", TECHNICIAN, *stores, "--hours", "24", "--out", file, "--by", "kim"
+    )
 
 
 async def _open(hq: Hq, till: Till, line: Line, since: date) -> None:

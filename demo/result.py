@@ -119,6 +119,16 @@ def tell_addresses(shops: Shops) -> None:
             ),
         ]
     )
+    screen.heading("In a browser")
+    screen.copyable(
+        [
+            ("a cashier", f"{till.address}/counter/  and type {someone}"),
+            (
+                "a technician",
+                f"{till.address}/admin/  with {folder / 'technician.pass'} and the PIN in technician.pin beside it",
+            ),
+        ]
+    )
     screen.heading("Try")
     screen.copyable(
         [
