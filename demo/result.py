@@ -125,7 +125,7 @@ def tell_addresses(shops: Shops) -> None:
             ("a cashier", f"{till.address}/counter/  and type {someone}"),
             (
                 "a technician",
-                f"{till.address}/admin/  with {folder}/technician.pass and the PIN in technician.pin beside it",
+                f"{till.address}/admin/  with {folder}/technician.pass, PIN in technician.pin beside it",
             ),
         ]
     )
