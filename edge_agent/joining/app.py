@@ -15,6 +15,7 @@ from edge_agent.config import EdgeConfig
 from edge_agent.guard import guard, is_of_pages
 from edge_agent.joining.joining import Joining
 from edge_agent.pages import site
+from edge_agent.pages.forms import said_in
 from edge_agent.pages.visit import Visit
 from edge_agent.store import terminal
 from edge_agent.web_errors import problems, see_other
@@ -62,8 +63,7 @@ async def _get_page(request: web.Request) -> web.StreamResponse:
 async def _post_join(request: web.Request) -> web.StreamResponse:
     """Join as the form says, and lead to the pages of a till that has; those who come early wait for them."""
     app = request.app
-    async with asyncio.timeout(app[CONFIG].http.body_ms_max / 1000):
-        said = await request.post()
+    said = await said_in(request, app[CONFIG].http)
     await app[JOINING].join(str(said.get("hq", "")).strip(), str(said.get("code", "")))
     await app[GIVEN_UP].wait()
     response = see_other("/")

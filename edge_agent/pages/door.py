@@ -6,7 +6,6 @@ carries its session's secret. Who has no session is led to the log-in, or let in
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Generic, TypeVar
 
@@ -15,6 +14,7 @@ from aiohttp.web_request import FileField
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
+from edge_agent.pages.forms import said_in
 from edge_agent.pages.rooms import Rooms
 from edge_agent.pages.visit import Form, Upload, Visit
 from edge_agent.web_errors import see_other
@@ -163,10 +163,7 @@ class Door(Generic[Who]):
         response.set_cookie(self.cookie, name, path=self._prefix, httponly=True, samesite="Strict")
 
     async def _form(self, request: web.Request, bytes_max: int) -> Form:
-        """Return what a form says; one that does not come in time ends in a TimeoutError."""
-        bytes_max = max(bytes_max, self._config.http.body_bytes_max)
-        async with asyncio.timeout(self._config.http.body_ms_max / 1000):
-            said = await request.clone(client_max_size=bytes_max).post()
+        said = await said_in(request, self._config.http, bytes_max)
         fields = {name: value for name, value in said.items() if isinstance(value, str)}
         uploads: dict[str, list[Upload]] = {}
         for name, value in said.items():

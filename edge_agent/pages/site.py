@@ -8,6 +8,7 @@ from aiohttp import web
 
 from edge_agent.app_keys import CONFIG, ROOMS, STREAMS
 from edge_agent.guard import is_of_pages
+from edge_agent.pages.forms import said_in
 from edge_agent.pages.refusals import meaning
 from edge_agent.pages.rooms import LANGUAGES, STATIC, Rooms
 from edge_agent.pages.visit import LANGUAGE_COOKIE, Visit
@@ -48,9 +49,10 @@ async def get_static(request: web.Request) -> web.Response:
 
 async def post_language(request: web.Request) -> web.Response:
     """Have the browser keep a language, and lead it back to its page."""
-    said = await request.post()
+    said = await said_in(request, request.app[CONFIG].http)
     back, language = str(said.get("back", "/")), str(said.get("language", ""))
-    response = see_other(back if is_of_pages(back) and not back.startswith("//") else "/")
+    is_own = is_of_pages(back) and not back.startswith("//") and back.isprintable()
+    response = see_other(back if is_own else "/")
     if language in LANGUAGES:
         response.set_cookie(
             LANGUAGE_COOKIE, language, max_age=LANGUAGE_SECONDS, path="/", httponly=True, samesite="Lax"

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from pathlib import Path
 
+import pytest
+from aiohttp.test_utils import TestServer
+
+from edge_agent.app import build_app
+from edge_agent.config import Http
+from tests.edge.made import HeldClock, config_of, enrol_till, quiet_sync
 from tests.edge.pages.conftest import Opened
-from tests.edge.pages.doors import ABSOLUTE_MS, IDLE_MS, LOOKER, PERSON, code_of
+from tests.edge.pages.doors import ABSOLUTE_MS, IDLE_MS, LOOKER, PERSON, Room, code_of
 
 ROOM, ACT, LOGIN = "/admin/room/", "/admin/room/act", "/admin/room/login"
 
@@ -135,6 +142,50 @@ async def test_what_a_form_brings_is_bounded(opened: Opened) -> None:
     assert opened.room.done == []
 
 
+FORM = "application/x-www-form-urlencoded"
+UNREADABLE = {
+    "no UTF-8": (FORM, b"name=\xff\xfe"),
+    "no encoding": (f"{FORM}; charset=utf-77", b"name=x"),
+    "packed": (FORM, b"\x1f\x8b\x08\x00"),
+    "no boundary": ("multipart/form-data", b"--B--"),
+    "no name": (
+        "multipart/form-data; boundary=B",
+        b"--B\r\nContent-Disposition: form-data\r\n\r\nx\r\n--B--\r\n",
+    ),
+    "bytes for a text": (
+        "multipart/form-data; boundary=B",
+        b'--B\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\r\n--B--\r\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("path", [LOGIN, "/language"])
+@pytest.mark.parametrize(("kind", "body"), UNREADABLE.values(), ids=UNREADABLE)
+async def test_a_form_that_nobody_can_read_is_refused_and_fills_no_log(
+    opened: Opened, caplog: pytest.LogCaptureFixture, path: str, kind: str, body: bytes
+) -> None:
+    response = await opened.browser.client.post(path, data=body, headers={"Content-Type": kind})
+    assert (response.status, code_of(await response.text())) == (400, "body_unreadable")
+    assert "request_failed" not in caplog.text
+
+
+@pytest.mark.parametrize("path", [LOGIN, "/language"])
+async def test_a_form_that_does_not_come_is_not_waited_for(tmp_path: Path, path: str) -> None:
+    config = config_of(tmp_path, sync=quiet_sync(), http=Http(body_ms_max=1))
+    enrol_till(config)
+    clock = HeldClock()
+    app = build_app(config, clock)
+    Room().open(app, config, clock)
+    async with TestServer(app) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {FORM}\r\n"
+            "Content-Length: 9\r\n\r\nname".encode()
+        )
+        assert b" 408 " in await reader.readline()
+        writer.close()
+
+
 @pytest.mark.parametrize("path", ["/", LOGIN, "/admin/nothing", "/static/nothing"])
 async def test_every_page_tells_the_browser_to_run_and_load_nothing_else(opened: Opened, path: str) -> None:
     headers = (await opened.browser.get(path)).headers
@@ -150,7 +201,13 @@ async def test_every_page_tells_the_browser_to_run_and_load_nothing_else(opened:
 
 async def test_a_language_is_kept_and_leads_nowhere_else(opened: Opened) -> None:
     assert 'lang="en"' in await (await opened.browser.get("/")).text()
-    for back in ("//evil.example/", "http://evil.example/", "/v1/receipts", "/admin\\evil"):
+    for back in (
+        "//evil.example/",
+        "http://evil.example/",
+        "/v1/receipts",
+        "/admin\\evil",
+        "/admin/\r\nX: y",
+    ):
         response = await opened.browser.send("/language", {"language": "ko", "back": back})
         assert response.headers["Location"] == "/"
     assert 'lang="ko"' in await (await opened.browser.get("/")).text()
