@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from edge_agent import app
+from edge_agent import contexts
+from edge_agent.app import build_app
 from edge_agent.clock import PLAUSIBLE_FROM, MachineClock, StepWatch
 from edge_agent.store.database import connect
 from loyalty_core.events import Booted, ClockStepped
@@ -56,7 +57,7 @@ def test_this_machine_has_clocks() -> None:
 async def test_the_journal_notes_starts_and_steps_whatever_the_clock_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wall: int
 ) -> None:
-    monkeypatch.setattr(app, "CLOCK_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(contexts, "CLOCK_LOOK_SECONDS", 0.001)
     config = config_of(tmp_path, sync=quiet_sync())
     enrol_till(config)
     clock = HeldClock()
@@ -65,7 +66,7 @@ async def test_the_journal_notes_starts_and_steps_whatever_the_clock_says(
     def noted() -> list[object]:
         return [unpack_record(record).event for (record,) in conn.execute("SELECT record FROM journal")]
 
-    async with TestClient(TestServer(app.build_app(config, clock))):
+    async with TestClient(TestServer(build_app(config, clock))):
         await until(lambda: len(noted()) == 1)
         step = wall - clock.wall
         clock.wall = wall
