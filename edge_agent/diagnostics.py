@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import platform
-import re
 import shutil
 import sys
 import zipfile
@@ -25,8 +24,16 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.settings_told import settings_told
 from edge_agent.status import Status, status
-from edge_agent.store import journal, terminal
-from edge_agent.store.database import SQLITE_VERSION, AnyError, Connection, connect, store_error, wal_bytes
+from edge_agent.store import counted, journal, terminal
+from edge_agent.store.database import (
+    SQLITE_VERSION,
+    AnyError,
+    Connection,
+    connect,
+    one_state,
+    store_error,
+    wal_bytes,
+)
 from edge_agent.store.integrity import is_in_repair, verify
 from edge_agent.store.migrations import VERSION as SCHEMA
 from edge_agent.store.migrations import refuse_newer
@@ -40,7 +47,6 @@ from loyalty_shell.exposition import expose
 EVENTS_MAX: Final = 50_000
 """The newest records whose kinds are counted."""
 REFUSALS_MAX: Final = 100
-_CODE: Final = re.compile(r"[a-z_]{1,64}")
 _FIXED_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -121,24 +127,17 @@ def _disk(config: EdgeConfig) -> dict[str, int]:
 
 
 def _schema(conn: Connection) -> dict[str, Any]:
-    (found,) = conn.execute("PRAGMA user_version").fetchone()
+    found = counted.schema_version(conn)
     return {"version": found, "known": SCHEMA, "repair_unfinished": is_in_repair(conn)}
 
 
 def _tables(conn: Connection, unread: dict[str, str]) -> dict[str, int]:
     """Return how many rows each table of ours has."""
-    names = [
-        name
-        for (name,) in conn.execute("SELECT CAST(name AS BLOB) FROM sqlite_schema WHERE type = 'table'")
-        if isinstance(name, bytes) and _CODE.fullmatch(name.decode("ascii", "replace"))
-    ]
-    counted: dict[str, int] = {}
-    for name in sorted(one.decode() for one in names):
-        try:
-            (counted[name],) = conn.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608 - of the pattern above
-        except AnyError as error:
-            unread[f"tables.{name}"] = _why(error)
-    return counted
+
+    def note(name: str, error: Exception) -> None:
+        unread[f"tables.{name}"] = _why(error)
+
+    return counted.tables(conn, note)
 
 
 def _journal(conn: Connection) -> list[dict[str, int]]:
@@ -150,14 +149,16 @@ def _journal(conn: Connection) -> list[dict[str, int]]:
 
 def _refusals(conn: Connection) -> list[dict[str, Any]]:
     """Return how often what was refused, by code, the latest first."""
-    rows = conn.execute(
-        "SELECT CAST(code AS BLOB), CAST(state AS BLOB), count(*), sum(times), max(at_ms) FROM quarantine"
-        " GROUP BY code, state ORDER BY max(at_ms) DESC LIMIT ?",
-        (REFUSALS_MAX,),
-    )
+    found = counted.refusals(conn, REFUSALS_MAX)
     return [
-        {"code": _code(code), "state": _code(state), "inputs": inputs, "times": times, "last_ms": at_ms}
-        for code, state, inputs, times, at_ms in rows
+        {
+            "code": _code(one.code),
+            "state": _code(one.state),
+            "inputs": one.inputs,
+            "times": one.times,
+            "last_ms": one.last_ms,
+        }
+        for one in found
     ]
 
 
@@ -175,11 +176,8 @@ def _events(conn: Connection) -> dict[str, dict[str, int]]:
 
 def _integrity(conn: Connection) -> dict[str, Any]:
     """Return the first fault by its code and place."""
-    conn.execute("BEGIN")
-    try:
+    with one_state(conn):
         fault = verify(conn)
-    finally:
-        conn.execute("ROLLBACK")
     if fault is None:
         return {"ok": True}
     return {"ok": False, "code": fault.code, "epoch": fault.epoch, "seq": fault.seq}
@@ -192,7 +190,7 @@ def _figures(conn: Connection, config: EdgeConfig, clock: Clock) -> str:
 def _code(text: str | bytes) -> str:
     """Return a code, and of anything else nothing: who wrote it is not known."""
     text = text.decode("ascii", "replace") if isinstance(text, bytes) else str(text)
-    return text if _CODE.fullmatch(text) else "other"
+    return text if counted.CODE.fullmatch(text) else "other"
 
 
 def _why(error: Exception) -> str:
