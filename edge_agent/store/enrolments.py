@@ -84,8 +84,12 @@ def find(conn: Connection, look_ups: Sequence[str], terminal_id: str = "") -> En
     return None
 
 
-def give_way(conn: Connection, look_ups: Sequence[str]) -> None:
-    """Find those no more who joined under any of these look-ups: HQ has told whose they are."""
+def give_way(conn: Connection, look_ups: Sequence[str]) -> list[tuple[str, ...]]:
+    """Find those no more who joined under any of these look-ups: HQ has told whose they are.
+
+    Returns of each the look-ups, the one under which their points were kept first.
+    """
+    gone: list[tuple[str, ...]] = []
     told = msgspec.json.encode(look_ups).decode()
     named = conn.execute(
         "SELECT l.provisional FROM json_each(?) CROSS JOIN enrolment_look_up AS l ON l.look_up = value"
@@ -95,9 +99,13 @@ def give_way(conn: Connection, look_ups: Sequence[str]) -> None:
     ).fetchall()
     for (provisional,) in named:
         one = read(conn, provisional)
+        found = conn.execute("SELECT look_up FROM enrolment_look_up WHERE provisional = ?", (provisional,))
+        others = [look_up for (look_up,) in found]
         conn.execute("DELETE FROM enrolment_look_up WHERE provisional = ?", (provisional,))
         if one is not None:
             put(conn, msgspec.structs.replace(one, gave_way=True), ())
+            gone.append((one.account, *[look_up for look_up in others if look_up != one.account]))
+    return gone
 
 
 def read(conn: Connection, provisional: str) -> Enrolment | None:

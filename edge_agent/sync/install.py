@@ -277,7 +277,8 @@ def _members(conn: Connection, rows: Sequence[MemberRow]) -> None:
         owner = members.find(conn, [account, look_up])
         if owner is not None:
             entries.attach(conn, account, f"id:{owner.member_id}")
-    enrolments.give_way(conn, list(told))
+    for joined in enrolments.give_way(conn, list(told)):
+        _part_if_several(conn, joined)
     for row in rows:
         others = False
         for member_id in row.also:
@@ -288,3 +289,11 @@ def _members(conn: Connection, rows: Sequence[MemberRow]) -> None:
             redemptions.merge(conn, f"id:{member_id}", f"id:{row.member_id}")
         if others:
             part(conn, f"id:{row.member_id}")
+
+
+def _part_if_several(conn: Connection, look_ups: Sequence[str]) -> None:
+    """Give each their own, where those who joined here as one by these look-ups are several by HQ's word."""
+    found = [members.find(conn, [look_up]) for look_up in look_ups]
+    owners = [None if one is None else f"id:{one.member_id}" for one in found]
+    if len(set(owners)) > 1:
+        part(conn, owners[0] or look_ups[0])

@@ -130,6 +130,27 @@ def test_where_the_phone_was_somebodys_the_card_is_nobodys_again(till: Till) -> 
     assert till.record(purchase("1", member=NEW_CARD)).account == BY_CARD
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [told(BY_PHONE, member_id="A")],
+        [told(BY_CARD, member_id="B")],
+        [told(BY_PHONE, member_id="A"), told(BY_CARD, member_id="B")],
+    ],
+    ids=["the phone is another's", "the card is another's", "they are of two"],
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_where_they_are_not_one_each_has_their_own(till: Till, rows: list[MemberRow], together: bool) -> None:
+    by_card = till.points(purchase("1", member=NEW_CARD))
+    join(till, card=NEW_CARD)
+    by_card += till.points(purchase("2", member=NEW_CARD))
+    by_phone = till.points(purchase("3", member=PHONE, net_minor=70_000))
+    for batch in [rows] if together else [[row] for row in rows]:
+        till.appear(*batch)
+    assert (till.balance(NEW_CARD), till.balance(PHONE)) == (by_card, by_phone)
+    assert by_card != by_phone
+
+
 def test_the_same_again_is_the_same_before_and_after_hq_has_told(till: Till) -> None:
     first = join(till)
     again = join(till)
