@@ -9,15 +9,27 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from edge_agent.app_keys import CLOCK, CONFIG, DESK, READER, RECORDER, REDEEMING, ROOMS, STREAMS, SYNC, WRITER
+from edge_agent.app_keys import (
+    CLOCK,
+    CONFIG,
+    DESK,
+    LOG_IN,
+    READER,
+    RECORDER,
+    REDEEMING,
+    ROOMS,
+    STREAMS,
+    SYNC,
+    WRITER,
+)
 from edge_agent.books import Books
 from edge_agent.counter.cashier import Cashier, Done
 from edge_agent.counter.customer import CustomerView, view_of
+from edge_agent.counter.joining_members import JoiningMembers
 from edge_agent.counter.undoing import Undoing
 from edge_agent.coupons import read_code
 from edge_agent.desk import Anonymous, Keyed
 from edge_agent.pages.door import Door
-from edge_agent.pages.refusals import meaning
 from edge_agent.pages.visit import Visit
 from edge_agent.redeeming import redemption_id_of
 from edge_agent.spendable import Wanted
@@ -31,6 +43,7 @@ from loyalty_core.messages import CouponIssued
 HOME: Final = "/counter/"
 CODE_LENGTH_MIN: Final = 64
 """No card or phone number is so long: it is a coupon's code."""
+_PIN_UNSET: Final = "counter_pin_unset"
 _NOBODY: Final = frozenset({"member_unknown", "member_unreadable"})
 
 
@@ -75,10 +88,14 @@ class CounterPages:
             prefix="/counter",
             idle_ms=config.counter.idle_ms,
             absolute_ms=config.counter.absolute_ms,
-            enter=Cashier,
+            enter=Cashier if config.counter.access == "kiosk" else _nobody,
             is_good=_always,
             may_act=lambda _: True,
         )
+        self._door = door
+        door.open_get("/login", self.get_login)
+        door.open_post("/login", self.post_login)
+        door.post("/logout", self.post_logout)
         door.get("/", self.get_page)
         door.live("/live", self.live)
         door.post("/look", self.post_look)
@@ -88,7 +105,33 @@ class CounterPages:
         door.post("/redeem", self.post_redeem)
         door.post("/redeem/undo", self.post_redeem_undo)
         door.post("/claim", self.post_claim)
+        JoiningMembers(app).install(door)
         app.add_routes(door.routes)
+
+    async def get_login(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Ask for the counter's PIN, where it wants one."""
+        if self._app[CONFIG].counter.access == "kiosk":
+            return visit.to(HOME)
+        return visit.page("counter/login.html", sentence="")
+
+    async def post_login(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Open the counter to who knows its PIN."""
+        if self._app[CONFIG].counter.access == "pin":
+            try:
+                await self._app[LOG_IN].cashier(visit.form.text("pin"))
+            except BadInput as error:
+                if error.code == "pin_unknown":
+                    error = BadInput(str(error), code=_PIN_UNSET)
+                return visit.page("counter/login.html", sentence=visit.explain(error))
+        response = visit.to(HOME)
+        self._door.log_in(response, Cashier())
+        return response
+
+    async def post_logout(self, visit: Visit[Cashier]) -> web.StreamResponse:
+        """Close the counter until somebody brings its PIN."""
+        response = visit.to(self._door.login_path)
+        self._door.log_out(response, visit.request)
+        return response
 
     async def get_page(self, visit: Visit[Cashier]) -> web.StreamResponse:
         """Show the page."""
@@ -296,10 +339,14 @@ class CounterPages:
         return visit.to(HOME)
 
     def _complain(self, visit: Visit[Cashier], error: BadInput) -> None:
-        visit.say("bad", meaning(error.code, visit.gettext) or str(error))
+        visit.say("bad", visit.explain(error))
 
     def _monotonic_ms(self) -> int:
         return self._app[CLOCK].monotonic_ms()
+
+
+def _nobody() -> None:
+    """Let nobody in without a log-in."""
 
 
 async def _always(_: web.Application, __: Cashier) -> bool:

@@ -9,8 +9,10 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from aiohttp import web
 
+from edge_agent.pages.refusals import meaning
 from edge_agent.pages.rooms import PageLanguage, Rooms, language_of
 from edge_agent.web_errors import see_other
+from loyalty_core.errors import LoyaltyError
 from loyalty_shell.pages.headers import PAGE
 from loyalty_shell.pages.sessions import Session
 
@@ -89,6 +91,13 @@ class Visit(Generic[Who]):
     def say(self, tone: str, sentence: str) -> None:
         """Show a sentence on the next page; `tone` is `ok`, `warn` or `bad`."""
         self.session.say(tone, sentence)
+
+    def explain(self, error: LoyaltyError) -> str:
+        """Return why something was refused: what its code means; in English the exact sentence."""
+        exact = str(error)
+        if self.language == "en":
+            return exact[:1].upper() + exact[1:]
+        return meaning(error.code, self.gettext) or exact
 
     def to(self, path: str) -> web.Response:
         """Lead the browser to another page, after a form."""

@@ -141,6 +141,13 @@ function submitScan(field) {
   }
 }
 
+// What a scanner typed into another field of a form goes where it belongs.
+function takeOver(field) {
+  const other = document.activeElement
+  if (other.value?.endsWith(burst.text)) other.value = other.value.slice(0, -burst.text.length)
+  submitScan(field)
+}
+
 function enter(text) {
   const field = document.querySelector("[data-scan]")
   if (!field) return
@@ -164,6 +171,7 @@ document.addEventListener(
     if (event.key === "Enter" && goesOn && burst.text.length >= SCAN_LENGTH_MIN) {
       event.preventDefault()
       if (!isElsewhere(field)) submitScan(field)
+      else if (field.dataset.scanNext) takeOver(field)
       return
     }
     const letter = letterOf(event)
@@ -178,7 +186,7 @@ document.addEventListener(
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest("a, button, input, select, textarea, summary, label, [data-keep]")) {
-    document.querySelector("[data-scan]")?.focus()
+    document.querySelector("[data-scan]:not([data-scan-next])")?.focus()
   }
 })
 

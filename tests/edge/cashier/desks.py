@@ -46,6 +46,7 @@ class CashierDesk:
         self.client = client
         self.clock = clock
         self.page = ""
+        self.at = ""
 
     @property
     def app(self) -> web.Application:
@@ -96,7 +97,13 @@ class CashierDesk:
         response = await self.client.post(action, data=form, headers={"Origin": origin})
         self.page = await response.text()
         assert response.status == 200, self.page
-        assert response.url.path == HOME
+        self.at = response.url.path
+        return self.text
+
+    async def go(self, path: str) -> str:
+        """Open an address; return what can be read."""
+        response = await self.client.get(path)
+        self.page, self.at = await response.text(), response.url.path
         return self.text
 
     async def events(self, kind: type[T]) -> list[T]:

@@ -174,7 +174,7 @@ async def test_a_press_that_is_sent_twice_spends_once(desk: CashierDesk, config:
     ("amount", "said"),
     [
         ("1050", "steps of 100"),
-        ("900", "at least 1000"),
+        ("900", "At least 1000"),
         ("99900", "balance is 3400"),
         ("-1000", "whole number"),
         ("1e3", "whole number"),
@@ -234,7 +234,7 @@ async def test_a_receipt_that_came_meanwhile_is_not_given_instead(desk: CashierD
         "occurred_at": "2026-12-04T10:32:00+09:00",
     }
     await desk.do(lambda conn: recorded(desk.app[RECORDER], conn, later))
-    assert "another receipt has come" in await desk.post(CLAIM, form)
+    assert "Another receipt has come" in await desk.post(CLAIM, form)
     assert await desk.events(ReceiptClaimed) == []
 
 

@@ -1,0 +1,104 @@
+"""Somebody joins at the counter, with or without a line, and is the customer then."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.app_keys import CONFIG
+from loyalty_core.events import MemberEnrolled
+from tests.edge.cashier.desks import HOME, CashierDesk
+from tests.edge.made import CARD
+
+NEW = "/counter/new"
+NAME, PHONE = "홍길동", "010-1234-5678"
+
+
+@pytest.fixture
+async def counter(desk: CashierDesk) -> CashierDesk:
+    """Return a counter where somebody wants to join."""
+    await desk.go(NEW)
+    return desk
+
+
+async def joined(counter: CashierDesk, **changed: str) -> str:
+    """Fill the form in and send it."""
+    return await counter.send(NEW, **{"name": NAME, "phone": PHONE, "consent": "0"} | changed)
+
+
+async def test_who_joins_is_the_customer_and_earns_at_once(counter: CashierDesk) -> None:
+    text = await joined(counter)
+    assert counter.at == HOME
+    assert "홍*동" in text
+    assert "not confirmed by headquarters yet" in text
+    assert "Visit recorded: 20 points" in await counter.press("/counter/visit")
+    assert await counter.names() == ["member_enrolled", "visit_recorded"]
+    await counter.press("/counter/clear")
+    assert "홍*동" in await counter.look("01012345678")
+
+
+async def test_the_name_stands_nowhere_in_clear(counter: CashierDesk) -> None:
+    await joined(counter)
+    (event,) = await counter.events(MemberEnrolled)
+    assert (event.consent_version, event.consent_language) == (0, "en")
+    for path in counter.app[CONFIG].data_dir.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert NAME.encode() not in data, path
+            assert b"12345678" not in data, path
+
+
+async def test_a_form_that_is_sent_twice_is_one_member(counter: CashierDesk) -> None:
+    form = counter.form(NEW) | {"name": NAME, "phone": PHONE, "consent": "0"}
+    await counter.post(NEW, form)
+    await counter.post(NEW, form)
+    assert counter.at == HOME
+    assert len(await counter.events(MemberEnrolled)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"phone": "12"}, "phone"),
+        ({"phone": "", "card": ""}, "phone"),
+        ({"card": "-"}, "card"),
+        ({"name": " "}, "name"),
+        ({"birthday": "2099-01-01"}, "birthday"),
+        ({"consent": ""}, "consent"),
+        ({"consent": "7"}, "consent"),
+    ],
+)
+async def test_what_is_wrong_is_said_beside_its_field_and_the_rest_is_kept(
+    counter: CashierDesk, changed: dict[str, str], field: str
+) -> None:
+    await joined(counter, **changed)
+    assert counter.at == NEW
+    assert f'id="{field}-wrong"' in counter.page
+    form = counter.form(NEW)
+    assert form["name"] == {"name": NAME, **changed}["name"].strip()
+    assert await counter.events(MemberEnrolled) == []
+    right = {"name": NAME, "phone": PHONE, "card": "", "birthday": "", "consent": "0"}
+    await counter.send(NEW, **right)
+    assert counter.at == HOME
+
+
+async def test_somebody_who_is_a_member_is_shown_instead(counter: CashierDesk) -> None:
+    text = await joined(counter, phone="", card=CARD)
+    assert "member" in text
+    assert "홍*동" in await counter.post("/counter/look", counter.form("/counter/look"))
+    assert await counter.events(MemberEnrolled) == []
+
+
+@pytest.mark.parametrize(("typed", "field"), [("010-1111-2222", "phone"), ("2000123456799", "card")])
+async def test_what_found_nobody_is_in_the_form_already(counter: CashierDesk, typed: str, field: str) -> None:
+    await counter.see()
+    await counter.look(typed)
+    await counter.go(NEW)
+    assert counter.form(NEW)[field] == typed
+
+
+async def test_before_headquarters_has_told_its_key_nobody_joins_and_it_is_said(desk: CashierDesk) -> None:
+    await desk.do(lambda conn: conn.execute("DELETE FROM sealing_key"))
+    await desk.go(NEW)
+    assert "eadquarters" in await joined(desk)
+    assert desk.at == NEW
+    assert await desk.events(MemberEnrolled) == []
