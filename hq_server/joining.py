@@ -100,7 +100,7 @@ def decided(
             data = _opened(tx, private_key, one, enrolled.get(one.id))
             people.append(_Person(one, data))
         except LoyaltyError as error:
-            found.append(msgspec.structs.replace(one, state="refused"))
+            found.append(_refused(one))
             told.append(_told(one, BROKEN, f"the enrolment makes no member: {error}"))
     people.sort(key=lambda person: (person.enrolment.occurred_at_ms, person.enrolment.id))
     for wave in _apart(people):
@@ -174,7 +174,7 @@ def _joined(
         one = person.enrolment
         if number in why:
             sentence = f"the enrolment makes no member: {why[number]}"
-            others.append((msgspec.structs.replace(one, state="refused"), _told(one, DIFFERS, sentence)))
+            others.append((_refused(one), _told(one, DIFFERS, sentence)))
         else:
             made.append(msgspec.structs.replace(one, state="made", member_id=member_of(one.sealed_hash)))
     return made, others
@@ -204,9 +204,7 @@ def _known(
             f"its cards and phones name members {' and '.join(members)}: merge them if they are one person; "
             "nothing of them was changed"
         )
-        # Of several members none is the one with whom it would be forgotten.
-        kept = msgspec.structs.replace(one, state="refused", salt=b"", blob=b"")
-        return kept, _told(one, DIFFERS, sentence)
+        return _refused(one), _told(one, DIFFERS, sentence)
     (member_id,) = members
     member = member_at(tx, house, member_id)
     known = msgspec.structs.replace(one, state="known", member_id=member_id)
@@ -214,9 +212,7 @@ def _known(
         sentence = (
             f"a card of it was that of member {member_id}, who was erased: enrol again with another one"
         )
-        return msgspec.structs.replace(known, state="refused", salt=b"", blob=b""), _told(
-            one, DIFFERS, sentence
-        )
+        return _refused(known), _told(one, DIFFERS, sentence)
     differing = [
         what
         for what, differs in (
@@ -237,6 +233,11 @@ def _known(
         "ask whose card or phone it is, and import what is right"
     )
     return known, _told(one, DIFFERS, sentence)
+
+
+def _refused(one: Enrolment) -> Enrolment:
+    """Return an enrolment that made nobody: who that is is not kept, since nobody could have it erased."""
+    return msgspec.structs.replace(one, state="refused", salt=b"", blob=b"")
 
 
 def _plain(name: str) -> str:

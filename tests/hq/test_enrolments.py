@@ -261,6 +261,7 @@ def test_what_does_not_fit_makes_nobody_and_is_told(
     assert hq.exceptions() == [(kind, f"{till.terminal_id}.1.1")]
     with hq.reading() as tx:
         assert tx.one("accounts.member_count") == (0,)
+    assert hq.sql("SELECT length(salt), length(blob) FROM enrolments") == [(0, 0)]
     run_audit(hq)
 
 
@@ -268,6 +269,7 @@ def test_a_birthday_to_come_is_told(hq: Hq, desk: Desk) -> None:
     till = desk.till()
     desk.send(till, till.enrolment(msgspec.structs.replace(KIM, birthday=DAY + 30)))
     assert [kind for kind, _ in hq.exceptions()] == ["enrolment_differs"]
+    assert hq.sql("SELECT state, length(blob) FROM enrolments") == [("refused", 0)]
     run_audit(hq)
 
 
