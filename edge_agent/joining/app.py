@@ -63,8 +63,9 @@ async def _get_page(request: web.Request) -> web.StreamResponse:
 async def _post_join(request: web.Request) -> web.StreamResponse:
     """Join as the form says, and lead to the pages of a till that has; those who come early wait for them."""
     app = request.app
-    said = await said_in(request, app[CONFIG].http)
-    await app[JOINING].join(str(said.get("hq", "")).strip(), str(said.get("code", "")))
+    async with said_in(request, app[CONFIG].http) as said:
+        hq_url, code = str(said.get("hq", "")).strip(), str(said.get("code", ""))
+    await app[JOINING].join(hq_url, code)
     await app[GIVEN_UP].wait()
     response = see_other("/")
     response.force_close()

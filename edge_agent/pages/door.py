@@ -6,7 +6,8 @@ carries its session's secret. Who has no session is led to the log-in, or let in
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Final, Generic, TypeVar
 
 from aiohttp import web
@@ -98,12 +99,14 @@ class Door(Generic[Who]):
             name, session = await self._session(request, use=True)
             if session is None:
                 return see_other(self.login_path)
-            form = await self._form(request, bytes_max)
-            if not session.is_own_form(form.fields.get(CSRF_FIELD, "")):
-                raise BadInput("this form is of an earlier log-in: open the page again", code="form_stale")
-            if not looks_only and not self._may_act(session.who):
-                raise BadInput("this log-in may look, and change nothing", code="role_observes")
-            response = await handler(self._visit(request, session, form))
+            async with self._form(request, bytes_max) as form:
+                if not session.is_own_form(form.fields.get(CSRF_FIELD, "")):
+                    raise BadInput(
+                        "this form is of an earlier log-in: open the page again", code="form_stale"
+                    )
+                if not looks_only and not self._may_act(session.who):
+                    raise BadInput("this log-in may look, and change nothing", code="role_observes")
+                response = await handler(self._visit(request, session, form))
             self._keep(response, request, name)
             return response
 
@@ -121,8 +124,8 @@ class Door(Generic[Who]):
         """Make an action that is open to everybody: to log in."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            form = await self._form(request, 0)
-            return await handler(Visit(request, self._rooms, self._config.language, form=form))
+            async with self._form(request, 0) as form:
+                return await handler(Visit(request, self._rooms, self._config.language, form=form))
 
         self.routes.append(web.post(self._prefix + path, handle))
 
@@ -162,11 +165,12 @@ class Door(Generic[Who]):
     def _set_cookie(self, response: web.StreamResponse, name: str) -> None:
         response.set_cookie(self.cookie, name, path=self._prefix, httponly=True, samesite="Strict")
 
-    async def _form(self, request: web.Request, bytes_max: int) -> Form:
-        said = await said_in(request, self._config.http, bytes_max)
-        fields = {name: value for name, value in said.items() if isinstance(value, str)}
-        uploads: dict[str, list[Upload]] = {}
-        for name, value in said.items():
-            if isinstance(value, FileField) and value.filename:
-                uploads.setdefault(name, []).append(Upload(value.filename, value.file))
-        return Form(fields, uploads)
+    @asynccontextmanager
+    async def _form(self, request: web.Request, bytes_max: int) -> AsyncIterator[Form]:
+        async with said_in(request, self._config.http, bytes_max) as said:
+            fields = {name: value for name, value in said.items() if isinstance(value, str)}
+            uploads: dict[str, list[Upload]] = {}
+            for name, value in said.items():
+                if isinstance(value, FileField) and value.filename:
+                    uploads.setdefault(name, []).append(Upload(value.filename, value.file))
+            yield Form(fields, uploads)

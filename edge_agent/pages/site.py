@@ -49,8 +49,8 @@ async def get_static(request: web.Request) -> web.Response:
 
 async def post_language(request: web.Request) -> web.Response:
     """Have the browser keep a language, and lead it back to its page."""
-    said = await said_in(request, request.app[CONFIG].http)
-    back, language = str(said.get("back", "/")), str(said.get("language", ""))
+    async with said_in(request, request.app[CONFIG].http) as said:
+        back, language = str(said.get("back", "/")), str(said.get("language", ""))
     is_own = is_of_pages(back) and not back.startswith("//") and back.isprintable()
     response = see_other(back if is_own else "/")
     if language in LANGUAGES:

@@ -96,6 +96,7 @@ class SyncLoop:
             return LinkError(f"HQ asks this till to wait {seconds} s more", code="hq_away")
         tried: asyncio.Future[LinkError | None] = asyncio.get_running_loop().create_future()
         self._tried.append(tried)
+        self.nudge()
         self._questions.new.set()
         return await tried
 

@@ -23,6 +23,7 @@ from loyalty_core.journal import unpack_record
 from loyalty_core.messages import Clock, Incarnation, Reply, Technician, Technicians
 from loyalty_core.passes import Pass, pass_digits, seal_pass
 from loyalty_shell.passwords import hashed_password
+from tests.edge.fake_hq import FakeHq
 from tests.edge.made import HQ_KEY, LIFE, TERMINAL, HeldClock, at, config_of, enrol_till
 
 PIN: Final = "246810"
@@ -54,9 +55,9 @@ def shown(key: bytes = HQ_KEY, **changed: Any) -> str:
 class Gate:
     """A till with its log-in; `restart` begins the agent anew."""
 
-    def __init__(self, folder: Path) -> None:
-        self.config = config_of(folder)
-        enrol_till(self.config)
+    def __init__(self, folder: Path, hq: FakeHq | None = None, **config: object) -> None:
+        self.config = config_of(folder, **config)
+        enrol_till(self.config) if hq is None else hq.enrol(self.config)
         self.clock = HeldClock()
         self.conn = open_database(self.config.database)
 
