@@ -41,7 +41,8 @@ async def write_without_poison(
 ) -> _T:
     """Return what `work` makes of a request, durable; records on which it fails count as unreadable.
 
-    Where it fails whatever the records say, or on more than `POISON_MAX`, its error is raised.
+    Where it fails on what enrolments seal, they wait for that. Where it fails whatever the records say, or on
+    more than `POISON_MAX`, its error is raised.
     """
     for _ in range(POISON_MAX):
         try:
@@ -58,7 +59,12 @@ async def write_without_poison(
             ]
             why = failing(type(error).__name__)
             if not places or await _fails(database, _without(opened, places, why), work, spent):
-                raise
+                unsealed = _unsealed(opened)
+                if unsealed is None or await _fails(database, unsealed, work, spent):
+                    raise
+                opened = unsealed
+                log.exception("seals_passed_over")
+                continue
             opened = _without(opened, [await _first(database, opened, places, work, spent)], why)
             log.exception("record_passed_over")
     return await database.write(_of(work, opened), spent, beside=True)
@@ -107,6 +113,13 @@ async def _fails(
     except Exception:  # noqa: BLE001 - what it fails with is raised or told by who asks
         return True
     raise AssertionError("what was to be undone was kept")
+
+
+def _unsealed(opened: Opened) -> Opened | None:
+    """Return a request without what enrolments seal, which will be brought again; None where it has none."""
+    if not opened.exchange.sealed:
+        return None
+    return msgspec.structs.replace(opened, exchange=msgspec.structs.replace(opened.exchange, sealed=()))
 
 
 def _without(opened: Opened, places: _Places, why: str) -> Opened:

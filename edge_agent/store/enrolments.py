@@ -141,7 +141,18 @@ def sealed(conn: Connection, epoch: int, first: int, end: int) -> tuple[Sealed, 
         " WHERE e.epoch = ? AND e.branch = 0 AND e.seq >= ? AND e.seq < ? ORDER BY e.seq",
         (epoch, first, end),
     )
-    return tuple([Sealed(_text(row[0]), row[6], row[7]) for row in rows if row[6] and _is_sound(row)])
+    return _sealed(rows)
+
+
+def untold(conn: Connection, most: int) -> tuple[Sealed, ...]:
+    """Return the seals of those of whom HQ has not told, the latest first."""
+    rows = conn.execute(
+        f"SELECT {_COLUMNS} FROM enrolment AS e"  # noqa: S608
+        " WHERE e.provisional IN (SELECT provisional FROM enrolment_look_up)"
+        " ORDER BY e.epoch DESC, e.seq DESC LIMIT ?",
+        (most,),
+    )
+    return _sealed(rows)
 
 
 def sealing_key(conn: Connection) -> bytes | None:
@@ -167,6 +178,10 @@ def forget_damaged_key(conn: Connection) -> None:
     """Forget a key that is not what was written: HQ tells it again."""
     if sealing_key(conn) is None:
         conn.execute("DELETE FROM sealing_key")
+
+
+def _sealed(rows: Iterable[tuple[Any, ...]]) -> tuple[Sealed, ...]:
+    return tuple([Sealed(_text(row[0]), row[6], row[7]) for row in rows if row[6] and _is_sound(row)])
 
 
 def _of_row(row: tuple[Any, ...], terminal_id: str = "") -> Enrolment:

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from hq_server import exchange, poison, spread
+from hq_server import enrolments, exchange, poison, spread
 from hq_server.accept import Terminal
 from hq_server.app import build_app
 from hq_server.house import House
@@ -24,6 +24,7 @@ from tests.hq.accounts import MEMBERS
 from tests.hq.conftest import Hq, Tills
 from tests.hq.events import purchase, visit
 from tests.hq.test_audit import run_audit
+from tests.hq.test_enrolments import KIM
 from tests.hq.till import Till
 
 FAILS = "SELECT subject FROM arrival_exceptions WHERE detail LIKE '%fails on it (KeyError)%' ORDER BY subject"
@@ -85,6 +86,24 @@ async def test_a_release_that_is_broken_keeps_nothing_and_says_so(hq: Hq, tills:
     assert (hq.balances(), hq.exceptions()) == ({}, [])
     assert till.acknowledged(await tills.send(till)) == {1: poison.POISON_MAX + 1}
     assert hq.balances() == {"M1": 12 * (poison.POISON_MAX + 1)}
+
+
+async def test_who_joined_is_made_a_member_by_a_release_that_can(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    till.record(till.enrolment(KIM))
+    with patch.object(enrolments, "decided", side_effect=KeyError):
+        assert till.acknowledged(await tills.send(till)) == {1: 1}
+        assert [kind for kind, _ in hq.exceptions()] == ["record_unreadable"]
+        async with TestClient(TestServer(build_app(hq.config, hq.clock))) as client:
+            await Tills(hq, client).until(
+                lambda: [kind for kind, _ in hq.exceptions()] == ["enrolment_waiting"]
+            )
+        await tills.exchange(till)
+        assert [kind for kind, _ in hq.exceptions()] == ["enrolment_waiting"]
+    await tills.exchange(till)
+    assert hq.exceptions() == []
+    assert hq.sql("SELECT state FROM enrolments") == [("made",)]
+    run_audit(hq)
 
 
 async def test_where_others_are_in_the_way_no_record_is_to_blame(hq: Hq, tills: Tills) -> None:

@@ -54,6 +54,26 @@ async def test_seals_go_with_their_records_and_no_others(till: LinkedTill, hq: F
     assert names(hq.asked[-1]) == ["N3"]
 
 
+async def test_they_go_again_until_hq_tells_of_the_member(
+    till: LinkedTill, hq: FakeHq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.sync.exchange.SEALED_AGAIN_MAX", 2)
+    await join(till, 1, 2, 3)
+    await till.turn()
+    await till.turn()
+    assert (hq.asked[-1].batches, names(hq.asked[-1])) == ((), ["N3", "N2"])
+    event = unpack_record(hq.journal().records[-1]).event
+    assert isinstance(event, MemberEnrolled)
+    look_ups = event.look_ups
+
+    def told(conn: Connection) -> None:
+        enrolments.give_way(conn, look_ups)
+
+    await till.writer.do(told)
+    await till.turn()
+    assert names(hq.asked[-1]) == ["N2", "N1"]
+
+
 async def test_they_go_again_with_records_that_hq_has_lost(till: LinkedTill, hq: FakeHq) -> None:
     await join(till, 1)
     await till.turn()
