@@ -14,6 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from edge_agent import machine_face
+from edge_agent.admin.journal import JournalPages
 from edge_agent.admin.pages import AdminPages
 from edge_agent.admin.quarantine import QuarantinePages
 from edge_agent.app_keys import (
@@ -109,6 +110,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     CounterPages(app, app[UNDOING]).install()
     admin = AdminPages(app).install()
     QuarantinePages(app).install(admin)
+    JournalPages(app).install(admin)
     app.add_routes(admin.routes)
     app.add_routes([web.get("/", site.get_ways), web.get("/join", site.get_joined)])
     app.add_routes(machine_face.routes())

@@ -20,7 +20,7 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.member_days import MemberDays, Posted
 from edge_agent.own_facts import purchase_of
-from edge_agent.owners import Owner, Owners, keep_spelling
+from edge_agent.owners import Owner, Owners, account_of, keep_spelling
 from edge_agent.pairing import Paired, pair
 from edge_agent.placing import place_of
 from edge_agent.pos_adapter.understanding import Expectations, Understood
@@ -255,6 +255,14 @@ class Recorder:
         """Return when something happens now to the terminal itself, as its clock tells."""
         at_ms = EpochMs(min(max(self._clock.wall_ms(), AT_MIN), AT_MAX))
         return at_ms, business_day(at_ms, books.terminal.place)
+
+    def gives(self, conn: Connection, books: Books, event_id: EventId, event: Event) -> Posted:
+        """Return the points of an event as they stand now at this till, and why."""
+        if event.member is None:
+            return Posted()
+        account = account_of(conn, books.terminal.store_key, event.member)
+        day = Day(entries.day_of_event(conn, account, event_id) or event.business_day)
+        return self._days.stands(conn, books, account, day, event_id)
 
     def comes_again(self, intake: Intake, known: Source | None) -> bool:
         """Tell whether this is recorded in the same bytes: one more copy, of which nothing is told.

@@ -31,6 +31,7 @@ _STATUS: Final = {
     "event_unknown": 404,
     "redemption_unknown": 404,
     "quarantine_unknown": 404,
+    "record_unknown": 404,
     "path_unknown": 404,
     "method_unknown": 405,
     "receipt_conflict": 409,

@@ -82,6 +82,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "quarantine_unknown": N_("This is not set aside any more: it was mended or given up."),
     "reason_missing": N_("Say why it is given up: the reason is kept."),
     "receipt_other": N_("Another receipt has come since. Look again."),
+    "record_unknown": N_("There is no such record in this till's journal."),
     "redemption_cancelled": N_("This was undone. Choose again."),
     "redemption_committed": N_("This is spent already: void or return what it paid to give the points back."),
     "redemption_lapsed": N_("The time for this is over. Choose again."),

@@ -87,6 +87,23 @@ def newest(conn: Connection, epoch: int, count: int) -> list[tuple[int, bytes]]:
     ).fetchall()
 
 
+def before(conn: Connection, epoch: int, seq: int, count: int) -> list[tuple[int, bytes]]:
+    """Return (seq, record bytes) of up to `count` records of an epoch before a seq, the last first."""
+    return conn.execute(
+        "SELECT seq, record FROM journal WHERE epoch = ? AND branch = 0 AND seq < ?"
+        " ORDER BY seq DESC LIMIT ?",
+        (epoch, seq, count),
+    ).fetchall()
+
+
+def row_at(conn: Connection, epoch: int, seq: int) -> tuple[bytes, bytes] | None:
+    """Return a record's bytes and the hash that was written with them, None where there is none."""
+    row = conn.execute(
+        "SELECT record, hash FROM journal WHERE epoch = ? AND branch = 0 AND seq = ?", (epoch, seq)
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
 def epochs(conn: Connection) -> list[tuple[int, int]]:
     """Return every (epoch, branch) that has records, in order: a look-up each, however many they have."""
     rows = conn.execute(
