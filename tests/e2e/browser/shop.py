@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+from playwright.async_api import Page
 
 from demo.processes import Hq, until
 from edge_agent.technicians import technicians_known
@@ -90,6 +92,40 @@ class Shop:
         with self.house.store() as conn:
             (known,) = conn.execute("SELECT count(*) FROM member").fetchone()
             return bool(known == len(CARDS))
+
+    async def log_in(self, page: Page) -> None:
+        """Log in at the technician's page that is open, with a pass of one's own."""
+        await page.locator("#file").set_input_files(await self.technician())
+        await page.locator("#pin").fill(PIN)
+        await page.keyboard.press("Enter")
+        await page.locator("[data-part=headline]").wait_for()
+
+    def set_aside(self, name: str = "b1") -> None:
+        """Let a file arrive whose receipt is in a currency that is not the programme's."""
+        receipt = {
+            "kind": "purchase",
+            "receipt": {"store": STORE, "till": "T03", "number": name},
+            "member": RICH,
+            "currency": "JPY",
+            "occurred_at": datetime.now(UTC).replace(microsecond=0).isoformat(),
+            "net_minor": 10_000,
+        }
+        folder = self.house.till.receipts
+        (folder / f".{name}").write_text(json.dumps(receipt) + "\n", "utf-8")
+        (folder / f".{name}").rename(folder / f"{name}.jsonl")
+
+    async def kill_till(self) -> None:
+        """Kill the till's agent where it stands."""
+        port = self.address.rpartition(":")[2]
+        await self.house.till.kill()
+        config = self.house.till.config
+        config.write_text(
+            config.read_text("utf-8").replace("[http]\nport = 0", f"[http]\nport = {port}"), "utf-8"
+        )
+
+    async def reopen_till(self) -> None:
+        """Start it again, at the address where it was."""
+        await self.house.till.open()
 
     def cut(self) -> None:
         """Cut the line to headquarters."""

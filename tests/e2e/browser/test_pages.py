@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.browser.driver import DESKTOP, PHONE, Screen, Visitor, Visitors
 from tests.e2e.browser.looks import look
-from tests.e2e.browser.shop import PIN, RICH, Shop
+from tests.e2e.browser.shop import RICH, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -61,14 +61,29 @@ async def test_everybody_can_use_the_counter_page(shop: Shop, visitors: Visitors
 
 
 async def test_everybody_can_use_the_technician_page(shop: Shop, visitors: Visitors) -> None:
-    made = await shop.technician()
     for screen, language in EVERYBODY:
         visitor = await opened(shop, visitors, screen, language, "/admin/login")
         page = visitor.page
         await judge(visitor, language, "log-in")
-        await page.locator("#file").set_input_files(made)
-        await page.locator("#pin").fill(PIN)
-        await page.keyboard.press("Enter")
-        await page.locator("[data-part=headline]").wait_for()
+        await shop.log_in(page)
         await judge(visitor, language, "overview")
         assert (await visitor.first_load(f"{shop.address}/admin/")).size < BYTES_MAX
+
+
+async def test_everybody_can_use_the_page_of_what_was_set_aside(shop: Shop, visitors: Visitors) -> None:
+    shop.set_aside()
+    for screen, language in EVERYBODY:
+        visitor = await opened(shop, visitors, screen, language, "/admin/login")
+        page = visitor.page
+        await shop.log_in(page)
+        assert (await visitor.first_load(f"{shop.address}/admin/quarantine")).size < BYTES_MAX
+        await page.locator("[data-part=rows] a.button").first.wait_for()
+        await judge(visitor, language, "set aside")
+        await page.locator("[data-part=rows] a.button").first.click()
+        await page.locator("#mend").wait_for()
+        await judge(visitor, language, "one input")
+        await page.locator("details summary").click()
+        await page.locator("#reason").fill(" ")
+        await page.locator("#discard").click()
+        await page.get_by_role("alert").wait_for()
+        await judge(visitor, language, "refused")
