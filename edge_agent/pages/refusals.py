@@ -36,6 +36,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "coupon_other_member": N_("This coupon is another member's."),
     "coupon_unreadable": N_("This is no coupon. Scan it again."),
     "coupon_used": N_("This coupon is used."),
+    "currency_other": N_("The receipt is in another currency than the programme's."),
     "disk_failed": N_("The disk did not keep what was written. Nothing was recorded: call a technician."),
     "disk_full": N_("The disk is full, so nothing was recorded. Call a technician."),
     "disk_read_only": N_("The disk can only be read, so nothing was recorded. Call a technician."),
