@@ -37,6 +37,7 @@ from edge_agent.counter.undoing import Undoing
 from edge_agent.desk import Desk
 from edge_agent.enrolling import Enrolling
 from edge_agent.guard import guard
+from edge_agent.joining import waiting
 from edge_agent.metrics import Meters
 from edge_agent.pages import site
 from edge_agent.pos_adapter.folder import path_of
@@ -112,7 +113,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     QuarantinePages(app).install(admin)
     JournalPages(app).install(admin)
     app.add_routes(admin.routes)
-    app.add_routes([web.get("/", site.get_ways), web.get("/join", site.get_joined)])
+    app.add_routes([web.get("/", site.get_ways), *waiting.routes()])
     app.add_routes(machine_face.routes())
     return app
 

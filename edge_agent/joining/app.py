@@ -13,15 +13,18 @@ from edge_agent.app_keys import CONFIG, ROOMS
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.guard import guard, is_of_pages
-from edge_agent.joining.joining import Joining
+from edge_agent.joining.joining import PATH, Joining
+from edge_agent.joining.refusals import is_of_address, meaning
 from edge_agent.pages import site
 from edge_agent.pages.forms import said_in
 from edge_agent.pages.visit import Visit
 from edge_agent.store import terminal
-from edge_agent.web_errors import problems, see_other
+from edge_agent.sync.exchange import LinkError
+from edge_agent.web_errors import problem, problems, see_other
+from loyalty_core.errors import LoyaltyError
 
-PATH: Final = "/join"
 JOINING: Final = web.AppKey("joining", Joining)
+_HQ_FAILED: Final = 502
 GIVEN_UP: Final = web.AppKey("given_up", asyncio.Event)
 """Set once this application takes no more connections: the next ones wait for the till that has joined."""
 
@@ -56,18 +59,37 @@ async def _watching(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _get_page(request: web.Request) -> web.StreamResponse:
+    return _page(request, "", "", None)
+
+
+def _page(request: web.Request, hq: str, code: str, error: LoyaltyError | None) -> web.Response:
+    """Return the form with what was typed, and what was wrong with it."""
     visit: Visit[None] = Visit(request, request.app[ROOMS], request.app[CONFIG].language)
-    return visit.page("joining/page.html")
+    detail = "" if error is None else str(error)
+    response = visit.page(
+        "joining/page.html",
+        hq=hq,
+        code=code,
+        refusal="" if error is None else meaning(error.code, visit.gettext) or detail,
+        detail=detail,
+        of_address=error is not None and is_of_address(error.code),
+    )
+    if error is not None:
+        response.set_status(_HQ_FAILED if isinstance(error, LinkError) else problem(error).status)
+    return response
 
 
 async def _post_join(request: web.Request) -> web.StreamResponse:
-    """Join as the form says, and lead to the pages of a till that has; those who come early wait for them."""
+    """Join as the form says, and lead to the page of a till that has; those who come early wait for it."""
     app = request.app
     async with said_in(request, app[CONFIG].http) as said:
-        hq_url, code = str(said.get("hq", "")).strip(), str(said.get("code", ""))
-    await app[JOINING].join(hq_url, code)
+        hq, code = str(said.get("hq", "")).strip(), str(said.get("code", "")).strip()
+    try:
+        await app[JOINING].join(hq, code)
+    except LoyaltyError as error:
+        return _page(request, hq, code, error)
     await app[GIVEN_UP].wait()
-    response = see_other("/")
+    response = see_other(PATH)
     response.force_close()
     return response
 

@@ -23,6 +23,7 @@ from edge_agent.sync.exchange import check_url, open_session
 from loyalty_core.errors import BadInput
 from loyalty_core.invite import read_code
 
+PATH: Final = "/join"
 LOOK_SECONDS: Final = 1.0
 JOIN: Final = "join"
 """What the journal says of it: the first event of this till."""

@@ -34,11 +34,6 @@ async def get_ways(request: web.Request) -> web.Response:
     return _visit(request).page("pages/ways.html")
 
 
-async def get_joined(_: web.Request) -> web.Response:
-    """Lead on from the page where this till joined."""
-    return see_other("/")
-
-
 async def get_static(request: web.Request) -> web.Response:
     """Give a style sheet or the module."""
     found = request.app[ROOMS].static.file(request.match_info["spelled"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 import pytest
@@ -119,3 +121,69 @@ async def test_a_till_that_was_sent_to_the_wrong_headquarters_does_not_join(hq: 
     status, _, err = await till.run("enrol", "--hq", address(hq), "--code", mixed)
     assert (status, "(hq_wrong_key)" in err) == (1, True), err
     await till.enrol(address(hq), code)  # with the key of before, which has used the code
+
+
+DIES: Final = """\
+import os, runpy, signal, sys
+del sys.argv[:3]  # what would have begun this process: the interpreter and -m; the module is next
+from edge_agent.joining.joining import Joining
+from edge_agent.store import terminal
+from edge_agent.sync import enrol, keys
+
+def dies(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def dies_after(does):
+    def done(*words):
+        does(*words)
+        dies()
+    return done
+
+def dies_answered(does):
+    async def done(*words):
+        await does(*words)
+        dies()
+    return done
+"""
+"""Begins a till's process; what is planted after it says where that dies."""
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        pytest.param("enrol.post = dies", id="before the request"),
+        pytest.param("enrol.post = dies_answered(enrol.post)", id="after the answer"),
+        pytest.param("keys.make_token = dies", id="before the token"),
+        pytest.param("keys.make_token = dies_after(keys.make_token)", id="before the commit"),
+        pytest.param("Joining.join = dies_answered(Joining.join)", id="after the commit"),
+    ],
+)
+async def test_a_till_that_is_killed_while_its_page_lets_it_join_joins_by_the_same_code(
+    hq: Hq, tmp_path: Path, planted: str
+) -> None:
+    till, said = Till(tmp_path / "till", STORE), {"hq": address(hq), "code": await hq.invite(STORE)}
+    goes_on = "\nrunpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+    till.inside = (sys.executable, "-c", f"{DIES}{planted}{goes_on}")
+    await till.open()
+    try:
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientError):
+                await session.post(f"{till.address}/join", data=said)
+            await until(lambda: not till.is_running, "the till was not killed")
+            till.inside = ()
+            await till.open()
+            async with asyncio.timeout(30):
+                status = await sent(session, till, said)
+                while status == 429:  # it was a try, too
+                    await asyncio.sleep(0.1)
+                    status = await sent(session, till, said)
+        assert status == 200
+        assert (await till.told("status"))["terminal"] == f"{STORE}-T01"
+        assert [one["terminal_id"] for one in await hq.told("terminal", "list")] == [f"{STORE}-T01"]
+    finally:
+        await till.stop()
+
+
+async def sent(session: aiohttp.ClientSession, till: Till, said: dict[str, str]) -> int:
+    async with session.post(f"{till.address}/join", data=said) as answer:
+        return answer.status

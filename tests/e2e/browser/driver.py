@@ -122,11 +122,11 @@ class Visitor:
         await self.page.keyboard.press(key)
 
     async def scan(self, code: str) -> None:
-        """Show a code of digits to a scanner, which types it at once and ends with Enter.
+        """Show a code to a scanner, which types it at once and ends with Enter: digits, capitals, hyphens.
 
         All keys are on their way before the first is answered: on a busy machine one by one is no scanner.
         """
-        keys = [(digit, f"Digit{digit}", digit, ord(digit)) for digit in code] + [
+        keys = [(sign, _place(sign), sign, {"-": 189}.get(sign, ord(sign))) for sign in code] + [
             ("Enter", "Enter", "\r", 13)
         ]
         sent = [
@@ -153,6 +153,11 @@ class Visitor:
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.complaints.append(f"console: {message.text}")
+
+
+def _place(sign: str) -> str:
+    """Return which key of a keyboard makes a sign."""
+    return "Minus" if sign == "-" else f"Digit{sign}" if sign.isdecimal() else f"Key{sign}"
 
 
 class _Wire:
