@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.e2e.browser.driver import DESKTOP, PHONE, Screen, Visitor
-from tests.e2e.browser.shop import PIN, RICH, Shop
+from tests.e2e.browser.shop import RICH, Shop
 
 
 async def straight(shop: Shop, visitor: Visitor) -> None:
@@ -54,14 +54,19 @@ async def redeeming(shop: Shop, visitor: Visitor) -> None:
 
 async def technician(shop: Shop, visitor: Visitor) -> None:
     """Be logged in, on a till that is cut off and sells on."""
-    page = visitor.page
-    await page.locator("#file").set_input_files(await shop.technician())
-    await page.locator("#pin").fill(PIN)
-    await page.keyboard.press("Enter")
-    await page.locator("[data-part=headline]").wait_for()
+    await shop.log_in(visitor.page)
     shop.cut()
     await shop.sell(45_600)
-    await page.locator("[data-part=headline] [data-tone=warn]").wait_for()
+    await visitor.page.locator("[data-part=headline] [data-tone=warn]").wait_for()
+
+
+async def set_aside(shop: Shop, visitor: Visitor) -> None:
+    """Be about to mend what the till could not record."""
+    await shop.log_in(visitor.page)
+    shop.set_aside()
+    await visitor.page.locator(".tile[href='/admin/quarantine'][data-tone=warn]").click()
+    await visitor.page.locator("[data-part=rows] a.button").click()
+    await visitor.page.locator("#mend").wait_for()
 
 
 SHOTS: Final = (
@@ -70,4 +75,6 @@ SHOTS: Final = (
     Shot("counter", "/counter/", PHONE, "en", customer),
     Shot("redeem", "/counter/", DESKTOP, "en", redeeming),
     Shot("technician", "/admin/login", DESKTOP, "ko", technician),
+    Shot("technician", "/admin/login", PHONE, "en", technician),
+    Shot("set-aside", "/admin/login", DESKTOP, "ko", set_aside),
 )
