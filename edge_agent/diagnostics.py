@@ -22,9 +22,10 @@ import msgspec
 from edge_agent import disk_state, metrics
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
+from edge_agent.link_timeline import DAY_MS, timeline
 from edge_agent.settings_told import settings_told
 from edge_agent.status import Status, status
-from edge_agent.store import counted, journal, terminal
+from edge_agent.store import counted, journal, link_spans, terminal
 from edge_agent.store.database import (
     SQLITE_VERSION,
     AnyError,
@@ -65,7 +66,7 @@ def diagnostics(config: EdgeConfig, clock: Clock, figures: str | None = None) ->
     def note(section: str, make: Callable[[], Any]) -> None:
         try:
             told[section] = make()
-        except (LoyaltyError, OSError, ValueError, AnyError) as error:
+        except (LoyaltyError, OSError, ValueError, TypeError, AnyError) as error:
             unread[section] = _why(error)
 
     note("machine", _machine)
@@ -75,6 +76,7 @@ def diagnostics(config: EdgeConfig, clock: Clock, figures: str | None = None) ->
     try:
         with closing(connect(config.database, read_only=True)) as conn:
             note("status", lambda: _status(_told(conn, config, clock)))
+            note("link", lambda: _link(conn, clock.wall_ms()))
             note("schema", lambda: _schema(conn))
             note("tables", lambda: _tables(conn, unread))
             note("journal", lambda: _journal(conn))
@@ -101,6 +103,14 @@ def _status(told: Status) -> dict[str, Any]:
     del found["link_error"]
     found["link_error_code"] = None if told.link_error_code is None else _code(told.link_error_code)
     return found
+
+
+def _link(conn: Connection, now_ms: int) -> list[dict[str, Any]]:
+    """Return how the link was in the last day, the first stretch first, each down one with its code."""
+    return [
+        {"from_ms": one.from_ms, "to_ms": one.to_ms, "state": one.state, "code": one.code and _code(one.code)}
+        for one in timeline(link_spans.since(conn, now_ms - DAY_MS), now_ms)
+    ]
 
 
 def _machine() -> dict[str, Any]:

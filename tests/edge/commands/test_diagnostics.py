@@ -14,7 +14,7 @@ import pytest
 from edge_agent.config import EdgeConfig
 from edge_agent.diagnostics import diagnostics
 from edge_agent.settings_told import MEANINGS, settings_told
-from edge_agent.store import terminal
+from edge_agent.store import link_spans, terminal
 from edge_agent.store.database import transaction
 from edge_agent.sync import keys
 from tests.edge.commands.desk import Desk
@@ -57,6 +57,24 @@ def test_it_tells_figures_and_codes_and_nothing_of_anybody(till: Till) -> None:
     for secret in (*PLANTED, *secrets):
         assert secret not in text
         assert secret.encode() not in data
+
+
+def test_it_tells_how_the_link_was_by_codes_alone(till: Till) -> None:
+    clock = HeldClock()
+    now_ms = clock.wall_ms()
+    spans = [(now_ms - 900, "started"), (now_ms - 800, "ok"), (now_ms - 500, PLANTED[0])]
+    with transaction(till.conn):
+        for from_ms, code in [*spans, (now_ms - 100, "hq_timeout")]:
+            link_spans.note(till.conn, from_ms, code)
+    told, _ = _read(diagnostics(till.config, clock))
+    stretches = [(now_ms - one["to_ms"], one["state"], one["code"]) for one in told["link"]]
+    assert stretches[-3:] == [(500, "up", ""), (100, "down", "other"), (0, "down", "hq_timeout")]
+    with transaction(till.conn):
+        till.conn.execute("DROP TABLE link_span")
+        till.conn.execute("CREATE TABLE link_span (from_ms, to_ms, code)")
+        till.conn.execute("INSERT INTO link_span VALUES ('a', x'00', 7)")
+    told, _ = _read(diagnostics(till.config, clock))
+    assert told["unread"] == {"link": "TypeError"}
 
 
 def test_a_damaged_till_tells_what_it_can(till: Till) -> None:
