@@ -100,10 +100,23 @@ def test_the_books_of_the_release_before_this_stand_after_the_upgrade(
 FILED = {"member": "member_id\nM1\n", "programme": PROGRAMME.replace("version = 1", "version = 2")}
 """What a file holds that is read before the database is."""
 ARCHIVE = ("archive", ".")
-WITHOUT = {("restore", "1.jsonl"), ("drill", "1.jsonl"), ("programme", "check", "1.jsonl"), ARCHIVE}
+PASS, REVOKE = ("technician", "pass", "1"), ("technician", "revoke", "--reason", "1")
+WITHOUT = {
+    ("restore", "1.jsonl"),
+    ("drill", "1.jsonl"),
+    ("programme", "check", "1.jsonl"),
+    ARCHIVE,
+    PASS,
+    REVOKE,
+}
 """Commands that refuse any database, or look at none."""
-WITH = [("period", "close", "2026-H1", "--dry-run"), (*ARCHIVE, "--before", "2026-07-01")]
-"""With what they do not ask for: without it `archive` looks at none."""
+WITH = [
+    ("period", "close", "2026-H1", "--dry-run"),
+    (*ARCHIVE, "--before", "2026-07-01"),
+    (*PASS, "--show"),
+    (*REVOKE, "1"),
+]
+"""With what they do not ask for: without it some look at none."""
 
 
 @pytest.mark.parametrize("words", [*typed_of(hq_server), *WITH], ids=" ".join)

@@ -41,7 +41,7 @@ class Shop:
 
     async def finds(self) -> int:
         """Return the status of the answer to a question that writes nothing."""
-        status, _ = await self._request("GET", "/v1/members?lookup=2000123456782", None)
+        status, _ = await self._request("GET", "/v1/members/2000123456782", None)
         return status
 
     async def _request(self, method: str, path: str, body: object) -> tuple[int, dict[str, Any]]:
