@@ -17,6 +17,7 @@ from edge_agent import machine_face
 from edge_agent.admin.journal import JournalPages
 from edge_agent.admin.pages import AdminPages
 from edge_agent.admin.quarantine import QuarantinePages
+from edge_agent.admin.tools import ToolPages
 from edge_agent.app_keys import (
     CLOCK,
     CONFIG,
@@ -112,6 +113,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     admin = AdminPages(app).install()
     QuarantinePages(app).install(admin)
     JournalPages(app).install(admin)
+    ToolPages(app).install(admin)
     app.add_routes(admin.routes)
     app.add_routes([web.get("/", site.get_ways), *waiting.routes()])
     app.add_routes(machine_face.routes())

@@ -20,6 +20,7 @@ from edge_agent.redeeming import Redeeming
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync.loop import SyncLoop
 from edge_agent.technicians import LogIn
+from edge_agent.verifying import Verifying
 from loyalty_shell.pages.live import Streams
 
 CONFIG: Final = web.AppKey("config", EdgeConfig)
@@ -37,6 +38,7 @@ FOLDER: Final = web.AppKey("folder", WatchedFolder)
 """Absent where no folder is watched."""
 UNDOING: Final = web.AppKey("undoing", Undoing)
 LOG_IN: Final = web.AppKey("log_in", LogIn)
+VERIFYING: Final = web.AppKey("verifying", Verifying)
 ROOMS: Final = web.AppKey("rooms", Rooms)
 STREAMS: Final = web.AppKey("streams", Streams)
 SYNC: Final = web.AppKey("sync", SyncLoop)

@@ -25,6 +25,7 @@ from edge_agent.app_keys import (
     REDEEMING,
     SYNC,
     UNDOING,
+    VERIFYING,
     WRITER,
 )
 from edge_agent.clock import StepWatch
@@ -39,6 +40,7 @@ from edge_agent.sync import keys
 from edge_agent.sync.exchange import open_session
 from edge_agent.sync.loop import SyncLoop
 from edge_agent.technicians import LogIn
+from edge_agent.verifying import Verifying
 from edge_agent.version import VERSION
 from loyalty_core.events import Booted, ClockStepped, Event
 from loyalty_core.units import Day, EpochMs
@@ -74,6 +76,13 @@ async def log_in_context(app: web.Application) -> AsyncIterator[None]:
     app[LOG_IN] = log_in
     yield
     log_in.close()
+
+
+async def verifying_context(app: web.Application) -> AsyncIterator[None]:
+    """Verifies when a technician asks for it."""
+    app[VERIFYING] = Verifying(app[CONFIG], app[CLOCK], app[READER], app[WRITER], app[RECORDER])
+    yield
+    await app[VERIFYING].close()
 
 
 async def clock_context(app: web.Application) -> AsyncIterator[None]:
@@ -194,6 +203,7 @@ def _own_event(app: web.Application, make: MakeEvent) -> Callable[[Connection], 
 CONTEXTS: Final = (
     store_context,
     log_in_context,
+    verifying_context,
     clock_context,
     sync_context,
     redemption_context,

@@ -42,6 +42,7 @@ from loyalty_core.stick import FILE_BYTES_MAX, SALT_BYTES, TO_HQ, TO_TILL, parse
 from loyalty_core.units import EpochMs
 from loyalty_shell.refusals import of_system
 from loyalty_shell.stick import find_files, read_file, write_file
+from loyalty_shell.stick_archives import unpack_all
 
 PAUSE_S: Final = 0.12
 """Between two files while a server runs: where it waits, it looks every 0.1 s whether it is its turn."""
@@ -78,6 +79,8 @@ class Stick:
             tell(one)
 
         try:
+            if not dry_run:
+                await self._unpack(note)
             found = await self._look(find_files(self._folder, TO_HQ), note)
             for _, requests in groupby(found, key=lambda one: one.terminal_id):
                 if dry_run:
@@ -87,6 +90,12 @@ class Stick:
         finally:
             if outcomes and not dry_run:
                 await self._database.write(partial(_count, outcomes=outcomes))
+
+    async def _unpack(self, note: Tell) -> None:
+        """Take the files out of archives that lie there unopened."""
+        archives = await asyncio.to_thread(lambda: list(unpack_all(self._folder, TO_HQ, FILE_BYTES_MAX)))
+        for name, error in archives:
+            note(refused(name, error))
 
     async def _look(self, names: Sequence[str], note: Tell) -> list[Asked]:
         """Return the requests, one of each, in the order in which they are to be taken; note all else."""

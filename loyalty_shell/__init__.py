@@ -7,6 +7,7 @@ answers      an answer that refuses, and how answers are counted and timed
 notify       what systemd is told: ready, alive, stopping
 data_dir     whose the data is, and when a file is on the disk
 stick        a folder that anybody may have written to: found, read and written with care
+stick_archives  archives of files for it
 refusals     what a command says when the machine fails it, and how the journal is told
 pages/       means of server-rendered pages
 passwords    what is kept of passwords and PINs: argon2id

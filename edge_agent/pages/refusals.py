@@ -100,6 +100,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "terminal_pending": N_("Headquarters has not approved this till yet."),
     "terminal_revoked": N_("Headquarters has shut this till out."),
     "terminal_unknown": N_("Headquarters does not know this till. Ask it for a code to join again."),
+    "nothing_to_import": N_("None of these files is one that headquarters wrote."),
+    "verify_runs": N_("The till is being verified already."),
     "undo_over": N_("It is too late to undo this."),
 }
 

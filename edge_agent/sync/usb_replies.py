@@ -31,6 +31,7 @@ from loyalty_core.errors import LoyaltyError
 from loyalty_core.messages import Reply
 from loyalty_core.stick import FILE_BYTES_MAX, TO_TILL, Place, open_file, parse_file
 from loyalty_shell.stick import StickError, find_files, read_file
+from loyalty_shell.stick_archives import unpack_all
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +65,9 @@ def import_replies(config: EdgeConfig, folder: Path, *, dry_run: bool) -> Iterat
         StickError: `folder_unreadable`, `folder_too_full`, `nothing_to_import`, `stick_gone`.
         StoreError: `disk_low`, when a dry run's copy would not leave room.
     """
+    if not dry_run:
+        for name, error in unpack_all(folder, TO_TILL, FILE_BYTES_MAX):
+            yield Imported(file=name, became="refused", code=error.code, sentence=str(error))
     names = find_files(folder, TO_TILL)
     with open_or_copy(config.database, config.disk_free_bytes_min, dry_run=dry_run) as conn:
         outcomes: Counter[str] = Counter()
