@@ -118,10 +118,10 @@ def leaf(
     while len(rows) < ROWS and looked < LOOKED_MAX and at > 1:
         found = journal.before(conn, chosen, at, min(LOOKED_MAX - looked, 4 * ROWS))
         if not found:
+            at = 1
             break
-        for seq, data in found:
+        for seq, record in _read(conn, books.terminal, chosen, found):
             looked, at = looked + 1, seq
-            record = journal.readable(data)
             if _fits(record, kind, day):
                 rows.append(_row(conn, books, language, seq, record, is_held=seq <= held))
             if len(rows) == ROWS:
@@ -150,6 +150,7 @@ def detail(
     before = (
         first_hash(books.terminal.terminal_id, epoch) if seq == 1 else journal.hash_at(conn, epoch, seq - 1)
     )
+    follows = before is not None and next_hash(before, data) == written
     record = journal.readable(data)
     event = None if record is None else record.event
     posted = None
@@ -160,7 +161,7 @@ def detail(
     return Detail(
         epoch=epoch,
         seq=seq,
-        kind=DAMAGED if event is None else EVENT_NAMES[type(event)],
+        kind=EVENT_NAMES[type(event)] if event is not None and follows else DAMAGED,
         values=[] if event is None else list(_values("", msgspec.structs.asdict(event))),
         points=None if posted is None else (posted.redeemable, posted.qualifying),
         why=[] if posted is None else [sentence(step, programme, language) for step in posted.steps],
@@ -171,10 +172,22 @@ def detail(
         size=len(data),
         hash=written.hex(),
         hash_before="" if before is None else before.hex(),
-        follows=before is not None and next_hash(before, data) == written,
+        follows=follows,
         is_held=seq <= outbox.acknowledged(conn, epoch),
         masked_name="" if event is None else _masked(conn, books, event),
     )
+
+
+def _read(
+    conn: Connection, terminal: Terminal, epoch: int, rows: list[tuple[int, bytes, bytes]]
+) -> Iterator[tuple[int, Record | None]]:
+    """Yield each record, None for one that is not what was written."""
+    befores = [(seq, hash_) for seq, _, hash_ in rows[1:]]
+    first = rows[-1][0] - 1
+    befores.append((first, journal.hash_at(conn, epoch, first) or first_hash(terminal.terminal_id, epoch)))
+    for (seq, data, written), (seq_before, before) in zip(rows, befores, strict=True):
+        follows = seq_before == seq - 1 and next_hash(before, data) == written
+        yield seq, journal.readable(data) if follows else None
 
 
 def _fits(record: Record | None, kind: str, day: int | None) -> bool:

@@ -106,7 +106,7 @@ class JournalPages:
             "kind": kind,
             "day": same["day"],
             "older": older,
-            "is_newest": not (kind or day or before or epoch),
+            "is_newest": not (kind or day or before) and epoch in (None, leaf.epochs[0]),
             "kind_text": _kind_text(visit),
         }
 

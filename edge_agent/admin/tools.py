@@ -109,6 +109,7 @@ class ToolPages:
             "admin/tools.html",
             **await self._verification(),
             settings=settings_told(self._app[CONFIG]),
+            meaning=visit.gettext,
             waiting=waiting,
             became=became,
         )

@@ -87,10 +87,10 @@ def newest(conn: Connection, epoch: int, count: int) -> list[tuple[int, bytes]]:
     ).fetchall()
 
 
-def before(conn: Connection, epoch: int, seq: int, count: int) -> list[tuple[int, bytes]]:
-    """Return (seq, record bytes) of up to `count` records of an epoch before a seq, the last first."""
+def before(conn: Connection, epoch: int, seq: int, count: int) -> list[tuple[int, bytes, bytes]]:
+    """Return (seq, record bytes, hash) of up to `count` records of an epoch before a seq, the last first."""
     return conn.execute(
-        "SELECT seq, record FROM journal WHERE epoch = ? AND branch = 0 AND seq < ?"
+        "SELECT seq, record, hash FROM journal WHERE epoch = ? AND branch = 0 AND seq < ?"
         " ORDER BY seq DESC LIMIT ?",
         (epoch, seq, count),
     ).fetchall()

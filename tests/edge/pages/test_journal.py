@@ -24,12 +24,17 @@ def one(till: Till, seq: int) -> Detail:
     return journal_pages.detail(till.conn, till.books(), till.recorder, "en", 1, seq)
 
 
-def damage(till: Till, seq: int) -> None:
-    till.conn.execute("DROP TRIGGER IF EXISTS journal_never_changes")
-    for (name,) in till.conn.execute(
+def unguarded(till: Till) -> None:
+    """Let the journal be changed, as a disk does."""
+    guards = till.conn.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'journal'"
-    ).fetchall():
+    )
+    for (name,) in guards.fetchall():
         till.conn.execute(f"DROP TRIGGER {name}")
+
+
+def damage(till: Till, seq: int) -> None:
+    unguarded(till)
     till.conn.execute("UPDATE journal SET record = x'00' WHERE seq = ?", (seq,))
 
 
@@ -124,6 +129,31 @@ def test_a_damaged_record_is_shown_as_that_and_the_others_beside_it(till: Till) 
     assert (one(till, 2).kind, one(till, 2).follows) == (DAMAGED, False)
     assert one(till, 1).follows
     assert one(till, 3).follows
+
+
+def test_a_record_that_can_be_read_and_is_another_is_damaged_too(till: Till) -> None:
+    for number in range(3):
+        till.record(purchase(str(number)))
+    unguarded(till)
+    (data,) = till.conn.execute("SELECT record FROM journal WHERE seq = 2").fetchone()
+    other = data.replace(b"\xcd\x32\xbe", b"\xcd\x32\xbf")
+    assert other != data
+    till.conn.execute("UPDATE journal SET record = ? WHERE seq = 2", (other,))
+    assert [row.kind for row in leaf(till).rows] == ["purchase_recorded", DAMAGED, "purchase_recorded"]
+    assert [row.seq for row in leaf(till, kind=DAMAGED).rows] == [2]
+    found = one(till, 2)
+    assert (found.kind, found.follows) == (DAMAGED, False)
+    assert found.values
+
+
+def test_a_journal_whose_beginning_is_missing_ends_there(till: Till) -> None:
+    for number in range(3):
+        till.record(purchase(str(number)))
+    unguarded(till)
+    till.conn.execute("DELETE FROM journal WHERE seq = 1")
+    page = leaf(till)
+    assert [(row.seq, row.kind) for row in page.rows] == [(3, "purchase_recorded"), (2, DAMAGED)]
+    assert page.before is None
 
 
 @pytest.mark.parametrize("seq", [0, 2, 10**14])
