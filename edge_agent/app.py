@@ -108,7 +108,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app.add_routes(TillApi(config, clock, app[RECORDER], app[DESK]).routes())
     app.add_routes(NewMemberApi(config, app[RECORDER], app[DESK], app[ENROLLING]).routes())
     app.add_routes(RedemptionApi(config, app[RECORDER], app[REDEEMING], app[DESK]).routes())
-    app[UNDOING] = Undoing(config, clock, app[RECORDER], app[DESK])
+    app[UNDOING] = Undoing(config, clock, app[RECORDER], app[REDEEMING])
     CounterPages(app, app[UNDOING]).install()
     admin = AdminPages(app).install()
     QuarantinePages(app).install(admin)

@@ -211,9 +211,16 @@ class Desk:
         return None
 
     async def authorise(
-        self, reader: Reader, writer: Writer, link: SyncLoop | None, understood: Callable[[Books], Wanted]
+        self,
+        reader: Reader,
+        writer: Writer,
+        link: SyncLoop | None,
+        understood: Callable[[Books], Wanted],
+        hold: Callable[[Connection, Redemption], None] = lambda _conn, _one: None,
     ) -> Redeemed:
         """Set points or a coupon aside; HQ is asked first, where there is a link to it.
+
+        `hold` is done in the transaction that sets them aside.
 
         Raises:
             BadInput: why not; nothing was journaled.
@@ -232,9 +239,9 @@ class Desk:
 
         def job(conn: Connection) -> Redeemed:
             books = self._recorder.books(conn)
-            return self._redeemed(
-                conn, books, self._redeeming.authorise(conn, books, understood(books), told)
-            )
+            outcome = self._redeeming.authorise(conn, books, understood(books), told)
+            hold(conn, outcome.redemption)
+            return self._redeemed(conn, books, outcome)
 
         return await writer.do(job)
 

@@ -18,7 +18,7 @@ from edge_agent.own_facts import is_taken_back
 from edge_agent.pos_adapter.understanding import natural_key
 from edge_agent.recorder import Recorder
 from edge_agent.spendable import Spendable, Terms, Wanted
-from edge_agent.store import outbox, redemptions, sources
+from edge_agent.store import outbox, redemptions, sources, undoable
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import Redemption, State, read_key
 from edge_agent.store.sources import Source
@@ -166,9 +166,17 @@ class Redeeming:
         return then if is_of_then else today
 
     def commit(
-        self, conn: Connection, books: Books, redemption_id: str, receipt: ReceiptKey | None
+        self,
+        conn: Connection,
+        books: Books,
+        redemption_id: str,
+        receipt: ReceiptKey | None,
+        *,
+        promised: bool = False,
     ) -> Outcome:
         """Spend what was set aside, on `receipt` where it is said now or was said before. Idempotent.
+
+        What was `promised` has been given to the customer, so it is spent also after its time.
 
         Raises:
             BadInput: `redemption_unknown`, `redemption_lapsed`, `redemption_cancelled`; `receipt_conflict`
@@ -184,7 +192,7 @@ class Redeeming:
             return Outcome(one, True)
         if one.state == "cancelled":
             raise BadInput("this redemption was cancelled: authorise a new one", code="redemption_cancelled")
-        if not self.spendable.is_open(one):
+        if one.state == "lapsed" or not (promised or self.spendable.is_open(one)):
             raise BadInput(
                 "the time of this redemption is over: authorise a new one", code="redemption_lapsed"
             )
@@ -225,16 +233,21 @@ class Redeeming:
 
     def lapse(self, conn: Connection, books: Books) -> int:
         """Journal the end of authorisations whose time is over; return how many that were."""
-        found = redemptions.authorised(conn, books.terminal.terminal_id)
-        over = [one for one in found if not self.spendable.is_open(one)][:LAPSED_AT_ONCE]
+        over = self._over(conn, books)[:LAPSED_AT_ONCE]
         for one in over:
             self._end(conn, books, one, "lapsed")
         return len(over)
 
     def any_over(self, conn: Connection, books: Books) -> bool:
         """Tell whether there is anything to let lapse."""
+        return bool(self._over(conn, books))
+
+    def _over(self, conn: Connection, books: Books) -> list[Redemption]:
+        """Return authorisations whose time is over; those of the counter are committed instead."""
         found = redemptions.authorised(conn, books.terminal.terminal_id)
-        return any(not self.spendable.is_open(one) for one in found)
+        over = [one for one in found if not self.spendable.is_open(one)]
+        promised = {one.redemption_id for one in undoable.all_of(conn)} if over else set[str]()
+        return [one for one in over if one.redemption_id not in promised]
 
     def _known(self, conn: Connection, books: Books, redemption_id: str) -> Redemption:
         one = redemptions.find(conn, redemption_id, books.terminal.terminal_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from edge_agent.books import Books
@@ -16,7 +18,10 @@ from edge_agent.technicians import Known, technicians_known
 from loyalty_core.programme import Programme
 from loyalty_core.units import Day
 
-TIMELINE_MS = 24 * 3_600_000
+TIMELINE_MS: Final = 24 * 3_600_000
+UNREACHED: Final = frozenset(
+    {"hq_unreachable", "hq_timeout", "hq_name_unknown", "hq_certificate", "hq_nonsense", "hq_stale"}
+)
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +39,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     database_bytes: int
     wal_bytes: int
     hq_url: str
+
+    @property
+    def is_unreached(self) -> bool:
+        """Whether it is the line: HQ was not reached, rather than reached and of another mind."""
+        return self.told.link_error_code in UNREACHED
 
     @property
     def down(self) -> list[Stretch]:

@@ -232,13 +232,14 @@ class CounterPages:
         app = self._app
         try:
             keyed = _keyed(visit, "redeem", customer, *wish)
-            done = await app[DESK].authorise(app[READER], app[WRITER], app.get(SYNC), understood)
+            done = await app[DESK].authorise(
+                app[READER], app[WRITER], app.get(SYNC), understood, self._undoing.hold
+            )
         except BadInput as error:
             return self._refused(visit, error)
         if done.state in ("cancelled", "lapsed"):
             gone = BadInput("this was undone: choose again what is to be used", code="redemption_cancelled")
             return self._refused(visit, gone)
-        await app[WRITER].do(lambda conn: self._undoing.hold(conn, done.redemption))
         worth = self._worth(done.redemption, done.standing.currency, visit)
         visit.say("ok", visit.gettext("Used: %(what)s") % {"what": worth})
         if wish[2] and who.coupon == wish[2]:

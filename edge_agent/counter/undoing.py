@@ -12,8 +12,8 @@ from typing import Final
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
-from edge_agent.desk import Desk
 from edge_agent.recorder import Recorder
+from edge_agent.redeeming import Redeeming
 from edge_agent.store import redemptions, undoable
 from edge_agent.store.database import Connection
 from edge_agent.store.redemptions import Redemption
@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 class Undoing:
     """Holds redemptions while they can be undone, and commits them then."""
 
-    def __init__(self, config: EdgeConfig, clock: Clock, recorder: Recorder, desk: Desk) -> None:
+    def __init__(self, config: EdgeConfig, clock: Clock, recorder: Recorder, redeeming: Redeeming) -> None:
         self._undo_ms = config.counter.undo_ms
         self._clock = clock
         self._recorder = recorder
-        self._desk = desk
+        self._redeeming = redeeming
 
     def hold(self, conn: Connection, one: Redemption) -> None:
         """Let a redemption that was just authorised be undone for a while. Again is harmless."""
@@ -53,7 +53,7 @@ class Undoing:
         Raises:
             BadInput: `redemption_committed`: the time to undo it is over.
         """
-        self._desk.cancel(conn, self._recorder.books(conn), redemption_id)
+        self._redeeming.cancel(conn, self._recorder.books(conn), redemption_id)
         undoable.drop(conn, redemption_id)
 
     def held(self, conn: Connection) -> list[tuple[Undoable, Redemption]]:
@@ -93,7 +93,9 @@ class Undoing:
     def _committing(self, one: Undoable) -> Callable[[Connection], None]:
         def job(conn: Connection) -> None:
             try:
-                self._desk.commit(conn, self._recorder.books(conn), one.redemption_id)
+                self._redeeming.commit(
+                    conn, self._recorder.books(conn), one.redemption_id, None, promised=True
+                )
             except BadInput as error:
                 if error.code not in _OVER:
                     raise

@@ -165,6 +165,7 @@ document.addEventListener(
   (event) => {
     const field = document.querySelector("[data-scan]")
     if (!field || event.ctrlKey || event.altKey || event.metaKey) return
+    if (document.activeElement.type === "password") return // a PIN is typed fast, and is no code
     clearTimeout(silence)
     const now = event.timeStamp // when it was pressed: a busy page hears of it late
     const goesOn = now - burst.at <= BURST_MS

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from edge_agent.app_keys import RECORDER, SYNC
+from edge_agent.app_keys import RECORDER, REDEEMING, SYNC
 from edge_agent.config import EdgeConfig
 from edge_agent.store import members
 from edge_agent.sync.questions import Told
@@ -156,6 +156,24 @@ async def test_what_was_set_aside_before_a_restart_is_spent_after_it(
     again = await opened(agents, config, clock)
     await again.commit_due()
     assert len(await again.events(RedemptionCommitted)) == 1
+
+
+async def test_what_was_set_aside_is_spent_though_the_till_was_off_for_a_day(
+    agents: AsyncExitStack, config: EdgeConfig
+) -> None:
+    clock = HeldClock()
+    async with AsyncExitStack() as first:
+        desk = await opened(first, config, clock)
+        await desk.hq_tells(member(balance=3400, qualifying=287, allowance=3000))
+        await desk.look(CARD)
+        await desk.press(REDEEM, "1000")
+    clock.boot, clock.monotonic = "boot-2", 5
+    clock.wall += 86_400_000
+    again = await opened(agents, config, clock)
+    await again.do(lambda conn: again.app[REDEEMING].lapse(conn, again.app[RECORDER].books(conn)))
+    await again.commit_due()
+    assert len(await again.events(RedemptionCommitted)) == 1
+    assert await again.events(RedemptionCancelled) == []
 
 
 async def test_a_press_that_is_sent_twice_spends_once(desk: CashierDesk, config: EdgeConfig) -> None:
