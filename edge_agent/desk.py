@@ -186,6 +186,18 @@ class Desk:
         event = ReceiptClaimed(None, at_ms, business_day(at_ms, books.terminal.place), receipt)
         return self._keyed(conn, books, event, member, keyed)
 
+    def repeat(self, conn: Connection, books: Books, keyed: Keyed) -> Recorded | None:
+        """Return again what was recorded under this key, None where nothing was.
+
+        Raises:
+            BadInput: `idempotency_conflict`: it was something else.
+        """
+        known = sources.find(conn, f"key/{keyed.key}", books.terminal.terminal_id)
+        record = journal.read_at(conn, known.event) if known is not None else None
+        if record is None:
+            return None
+        return self._keyed(conn, books, record.event, record.event.member or "", keyed)
+
     def last_anonymous(self, conn: Connection, books: Books) -> Anonymous | None:
         """Return the latest anonymous purchase of this till that may still be claimed, None for none."""
         expected, terminal = self._recorder.expectations(books), books.terminal

@@ -57,6 +57,12 @@ def is_of_pages(path: str) -> bool:
     return path == "/" or path.startswith(tuple(f"{one}/" for one in PAGES)) or path in PAGES
 
 
+def room_of(path: str) -> str:
+    """Return where one finds oneself again after an address of a page that shows nothing."""
+    room = "/" + path.split("/")[1]
+    return f"{room}/" if room in {"/admin", "/counter"} else "/"
+
+
 def _host(header: str) -> str:
     name, colon, port = header.rpartition(":")
     return name if colon and port.isdecimal() else header

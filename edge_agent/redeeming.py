@@ -176,7 +176,8 @@ class Redeeming:
     ) -> Outcome:
         """Spend what was set aside, on `receipt` where it is said now or was said before. Idempotent.
 
-        What was `promised` has been given to the customer, so it is spent also after its time.
+        What was `promised` has been given to the customer when it was authorised: it is spent then, also
+        after its time, whatever has expired since.
 
         Raises:
             BadInput: `redemption_unknown`, `redemption_lapsed`, `redemption_cancelled`; `receipt_conflict`
@@ -202,7 +203,7 @@ class Redeeming:
                 "this receipt is void or wholly returned: name the right receipt, or cancel the redemption",
                 code="receipt_taken_back",
             )
-        at_ms, day = self._when(books, one)
+        at_ms, day = self._then(books, one) if promised else self._when(books, one)
         if one.coupon:
             used = CouponUsed(one.member, at_ms, day, one.coupon, redemption_id, receipt)
             event_id = self._recorder.append(conn, books, used, "http")
@@ -280,6 +281,10 @@ class Redeeming:
         now_ms = self._recorder.expectations(books).now_ms
         at_ms = EpochMs(max(now_ms or one.at_ms, one.at_ms))
         return at_ms, business_day(at_ms, books.terminal.place)
+
+    def _then(self, books: Books, one: Redemption) -> tuple[EpochMs, Day]:
+        """Return the time at which a redemption was authorised."""
+        return EpochMs(one.at_ms), business_day(EpochMs(one.at_ms), books.terminal.place)
 
 
 def _on(key: ReceiptKey, day: int) -> ReceiptKey:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from edge_agent.guard import is_of_pages
+from edge_agent.guard import is_of_pages, room_of
 from edge_agent.store.database import StoreError
 from loyalty_core.errors import BadInput, LoyaltyError
 from loyalty_shell.answers import Refusal
@@ -92,7 +93,11 @@ async def problems(
         return await handler(request)
     except Exception as error:  # noqa: BLE001 - what is not known of is logged and told as such
         refusal = _refusal(error)
-    return _as_page(request, refusal) if is_of_pages(request.path) else refusal
+    if not is_of_pages(request.path):
+        return refusal
+    if refusal.status == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
+        return see_other(room_of(request.path))  # where a form was sent to, loaded anew
+    return _as_page(request, refusal)
 
 
 def _refusal(error: Exception) -> Refusal:

@@ -6,10 +6,19 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from loyalty_core.errors import BadInput
+
 SHOWN_MS: Final = 180_000
 """A customer who was served longer ago is shown no more: others stand at the till now."""
 FORMS_MAX: Final = 16
 """Of so many keys it is known for whom their forms were made."""
+
+
+def page_changed() -> BadInput:
+    """Return what is said of a form that was made for another customer, or was sent with other entries."""
+    return BadInput(
+        "the page has changed meanwhile, so nothing was done: look, then press again", code="page_changed"
+    )
 
 
 @dataclass(frozen=True, slots=True)

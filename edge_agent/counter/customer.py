@@ -40,7 +40,10 @@ class Offered(msgspec.Struct, frozen=True):
 
 
 class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer in words. `as_of_ms` is when HQ last spoke, None where it never did of this one."""
+    """A customer in words. `as_of_ms` is when HQ last spoke, None where it never did of this one.
+
+    `no_choice` is the code of why no points can be spent, empty where some can.
+    """
 
     name: str
     tier: str
@@ -61,6 +64,7 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
     coupons: Sequence[Offered]
     rewards: Sequence[Offered]
     choices: Sequence[Choice]
+    no_choice: str
     least: int
     step: int
     most: int
@@ -78,6 +82,15 @@ def view_of(
     if is_offline and today is not None:
         most = min(most, spendable.allowance_left(conn, books, account, today))
     least, step, choices = _choices(programme, most, language)
+    no_choice = ""
+    if today is None:
+        no_choice = "clock_lost"
+    elif programme is None:
+        no_choice = "programme_missing"
+    elif programme.redeem is None:
+        no_choice = "redemption_off"
+    elif not choices:
+        no_choice = "points_below_minimum" if purse.available < least else "allowance_exceeded"
     return CustomerView(
         name=stands.masked_name or "",
         tier=stands.tier or "",
@@ -118,8 +131,10 @@ def view_of(
         rewards=[
             Offered(one.id, one.names.get(language, one.id), points(one.points, language))
             for one in purse.rewards
+            if one.points <= most
         ],
         choices=choices,
+        no_choice=no_choice,
         least=least,
         step=step,
         most=choices[-1].points if choices else 0,

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from edge_agent.app_keys import CLOCK, CONFIG, DESK, ENROLLING, READER, RECORDER, SYNC, WRITER
-from edge_agent.counter.cashier import Cashier
+from edge_agent.counter.cashier import Cashier, page_changed
 from edge_agent.desk import Keyed
 from edge_agent.enrolling import NewMember
 from edge_agent.pages.door import Door
@@ -51,12 +51,12 @@ class JoiningMembers:
             forms = candidates(unknown, self._app[CONFIG].phone_region)
             is_phone = any(form.startswith("phone:") for form in forms)
             typed["phone" if is_phone else "card"] = unknown
-        return await self._page(visit, typed, None)
+        return await self._page(visit, typed)
 
     async def post_new(self, visit: Visit[Cashier]) -> web.StreamResponse:
         """Let somebody join; they are the customer then."""
         app, form = self._app, visit.form
-        typed = {name: form.text(name) for name in FIELDS}
+        typed, form_key = {name: form.text(name) for name in FIELDS}, form.text("key")
         version = form.text("consent")
         new = NewMember(
             name=typed["name"],
@@ -67,8 +67,9 @@ class JoiningMembers:
             language=visit.language,
         )
         said = hashlib.sha256("\0".join([*typed.values(), version]).encode()).digest()
-        key = f"counter-join-{form.text('key')}"[:64]
-        keyed = Keyed(key=key, content=said[:16], raw_sha256=said, adapter="counter")
+        keyed = Keyed(
+            key=f"counter-join-{form_key}"[:64], content=said[:16], raw_sha256=said, adapter="counter"
+        )
 
         def job(conn: Connection) -> str:
             books = app[RECORDER].books(conn)
@@ -78,7 +79,9 @@ class JoiningMembers:
         try:
             account = await app[WRITER].do(job)
         except (BadInput, StoreError) as error:
-            return await self._page(visit, typed, error)
+            if error.code == "idempotency_conflict":  # sent before with other entries: a form of its own now
+                error, form_key = page_changed(), ""
+            return await self._page(visit, typed, error, form_key)
         if SYNC in app:
             app[SYNC].nudge()
         visit.who.turn_to("customer", account, app[CLOCK].monotonic_ms())
@@ -86,21 +89,33 @@ class JoiningMembers:
         return visit.to(HOME)
 
     async def _page(
-        self, visit: Visit[Cashier], typed: Mapping[str, str], error: BadInput | StoreError | None
+        self,
+        visit: Visit[Cashier],
+        typed: Mapping[str, str],
+        error: BadInput | StoreError | None = None,
+        key: str = "",
     ) -> web.StreamResponse:
-        consent = await self._app[READER].do(self._consent)
+        consent, known = await self._app[READER].do(lambda conn: self._at_hand(conn, typed))
         field = "" if error is None else _FIELD_OF.get(error.code, "all")
         return visit.page(
             "counter/new.html",
             typed=typed,
             consent=consent,
-            key=visit.form.text("key"),
+            key=key,
+            known=known,
             field=field,
             code="" if error is None else error.code,
             sentence="" if error is None else visit.explain(error),
         )
 
-    def _consent(self, conn: Connection) -> Consent:
-        books = self._app[RECORDER].books(conn)
+    def _at_hand(self, conn: Connection, typed: Mapping[str, str]) -> tuple[Consent, str]:
+        """Return the text to agree to, and which of the typed phone and card is a member's already."""
+        recorder = self._app[RECORDER]
+        books = recorder.books(conn)
         now_ms = self._app[DESK].now(books, "set it, then let them join")
-        return self._app[ENROLLING].consent(books, business_day(now_ms, books.terminal.place))
+        consent = self._app[ENROLLING].consent(books, business_day(now_ms, books.terminal.place))
+        for text in (typed["phone"], typed["card"]):
+            owner = recorder.owner(conn, books, text) if text else None
+            if owner is not None and owner.is_member:
+                return consent, text
+        return consent, ""

@@ -23,7 +23,7 @@ from edge_agent.app_keys import (
     WRITER,
 )
 from edge_agent.books import Books
-from edge_agent.counter.cashier import Cashier, Done
+from edge_agent.counter.cashier import Cashier, Done, page_changed
 from edge_agent.counter.customer import CustomerView, view_of
 from edge_agent.counter.joining_members import JoiningMembers
 from edge_agent.counter.undoing import Undoing
@@ -262,6 +262,9 @@ class CounterPages:
 
         def job(conn: Connection) -> int:
             books = self._app[RECORDER].books(conn)
+            before = desk.repeat(conn, books, keyed)
+            if before is not None:
+                return before.outcome.redeemable
             last = desk.last_anonymous(conn, books)
             if last is None or str(last.event) != event:
                 raise BadInput("another receipt has come since: look again", code="receipt_other")
@@ -336,7 +339,7 @@ class CounterPages:
         return visit.to(HOME)
 
     def _refused(self, visit: Visit[Cashier], error: BadInput) -> web.Response:
-        self._complain(visit, error)
+        self._complain(visit, page_changed() if error.code == "idempotency_conflict" else error)
         return visit.to(HOME)
 
     def _complain(self, visit: Visit[Cashier], error: BadInput) -> None:
@@ -365,9 +368,7 @@ def _keyed(visit: Visit[Cashier], action: str, *parts: str) -> Keyed:
         BadInput: `page_changed`: it was made for another customer, or before something was undone.
     """
     if not visit.who.is_of_customer(visit.form.text("key")):
-        raise BadInput(
-            "the page has changed meanwhile, so nothing was done: look, then press again", code="page_changed"
-        )
+        raise page_changed()
     content = "\0".join((action, *parts))
     return Keyed(
         key=f"counter-{action}-{visit.form.text('key')}"[:64],

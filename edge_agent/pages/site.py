@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from edge_agent.app_keys import CONFIG, ROOMS, STREAMS
-from edge_agent.guard import is_of_pages
+from edge_agent.guard import is_of_pages, room_of
 from edge_agent.pages.forms import said_in
 from edge_agent.pages.refusals import meaning
 from edge_agent.pages.rooms import LANGUAGES, STATIC, Rooms
@@ -58,13 +58,12 @@ async def post_language(request: web.Request) -> web.Response:
 def problem_html(request: web.Request, code: str, sentence: str) -> str:
     """Return the page that says why something was not done."""
     visit = _visit(request)
-    room = "/" + request.path.split("/")[1]
     return visit.part(
         "pages/problem.html",
         code=code,
         sentence=sentence,
         meaning=meaning(code, visit.gettext),
-        back=f"{room}/" if is_of_pages(room) and room not in (STATIC, "/language") else "/",
+        back=room_of(request.path),
     )
 
 

@@ -11,6 +11,7 @@ from edge_agent.config import EdgeConfig
 from edge_agent.store import members
 from edge_agent.sync.questions import Told
 from loyalty_core.events import (
+    CouponUsed,
     MemberPresented,
     ReceiptClaimed,
     RedemptionAuthorised,
@@ -18,10 +19,10 @@ from loyalty_core.events import (
     RedemptionCommitted,
     VisitRecorded,
 )
-from loyalty_core.messages import Ask
+from loyalty_core.messages import Ask, Expiring
 from tests.edge.cashier.conftest import opened
 from tests.edge.cashier.desks import HOME, CashierDesk
-from tests.edge.made import CARD, HeldClock, member, purchase, recorded
+from tests.edge.made import CARD, HeldClock, day, member, purchase, recorded
 from tests.edge.redemptions.redeeming_till import code
 
 VISIT, UNDO_VISIT = "/counter/visit", "/counter/visit/undo"
@@ -176,6 +177,30 @@ async def test_what_was_set_aside_is_spent_though_the_till_was_off_for_a_day(
     assert await again.events(RedemptionCancelled) == []
 
 
+async def test_points_that_were_used_on_their_last_day_are_spent_on_it_whenever_the_till_says_so(
+    agents: AsyncExitStack, config: EdgeConfig
+) -> None:
+    last_day = day("2026-12-31")
+    clock = HeldClock("2026-12-31 23:59")
+    async with AsyncExitStack() as first:
+        desk = await opened(first, config, clock)
+        ends = (Expiring(3400, last_day),)
+        await desk.hq_tells(member(balance=3400, qualifying=287, allowance=3000, expiring=ends))
+        await desk.look(CARD)
+        await desk.press(REDEEM, "1000")
+        await desk.look(code())
+        await desk.press(REDEEM)
+    clock.boot, clock.monotonic = "boot-2", 5
+    clock.wall += 86_400_000
+    again = await opened(agents, config, clock)
+    await again.commit_due()
+    (spent,) = await again.events(RedemptionCommitted)
+    (used,) = await again.events(CouponUsed)
+    assert (spent.business_day, used.business_day) == (last_day, last_day)
+    assert "0 points to spend" in await again.look(CARD)
+    assert "the balance is" not in again.text
+
+
 async def test_a_press_that_is_sent_twice_spends_once(desk: CashierDesk, config: EdgeConfig) -> None:
     await desk.look(CARD)
     form = desk.form(REDEEM, "1000")
@@ -216,6 +241,26 @@ async def test_only_amounts_that_can_be_spent_are_offered(desk: CashierDesk) -> 
     assert "Not enough points to spend: at least 1,000" in await desk.see()
 
 
+async def test_what_cannot_be_spent_without_a_line_is_not_offered_and_it_is_said_why(
+    desk: CashierDesk,
+) -> None:
+    await desk.hq_tells(member(balance=3400, allowance=799))
+    seen = await desk.look(CARD)
+    assert "Offline, these points cannot be spent here" in seen
+    assert "Reward" not in seen
+    await desk.hq_tells(member(balance=3400, allowance=800))
+    seen = await desk.see()
+    assert "Offline, these points cannot be spent here" in seen
+    assert "Reward" in seen
+
+
+async def test_where_the_clock_has_lost_its_time_that_is_why_nothing_is_spent(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    desk.clock.wall = 0
+    assert "The till's clock has lost its time" in await desk.see()
+    assert REDEEM not in desk.page
+
+
 async def test_a_coupon_that_is_scanned_is_shown_and_used(desk: CashierDesk, config: EdgeConfig) -> None:
     assert "2,000 won" in await desk.look(code())
     assert "Used: 2,000 won" in await desk.press(REDEEM)
@@ -240,6 +285,17 @@ async def test_the_last_receipt_of_nobody_is_given_to_a_customer(desk: CashierDe
     (claim,) = await desk.events(ReceiptClaimed)
     assert (claim.member, claim.receipt.number) == ("id:M1", "77")
     assert CLAIM not in desk.page
+
+
+async def test_a_receipt_that_is_given_twice_at_once_is_theirs_and_no_error(desk: CashierDesk) -> None:
+    sale = {name: value for name, value in purchase("77", on="2026-12-04").items() if name != "member"}
+    await desk.do(lambda conn: recorded(desk.app[RECORDER], conn, sale))
+    await desk.look(CARD)
+    form = desk.form(CLAIM)
+    first = await desk.post(CLAIM, form)
+    assert "theirs now: 24 points" in first
+    assert await desk.post(CLAIM, form) == first
+    assert len(await desk.events(ReceiptClaimed)) == 1
 
 
 async def test_a_receipt_that_came_meanwhile_is_not_given_instead(desk: CashierDesk) -> None:
@@ -340,6 +396,22 @@ async def test_a_form_that_was_undone_is_not_said_to_be_used(desk: CashierDesk) 
     again = await desk.post(REDEEM, form)
     assert "This was undone" in again
     assert "Used" not in again
+
+
+async def test_a_form_that_was_sent_with_another_wish_spends_nothing_more(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    form = desk.form(REDEEM, "1000")
+    await desk.post(REDEEM, form)
+    assert "The page has changed meanwhile" in await desk.post(REDEEM, form | {"points": "1600"})
+    assert len(await desk.events(RedemptionAuthorised)) == 1
+
+
+@pytest.mark.parametrize("path", ["/counter/look", VISIT, UNDO_REDEEM, "/counter/logout"])
+async def test_where_a_form_was_sent_to_leads_to_the_page_when_it_is_loaded_anew(
+    desk: CashierDesk, path: str
+) -> None:
+    assert "Scan a card" in await desk.go(path)
+    assert desk.at == HOME
 
 
 async def test_what_would_lapse_before_the_time_to_undo_is_over_is_spent(

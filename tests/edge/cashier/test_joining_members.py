@@ -88,6 +88,24 @@ async def test_somebody_who_is_a_member_is_shown_instead(counter: CashierDesk) -
     assert await counter.events(MemberEnrolled) == []
 
 
+async def test_whose_card_is_known_is_shown_though_the_phone_is_new(counter: CashierDesk) -> None:
+    await joined(counter, card=CARD)
+    assert "홍*동" in await counter.post("/counter/look", counter.form("/counter/look"))
+    assert await counter.events(MemberEnrolled) == []
+
+
+async def test_a_form_that_is_sent_again_with_another_name_leads_to_who_has_joined(
+    counter: CashierDesk,
+) -> None:
+    form = counter.form(NEW) | {"name": NAME, "phone": PHONE, "consent": "0"}
+    await counter.post(NEW, form)
+    assert "The page has changed meanwhile" in await counter.post(NEW, form | {"name": "홍길순"})
+    assert "member's already" in await joined(counter, name="홍길순")
+    await counter.post("/counter/look", counter.form("/counter/look"))
+    assert "홍*동" in counter.text
+    assert len(await counter.events(MemberEnrolled)) == 1
+
+
 @pytest.mark.parametrize(("typed", "field"), [("010-1111-2222", "phone"), ("2000123456799", "card")])
 async def test_what_found_nobody_is_in_the_form_already(counter: CashierDesk, typed: str, field: str) -> None:
     await counter.see()
