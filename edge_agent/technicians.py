@@ -110,8 +110,8 @@ class LogIn:
             await self._note_refused(actor, error.code)
             raise
 
-    async def cashier(self, pin: str) -> None:
-        """Return where this is the counter's PIN.
+    async def cashier(self, pin: str) -> str:
+        """Return by what the counter's PIN is known, where this is it.
 
         Raises:
             BadInput: `pin_wrong`, `pin_unknown` where none is set, `log_in_later`.
@@ -121,6 +121,7 @@ class LogIn:
         who = (wrong_pins.COUNTER,)
         await self._try(pin, known_by, who)
         await self._writer.do(lambda conn: wrong_pins.forget(conn, who), urgent=False)
+        return known_by
 
     def _admitted(self, conn: Connection, shown: Pass) -> str:
         """Return by what the PIN of somebody whose pass is good here is known."""

@@ -36,9 +36,11 @@ class Cashier:
     """One browser's page. `customer` is the recorded form of a look-up, `unknown` what found nobody.
 
     `key` makes an action one, however often its form is sent; each action that was done takes a new one.
-    A form is for the customer for whom it was made, and for nobody whom a later scan brought.
+    A form is for the customer for whom it was made, and for nobody whom a later scan brought. `known_by` is
+    by what the PIN was known that opened the counter.
     """
 
+    known_by: str = ""
     customer: str = ""
     unknown: str = ""
     coupon: str = ""

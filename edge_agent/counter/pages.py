@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
+from copy import copy
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +30,7 @@ from edge_agent.counter.cashier import Cashier, Done, page_changed
 from edge_agent.counter.customer import CustomerView, view_of
 from edge_agent.counter.joining_members import JoiningMembers
 from edge_agent.counter.undoing import Undoing
+from edge_agent.counter_pin import verifier
 from edge_agent.coupons import read_code
 from edge_agent.desk import Anonymous, Keyed
 from edge_agent.pages.door import Door
@@ -89,7 +93,7 @@ class CounterPages:
             idle_ms=config.counter.idle_ms,
             absolute_ms=config.counter.absolute_ms,
             enter=Cashier if config.counter.access == "kiosk" else _nobody,
-            is_good=_always,
+            is_good=_is_good,
             may_act=lambda _: True,
         )
         self._door = door
@@ -116,15 +120,16 @@ class CounterPages:
 
     async def post_login(self, visit: Visit[Cashier]) -> web.StreamResponse:
         """Open the counter to who knows its PIN."""
+        known_by = ""
         if self._app[CONFIG].counter.access == "pin":
             try:
-                await self._app[LOG_IN].cashier(visit.form.text("pin"))
+                known_by = await self._app[LOG_IN].cashier(visit.form.text("pin"))
             except BadInput as error:
                 if error.code == "pin_unknown":
                     error = BadInput(str(error), code=_PIN_UNSET)
                 return visit.page("counter/login.html", sentence=visit.explain(error))
         response = visit.to(HOME)
-        self._door.log_in(response, Cashier())
+        self._door.log_in(response, Cashier(known_by))
         return response
 
     async def post_logout(self, visit: Visit[Cashier]) -> web.StreamResponse:
@@ -281,24 +286,27 @@ class CounterPages:
         return self._done(visit)
 
     async def _values(self, visit: Visit[Cashier]) -> dict[str, Any]:
+        """Return what the page shows, all of it and the keys of its forms of one customer."""
         visit.who.look(self._monotonic_ms())
-        seen = await self._app[READER].do(lambda conn: self._seen(conn, visit))
-        return {"seen": seen, "config": self._app[CONFIG].counter}
+        who = copy(visit.who)
+        seen = await self._app[READER].do(lambda conn: self._seen(conn, visit, who))
+        if visit.who.key == who.key and (who.customer or who.coupon) and not (seen.customer or seen.coupon):
+            visit.who.turn_to("nobody", "", self._monotonic_ms())  # HQ has said meanwhile that there is none
+            who = copy(visit.who)
+        return {"seen": seen, "who": who, "config": self._app[CONFIG].counter}
 
-    def _seen(self, conn: Connection, visit: Visit[Cashier]) -> Seen:
-        app, who = self._app, visit.who
+    def _seen(self, conn: Connection, visit: Visit[Cashier], who: Cashier) -> Seen:
+        app = self._app
         books, desk = app[RECORDER].books(conn), app[DESK]
         app[RECORDER].expectations(books)
         customer = coupon = None
-        try:
+        with suppress(BadInput):
             if who.customer:
                 account = app[RECORDER].member(conn, books, who.customer).account
                 found = desk.of_account(conn, books, account)
                 customer = view_of(conn, books, app[REDEEMING].spendable, found, account, visit.language)
             if who.coupon:
                 coupon = _coupon(conn, who.coupon)
-        except BadInput:
-            who.turn_to("nobody", "", self._monotonic_ms())  # HQ has said meanwhile that there is none
         link, currency = outbox.link(conn), books.programmes[-1].currency if books.programmes else ""
         last = desk.last_anonymous(conn, books)
         return Seen(
@@ -353,8 +361,14 @@ def _nobody() -> None:
     """Let nobody in without a log-in."""
 
 
-async def _always(_: web.Application, __: Cashier) -> bool:
-    return True
+async def _is_good(app: web.Application, who: Cashier) -> bool:
+    """Tell whether the PIN is still the one that opened the counter, where it wants one."""
+    if app[CONFIG].counter.access == "kiosk":
+        return True
+    try:
+        return who.known_by == await asyncio.to_thread(verifier, app[CONFIG].data_dir)
+    except BadInput:
+        return False
 
 
 def _coupon(conn: Connection, code: str) -> CouponIssued:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from edge_agent.config import Counter, EdgeConfig
-from edge_agent.counter_pin import PIN_FILE
+from edge_agent.counter_pin import PIN_FILE, remove_pin, set_pin
 from loyalty_shell.passwords import hashed_password
 from tests.edge.cashier.conftest import opened
 from tests.edge.cashier.desks import HOME, CashierDesk
@@ -51,6 +51,19 @@ async def test_a_wrong_pin_is_said_and_the_next_try_waits(closed: CashierDesk) -
     closed.clock.go_on(1_000)
     await closed.send(LOGIN, pin=PIN)
     assert closed.at == HOME
+
+
+@pytest.mark.parametrize("pin", ["482914", None])
+async def test_a_new_pin_or_none_closes_what_the_one_before_has_opened(
+    closed: CashierDesk, config: EdgeConfig, pin: str | None
+) -> None:
+    await closed.send(LOGIN, pin=PIN)
+    if pin is None:
+        remove_pin(config.data_dir)
+    else:
+        set_pin(config.data_dir, pin, bytes(16))
+    await closed.go(HOME)
+    assert closed.at == LOGIN
 
 
 async def test_a_counter_that_nobody_uses_closes(closed: CashierDesk) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
-from edge_agent.app_keys import CONFIG
+from edge_agent.app_keys import CONFIG, DESK
 from loyalty_core.events import MemberEnrolled
 from tests.edge.cashier.desks import HOME, CashierDesk
 from tests.edge.made import CARD
@@ -104,6 +107,29 @@ async def test_a_form_that_is_sent_again_with_another_name_leads_to_who_has_join
     await counter.post("/counter/look", counter.form("/counter/look"))
     assert "홍*동" in counter.text
     assert len(await counter.events(MemberEnrolled)) == 1
+
+
+async def test_who_joins_while_a_page_is_read_is_not_meant_by_what_it_shows(
+    desk: CashierDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.look(CARD)
+    await desk.go(NEW)
+    form = desk.form(NEW) | {"name": NAME, "phone": PHONE, "consent": "0"}
+    headers = {"Origin": str(desk.client.make_url("")).rstrip("/")}
+    loop, of_account = asyncio.get_running_loop(), desk.app[DESK].of_account
+
+    async def join() -> None:
+        await desk.client.post(NEW, data=form, headers=headers, allow_redirects=False)
+
+    def meanwhile(*asked: Any) -> Any:
+        asyncio.run_coroutine_threadsafe(join(), loop).result()
+        return of_account(*asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.app[DESK], "of_account", meanwhile)
+        assert "3,400 points" in await desk.see()
+    assert "The page has changed meanwhile" in await desk.press("/counter/visit")
+    assert await desk.names() == ["member_enrolled"]
 
 
 @pytest.mark.parametrize(("typed", "field"), [("010-1111-2222", "phone"), ("2000123456799", "card")])
