@@ -11,6 +11,7 @@ from loyalty_core.calendar import date_of
 from loyalty_core.units import Day
 
 SECOND_MS: Final = 1000
+TEN_SECONDS_MS: Final = 10 * SECOND_MS
 MINUTE_MS: Final = 60 * SECOND_MS
 HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
@@ -36,11 +37,16 @@ class Words:
         }
 
     def age(self, ms: int) -> str:
-        """Return a span of time by its largest unit, rounded down: `42 min`, `3 h 5 min`, `2 days`."""
-        ngettext = self._ngettext
+        """Return a span of time by its largest unit, rounded down: `20 s`, `42 min`, `3 h 5 min`, `2 days`.
+
+        Seconds are told in tens: what ticks each second has an open page sent again each second.
+        """
+        _, ngettext = self._gettext, self._ngettext
         ms = max(0, ms)
+        if ms < TEN_SECONDS_MS:
+            return _("a few seconds")
         if ms < MINUTE_MS:
-            seconds = ms // SECOND_MS
+            seconds = ms // TEN_SECONDS_MS * 10
             return ngettext("%(n)s s", "%(n)s s", seconds) % {"n": seconds}
         if ms < HOUR_MS:
             minutes = ms // MINUTE_MS
@@ -49,7 +55,6 @@ class Words:
             hours, minutes = ms // HOUR_MS, ms % HOUR_MS // MINUTE_MS
             if not minutes:
                 return ngettext("%(n)s h", "%(n)s h", hours) % {"n": hours}
-            _ = self._gettext
             return _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
         days = ms // DAY_MS
         return ngettext("%(n)s day", "%(n)s days", days) % {"n": days}

@@ -27,6 +27,20 @@ function isBusy(part) {
 
 const waiting = new Map()
 
+// What a screen reader says by itself: what is marked as news, when it changes; not each age that ticks.
+function newsOf(part) {
+  return [...part.querySelectorAll("[data-news]")].map((one) => one.textContent.trim()).join(" ").trim()
+}
+
+function announce(text) {
+  document.getElementById("news").textContent = text
+}
+
+function sameIn(part, control) {
+  if (control.id) return document.getElementById(control.id)
+  return [...part.querySelectorAll(control.localName)].find((one) => one.isEqualNode(control))
+}
+
 function put(name, html) {
   for (const part of document.querySelectorAll(`[data-part="${CSS.escape(name)}"]`)) {
     if (isBusy(part)) {
@@ -34,9 +48,11 @@ function put(name, html) {
       continue
     }
     waiting.delete(name)
-    const id = part.contains(document.activeElement) ? document.activeElement.id : ""
+    const before = newsOf(part)
+    const focused = part.contains(document.activeElement) ? document.activeElement : null
     part.innerHTML = html
-    if (id) document.getElementById(id)?.focus()
+    if (focused) sameIn(part, focused)?.focus()
+    if (newsOf(part) !== before) announce(newsOf(part))
   }
 }
 
@@ -77,6 +93,7 @@ function show(html, address, method) {
   document.getElementById("main").replaceWith(next.getElementById("main"))
   if (address !== location.href && method === "push") history.pushState({}, "", address)
   ;(document.querySelector("[autofocus]") ?? document.getElementById("main")).focus({ preventScroll: true })
+  announce([...document.querySelectorAll("main .said:not([role=alert])")].map((one) => one.textContent.trim()).join(" "))
   heard = performance.now()
   listen()
   document.dispatchEvent(new Event("dangol:page"))

@@ -87,3 +87,33 @@ async def test_everybody_can_use_the_page_of_what_was_set_aside(shop: Shop, visi
         await page.locator("#discard").click()
         await page.get_by_role("alert").wait_for()
         await judge(visitor, language, "refused")
+
+
+async def test_everybody_can_use_the_journal_and_the_tools(shop: Shop, visitors: Visitors) -> None:
+    await shop.sell(9_900)
+    for screen, language in EVERYBODY:
+        visitor = await opened(shop, visitors, screen, language, "/admin/login")
+        page = visitor.page
+        await shop.log_in(page)
+        assert (await visitor.first_load(f"{shop.address}/admin/journal")).size < BYTES_MAX
+        await page.locator(".records a").first.wait_for()
+        await judge(visitor, language, "journal")
+        await page.locator(".records a").first.click()
+        await page.locator("dl.facts").first.wait_for()
+        await judge(visitor, language, "one record")
+        assert (await visitor.first_load(f"{shop.address}/admin/tools")).size < BYTES_MAX
+        await page.locator("#import").wait_for()
+        await judge(visitor, language, "tools")
+
+
+async def test_everybody_can_let_somebody_join(shop: Shop, visitors: Visitors) -> None:
+    for screen, language in EVERYBODY:
+        visitor = await opened(shop, visitors, screen, language, "/counter/new")
+        page = visitor.page
+        await judge(visitor, language, "new member")
+        await page.locator("#phone").fill("12")
+        await page.locator("#name").fill("홍길동")
+        await page.locator("[name=consent]").check()
+        await page.locator(".join .key").click()
+        await page.locator(".wrong").wait_for()
+        await judge(visitor, language, "new member, refused")
