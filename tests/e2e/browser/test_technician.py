@@ -50,10 +50,13 @@ async def test_a_technician_sees_the_queue_grow_and_empty_and_mends_what_was_set
     shop.cut()
     await shop.sell(12_300)
     await expect(part(page, "headline")).to_contain_text("Offline since")
+    news = await page.locator("#news").inner_text()
     for more in (1, 2):
         before = int(await waiting(page).inner_text())
         await shop.sell(4_500 * more)
         await expect(waiting(page)).to_have_text(str(before + 1), timeout=LIVE_MS)
+    assert await page.locator("#news").inner_text() == news
+    assert re.fullmatch(r"Offline since .+\. Sales are safe\.", news), "a figure that ticks is no news"
     shop.mend()
     await visitor.press(page.locator("#try-now"))
     await expect(part(page, "headline")).to_contain_text("Online since")
