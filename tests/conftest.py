@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,11 +80,13 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: Any) -> None:
         """Hand out so many files that the process has two tests to run: with fewer it waits for more.
 
-        What was taken from one that died may be of files that are done.
+        What was taken from one that died may be of files that are done. One that has just died keeps what
+        it was handed until `remove_node` takes it back.
         """
-        super()._assign_work_unit(node)
-        while self.workqueue and self._pending_of(self.assigned_work[node]) < 2:
+        with suppress(OSError):
             super()._assign_work_unit(node)
+            while self.workqueue and self._pending_of(self.assigned_work[node]) < 2:
+                super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)

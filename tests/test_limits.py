@@ -6,11 +6,13 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ByFile
 from tests.house_sources import ROOT
 from tests.limits import within
 
@@ -76,3 +78,22 @@ def test_a_test_that_ends_its_process_fails_and_is_not_run_again(tmp_path: Path)
     )
     assert "1 failed, 3 passed" in ran.stdout, ran.stdout + ran.stderr
     assert "crashed while running 'test_dies.py::test[1]'" in ran.stdout
+
+
+def test_what_was_handed_to_one_that_had_just_died_is_taken_back() -> None:
+    class Dead:
+        def send_runtest_some(self, indices: list[int]) -> None:
+            raise OSError("cannot send (already closed?)")
+
+    dead = Dead()
+    scheduler = ByFile.__new__(ByFile)
+    scheduler.registered_collections = {dead: ["a.py::one", "b.py::two"]}
+    scheduler.assigned_work = {}
+    scheduler.workqueue = OrderedDict(
+        {"a.py": OrderedDict({"a.py::one": False}), "b.py": OrderedDict({"b.py::two": False})}
+    )
+    scheduler._assign_work_unit(dead)
+    assert scheduler.remove_node(dead) == "a.py::one"
+    assert [
+        test for file in scheduler.workqueue.values() for test, is_done in file.items() if not is_done
+    ] == ["b.py::two"]

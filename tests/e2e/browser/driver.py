@@ -47,6 +47,9 @@ ARGS: Final = (
 WAIT_MS: Final = 15_000
 """For one thing to be seen on a page."""
 
+ICON: Final = "/favicon.ico"
+"""The browser asks for it of itself where a page names no icon, maybe when all is over."""
+
 TABS_MAX: Final = 200
 """More stops than any page has."""
 
@@ -151,7 +154,7 @@ class Visitor:
             self.complaints.append(f"left the machine: {address}")
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and urlsplit(message.location["url"]).path != ICON:
             self.complaints.append(f"console: {message.text}")
 
 
