@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -13,8 +13,22 @@ from loyalty_core.errors import printable
 from loyalty_core.events import TEXT_MAX, EventId, TechnicianAction
 from loyalty_core.units import EpochMs
 
-LOG_IN: Final = "log_in"
-LOG_IN_REFUSED: Final = "log_in_refused"
+Action = Literal[
+    "join",
+    "log_in",
+    "log_in_refused",
+    "log_out",
+    "try_now",
+    "connection_test",
+    "verify",
+    "diagnostics",
+    "export",
+    "import",
+    "quarantine_retry",
+    "quarantine_mend",
+    "quarantine_discard",
+]
+"""What a technician does, by how the journal names it."""
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +45,13 @@ NOBODY: Final = Actor(person="", pass_id="", role="", until_ms=EpochMs(0))
 
 
 def note(
-    conn: Connection, recorder: Recorder, books: Books, actor: Actor, action: str, subject: str, outcome: str
+    conn: Connection,
+    recorder: Recorder,
+    books: Books,
+    actor: Actor,
+    action: Action,
+    subject: str,
+    outcome: str,
 ) -> EventId:
     """Append what somebody did, to what, and what came of it; what is longer than an event takes is cut.
 

@@ -51,6 +51,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     day: int | None = None
     member: str = ""
     said: str = ""
+    action: str = ""
+    """What a technician did."""
     points: int | None = None
     is_held: bool = False
 
@@ -210,6 +212,7 @@ def _row(
         day=event.business_day,
         member=_masked(conn, books, event) or event.member or "",
         said=_said(books, event, language),
+        action=event.action if isinstance(event, TechnicianAction) else "",
         points=None if record.claim is None else record.claim.redeemable,
         is_held=is_held,
     )
@@ -227,7 +230,7 @@ def _said(books: Books, event: Event, language: Language) -> str:
     if isinstance(event, RedemptionAuthorised | RedemptionCommitted):
         parts.append(f"{event.points:,}")
     if isinstance(event, TechnicianAction):
-        parts += [event.person, event.action, event.subject, event.outcome]
+        parts += [event.person, event.subject, event.outcome]
     return " · ".join(part for part in parts if part)
 
 

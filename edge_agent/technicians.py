@@ -140,7 +140,7 @@ class LogIn:
         wrong_pins.forget(conn, who)
         self._note_time(conn)
         actor, recorder = _actor(shown), self._recorder
-        acting.note(conn, recorder, recorder.books(conn), actor, acting.LOG_IN, actor.role, "ok")
+        acting.note(conn, recorder, recorder.books(conn), actor, "log_in", actor.role, "ok")
         return actor
 
     async def _try(self, pin: str, known_by: str, who: Sequence[str]) -> None:
@@ -186,7 +186,7 @@ class LogIn:
         def refused(conn: Connection) -> None:
             self._note_time(conn)
             recorder = self._recorder
-            acting.note(conn, recorder, recorder.books(conn), actor, acting.LOG_IN_REFUSED, "", code)
+            acting.note(conn, recorder, recorder.books(conn), actor, "log_in_refused", "", code)
 
         try:
             await self._writer.do(refused, urgent=False)

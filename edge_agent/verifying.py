@@ -28,7 +28,6 @@ from loyalty_core.errors import BadInput, LoyaltyError
 
 log = logging.getLogger(__name__)
 
-VERIFY: Final = "verify"
 PAUSE_S: Final = 0.002
 """How long sales have the processor to themselves after every thousand records."""
 LOOK_STEPS: Final = 100_000
@@ -132,7 +131,7 @@ class Verifying:
         def keep(conn: Connection) -> None:
             verified.put(conn, found)
             recorder = self._recorder
-            acting.note(conn, recorder, recorder.books(conn), actor, VERIFY, "", found.outcome)
+            acting.note(conn, recorder, recorder.books(conn), actor, "verify", "", found.outcome)
 
         try:
             await self._writer.do(keep, urgent=False)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from edge_agent import acting
-from edge_agent.acting import Actor
+from edge_agent.acting import Action, Actor
 from edge_agent.app_keys import RECORDER, SYNC, WRITER
 from edge_agent.store.database import Connection
 
 
 async def note(
-    app: web.Application, actor: Actor, action: str, subject: str = "", outcome: str = "ok"
+    app: web.Application, actor: Actor, action: Action, subject: str = "", outcome: str = "ok"
 ) -> None:
     """Journal an action; HQ is to hear of it soon.
 

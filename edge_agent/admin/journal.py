@@ -40,6 +40,21 @@ KINDS: Final[Mapping[str, str]] = {
     "clock_stepped": N_("Clock moved"),
     DAMAGED: N_("Damaged"),
 }
+ACTIONS: Final[Mapping[str, str]] = {
+    "join": N_("Joined headquarters"),
+    "log_in": N_("Logged in"),
+    "log_in_refused": N_("Log-in refused"),
+    "log_out": N_("Logged out"),
+    "try_now": N_("Tried headquarters"),
+    "connection_test": N_("Tested the connection"),
+    "verify": N_("Verified the till"),
+    "diagnostics": N_("Took the diagnostics"),
+    "export": N_("Took the file for headquarters"),
+    "import": N_("Gave a file from headquarters"),
+    "quarantine_retry": N_("Handed in again"),
+    "quarantine_mend": N_("Mended an input"),
+    "quarantine_discard": N_("Gave an input up"),
+}
 _DIGITS_MAX: Final = 15
 
 
@@ -112,7 +127,8 @@ class JournalPages:
 
 
 def _kind_text(visit: Visit[Actor]) -> Any:
-    return lambda kind: visit.gettext(KINDS[kind]) if kind in KINDS else kind
+    texts = {**KINDS, **ACTIONS}
+    return lambda kind: visit.gettext(texts[kind]) if kind in texts else kind
 
 
 def _number(text: str) -> int | None:

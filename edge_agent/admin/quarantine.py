@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 
 from edge_agent import acting, mending
-from edge_agent.acting import Actor
+from edge_agent.acting import Action, Actor
 from edge_agent.app_keys import CLOCK, CONFIG, READER, RECORDER, SYNC, WRITER
 from edge_agent.mending import csv_of
 from edge_agent.pages.door import Door
@@ -194,11 +194,15 @@ class QuarantinePages:
 
         return job
 
-    def _note(self, conn: Connection, visit: Visit[Actor], action: str, subject: str, became: Became) -> None:
+    def _note(
+        self, conn: Connection, visit: Visit[Actor], action: Action, subject: str, became: Became
+    ) -> None:
         outcome = became.code if became.outcome is None else f"{became.became} {became.outcome.event}"
         self._noted(conn, visit, action, subject, outcome)
 
-    def _noted(self, conn: Connection, visit: Visit[Actor], action: str, subject: str, outcome: str) -> None:
+    def _noted(
+        self, conn: Connection, visit: Visit[Actor], action: Action, subject: str, outcome: str
+    ) -> None:
         recorder = self._app[RECORDER]
         acting.note(conn, recorder, recorder.books(conn), visit.who, action, subject, outcome)
 

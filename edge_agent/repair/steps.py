@@ -38,4 +38,7 @@ def check(conn: Connection, told: Callable[[Progress], None]) -> Fault | None:
             fault = verify(conn, lambda done: told(Progress("journal", done, total)))
     except (DatabaseError, UnicodeDecodeError) as error:  # SQLite quotes what is damaged
         return unreadable(error)
-    return fault or check_derived(conn, lambda done: told(Progress("derived", done, total)))
+    fault = fault or check_derived(conn, lambda done: told(Progress("derived", done, total)))
+    if fault is None:
+        told(Progress("derived", total, total))
+    return fault

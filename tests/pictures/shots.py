@@ -69,6 +69,29 @@ async def set_aside(shop: Shop, visitor: Visitor) -> None:
     await visitor.page.locator("#mend").wait_for()
 
 
+async def new_member(shop: Shop, visitor: Visitor) -> None:
+    """Be about to let somebody join."""
+    await visitor.page.locator("#phone").fill("010-2345-6789")
+    await visitor.page.locator("#name").fill("김영희")
+    await visitor.page.locator("[name=consent]").check()
+
+
+async def journal(shop: Shop, visitor: Visitor) -> None:
+    """Look through what was recorded."""
+    await shop.sell(23_800)
+    await shop.log_in(visitor.page)
+    await visitor.page.goto(f"{shop.address}/admin/journal")
+    await visitor.page.locator(".records a").first.wait_for()
+
+
+async def tools(shop: Shop, visitor: Visitor) -> None:
+    """Have verified the till."""
+    await shop.log_in(visitor.page)
+    await visitor.page.goto(f"{shop.address}/admin/tools")
+    await visitor.page.locator("#verify").click()
+    await visitor.page.locator("[data-part=verify] [data-tone=ok]").wait_for()
+
+
 SHOTS: Final = (
     Shot("ways", "/", PHONE, "ko"),
     Shot("counter", "/counter/", DESKTOP, "ko", customer),
@@ -77,4 +100,8 @@ SHOTS: Final = (
     Shot("technician", "/admin/login", DESKTOP, "ko", technician),
     Shot("technician", "/admin/login", PHONE, "en", technician),
     Shot("set-aside", "/admin/login", DESKTOP, "ko", set_aside),
+    Shot("new-member", "/counter/new", PHONE, "ko", new_member),
+    Shot("journal", "/admin/login", DESKTOP, "en", journal),
+    Shot("journal", "/admin/login", PHONE, "ko", journal),
+    Shot("tools", "/admin/login", DESKTOP, "en", tools),
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
+from edge_agent.acting import Action
+from edge_agent.admin.journal import ACTIONS
 from edge_agent.recorder import Recorder
 from edge_agent.store import journal, terminal
 from edge_agent.store.database import transaction
@@ -33,6 +36,17 @@ async def test_what_was_recorded_is_shown_in_words(bench: Bench, language: str, 
     seen = words(await bench.page(JOURNAL))
     assert word in seen
     assert "00077" in seen
+
+
+def test_every_action_has_words() -> None:
+    assert set(ACTIONS) == set(get_args(Action))
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Logged in"), ("ko", "로그인")])
+async def test_what_technicians_did_is_shown_in_words(bench: Bench, language: str, word: str) -> None:
+    await bench.log_in()
+    bench.speaks(language)
+    assert word in re.sub("<header.*?</header>", "", await bench.page(JOURNAL), flags=re.DOTALL)
 
 
 async def test_to_look_writes_nothing(bench: Bench) -> None:

@@ -94,6 +94,7 @@ async def test_a_verification_ends_with_what_it_found_and_is_noted(bench: Bench)
     seen = words(await bench.page(TOOLS))
     assert "whole" in seen
     assert ("Han", "verify", "ok") in bench.actions()
+    assert "2 records" in words(await bench.page(TOOLS))
 
 
 async def test_a_damaged_record_is_named_with_what_to_do(bench: Bench) -> None:
