@@ -6,10 +6,14 @@ it can be taken alone.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
+from edge_agent.store.link_spans import OK, STARTED
 from tests.e2e.browser.driver import DESKTOP, PHONE, Screen, Visitor
 from tests.e2e.browser.shop import RICH, Shop
 
@@ -52,9 +56,26 @@ async def redeeming(shop: Shop, visitor: Visitor) -> None:
     await visitor.page.locator(".spend[open]").wait_for()
 
 
+def had_a_day(shop: Shop) -> None:
+    """Give the till a day behind it, in which the line was cut twice and the shop closed for the night."""
+    now_ms, hour_ms = int(time.time() * 1000), 3_600_000
+    spans = [(24, 19.4, OK), (19.4, 18.9, "hq_timeout"), (18.9, 14, OK), (6, 6, STARTED), (6, 2.3, OK)]
+    with closing(sqlite3.connect(shop.house.till.database)) as conn, conn:
+        conn.executemany(
+            "INSERT OR IGNORE INTO link_span (rowid, from_ms, to_ms, code) VALUES (?, ?, ?, ?)",
+            [
+                (row - 10, int(now_ms - began * hour_ms), int(now_ms - ended * hour_ms), code)
+                for row, (began, ended, code) in enumerate(
+                    [*spans, (2.3, 1.8, "hq_unreachable"), (1.8, 0, OK)]
+                )
+            ],
+        )
+
+
 async def technician(shop: Shop, visitor: Visitor) -> None:
     """Be logged in, on a till that is cut off and sells on."""
     await shop.log_in(visitor.page)
+    had_a_day(shop)
     shop.cut()
     await shop.sell(45_600)
     await visitor.page.locator("[data-part=headline] [data-tone=warn]").wait_for()
