@@ -5,7 +5,7 @@ Of a request that is refused nothing is set aside: it says who somebody is, and 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -27,18 +27,12 @@ PATH: Final = "/v1/members"
 CONSENT_PATH: Final = "/v1/consent"
 
 
-class MemberIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MemberIn(NewMember, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who joins, found by `phone` or `card`; `consent` is the version of the text that they agreed to.
 
     The time is now unless said otherwise; the birthday is written like 1990-05-31.
     """
 
-    name: str
-    phone: str | None = None
-    card: str | None = None
-    birthday: str | None = None
-    consent: int = 0
-    language: Literal["", "ko", "en"] = ""
     occurred_at: str | None = None
 
 
@@ -74,18 +68,10 @@ class NewMemberApi:
         raw = await body_of(request, self._config.http.body_ms_max)
         keyed = keyed_of(request, raw)
         asked = json_of(raw, MemberIn)
-        new = NewMember(
-            name=asked.name,
-            phone=asked.phone,
-            card=asked.card,
-            birthday=asked.birthday,
-            consent=asked.consent,
-            language=asked.language,
-        )
 
         def job(conn: Connection) -> EnrolledMember:
             books = self._recorder.books(conn)
-            joined = self._enrolling.enrol(conn, books, new, keyed, self._instant(books, asked.occurred_at))
+            joined = self._enrolling.enrol(conn, books, asked, keyed, self._instant(books, asked.occurred_at))
             found = self._desk.of_account(conn, books, joined.account)
             member = found_member(found.standing, found.purse, self._config.language)
             return EnrolledMember(

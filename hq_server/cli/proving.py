@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,28 @@ password_file: Final = click.option(
 )
 
 
+def new_secret(shell: Shell, asked: str, file: Path | None, make: Callable[[], str]) -> tuple[str, str]:
+    """Return what was typed, or stands in the file's first line, or was made; and it again where it was made.
+
+    Raises:
+        BadInput: `file_unreadable`.
+    """
+    if file is not None:
+        return first_lines(file)[0], ""
+    typed = ""
+    if sys.stdin.isatty() and not shell.as_json:
+        typed = click.prompt(
+            f"{asked} (nothing: make one)",
+            default="",
+            show_default=False,
+            hide_input=True,
+            confirmation_prompt=True,
+            err=True,
+        )
+    made = "" if typed else make()
+    return typed or made, made
+
+
 def new_password(shell: Shell, name: str, file: Path | None) -> tuple[str, str]:
     """Return what is kept of a new password, and the password itself where this made it.
 
@@ -33,20 +56,9 @@ def new_password(shell: Shell, name: str, file: Path | None) -> tuple[str, str]:
     Raises:
         BadInput: `password_weak`, `file_unreadable`.
     """
-    typed, made = "", ""
-    if file is not None:
-        typed = first_lines(file)[0]
-    elif sys.stdin.isatty() and not shell.as_json:
-        typed = click.prompt(
-            f"Password of {name} (nothing: make one)",
-            default="",
-            show_default=False,
-            hide_input=True,
-            confirmation_prompt=True,
-            err=True,
-        )
-    if not typed and file is None:
-        typed = made = made_password(os.urandom(MADE_BYTES))
+    typed, made = new_secret(
+        shell, f"Password of {name}", file, lambda: made_password(os.urandom(MADE_BYTES))
+    )
     kept = passwords.hashed_password(checked_password(typed, name), os.urandom(passwords.SALT_BYTES))
     return kept, made
 

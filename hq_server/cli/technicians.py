@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, get_args
@@ -13,7 +12,7 @@ import click
 
 from hq_server import technicians
 from hq_server.cli.lines import table, to_minute
-from hq_server.cli.proving import first_lines
+from hq_server.cli.proving import new_secret
 from hq_server.cli.shell import Shell, command, group, now_ms
 from hq_server.cli.technician_words import (
     drawn,
@@ -241,21 +240,8 @@ def _new_pin(shell: Shell, name: str, file: Path | None) -> tuple[str, str]:
     Raises:
         BadInput: `pin_weak`, `file_unreadable`.
     """
-    typed, made = "", ""
-    if file is not None:
-        typed = first_lines(file)[0].strip()
-    elif sys.stdin.isatty() and not shell.as_json:
-        typed = click.prompt(
-            f"PIN of {name} (nothing: make one)",
-            default="",
-            show_default=False,
-            hide_input=True,
-            confirmation_prompt=True,
-            err=True,
-        )
-    if not typed and file is None:
-        typed = made = _made_pin()
-    pin = technicians.checked_pin(typed)
+    typed, made = new_secret(shell, f"PIN of {name}", file, _made_pin)
+    pin = technicians.checked_pin(typed.strip())
     return passwords.hashed_password(pin, os.urandom(passwords.SALT_BYTES)), made
 
 
