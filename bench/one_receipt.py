@@ -36,9 +36,11 @@ class Turn(msgspec.Struct, frozen=True):
 class Service:
     """Something that takes receipts over HTTP: the agent, or the floor."""
 
-    def __init__(self, folder: Path, served: Running, url: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, served: Running, url: str, headers: Mapping[str, str], *, first: int = 0
+    ) -> None:
         self._folder, self._served, self._url, self._headers = folder, served, url, headers
-        self._taken = 0
+        self._taken = first
 
     def post(self, count: int, clients: int) -> Driven:
         """Post receipts that were not posted yet."""

@@ -1,4 +1,4 @@
-"""What a page of the till costs: its first byte, all its bytes, and the memory that the first one takes.
+"""What a page of the till costs: its first byte, all its bytes, the memory of the first one; and left open.
 
 The till knows many members and its journal is long (`growth`'s way of making it so). Pages are asked for over
 one connection, as a browser does; what a page links to is asked for once and counted with its headers.
@@ -8,24 +8,39 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
 import statistics
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from bench.code import Code
+from bench.databases import LOOK_SECONDS, connect
 from bench.figures import Figure, Goal
 from bench.folder_intake import FOLDER, Watching
-from bench.footprint.proc import memory
+from bench.footprint.proc import cpu_ms, memory
 from bench.growth.multiply import multiply_till
-from bench.programs import EDGE, Running, running, set_up
-from bench.sales import card, days_of, receipts
+from bench.one_receipt import WARM, Service
+from bench.programs import EDGE, HQ, Running, command, running, set_up
+from bench.sales import STORE, card, days_of, receipts
 
-PAGES: Final = {"the way to the pages": "/", "counter page": "/counter/"}
+PAGES: Final = {
+    "the way to the pages": "/",
+    "counter page": "/counter/",
+    "technician page": "/admin/",
+    "journal page": "/admin/journal",
+    "tools page": "/admin/tools",
+}
 CUSTOMER: Final = "counter page with a customer"
+LIVE: Final = {"counter page": "/counter/live", "technician page": "/admin/live"}
+OPEN_SECONDS: Final = 20
+TURNS: Final = 3
+"""Of some sales each, with both pages open and with none."""
+PIN: Final = "482913"
 MEMBERS: Final = 50_000
 TIMES: Final = 10
 """The journal is so many times what the till recorded itself."""
@@ -36,6 +51,13 @@ SIZE: Final = Goal(limit=60_000)
 _AWAY: Final = "sync = {retry_first_ms = 300_000, retry_max_ms = 300_000}\n"
 _SECRET: Final = re.compile(r'name="csrf" value="([^"]+)"')
 _LINKED: Final = re.compile(r'(?:href|src)="(/static/[^"]+)"')
+
+
+class Idle(NamedTuple):
+    """What a page costs a minute that is left open: bytes that come, processor time in ms."""
+
+    size: float
+    cpu_ms: float
 
 
 class Browsing:
@@ -55,10 +77,7 @@ class Browsing:
         start = time.perf_counter()
         answer = self._ask("GET", path, "", http.HTTPStatus.OK)
         first_byte_ms = (time.perf_counter() - start) * 1e3
-        body = answer.read()
-        for said in answer.headers.get_all("Set-Cookie", []):
-            name, _, value = said.partition(";")[0].partition("=")
-            self._cookies[name] = value
+        body = self._keep_cookies(answer)
         head = sum(len(name) + len(value) + 4 for name, value in answer.headers.items())
         return first_byte_ms, head + len(body), body.decode()
 
@@ -67,6 +86,41 @@ class Browsing:
         (secret, *_) = _SECRET.findall(self.get("/counter/")[2])
         form = urlencode({"csrf": secret, "code": text})
         self._ask("POST", "/counter/look", form, http.HTTPStatus.SEE_OTHER).read()
+
+    def log_in(self, shown: str) -> None:
+        """Log in as a technician."""
+        (secret, *_) = [*_SECRET.findall(self.get("/admin/login")[2]), ""]
+        form = urlencode({"csrf": secret, "pass": shown, "pin": PIN})
+        self._keep_cookies(self._ask("POST", "/admin/login", form, http.HTTPStatus.SEE_OTHER))
+
+    @contextmanager
+    def left_open(self, path: str) -> Iterator[list[int]]:
+        """Have a page's stream read until the block ends, which gives how many bytes came each time."""
+        other = Browsing(f"http://{self._connection.host}:{self._connection.port}")
+        other._cookies = self._cookies
+        answer, came = other._ask("GET", path, "", http.HTTPStatus.OK), list[int]()
+
+        def read() -> None:
+            with suppress(OSError, ValueError, http.client.HTTPException):
+                while piece := answer.read1():
+                    came.append(len(piece))
+
+        reader = threading.Thread(target=read, name=path)
+        reader.start()
+        try:
+            yield came
+        finally:
+            assert other._connection.sock is not None
+            other._connection.sock.shutdown(socket.SHUT_RDWR)
+            reader.join()
+            other.close()
+
+    def _keep_cookies(self, answer: http.client.HTTPResponse) -> bytes:
+        body = answer.read()
+        for said in answer.headers.get_all("Set-Cookie", []):
+            name, _, value = said.partition(";")[0].partition("=")
+            self._cookies[name] = value
+        return body
 
     def _ask(self, method: str, path: str, form: str, wanted: int) -> http.client.HTTPResponse:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
@@ -83,30 +137,44 @@ class Browsing:
         self._connection.close()
 
 
-def measure(code: Code, folder: Path, *, count: int, rounds: int, members: int = MEMBERS) -> list[Figure]:
+def measure(
+    code: Code, folder: Path, *, count: int, rounds: int, members: int = MEMBERS, open_s: float = OPEN_SECONDS
+) -> list[Figure]:
     """Return the cost of each page on a till that has recorded `TIMES` times `count` receipts.
 
     `rounds` are starts of the agent: each gives a first page, and many later ones.
     """
-    till = _fill(code, folder, count, members)
+    till, shown = _fill(code, folder, count, members)
     first: list[float] = []
     taken: dict[str, list[float]] = {name: [] for name in (*PAGES, CUSTOMER)}
     sizes: dict[str, float] = {}
+    idle: dict[str, list[Idle]] = {name: [] for name in LIVE}
+    sold: dict[str, list[float]] = {"no page": [], "two pages": []}
     before, after = list[float](), list[float]()
-    for _ in range(rounds):
+    for turn in range(rounds):
         with running(code, EDGE, till) as agent, closing(Browsing(agent.url)) as browsing:
             before.append(_at_rest(agent))
             first.append(browsing.get(PAGES["the way to the pages"])[0])
             after.append(_at_rest(agent))
+            browsing.log_in(shown)
             for name, path in (*PAGES.items(), (CUSTOMER, "/counter/")):
                 if name == CUSTOMER:
                     browsing.look_up(card(1))
                 taken[name] += [browsing.get(path)[0] for _ in range(EACH)]
                 sizes[name] = _all_of(browsing, path)
+            for name, path in LIVE.items():
+                idle[name].append(_idle(agent, browsing, path, open_s))
+            for name, each in _sold(till, agent, browsing, count * (turn + 1)).items():
+                sold[name] += each
     beside = f"beside {count * TIMES:,} records and {members:,} members"
     return [
         Figure(what="first byte of the first page after a start", unit="ms", values=tuple(first)),
         *(one for name in taken for one in _of_page(f"{name} {beside}", taken[name], sizes[name], rounds)),
+        *(one for name in idle for one in _of_idle(name, idle[name])),
+        *(
+            Figure(what=f"a sale with {name} open, p50", unit="us", values=tuple(each))
+            for name, each in sold.items()
+        ),
         Figure(what="memory before the first page, resident", unit="MB", values=tuple(before)),
         Figure(what="memory after it, resident", unit="MB", values=tuple(after)),
     ]
@@ -123,6 +191,37 @@ def _of_page(what: str, taken: Sequence[float], size: float, rounds: int) -> lis
     ]
 
 
+def _idle(agent: Running, browsing: Browsing, path: str, seconds: float) -> Idle:
+    with browsing.left_open(path) as came:
+        time.sleep(SETTLE_SECONDS)  # what the page is first sent is counted with its load
+        came.clear()
+        began = cpu_ms(agent.pid)
+        time.sleep(seconds)
+        return Idle(60 / seconds * sum(came), 60 / seconds * (cpu_ms(agent.pid) - began))
+
+
+def _of_idle(name: str, turns: Sequence[Idle]) -> list[Figure]:
+    what = f"{name} left open with a customer before it" if name in CUSTOMER else f"{name} left open"
+    return [
+        Figure(what=f"{what}: a minute", unit="B", values=tuple(one.size for one in turns)),
+        Figure(what=f"{what}: processor a minute", unit="ms", values=tuple(one.cpu_ms for one in turns)),
+    ]
+
+
+def _sold(till: Path, agent: Running, browsing: Browsing, first: int) -> dict[str, list[float]]:
+    """Return the median of sales by one client, in us, without a page and with both open, in turns."""
+    token = (till.parent / "data" / "http.token").read_text().strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    service = Service(till.parent, agent, f"{agent.url}/v1/receipts", headers, first=first)
+    told: dict[str, list[float]] = {"no page": [], "two pages": []}
+    service.post(WARM, 1)
+    for _ in range(TURNS):
+        told["no page"].append(service.median_us())
+        with browsing.left_open(LIVE["counter page"]), browsing.left_open(LIVE["technician page"]):
+            told["two pages"].append(service.median_us())
+    return told
+
+
 def _all_of(browsing: Browsing, path: str) -> float:
     _, size, page = browsing.get(path)
     return size + sum(browsing.get(linked)[1] for linked in dict.fromkeys(_LINKED.findall(page)))
@@ -133,9 +232,20 @@ def _at_rest(agent: Running) -> float:
     return memory(agent.pid).resident
 
 
-def _fill(code: Code, folder: Path, count: int, members: int) -> Path:
-    _, till = set_up(code, folder, FOLDER + _AWAY, members)
+def _fill(code: Code, folder: Path, count: int, members: int) -> tuple[Path, str]:
+    """Return the settings file of a till with a long journal, and a technician's pass for it."""
+    hq, till = set_up(code, folder, FOLDER + _AWAY, members)
+    pin, shown = folder / "pin", folder / "bench.pass"
+    pin.write_text(f"{PIN}\n")
+    command(code, HQ, hq, "technician", "add", "bench", "--pin-file", str(pin), "--by", "bench")
+    command(
+        code, HQ, hq, "technician", "pass", "bench", "--store", STORE, "--out", str(shown), "--by", "bench"
+    )
+    database = till.parent / "data" / "till.db"
+    with running(code, HQ, hq), running(code, EDGE, till), closing(connect(database)) as conn:
+        while not conn.execute("SELECT sum(version) FROM technicians").fetchone()[0]:
+            time.sleep(LOOK_SECONDS)
     with running(code, EDGE, till) as agent:
         Watching(till, agent).take(receipts(count))
-    multiply_till(till.parent / "data" / "till.db", TIMES, days_of(count))
-    return till
+    multiply_till(database, TIMES, days_of(count))
+    return till, shown.read_text()
