@@ -149,6 +149,7 @@ def measure(
     taken: dict[str, list[float]] = {name: [] for name in (*PAGES, CUSTOMER)}
     sizes: dict[str, float] = {}
     idle: dict[str, list[Idle]] = {name: [] for name in LIVE}
+    alone = list[float]()
     sold: dict[str, list[float]] = {"no page": [], "two pages": []}
     before, after = list[float](), list[float]()
     for turn in range(rounds):
@@ -162,6 +163,7 @@ def measure(
                     browsing.look_up(card(1))
                 taken[name] += [browsing.get(path)[0] for _ in range(EACH)]
                 sizes[name] = _all_of(browsing, path)
+            alone.append(_spent(agent, open_s))
             for name, path in LIVE.items():
                 idle[name].append(_idle(agent, browsing, path, open_s))
             for name, each in _sold(till, agent, browsing, count * (turn + 1)).items():
@@ -170,6 +172,7 @@ def measure(
     return [
         Figure(what="first byte of the first page after a start", unit="ms", values=tuple(first)),
         *(one for name in taken for one in _of_page(f"{name} {beside}", taken[name], sizes[name], rounds)),
+        Figure(what="no page left open: processor a minute", unit="ms", values=tuple(alone)),
         *(one for name in idle for one in _of_idle(name, idle[name])),
         *(
             Figure(what=f"a sale with {name} open, p50", unit="us", values=tuple(each))
@@ -195,9 +198,14 @@ def _idle(agent: Running, browsing: Browsing, path: str, seconds: float) -> Idle
     with browsing.left_open(path) as came:
         time.sleep(SETTLE_SECONDS)  # what the page is first sent is counted with its load
         came.clear()
-        began = cpu_ms(agent.pid)
-        time.sleep(seconds)
-        return Idle(60 / seconds * sum(came), 60 / seconds * (cpu_ms(agent.pid) - began))
+        spent = _spent(agent, seconds)
+        return Idle(60 / seconds * sum(came), spent)
+
+
+def _spent(agent: Running, seconds: float) -> float:
+    began = cpu_ms(agent.pid)
+    time.sleep(seconds)
+    return 60 / seconds * (cpu_ms(agent.pid) - began)
 
 
 def _of_idle(name: str, turns: Sequence[Idle]) -> list[Figure]:

@@ -75,7 +75,17 @@ ON CONFLICT (bucket, member_id, period_id) DO UPDATE SET redeemable = excluded.r
   qualifying = excluded.qualifying, credited = excluded.credited
 """
 NOT_OF_EVENTS: Final = frozenset(
-    {"member", "member_look_up", "members", "look_ups", "member_look_ups", "changes", "totals", "stamps"}
+    {
+        "member",
+        "member_look_up",
+        "members",
+        "look_ups",
+        "member_look_ups",
+        "spelling",
+        "changes",
+        "totals",
+        "stamps",
+    }
 )
 
 
