@@ -22,8 +22,6 @@ from loyalty_core.sealing import sealed_hash, sealing_public_of
 from loyalty_core.units import EpochMs
 
 WAITING: Final = "enrolment_waiting"
-BROKEN: Final = "enrolment_broken"
-DIFFERS: Final = "enrolment_differs"
 
 
 def found_sealing_key(tx: Transaction, random: bytes, now_ms: EpochMs) -> None:
