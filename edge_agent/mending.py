@@ -30,6 +30,8 @@ SHOWN_MAX: Final = 20_000
 """Letters of an input that are shown."""
 REASON_MAX: Final = 200
 _UNSEEN: Final = re.compile("[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_LOST_IN_FORMS: Final = re.compile("[\x00-\x08\x0a-\x1f]")
+"""A browser gives back a field with these as another: it is left as it is, or mended in the text."""
 _WHOLE_NUMBERS: Final = frozenset({"net_minor", "tax_minor", "amount_minor", "value_minor", "count"})
 """Fields that are numbers, also where the till wrote a text."""
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -73,6 +75,9 @@ def fields_of(refused: Refused, settings: Csv) -> list[Field]:
         found = _of_csv(text, settings) if refused.adapter == "csv" else list(_of_json("", _json(text)))
     except BadInput:
         return []
+    found = [
+        one for one in found if len(one.text) <= SHOWN_MAX and not _LOST_IN_FORMS.search(one.name + one.text)
+    ]
     return found if len(found) <= FIELDS_MAX else []
 
 
@@ -239,6 +244,8 @@ def _of_json(name: str, value: Any) -> Iterator[Field]:
         case list():
             for place, inner in enumerate(value):
                 yield from _of_json(f"{name}[{place}]", inner)
+        case _ if not name:
+            return  # the whole input is one value: it has no fields
         case str():
             yield Field(name, value)
         case _:
@@ -260,13 +267,14 @@ def _put(value: Any, name: str, new: str) -> None:
 
 def _table(text: str, settings: Csv) -> list[list[str]]:
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=settings.delimiter, strict=True))
+        read = csv.reader(io.StringIO(text, newline=""), delimiter=settings.delimiter, strict=True)
+        return list(read) or [[]]
     except csv.Error as error:
         raise BadInput(f"this is not CSV: {error}", code="csv_invalid") from None
 
 
 def _of_csv(text: str, settings: Csv) -> list[Field]:
-    header, *rows = _table(text, settings) or [[]]
+    header, *rows = _table(text, settings)
     return [
         Field(f"{number}.{title}", cell)
         for number, row in enumerate(rows, start=1)

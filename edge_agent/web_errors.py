@@ -12,10 +12,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from edge_agent.guard import is_of_pages, room_of
-from edge_agent.store.database import StoreError
+from edge_agent.store.database import DatabaseError, StoreError, store_error
 from loyalty_core.errors import BadInput, LoyaltyError
 from loyalty_shell.answers import Refusal
 from loyalty_shell.pages.headers import PAGE
+from loyalty_shell.refusals import of_system
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,11 @@ def _refusal(error: Exception) -> Refusal:
             return _response(408, "body_slow", "the request did not arrive in time: send it again")
         case web.RequestPayloadError() | HttpProcessingError() | ConnectionError():
             return _response(400, "body_unreadable", "the request broke off or is damaged: send it again")
+        case DatabaseError():
+            return problem(store_error(error))
+        case OSError() if (told := of_system(error)) is not None:
+            log.error("request_failed", exc_info=error)
+            return problem(told)
         case web.HTTPException():
             code = _CODES.get(error.status, "http_error")
             return _response(error.status, code, _SENTENCES.get(error.status, error.reason))

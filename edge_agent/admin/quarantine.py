@@ -24,7 +24,7 @@ HOME: Final = "/admin/quarantine"
 ROWS: Final = 50
 SETTLED: Final = 20
 RETRIED_AT_ONCE: Final = 200
-"""Inputs that one press hands in again; the page says how many are left."""
+"""Inputs that one press hands in again, those of the longest ago first; the page says how many are left."""
 
 
 class QuarantinePages:
@@ -71,17 +71,17 @@ class QuarantinePages:
 
     async def post_retry_all(self, visit: Visit[Actor]) -> web.StreamResponse:
         """Hand all in again, as they are; each in a job of its own, so that sales go between."""
-        rows = await self._app[READER].do(lambda conn: quarantine.open_rows(conn, RETRIED_AT_ONCE))
+        numbers = await self._app[READER].do(lambda conn: quarantine.least_lately(conn, RETRIED_AT_ONCE))
         mended = 0
-        for row in rows:
-            became = await self._app[WRITER].do(self._retrying(row.quarantine_id), urgent=False)
+        for number in numbers:
+            became = await self._app[WRITER].do(self._retrying(number), urgent=False)
             mended += became is not None and became.became != "refused"
         await self._app[WRITER].do(
-            lambda conn: self._noted(conn, visit, "quarantine_retry", "all", f"{mended} of {len(rows)}")
+            lambda conn: self._noted(conn, visit, "quarantine_retry", "all", f"{mended} of {len(numbers)}")
         )
         self._nudge()
         said = visit.gettext("%(mended)s of %(n)s were recorded.")
-        visit.say("ok" if mended == len(rows) else "warn", said % {"mended": mended, "n": len(rows)})
+        visit.say("ok" if mended == len(numbers) else "warn", said % {"mended": mended, "n": len(numbers)})
         return visit.to(HOME)
 
     async def post_mend(self, visit: Visit[Actor]) -> web.StreamResponse:

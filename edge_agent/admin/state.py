@@ -12,7 +12,8 @@ from edge_agent.config import EdgeConfig
 from edge_agent.link_timeline import Stretch, timeline
 from edge_agent.status import Status, status
 from edge_agent.store import link_spans, outbox
-from edge_agent.store.database import Connection, wal_bytes
+from edge_agent.store.database import Connection, DatabaseError, store_error, wal_bytes
+from edge_agent.store.link_spans import Span
 from edge_agent.store.outbox import Link
 from edge_agent.technicians import Known, technicians_known
 from loyalty_core.programme import Programme
@@ -25,13 +26,17 @@ UNREACHED: Final = frozenset(
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How this till is doing. `refusal` is why nothing can be written now; ages and offsets are in ms."""
+    """How this till is doing. `refusal` is why nothing can be written now; ages and offsets are in ms.
+
+    `stretches` are empty where `is_timeline_damaged`.
+    """
 
     told: Status
     link: Link
     now_ms: int
     refusal: str
     stretches: list[Stretch]
+    is_timeline_damaged: bool
     programme: Programme | None
     programme_next: Programme | None
     technicians: Known
@@ -59,12 +64,20 @@ def state(conn: Connection, config: EdgeConfig, clock: Clock, books: Books, trou
     offset_ms = None
     if link.answered_at_ms is not None and link.hq_time_ms is not None:
         offset_ms = link.answered_at_ms - link.hq_time_ms
+    spans, damaged = list[Span](), False
+    try:
+        spans = link_spans.since(conn, now_ms - TIMELINE_MS)
+    except DatabaseError as error:
+        if store_error(error).code != "store_damaged":
+            raise
+        damaged = True
     return State(
         told=told,
         link=link,
         now_ms=now_ms,
         refusal=told.disk_refuses or "",
-        stretches=timeline(link_spans.since(conn, now_ms - TIMELINE_MS), now_ms, back_ms=TIMELINE_MS),
+        stretches=timeline(spans, now_ms, back_ms=TIMELINE_MS),
+        is_timeline_damaged=damaged,
         programme=None if today is None else books.programme_on(Day(today)),
         programme_next=min(later, key=lambda one: one.effective_from, default=None),
         technicians=technicians_known(conn),

@@ -44,7 +44,11 @@ def note(conn: Connection, now_ms: int, code: str) -> None:
 
 
 def since(conn: Connection, from_ms: int) -> list[Span]:
-    """Return the spans that reach beyond an instant, as they were written, the first first."""
+    """Return the spans that reach beyond an instant, as they were written, the first first.
+
+    Raises:
+        DatabaseError: they are damaged.
+    """
     rows = conn.execute(
         "SELECT from_ms, to_ms, code FROM link_span WHERE rowid >="
         " coalesce((SELECT max(rowid) FROM link_span WHERE from_ms <= ?), 0) ORDER BY rowid",

@@ -91,6 +91,15 @@ def open_rows(conn: Connection, limit: int = 1000, after: int = 0) -> list[Refus
     return [_refused(row) for row in rows]
 
 
+def least_lately(conn: Connection, limit: int) -> list[int]:
+    """Return the numbers of what is set aside, what was refused least lately first."""
+    rows = conn.execute(
+        "SELECT quarantine_id FROM quarantine WHERE state = 'open' ORDER BY at_ms, quarantine_id LIMIT ?",
+        (limit,),
+    )
+    return [number for (number,) in rows]
+
+
 def find_open(conn: Connection, quarantine_id: int) -> Refused | None:
     """Return one input that is set aside, None where it is not, or no more."""
     row = conn.execute(_READ + " AND quarantine_id = ?", (quarantine_id,)).fetchone()

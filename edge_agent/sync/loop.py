@@ -316,11 +316,15 @@ class SyncLoop:
                 refused_code=refused_code if reply or refused_code else before.refused_code,
             )
             outbox.set_link(conn, after)
+
+        def note_span(conn: Connection) -> None:
             link_spans.note(conn, now_ms, error.code if error else link_spans.OK)
 
         self._tell(error.code if error else "up")
         try:
             await self._writer.do(note, urgent=False)
+            # By itself: where the timeline is damaged, all that is written with it is lost.
+            await self._writer.do(note_span, urgent=False)
         except LoyaltyError as failed:
             log.error("link_not_noted", extra={"code": failed.code})
         self._answer_tried(error)

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import IO, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.sync.usb import Exported, export
 from edge_agent.sync.usb_replies import Imported, import_replies
 from loyalty_core.stick import TO_TILL
-from loyalty_shell.stick import StickError
+from loyalty_shell.stick import StickError, as_text
 from loyalty_shell.stick_archives import ENDING, pack
 
 UPLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -59,16 +60,20 @@ def imported(config: EdgeConfig, uploads: Iterable[tuple[str, IO[bytes]]]) -> li
         StoreError: the disk refuses.
         OSError: the disk is full.
     """
+    names: dict[str, str] = {}
     with _folder(config) as folder:
         for number, (name, file) in enumerate(uploads, start=1):
             if number > UPLOADS_MAX:
                 raise StickError(f"more than {UPLOADS_MAX} files at once", code="folder_too_full")
             ending = next((one for one in (TO_TILL, ENDING) if name.lower().endswith(one)), None)
             if ending is not None:
-                # The name is whatever somebody called it: here it is a number.
-                with (folder / f"{number:03}{ending}").open("wb") as into:
+                # The name is whatever somebody called it: here it is one that no archive may hold.
+                plain = f"_{number:03}{ending}"
+                names[plain] = as_text(name)
+                with (folder / plain).open("wb") as into:
                     shutil.copyfileobj(file, into)
-        return list(import_replies(config, folder, dry_run=False))
+        became = import_replies(config, folder, dry_run=False)
+        return [replace(one, file=names.get(one.file, one.file)) for one in became]
 
 
 @contextmanager

@@ -20,6 +20,8 @@ from loyalty_shell.pages.headers import PAGE
 STREAMS_MAX: Final = 16
 LOOK_SECONDS: Final = 1.0
 BEAT_SECONDS: Final = 3.0
+WRITE_SECONDS: Final = 20.0
+"""A browser that takes nothing for so long has gone."""
 
 Parts = Callable[[], Awaitable[Mapping[str, str] | None]]
 """Returns each part of the page as it is now, None where its log-in has ended."""
@@ -28,8 +30,15 @@ Parts = Callable[[], Awaitable[Mapping[str, str] | None]]
 class Streams:
     """The open streams of a program: so many at most, and all ended when it stops."""
 
-    def __init__(self, *, look_seconds: float = LOOK_SECONDS, beat_seconds: float = BEAT_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        look_seconds: float = LOOK_SECONDS,
+        beat_seconds: float = BEAT_SECONDS,
+        write_seconds: float = WRITE_SECONDS,
+    ) -> None:
         self._look_seconds, self._beat_seconds = look_seconds, beat_seconds
+        self._write_seconds = write_seconds
         self._stopping = asyncio.Event()
         self._open: list[asyncio.Event] = []
 
@@ -45,13 +54,10 @@ class Streams:
     async def serve(self, request: web.Request, parts: Parts) -> web.StreamResponse:
         """Send what changes until the browser leaves, the log-in ends, or a newer page needs the place."""
         pushed_out = asyncio.Event()
-        while len(self._open) >= STREAMS_MAX:
-            self._open.pop(0).set()
-        self._open.append(pushed_out)
         response = web.StreamResponse(headers={**PAGE, "Content-Type": "text/event-stream"})
         try:
             await response.prepare(request)
-            await self._send(response, parts, pushed_out)
+            await self._send(request, response, parts, pushed_out)
         except (ConnectionError, LoyaltyError):
             pass  # the browser has gone, or is to see that nothing comes and ask anew
         finally:
@@ -59,23 +65,42 @@ class Streams:
                 self._open.remove(pushed_out)
         return response
 
-    async def _send(self, response: web.StreamResponse, parts: Parts, pushed_out: asyncio.Event) -> None:
+    def _take_place(self, pushed_out: asyncio.Event) -> None:
+        while len(self._open) >= STREAMS_MAX:
+            self._open.pop(0).set()
+        self._open.append(pushed_out)
+
+    async def _send(
+        self, request: web.Request, response: web.StreamResponse, parts: Parts, pushed_out: asyncio.Event
+    ) -> None:
         loop, sent, silent_since = asyncio.get_running_loop(), dict[str, str](), 0.0
         while not pushed_out.is_set():
             now = await parts()
             if now is None:
-                await response.write(b"event: ended\ndata: {}\n\n")
+                await self._write(request, response, b"event: ended\ndata: {}\n\n")
                 return
+            if pushed_out not in self._open:  # who is not logged in pushes nobody out
+                self._take_place(pushed_out)
             changed = {name: html for name, html in now.items() if sent.get(name) != html}
             if changed:
-                await response.write(b"event: parts\ndata: " + msgspec.json.encode(changed) + b"\n\n")
+                data = b"event: parts\ndata: " + msgspec.json.encode(changed) + b"\n\n"
+                await self._write(request, response, data)
                 sent.update(changed)
                 silent_since = loop.time()
             elif loop.time() - silent_since >= self._beat_seconds:
-                await response.write(b"event: beat\ndata: {}\n\n")
+                await self._write(request, response, b"event: beat\ndata: {}\n\n")
                 silent_since = loop.time()
             if await self._is_stopping():
                 return
+
+    async def _write(self, request: web.Request, response: web.StreamResponse, data: bytes) -> None:
+        try:
+            async with asyncio.timeout(self._write_seconds):
+                await response.write(data)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionError("the browser takes nothing") from None
 
     async def _is_stopping(self) -> bool:
         """Wait until it is time to look again, or to stop."""

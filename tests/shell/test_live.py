@@ -130,3 +130,27 @@ async def test_a_program_that_stops_waits_for_no_browser(stage: Stage) -> None:
         async with asyncio.timeout(10):
             await client.server.close()
         assert b"ended" not in await response.content.read()
+
+
+async def test_who_is_not_logged_in_pushes_nobody_out(
+    client: TestClient[web.Request, web.Application], stage: Stage
+) -> None:
+    stage.parts = None
+    for _ in range(STREAMS_MAX):
+        stage.streams._open.append(asyncio.Event())
+    async with client.get("/live") as response:
+        assert (await heard(response))[0] == "ended"
+    assert not any(one.is_set() for one in stage.streams._open)
+    assert stage.streams.open == STREAMS_MAX
+
+
+async def test_a_browser_that_takes_nothing_is_let_go(
+    client: TestClient[web.Request, web.Application], stage: Stage
+) -> None:
+    stage.streams._write_seconds = 0.05
+    stage.parts = {"a": "x" * 30_000_000}
+    response = await client.get("/live")
+    async with asyncio.timeout(10):
+        await stage.over.wait()
+    assert stage.streams.open == 0
+    response.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from edge_agent.app_keys import WRITER
 from edge_agent.store import terminal
 from loyalty_core.envelope import public_of
 from tests.edge.log_in.gate import HOUR_MS, PIN, WRONG, listed, shown
-from tests.edge.technician.bench import HOME, LOGIN, QUARANTINE, Bench
+from tests.edge.technician.bench import HOME, LOGIN, QUARANTINE, Bench, words
 
 
 async def test_digits_and_pin_open_the_pages(bench: Bench) -> None:
@@ -69,3 +70,11 @@ async def test_to_log_out_ends_it_here_and_in_the_browser(bench: Bench) -> None:
     bench.browser.client.session.cookie_jar.update_cookies(cookies)
     assert await bench.led_to() == LOGIN
     assert bench.actions() == [("Han", "log_out", "ok")]
+
+
+async def test_a_disk_that_takes_nothing_keeps_nobody_logged_in(bench: Bench) -> None:
+    await bench.log_in()
+    assert bench.browser.client.app is not None
+    bench.browser.client.app[WRITER]._conn.execute("PRAGMA query_only = 1")
+    assert "Technician's log-in" in words(await bench.press("/admin/logout"))
+    assert await bench.led_to() == LOGIN

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from edge_agent import status
-from edge_agent.app_keys import WRITER
-from edge_agent.store.database import StoreError, transaction
+from edge_agent.app_keys import VERIFYING, WRITER
+from edge_agent.store import outbox
+from edge_agent.store.database import StoreError, connect, transaction
 from loyalty_core.events import TechnicianAction
 from loyalty_core.journal import unpack_record
 from tests.edge.fake_hq import FakeHq
-from tests.edge.log_in.gate import HOUR_MS
-from tests.edge.made import until
-from tests.edge.technician.bench import HOME, Bench, words
+from tests.edge.log_in.gate import HOUR_MS, Gate, listed
+from tests.edge.made import quiet_sync, until
+from tests.edge.technician.bench import HOME, Bench, opened, words
 
 REFUSED = {"error_code": "terminal_revoked", "error": "HQ has shut this till out"}
 AWAY = {"error_code": "hq_unreachable", "error": "no connection"}
@@ -186,3 +188,24 @@ async def test_an_agent_that_stops_ends_a_test_that_is_under_way(heard: Bench, h
 async def test_the_page_is_not_kept_by_a_browser(bench: Bench) -> None:
     await bench.log_in()
     assert (await bench.browser.get(HOME)).headers["Cache-Control"] == "no-store"
+
+
+async def test_a_timeline_that_is_damaged_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, sync=quiet_sync())
+    gate.hears(listed())
+    (root,) = gate.conn.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'link_span'").fetchone()
+    gate.conn.close()
+    with gate.config.database.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(bytes([255]) * 4096)
+    gate.conn = connect(gate.config.database)
+    async with opened(gate) as bench:
+        await bench.log_in()
+        assert "What is kept of the line is damaged. Verify the till" in words(await bench.page())
+        assert outbox.link(gate.conn).error_code == "hq_unreachable"
+        await bench.press("/admin/tools/verify")
+        assert bench.browser.client.app is not None
+        task = bench.browser.client.app[VERIFYING]._task
+        assert task is not None
+        assert (await task).outcome == "database_damaged"
+    gate.conn.close()

@@ -172,3 +172,33 @@ async def test_many_are_shown_in_pages(bench: Bench) -> None:
     assert "60 inputs wait" in words(second)
     for after in ("x", "-1", "9" * 40, "١"):
         assert (await bench.page(f"{QUARANTINE}?after={after}")).count("Open input") == 50
+
+
+async def test_an_input_that_is_one_value_has_no_fields_and_is_refused_in_a_sentence(bench: Bench) -> None:
+    await bench.log_in()
+    for raw, adapter, fields in ((b"5", "jsonl", {"field.": "6"}), (b"", "csv", {})):
+        number = bench.set_aside(raw, adapter)
+        assert 'name="field.' not in await bench.page(f"{QUARANTINE}/{number}")
+        assert "Refused:" in words(await bench.press(f"{QUARANTINE}/{number}/mend", **fields))
+
+
+async def test_what_a_browser_would_change_or_cannot_hold_is_no_field(bench: Bench) -> None:
+    await bench.log_in()
+    texts = {"lines": "two\nlines", "nul": "a\x00b", "long": "x" * 1_000_000, "plain": "as\tit is"}
+    page = await bench.page(f"{QUARANTINE}/{bench.set_aside(json.dumps(texts).encode())}")
+    assert [name for name in texts if f'name="field.{name}"' in page] == ["plain"]
+    assert len(page) < 100_000
+
+
+async def test_all_have_their_turn_to_be_handed_in_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.admin.quarantine.RETRIED_AT_ONCE", 2)
+    await bench.log_in()
+    bench.set_aside(wrong("2"), place="2")
+    bench.set_aside(wrong("3"), place="3")
+    bench.gate.clock.wall += 1
+    bench.set_aside(json.dumps(purchase()).encode(), place="4")
+    bench.gate.clock.wall += 1
+    assert "0 of 2 were recorded." in words(await bench.press(f"{QUARANTINE}/retry"))
+    assert "1 of 2 were recorded." in words(await bench.press(f"{QUARANTINE}/retry"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import FormData
 
 from edge_agent.app_keys import VERIFYING
@@ -172,3 +174,31 @@ async def test_an_observer_sees_and_may_do_nothing(bench: Bench) -> None:
     page = await bench.page(TOOLS)
     assert "counter.undo_ms" in page
     assert "<form" not in page.partition("<main")[2]
+
+
+async def test_a_file_is_told_of_by_its_own_name_and_replaced_by_none_of_an_archive(bench: Bench) -> None:
+    sell(bench)
+    await opened(bench)
+    _, data = await download(bench, f"{TOOLS}/export")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        reply = reply_to(bench, archive.read(archive.namelist()[0]))
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as one:
+        one.writestr("001.to-till", b"nonsense")
+        one.writestr("_001.to-till", b"nonsense")
+    seen = await upload(bench, ("from-HQ.to-till", reply), ("more.zip", made.getvalue()))
+    assert "installed from-HQ.to-till" in seen
+    assert "refused 001.to-till" in seen
+    seen = await upload(bench, ("again.to-till", reply), ("broken.zip", b"nonsense"))
+    assert "refused broken.zip" in seen
+
+
+async def test_a_full_disk_is_told_in_a_sentence(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await opened(bench)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("edge_agent.sync.usb_browser.export", full)
+    assert await bench.code(f"{TOOLS}/export", {"csrf": bench.csrf}) == (507, "disk_full")
+    assert left(bench) == []
