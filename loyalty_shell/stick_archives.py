@@ -7,6 +7,7 @@ bounded; what is ours is closed and so does not get smaller by packing, so an ar
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,10 @@ ARCHIVE_BYTES_MAX: Final = 256 * 1024 * 1024
 GROWS_MAX: Final = 2
 """Above how much what comes out may be than what went in."""
 SLACK_BYTES: Final = 1024 * 1024
+INDEX_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of an archive's own list of its files, which is in memory whole."""
+_END: Final = struct.Struct("<4s4H2LH")
+_WIDE: Final = b"PK\x06\x07"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 _FIXED_TIME: Final = (1980, 1, 1, 0, 0, 0)
 _ENCRYPTED: Final = 1
@@ -61,6 +66,7 @@ def _unpack(folder: Path, name: str, ending: str, bytes_max: int) -> None:
     if size > ARCHIVE_BYTES_MAX:
         raise StickError(f"it is larger than {ARCHIVE_BYTES_MAX:,} bytes", code="file_too_large")
     try:
+        _check_index(path)
         with zipfile.ZipFile(path) as archive:
             found = [one for one in archive.infolist() if _is_ours(one, ending)]
             if len(found) > FILES_MAX:
@@ -75,6 +81,24 @@ def _unpack(folder: Path, name: str, ending: str, bytes_max: int) -> None:
                 write_file(folder, one.filename, data)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError):
         raise StickError("it is damaged, or no archive of ours", code="archive_damaged") from None
+
+
+def _check_index(path: Path) -> None:
+    """Refuse an archive that lists too much, or whose end says less plainly how much.
+
+    Raises:
+        StickError: `folder_too_full`, `archive_damaged`.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END.size - 20))
+        tail = file.read()
+    if len(tail) < _END.size:
+        raise zipfile.BadZipFile
+    mark, *_, index_bytes, _, comment_bytes = _END.unpack(tail[-_END.size :])
+    if mark != b"PK\x05\x06" or comment_bytes:
+        raise zipfile.BadZipFile
+    if index_bytes > INDEX_BYTES_MAX or tail.startswith(_WIDE):
+        raise StickError("it holds more files than any of ours: pack fewer into one", code="folder_too_full")
 
 
 def _is_ours(one: zipfile.ZipInfo, ending: str) -> bool:

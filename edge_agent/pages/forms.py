@@ -28,7 +28,7 @@ async def said_in(
     try:
         async with asyncio.timeout(bounds.body_ms_max / 1000):
             said = await request.clone(client_max_size=max(bytes_max, bounds.body_bytes_max)).post()
-        "".join([value for value in said.values() if isinstance(value, str)]).encode()
+        "".join([*said, *[value for value in said.values() if isinstance(value, str)]]).encode()
     except (ValueError, LookupError):  # no text, of an encoding that nobody knows, or in parts that are none
         raise BadInput(
             "this form cannot be read: open the page again, and send it from there", code="body_unreadable"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from loyalty_shell.stick import StickError
-from loyalty_shell.stick_archives import pack, unpack_all
+from loyalty_shell.stick_archives import INDEX_BYTES_MAX, pack, unpack_all
 
 ENDING, BYTES_MAX = ".to-hq", 1000
 
@@ -124,3 +125,18 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert unpacked(tmp_path) == [("x.zip", "folder_too_full")]
     with pytest.raises(StickError):
         list(unpack_all(tmp_path / "none", ENDING, BYTES_MAX))
+
+
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_an_archive_that_lists_more_than_may_be_in_memory_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_wide: bool
+) -> None:
+    one = b"PK\x01\x02" + bytes(24) + (1).to_bytes(2, "little") + bytes(16) + b"a"
+    index = one * (INDEX_BYTES_MAX // len(one) + 1)
+    told = 0 if is_wide else len(index)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, told, 0, 0)
+    wide = struct.pack("<4sQ2H4L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 0, 0, 0, 0, len(index), 0)[:56]
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, len(index), 1)
+    (tmp_path / "x.zip").write_bytes(index + (wide + locator if is_wide else b"") + end)
+    monkeypatch.setattr(zipfile, "ZipInfo", None)
+    assert unpacked(tmp_path) == [("x.zip", "folder_too_full")]

@@ -147,6 +147,7 @@ UNREADABLE = {
     "no UTF-8": (FORM, b"name=\xff\xfe"),
     "no encoding": (f"{FORM}; charset=utf-77", b"name=x"),
     "halves of letters": (f"{FORM}; charset=unicode_escape", b"name=\\ud800"),
+    "halves of letters in a name": (f"{FORM}; charset=unicode_escape", b"\\ud800=x"),
     "packed": (FORM, b"\x1f\x8b\x08\x00"),
     "no boundary": ("multipart/form-data", b"--B--"),
     "no name": (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
-from edge_agent.app_keys import VERIFYING
+from edge_agent.app_keys import VERIFYING, WRITER
 from edge_agent.recorder import Recorder
 from edge_agent.store import journal, outbox
 from edge_agent.store.database import transaction
@@ -202,3 +202,11 @@ async def test_a_full_disk_is_told_in_a_sentence(bench: Bench, monkeypatch: pyte
     monkeypatch.setattr("edge_agent.sync.usb_browser.export", full)
     assert await bench.code(f"{TOOLS}/export", {"csrf": bench.csrf}) == (507, "disk_full")
     assert left(bench) == []
+
+
+async def test_the_file_for_support_is_given_by_a_till_that_can_write_nothing(bench: Bench) -> None:
+    await opened(bench)
+    assert bench.browser.client.app is not None
+    bench.browser.client.app[WRITER]._conn.execute("PRAGMA query_only = 1")
+    _, data = await download(bench, f"{TOOLS}/diagnostics")
+    assert zipfile.is_zipfile(io.BytesIO(data))
