@@ -129,7 +129,7 @@ class QuarantinePages:
         first = int(after) if after.isascii() and after.isdecimal() and len(after) < 16 else 0
 
         def read(conn: Connection) -> dict[str, Any]:
-            rows = quarantine.open_rows(conn, ROWS + 1, first)
+            rows = quarantine.open_rows(conn, ROWS + 1, first, with_raw=False)
             return {
                 "rows": rows[:ROWS],
                 "more_after": rows[ROWS - 1].quarantine_id if len(rows) > ROWS else None,

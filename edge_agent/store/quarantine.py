@@ -82,10 +82,11 @@ _READ: Final = (
 )
 
 
-def open_rows(conn: Connection, limit: int = 1000, after: int = 0) -> list[Refused]:
-    """Return what is set aside under numbers above `after`, oldest first."""
+def open_rows(conn: Connection, limit: int = 1000, after: int = 0, *, with_raw: bool = True) -> list[Refused]:
+    """Return what is set aside under numbers above `after`, oldest first; inputs may be large."""
     rows = conn.execute(
-        _READ + " AND quarantine_id > ? ORDER BY quarantine_id LIMIT ?",
+        (_READ if with_raw else _READ.replace(" raw,", " x'',"))
+        + " AND quarantine_id > ? ORDER BY quarantine_id LIMIT ?",
         (after, limit),
     )
     return [_refused(row) for row in rows]

@@ -202,3 +202,20 @@ async def test_all_have_their_turn_to_be_handed_in_again(
     bench.gate.clock.wall += 1
     assert "0 of 2 were recorded." in words(await bench.press(f"{QUARANTINE}/retry"))
     assert "1 of 2 were recorded." in words(await bench.press(f"{QUARANTINE}/retry"))
+
+
+async def test_a_list_of_what_is_set_aside_reads_no_input(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.log_in()
+    bench.set_aside(wrong())
+    read: list[quarantine.Refused] = []
+    made = quarantine._refused
+
+    def seen(row: tuple[object, ...]) -> quarantine.Refused:
+        read.append(made(row))
+        return read[-1]
+
+    monkeypatch.setattr(quarantine, "_refused", seen)
+    await bench.page(QUARANTINE)
+    assert [(one.place, one.raw) for one in read] == [("line 1", b"")]
