@@ -19,7 +19,7 @@ from edge_agent.store.database import AnyError, Connection, StoreError, transact
 from edge_agent.store.migrations import open_database, open_to_read
 from edge_agent.sync import keys
 from edge_agent.sync.enrol import enrol
-from edge_agent.sync.exchange import check_url, open_session
+from edge_agent.sync.exchange import LinkError, check_url, open_session
 from loyalty_core.errors import BadInput
 from loyalty_core.invite import read_code
 
@@ -28,6 +28,8 @@ LOOK_SECONDS: Final = 1.0
 JOIN: Final = "join"
 """What the journal says of it: the first event of this till."""
 WHO: Final = ("join",)
+UNREACHED: Final = frozenset({"hq_unreachable", "hq_name_unknown", "hq_certificate"})
+"""Nobody has looked at the code: who mends a cable or an address is not made to wait."""
 
 
 def has_to_join(config: EdgeConfig, clock: Clock) -> bool:
@@ -71,8 +73,14 @@ class Joining:
             with keys.alone(self._config.data_dir), closing(open_database(self._config.database)) as conn:
                 if not terminal.is_enrolled(conn):
                     self._count(conn)
-                    async with open_session(self._config.sync) as session:
-                        await enrol(conn, session, self._config.data_dir, hq_url, code, self._note)
+                    try:
+                        async with open_session(self._config.sync) as session:
+                            await enrol(conn, session, self._config.data_dir, hq_url, code, self._note)
+                    except LinkError as error:
+                        if error.code in UNREACHED:
+                            with transaction(conn):
+                                wrong_pins.take_back(conn, WHO)
+                        raise
         self.joined.set()
 
     async def watch(self) -> None:

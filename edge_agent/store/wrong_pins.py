@@ -44,6 +44,13 @@ def add(conn: Connection, clock: Clock, who: Iterable[str]) -> None:
     )
 
 
+def take_back(conn: Connection, who: Iterable[str]) -> None:
+    """Count one less: nothing could tell whether it was wrong. Durable with the caller's transaction."""
+    conn.executemany(
+        "UPDATE wrong_pin SET wrong = wrong - 1 WHERE who = ? AND wrong > 0", [(_key(one),) for one in who]
+    )
+
+
 def forget(conn: Connection, who: Iterable[str]) -> None:
     """Begin to count anew: the PIN was right."""
     conn.executemany("DELETE FROM wrong_pin WHERE who = ?", [(_key(one),) for one in who])

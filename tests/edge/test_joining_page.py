@@ -129,6 +129,25 @@ async def test_wrong_codes_are_tried_ever_more_slowly_also_after_a_restart(tmp_p
             assert await tried(client, hq.code) == "joined"
 
 
+async def test_who_mends_a_cable_is_not_made_to_wait_and_wrong_codes_stay_counted(tmp_path: Path) -> None:
+    config, clock = config_of(tmp_path), HeldClock()
+    async with FakeHq().running() as hq, face(config, clock) as client:
+        assert client.app is not None
+        joining = client.app[JOINING]
+        for _ in range(3):
+            with pytest.raises(LinkError, match="cannot be reached"):
+                await joining.join("http://127.0.0.1:9", hq.code)
+        for url in (hq.url, "http://127.0.0.1:9"):
+            with pytest.raises(LinkError):
+                await joining.join(url, make_code(bytes(8), OTHER_KEY))
+            clock.go_on(1000)
+        with pytest.raises(LinkError):
+            await joining.join(hq.url, make_code(bytes(8), OTHER_KEY))
+        clock.go_on(1000)
+        with pytest.raises(BadInput, match="try again in 1 s"):
+            await joining.join(hq.url, hq.code)
+
+
 async def test_a_till_that_joins_by_command_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
