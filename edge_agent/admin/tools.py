@@ -18,7 +18,7 @@ from edge_agent.pages.visit import Visit
 from edge_agent.settings_told import settings_told
 from edge_agent.store import outbox
 from edge_agent.store.verified import Verified
-from edge_agent.sync.usb_browser import UPLOAD_BYTES_MAX, exported, imported
+from edge_agent.sync.usb_browser import UPLOAD_BYTES_MAX, exported, forget_left, imported
 from edge_agent.sync.usb_replies import Imported
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.pages.headers import PAGE
@@ -35,6 +35,7 @@ class ToolPages:
 
     def install(self, door: Door[Actor]) -> None:
         """Make the addresses."""
+        self._app.on_startup.append(self._forget_left)
         door.get("/tools", self.get_tools)
         door.live("/tools-live", self.live)
         door.post("/tools/verify", self.post_verify)
@@ -42,6 +43,9 @@ class ToolPages:
         door.post("/tools/diagnostics", self.post_diagnostics)
         door.post("/tools/export", self.post_export)
         door.post("/tools/import", self.post_import, bytes_max=UPLOAD_BYTES_MAX)
+
+    async def _forget_left(self, _: web.Application) -> None:
+        await asyncio.to_thread(forget_left, self._app[CONFIG])
 
     async def get_tools(self, visit: Visit[Actor]) -> web.StreamResponse:
         """Show all tools."""

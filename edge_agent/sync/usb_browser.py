@@ -25,6 +25,7 @@ from loyalty_shell.stick_archives import ENDING, pack
 
 UPLOAD_BYTES_MAX: Final = 64 * 1024 * 1024
 UPLOADS_MAX: Final = 100
+_PREFIX: Final = "stick-"
 
 
 class Archive(msgspec.Struct, frozen=True):
@@ -76,7 +77,13 @@ def imported(config: EdgeConfig, uploads: Iterable[tuple[str, IO[bytes]]]) -> li
         return [replace(one, file=names.get(one.file, one.file)) for one in became]
 
 
+def forget_left(config: EdgeConfig) -> None:
+    """Remove what an agent that was killed left; only one runs here."""
+    for left in config.data_dir.glob(f"{_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 @contextmanager
 def _folder(config: EdgeConfig) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="stick-", dir=config.data_dir) as made:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=config.data_dir) as made:
         yield Path(made)

@@ -20,8 +20,10 @@ from loyalty_core.envelope import peek, seal
 from loyalty_core.messages import Acknowledgement, Exchange, Reply
 from loyalty_core.stick import close_file, open_file, parse_file
 from loyalty_core.wire import pack, unpack
-from tests.edge.made import HQ_KEY, LIFE, STORE_KEY, TERMINAL, purchase, recorded
+from tests.edge.log_in.gate import Gate
+from tests.edge.made import HQ_KEY, LIFE, STORE_KEY, TERMINAL, purchase, quiet_sync, recorded
 from tests.edge.technician.bench import Bench, words
+from tests.edge.technician.bench import opened as bench_of
 
 TOOLS = "/admin/tools"
 
@@ -210,3 +212,13 @@ async def test_the_file_for_support_is_given_by_a_till_that_can_write_nothing(be
     bench.browser.client.app[WRITER]._conn.execute("PRAGMA query_only = 1")
     _, data = await download(bench, f"{TOOLS}/diagnostics")
     assert zipfile.is_zipfile(io.BytesIO(data))
+
+
+async def test_what_an_agent_that_was_killed_left_is_removed(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, sync=quiet_sync())
+    left = gate.config.data_dir / "stick-x"
+    left.mkdir()
+    (left / "archive").write_bytes(b"x")
+    async with bench_of(gate):
+        assert not left.exists()
+    gate.conn.close()
