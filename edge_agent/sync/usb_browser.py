@@ -73,8 +73,14 @@ def imported(config: EdgeConfig, uploads: Iterable[tuple[str, IO[bytes]]]) -> li
                 names[plain] = as_text(name)
                 with (folder / plain).open("wb") as into:
                     shutil.copyfileobj(file, into)
-        became = import_replies(config, folder, dry_run=False)
-        return [replace(one, file=names.get(one.file, one.file)) for one in became]
+        became: list[Imported] = []
+        try:
+            told = import_replies(config, folder, dry_run=False)
+            became.extend(replace(one, file=names.get(one.file, one.file)) for one in told)
+        except StickError as error:
+            if error.code != "nothing_to_import" or not became:  # why an archive gave nothing is told of it
+                raise
+        return became
 
 
 def forget_left(config: EdgeConfig) -> None:

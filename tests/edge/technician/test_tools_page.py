@@ -167,6 +167,7 @@ async def test_files_that_headquarters_did_not_write_are_refused_each_with_its_r
     seen = await upload(bench, ("a.to-till", b"nonsense"), ("b.zip", b"nonsense"))
     assert seen.count("refused") >= 2
     assert "archive_damaged" in seen
+    assert "refused b.zip" in await upload(bench, ("b.zip", b"nonsense"))
     assert "othing to import" in await upload(bench, ("c.txt", b"x"))
     assert left(bench) == []
 
