@@ -4,6 +4,8 @@
 //   scanner   <input data-scan>: has the focus again after everything; keys that come faster than a hand are a scan
 const SILENCE_MS = 8000
 const WATCH_MS = 500
+const SLOW_MS = 400
+const AGAIN_MS = 1000
 
 let stream = null
 let heard = performance.now()
@@ -18,8 +20,9 @@ function hear() {
   tone(false)
 }
 
-// A part that somebody presses, types in, or has opened, waits until they are done.
-function isBusy(part) {
+// A part that somebody presses, types in, or has opened, waits until they are done: unless it is of somebody else now.
+function isBusy(part, next) {
+  if (part.querySelector("[data-of]")?.dataset.of !== next.querySelector("[data-of]")?.dataset.of) return false
   const focused = document.activeElement
   const typing = part.contains(focused) && focused.matches("input, select, textarea")
   return typing || part.matches(":active") || part.querySelector("details[open], [aria-busy]")
@@ -43,14 +46,16 @@ function sameIn(part, control) {
 
 function put(name, html) {
   for (const part of document.querySelectorAll(`[data-part="${CSS.escape(name)}"]`)) {
-    if (isBusy(part)) {
+    const next = document.createElement("template")
+    next.innerHTML = html
+    if (isBusy(part, next.content)) {
       waiting.set(name, html)
       continue
     }
     waiting.delete(name)
     const before = newsOf(part)
     const focused = part.contains(document.activeElement) ? document.activeElement : null
-    part.innerHTML = html
+    part.replaceChildren(next.content)
     if (focused) sameIn(part, focused)?.focus()
     if (newsOf(part) !== before) announce(newsOf(part))
   }
@@ -99,7 +104,19 @@ function show(html, address, method) {
   document.dispatchEvent(new Event("dangol:page"))
 }
 
+// Where scans are, a press is of the page that is seen: while a scan is looked up nothing is done for who is still there,
+// and what is pressed again as the page comes was pressed once.
+let pressed = { action: "", at: -Infinity }
+
+function isInTime(form) {
+  if (form.hasAttribute("aria-busy")) return false
+  if (!document.querySelector("[data-scan]") || form.matches("[role=search], .language")) return true
+  if (silence || document.querySelector("form[aria-busy]")) return false
+  return form.action !== pressed.action || performance.now() - pressed.at > AGAIN_MS
+}
+
 async function send(form, submitter) {
+  const slow = setTimeout(() => (document.getElementById("slow").hidden = false), SLOW_MS)
   const body = new FormData(form, submitter)
   const files = [...body.values()].some((value) => value instanceof File)
   form.setAttribute("aria-busy", "true")
@@ -111,9 +128,13 @@ async function send(form, submitter) {
     })
     if (!answer.headers.get("content-type")?.startsWith("text/html")) return location.reload()
     show(await answer.text(), answer.url, "push")
+    pressed = { action: form.action, at: performance.now() }
   } catch {
     tone(true) // the agent is away: the form stays as it was typed, and may be sent again
+    queued = scanned.text = ""
   } finally {
+    clearTimeout(slow)
+    document.getElementById("slow").hidden = true
     form.removeAttribute("aria-busy")
   }
 }
@@ -122,18 +143,22 @@ document.addEventListener("submit", (event) => {
   const form = event.target
   if (form.method !== "post" || form.dataset.plain !== undefined) return
   event.preventDefault()
-  if (form.getAttribute("aria-busy") !== "true") send(form, event.submitter)
+  if (isInTime(form)) send(form, event.submitter)
 })
-// A scanner is a keyboard that types faster than people. What it typed is read from the keys themselves: so it is the
-// same on a Korean layout, and wherever the focus was. It ends by Enter, or by silence where it sends none.
-const BURST_MS = 40
+
+// A scanner is a keyboard that types faster than people, though it may falter. What it typed is read from the keys themselves: so it is the
+// same on a Korean layout, and wherever the focus was. It ends by Enter or Tab, or by silence where it sends none.
+const KEY_MS = 40 // from one key to the next, on the whole
 const SILENT_MS = 120
 const SCAN_LENGTH_MIN = 6
 const SAME_SCAN_MS = 2000
 const KEYS = /^(?:Digit|Numpad|Key)([0-9A-Z])$/
 const SIGNS = { Minus: ["-", "_"], NumpadSubtract: ["-", "-"], Equal: ["=", "+"], Period: [".", ">"], Slash: ["/", "?"] }
-let burst = { text: "", at: -Infinity }
+const ENDS = ["Enter", "NumpadEnter", "Tab"]
+const start = performance.now()
+let burst = { text: document.querySelector("[data-scan]:focus")?.value ?? "", from: start, at: start } // before this ran
 let scanned = { text: "", at: -Infinity }
+let queued = ""
 let silence = 0
 
 function letterOf(event) {
@@ -142,27 +167,37 @@ function letterOf(event) {
   return SIGNS[event.code]?.[event.shiftKey ? 1 : 0] ?? ""
 }
 
-function submitScan(field) {
+function isScan() {
+  return burst.text.length >= SCAN_LENGTH_MIN && burst.at - burst.from <= KEY_MS * burst.text.length
+}
+
+function submitScan() {
+  const field = document.querySelector("[data-scan]")
+  clearTimeout(silence)
+  silence = 0
+  if (!field) return
+  if (isElsewhere(field)) takeBack(document.activeElement)
   const text = burst.text
   const again = text === scanned.text && burst.at - scanned.at < SAME_SCAN_MS
-  burst = { text: "", at: -Infinity }
+  burst = { text: "", from: 0, at: -Infinity }
   scanned = { text, at: performance.now() }
   const next = document.getElementById(field.dataset.scanNext ?? "")
   field.value = again && !next ? "" : text
   if (next) return next.focus()
   if (again) return
-  if (field.form.getAttribute("aria-busy") === "true") {
-    document.addEventListener("dangol:page", () => enter(text), { once: true })
-  } else {
-    enter(text)
-  }
+  if (field.form.hasAttribute("aria-busy")) queued = text
+  else enter(text)
 }
 
-// What a scanner typed into another field of a form goes where it belongs.
-function takeOver(field) {
-  const other = document.activeElement
-  if (other.value?.endsWith(burst.text)) other.value = other.value.slice(0, -burst.text.length)
-  submitScan(field)
+document.addEventListener("dangol:page", () => {
+  const text = queued
+  queued = ""
+  if (text) enter(text)
+})
+
+// What a scanner typed into another field goes where it belongs.
+function takeBack(other) {
+  if (other.value.endsWith(burst.text)) other.value = other.value.slice(0, -burst.text.length)
 }
 
 function enter(text) {
@@ -181,23 +216,23 @@ document.addEventListener(
   "keydown",
   (event) => {
     const field = document.querySelector("[data-scan]")
-    if (!field || event.ctrlKey || event.altKey || event.metaKey) return
+    if (!field || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return
     if (document.activeElement.type === "password") return // a PIN is typed fast, and is no code
-    clearTimeout(silence)
     const now = event.timeStamp // when it was pressed: a busy page hears of it late
-    const goesOn = now - burst.at <= BURST_MS
-    if (event.key === "Enter" && goesOn && burst.text.length >= SCAN_LENGTH_MIN) {
+    const goesOn = now - burst.at <= SILENT_MS
+    if (event.key === "Enter" || ENDS.includes(event.code)) {
+      // an input method that is still at a syllable says another key, and the same code
+      if (!goesOn || !isScan()) return
       event.preventDefault()
-      if (!isElsewhere(field)) submitScan(field)
-      else if (field.dataset.scanNext) takeOver(field)
-      return
+      return submitScan()
     }
     const letter = letterOf(event)
     if (!letter) return
-    burst = { text: (goesOn ? burst.text : "") + letter, at: now }
-    if (isElsewhere(field)) return
-    if (document.activeElement !== field) field.focus()
-    if (burst.text.length >= SCAN_LENGTH_MIN) silence = setTimeout(() => submitScan(field), SILENT_MS)
+    clearTimeout(silence)
+    silence = 0
+    burst = goesOn ? { ...burst, text: burst.text + letter, at: now } : { text: letter, from: now, at: now }
+    if (!isElsewhere(field) && document.activeElement !== field) field.focus()
+    if (isScan()) silence = setTimeout(submitScan, SILENT_MS)
   },
   true,
 )
@@ -209,7 +244,7 @@ document.addEventListener("click", (event) => {
 })
 
 document.addEventListener("keydown", (event) => {
-  const way = document.querySelector(`[data-key="${event.key}"]`)
+  const way = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)
   if (!way || event.repeat) return
   event.preventDefault()
   way.click()
