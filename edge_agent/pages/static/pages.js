@@ -146,8 +146,9 @@ document.addEventListener("submit", (event) => {
   if (isInTime(form)) send(form, event.submitter)
 })
 
-// A scanner is a keyboard that types faster than people, though it may falter. What it typed is read from the keys themselves: so it is the
-// same on a Korean layout, and wherever the focus was. It ends by Enter or Tab, or by silence where it sends none.
+// A scanner is a keyboard that types faster than people, though it may falter. What it typed is read from the keys
+// themselves: so it is the same on a Korean layout, and wherever the focus was. It ends by Enter or Tab, or by silence
+// where it sends none.
 const KEY_MS = 40 // from one key to the next, on the whole
 const SILENT_MS = 120
 const SCAN_LENGTH_MIN = 6
@@ -230,7 +231,8 @@ document.addEventListener(
     if (!letter) return
     clearTimeout(silence)
     silence = 0
-    burst = goesOn ? { ...burst, text: burst.text + letter, at: now } : { text: letter, from: now, at: now }
+    if (!goesOn) burst = { text: "", from: now }
+    burst = { text: burst.text + letter, from: Math.min(burst.from, now), at: now }
     if (!isElsewhere(field) && document.activeElement !== field) field.focus()
     if (isScan()) silence = setTimeout(submitScan, SILENT_MS)
   },

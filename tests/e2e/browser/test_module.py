@@ -177,7 +177,7 @@ async def test_a_scan_ends_as_the_scanner_ends_it_also_within_a_syllable(
 
 
 @pytest.mark.parametrize(
-    ("gaps", "is_scan"), [([0] * 12, True), ([100, *[0] * 11], True), ([45] * 12, False)]
+    ("gaps", "is_scan"), [([0] * 12, True), ([100, *[0] * 11], True), ([44] * 12, False)]
 )
 async def test_a_scanner_may_falter_and_is_faster_than_people(
     visitors: Visitors, gaps: Sequence[int], is_scan: bool
