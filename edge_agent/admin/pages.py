@@ -78,7 +78,7 @@ class AdminPages:
         except BadInput as error:
             return await self._login(visit, error)
         response = visit.to(HOME)
-        self._door.log_in(response, actor)
+        self._door.log_in(response, visit.request, actor)
         return response
 
     async def _login(self, visit: Visit[Actor], error: BadInput | None) -> web.StreamResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,20 +74,20 @@ def quarantine_desk(ctx: click.Context, as_json: bool) -> None:
 
     if ctx.invoked_subcommand is not None:
         return
-    conn = open_to_read(config_of(ctx).database)
-    rows = quarantine.open_rows(conn)
-    conn.close()
-    if as_json:
-        echo_json(
-            [{**msgspec.structs.asdict(row), "raw": row.raw.decode("utf-8", "replace")} for row in rows]
-        )
-        return
-    for row in rows:
-        sentence = _without_place(row.sentence, row.place)
-        click.echo(inert(f"{row.quarantine_id}  {row.source} {row.place}: {sentence} ({row.code})"))
-        click.echo(inert("    " + row.raw[:200].decode("utf-8", "replace")))
-    if not rows:
-        click.echo("nothing is set aside")
+    with closing(open_to_read(config_of(ctx).database)) as conn:
+        if as_json:
+            rows = quarantine.all_open(conn)
+            echo_json(
+                [{**msgspec.structs.asdict(row), "raw": row.raw.decode("utf-8", "replace")} for row in rows]
+            )
+            return
+        row = None
+        for row in quarantine.all_open(conn):
+            sentence = _without_place(row.sentence, row.place)
+            click.echo(inert(f"{row.quarantine_id}  {row.source} {row.place}: {sentence} ({row.code})"))
+            click.echo(inert("    " + row.raw[:200].decode("utf-8", "replace")))
+        if row is None:
+            click.echo("nothing is set aside")
 
 
 @quarantine_desk.command()
@@ -101,9 +101,8 @@ def retry(ctx: click.Context, quarantine_id: int | None) -> None:
 
     refused = False
     with _writing(ctx) as (conn, config, recorder):
-        chosen = (
-            [quarantine_id] if quarantine_id else [one.quarantine_id for one in quarantine.open_rows(conn)]
-        )
+        all_of_them = quarantine.least_lately(conn, config.quarantine_rows_max)
+        chosen = [quarantine_id] if quarantine_id else sorted(all_of_them)
         for number in chosen:
             with transaction(conn):
                 row = mending.find(conn, number)

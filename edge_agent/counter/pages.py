@@ -129,7 +129,7 @@ class CounterPages:
                     error = BadInput(str(error), code=_PIN_UNSET)
                 return visit.page("counter/login.html", sentence=visit.explain(error))
         response = visit.to(HOME)
-        self._door.log_in(response, Cashier(known_by))
+        self._door.log_in(response, visit.request, Cashier(known_by))
         return response
 
     async def post_logout(self, visit: Visit[Cashier]) -> web.StreamResponse:

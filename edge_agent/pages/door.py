@@ -129,8 +129,9 @@ class Door(Generic[Who]):
 
         self.routes.append(web.post(self._prefix + path, handle))
 
-    def log_in(self, response: web.StreamResponse, who: Who) -> None:
-        """Open a session, and have the browser keep what names it."""
+    def log_in(self, response: web.StreamResponse, request: web.Request, who: Who) -> None:
+        """Open a session in place of the browser's last, and have the browser keep what names it."""
+        self._sessions.end(request.cookies.get(self.cookie, ""))
         name, _ = self._sessions.open(who)
         self._set_cookie(response, name)
 

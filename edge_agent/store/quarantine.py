@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -75,6 +76,7 @@ def _stands(conn: Connection, refused: Refused) -> bool:
     return row is not None
 
 
+_AT_ONCE: Final = 20
 _NAMES: Final = ("quarantine_id", "adapter", "source", "place", "code", "sentence", "raw", "at_ms", "times")
 _READ: Final = (
     "SELECT quarantine_id, adapter, source, place, code, sentence, raw, at_ms, times FROM quarantine"
@@ -90,6 +92,14 @@ def open_rows(conn: Connection, limit: int = 1000, after: int = 0, *, with_raw: 
         (after, limit),
     )
     return [_refused(row) for row in rows]
+
+
+def all_open(conn: Connection) -> Iterator[Refused]:
+    """Yield all that is set aside, oldest first, few at a time; inputs may be large."""
+    after = 0
+    while rows := open_rows(conn, _AT_ONCE, after):
+        yield from rows
+        after = rows[-1].quarantine_id
 
 
 def least_lately(conn: Connection, limit: int) -> list[int]:

@@ -131,6 +131,14 @@ def test_what_was_set_aside_is_shown_handed_in_again_or_given_up(desk: Desk) -> 
     conn.close()
 
 
+def test_all_that_was_set_aside_is_shown_however_much_it_is(desk: Desk) -> None:
+    many = [purchase(str(number), currency="USD") for number in range(1001)]
+    desk.call("take", desk.write("a.jsonl", *many))
+    assert len(json.loads(desk.ok("quarantine", "--json"))) == 1001
+    assert desk.ok("quarantine").count("(currency_other)") == 1001
+    assert desk.call("quarantine", "retry").stdout.count("refused again") == 1001
+
+
 def test_a_field_or_the_whole_of_what_was_set_aside_is_mended(desk: Desk, tmp_path: Path) -> None:
     desk.call("take", desk.write("a.jsonl", purchase("1", currency="USD"), purchase("2", net_minor=-1)))
     assert "currency=USD" in desk.ok("quarantine", "mend", "1")

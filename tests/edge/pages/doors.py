@@ -59,7 +59,7 @@ class Room:
 
     async def post_login(self, door: Door[str], visit: Visit[str]) -> web.StreamResponse:
         response = visit.to(f"{PREFIX}/")
-        door.log_in(response, visit.form.text("name"))
+        door.log_in(response, visit.request, visit.form.text("name"))
         return response
 
     async def get_room(self, visit: Visit[str]) -> web.StreamResponse:

@@ -42,6 +42,18 @@ async def test_a_form_without_the_secret_of_its_session_does_nothing(
     assert opened.room.done == []
 
 
+async def test_to_log_in_anew_ends_the_log_in_of_before(opened: Opened) -> None:
+    secret = await opened.browser.log_in(PERSON)
+    (before,) = [one for one in opened.browser.client.session.cookie_jar if one.key == "dangol_admin_room"]
+    await opened.browser.log_in(PERSON)
+    opened.browser.client.session.cookie_jar.clear()
+    opened.browser.client.session.cookie_jar.update_cookies(
+        {before.key: before.value}, opened.browser.client.make_url("/")
+    )
+    assert (await opened.browser.send(ACT, {"csrf": secret, "what": "x"})).status == 303
+    assert opened.room.done == []
+
+
 async def test_the_secret_of_an_earlier_log_in_is_worth_nothing(opened: Opened) -> None:
     before = await opened.browser.log_in(PERSON)
     await opened.browser.log_in(PERSON)
