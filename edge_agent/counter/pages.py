@@ -246,7 +246,8 @@ class CounterPages:
             gone = BadInput("this was undone: choose again what is to be used", code="redemption_cancelled")
             return self._refused(visit, gone)
         worth = self._worth(done.redemption, done.standing.currency, visit)
-        visit.say("ok", visit.gettext("Used: %(what)s") % {"what": worth})
+        what = _of_whom(worth, done.standing.masked_name)
+        visit.say("ok", visit.gettext("Used: %(what)s") % {"what": what})
         if wish[2] and who.coupon == wish[2]:
             who.turn_to("nobody", "", self._monotonic_ms())
         return self._done(visit)
@@ -316,7 +317,7 @@ class CounterPages:
             anonymous=last,
             anonymous_amount=money(last.net_minor, currency, visit.language) if last and currency else "",
             held=[
-                Held(held.redemption_id, self._worth(held, currency, visit), one.until_ms)
+                self._shown(conn, books, held, one.until_ms, currency, visit)
                 for one, held in self._undoing.held(conn)
             ],
             is_offline=link.error_code is not None,
@@ -324,6 +325,20 @@ class CounterPages:
             store_id=books.terminal.store_id,
             terminal_id=books.terminal.terminal_id,
         )
+
+    def _shown(
+        self,
+        conn: Connection,
+        books: Books,
+        held: Redemption,
+        until_ms: int,
+        currency: str,
+        visit: Visit[Cashier],
+    ) -> Held:
+        name = None
+        if held.account:
+            name = self._app[DESK].of_account(conn, books, held.account).standing.masked_name
+        return Held(held.redemption_id, _of_whom(self._worth(held, currency, visit), name), until_ms)
 
     def _worth(self, one: Redemption, currency: str, visit: Visit[Cashier]) -> str:
         parts = [points(one.points, visit.language)] if one.points else []
@@ -369,6 +384,10 @@ async def _is_good(app: web.Application, who: Cashier) -> bool:
         return who.known_by == await asyncio.to_thread(verifier, app[CONFIG].data_dir)
     except BadInput:
         return False
+
+
+def _of_whom(worth: str, name: str | None) -> str:
+    return f"{worth} · {name}" if name else worth
 
 
 def _coupon(conn: Connection, code: str) -> CouponIssued:

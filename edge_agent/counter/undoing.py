@@ -48,12 +48,17 @@ class Undoing:
             undoable.put(conn, Undoable(one.redemption_id, boot_id, now_ms + left_ms, wall_ms + left_ms))
 
     def undo(self, conn: Connection, redemption_id: str) -> None:
-        """Give back what was set aside.
+        """Give back what was set aside at this page.
 
         Raises:
-            BadInput: `redemption_committed`: the time to undo it is over.
+            BadInput: `redemption_committed`: the time to undo it is over; `redemption_unknown`.
         """
-        self._redeeming.cancel(conn, self._recorder.books(conn), redemption_id)
+        books = self._recorder.books(conn)
+        one = redemptions.find(conn, redemption_id, books.terminal.terminal_id)
+        is_held = any(held.redemption_id == redemption_id for held in undoable.all_of(conn))
+        if one is not None and one.state == "authorised" and not is_held:
+            raise BadInput("this was set aside elsewhere: cancel it there", code="redemption_unknown")
+        self._redeeming.cancel(conn, books, redemption_id)
         undoable.drop(conn, redemption_id)
 
     def held(self, conn: Connection) -> list[tuple[Undoable, Redemption]]:

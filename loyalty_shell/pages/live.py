@@ -79,7 +79,9 @@ class Streams:
             if now is None:
                 await self._write(request, response, b"event: ended\ndata: {}\n\n")
                 return
-            if pushed_out not in self._open:  # who is not logged in pushes nobody out
+            if (
+                pushed_out not in self._open and not pushed_out.is_set()
+            ):  # who is not logged in pushes nobody out
                 self._take_place(pushed_out)
             changed = {name: html for name, html in now.items() if sent.get(name) != html}
             if changed:

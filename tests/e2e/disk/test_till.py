@@ -101,7 +101,8 @@ async def test_a_till_sells_until_its_disk_is_full_to_the_last_byte_and_again_wh
                 assert number < 100, "the disk does not fill"
                 said = await at.sell(str(number), lines=LINES)
             assert said == (507, "disk_full")
-            assert await at.health() == (507, "disk_full")
+            while await at.health() != (507, "disk_full"):  # something small has found room since
+                assert await at.sell(str(number), lines=LINES) == (507, "disk_full")
             ballast.unlink()
             assert await at.sell(str(number), lines=LINES) == (200, "")
             assert await at.health() == (200, "ok")

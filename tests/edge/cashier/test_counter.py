@@ -110,7 +110,7 @@ async def test_points_are_set_aside_at_once_and_spent_when_the_time_to_undo_is_o
 ) -> None:
     await desk.look(CARD)
     seen = await desk.press(REDEEM, "1000")
-    assert "Used: 1,000 points · 1,000 won" in seen
+    assert seen.count("Used: 1,000 points · 1,000 won · 홍*동") == 2, "as done, and where it can be undone"
     assert "2,400 points to spend of 3,400 points" in seen
     assert await desk.commit_due() == 0
     desk.clock.go_on(config.counter.undo_ms - 1)
@@ -132,6 +132,15 @@ async def test_what_was_spent_can_be_undone_within_its_time(desk: CashierDesk, c
     assert await desk.commit_due() == 0
     assert await desk.events(RedemptionCommitted) == []
     assert len(await desk.events(RedemptionCancelled)) == 1
+
+
+async def test_what_the_tills_software_set_aside_is_not_undone_here(desk: CashierDesk) -> None:
+    await desk.look(CARD)
+    await desk.press(REDEEM, "1000")
+    form = desk.form(UNDO_REDEEM)
+    await desk.do(lambda conn: conn.execute("DELETE FROM undoable"))
+    assert "elsewhere" in await desk.post(UNDO_REDEEM, form)
+    assert await desk.events(RedemptionCancelled) == []
 
 
 async def test_an_undo_that_comes_after_the_commit_is_refused(desk: CashierDesk, config: EdgeConfig) -> None:
