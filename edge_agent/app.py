@@ -23,6 +23,7 @@ from edge_agent.app_keys import (
     CONFIG,
     DESK,
     ENROLLING,
+    FOLDER_METERS,
     LOST,
     METERS,
     RECORDER,
@@ -41,6 +42,8 @@ from edge_agent.guard import guard
 from edge_agent.joining import waiting
 from edge_agent.metrics import Meters
 from edge_agent.pages import site
+from edge_agent.pos_adapter import adapters
+from edge_agent.pos_adapter.folder import Meters as FolderMeters
 from edge_agent.pos_adapter.folder import path_of
 from edge_agent.pos_adapter.http import TillApi
 from edge_agent.pos_adapter.new_members import NewMemberApi
@@ -84,6 +87,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
         conn.close()
     if config.folder is not None:
         path_of(config.folder)
+        adapters.check(config.folder)
     token = keys.token(config.data_dir)
     meters = Meters()
     app = web.Application(
@@ -97,6 +101,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
     app[CONFIG] = config
     app[CLOCK] = clock
     app[METERS] = meters
+    app[FOLDER_METERS] = FolderMeters()
     app[LOST] = asyncio.Event()
     site.install(app)
     app[ROOMS].zone = identity.place.zone

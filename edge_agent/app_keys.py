@@ -14,7 +14,7 @@ from edge_agent.desk import Desk
 from edge_agent.enrolling import Enrolling
 from edge_agent.metrics import Meters
 from edge_agent.pages.rooms import Rooms
-from edge_agent.pos_adapter.folder import WatchedFolder
+from edge_agent.pos_adapter.folder import Meters as FolderMeters
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.store.writer import Reader, Writer
@@ -34,8 +34,7 @@ WRITER: Final = web.AppKey("writer", Writer)
 READER: Final = web.AppKey("reader", Reader)
 LOST: Final = web.AppKey("lost", asyncio.Event)
 """Set once the disk has not kept something: the agent must begin anew."""
-FOLDER: Final = web.AppKey("folder", WatchedFolder)
-"""Absent where no folder is watched."""
+FOLDER_METERS: Final = web.AppKey("folder_meters", FolderMeters)
 UNDOING: Final = web.AppKey("undoing", Undoing)
 LOG_IN: Final = web.AppKey("log_in", LogIn)
 VERIFYING: Final = web.AppKey("verifying", Verifying)

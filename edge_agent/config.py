@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +14,7 @@ from loyalty_core.errors import BadInput
 DEFAULT_PATH: Final = Path("/etc/dangol/edge.toml")
 
 Positive = Annotated[int, Meta(ge=1)]
+Ending = Annotated[str, Meta(pattern=r"^\.[a-z0-9_-]+$")]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -32,11 +33,12 @@ class Http(_Section, frozen=True, kw_only=True):
 
 
 class Csv(_Section, frozen=True, kw_only=True):
-    """How the till's CSV differs from ours. `columns` maps our name to theirs.
+    """How the till's CSV differs from ours, for files of these names. `columns` maps our name to theirs.
 
     Amounts in `major` units have up to `decimals` decimals, those of the programme's currency.
     """
 
+    files: str = "*"
     encoding: str = "utf-8"
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
     columns: dict[str, str] = {}
@@ -48,15 +50,23 @@ class Csv(_Section, frozen=True, kw_only=True):
 
 
 class Folder(_Section, frozen=True, kw_only=True):
-    """The watched folder. The rescan is the promise; file events only make it quick."""
+    """The watched folder. The rescan is the promise; file events only make it quick.
+
+    `endings` maps file endings to adapters, `options` says something to those of somebody's own. What was
+    taken is kept, moved into `done` or deleted.
+    """
 
     path: Path
     settle_ms: Positive = 1000
     unfinished_ms: Positive = 60_000
     rescan_ms: Positive = 5000
-    file_bytes_max: Positive = 256 * 1024 * 1024
+    file_bytes_max: Positive = 2 * 1024 * 1024 * 1024
     files_max: Positive = 10_000
-    csv: Csv = Csv()
+    after: Literal["keep", "move", "delete"] = "keep"
+    done: Path = Path("done")
+    endings: dict[Ending, str] = {}
+    options: dict[str, dict[str, Any]] = {}
+    csv: Csv | tuple[Csv, ...] = Csv()
 
 
 class Sync(_Section, frozen=True, kw_only=True):
@@ -139,7 +149,7 @@ def read_config(path: Path) -> EdgeConfig:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadInput(f"{path}: {error}", code="config_invalid") from None
     base = path.absolute().parent
-    folder = config.folder and msgspec.structs.replace(config.folder, path=base / config.folder.path)
+    folder = config.folder and _placed(config.folder, base)
     ca_file = config.sync.ca_file and base / config.sync.ca_file
     return msgspec.structs.replace(
         config,
@@ -147,6 +157,11 @@ def read_config(path: Path) -> EdgeConfig:
         folder=folder,
         sync=msgspec.structs.replace(config.sync, ca_file=ca_file),
     )
+
+
+def _placed(folder: Folder, base: Path) -> Folder:
+    path = base / folder.path
+    return msgspec.structs.replace(folder, path=path, done=path / folder.done)
 
 
 def _path(kind: type, value: object) -> object:

@@ -16,7 +16,7 @@ from aiohttp import web
 from edge_agent.app_keys import (
     CLOCK,
     CONFIG,
-    FOLDER,
+    FOLDER_METERS,
     LOG_IN,
     LOST,
     METERS,
@@ -139,9 +139,13 @@ async def folder_context(app: web.Application) -> AsyncIterator[None]:
         yield
         return
     folder = WatchedFolder(
-        config, config.folder, app[CLOCK], app[WRITER], app[RECORDER], recorded=app[SYNC].nudge
+        config,
+        app[CLOCK],
+        app[WRITER],
+        app[RECORDER],
+        app[FOLDER_METERS],
+        recorded=app[SYNC].nudge,
     )
-    app[FOLDER] = folder
     async with _task(app, "folder", folder.run):
         yield
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from edge_agent import metrics, openapi
-from edge_agent.app_keys import CLOCK, CONFIG, FOLDER, METERS, READER, RECORDER, SYNC, WRITER
+from edge_agent.app_keys import CLOCK, CONFIG, FOLDER_METERS, METERS, READER, RECORDER, SYNC, WRITER
 from edge_agent.status import status
 from edge_agent.store.database import Connection, StoreError
 from edge_agent.version import VERSION
@@ -46,8 +46,7 @@ async def get_metrics(request: web.Request) -> web.Response:
     families += [app[RECORDER].taken.family(), *app[METERS].families(), *of_process()]
     if SYNC in app:
         families.append(app[SYNC].exchanges.family())
-    if FOLDER in app:
-        families += app[FOLDER].families()
+    families += app[FOLDER_METERS].families()
     return web.Response(body=expose(families).encode(), headers={"Content-Type": CONTENT_TYPE})
 
 

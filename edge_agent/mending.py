@@ -15,9 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from edge_agent.config import Csv, EdgeConfig
-from edge_agent.pos_adapter import intake
+from edge_agent.pos_adapter import adapters, intake
 from edge_agent.pos_adapter.intake import Became
-from edge_agent.pos_adapter.rows import rows_of
 from edge_agent.recorder import Recorder
 from edge_agent.store import quarantine
 from edge_agent.store.database import Connection
@@ -72,13 +71,23 @@ def fields_of(refused: Refused, settings: Csv) -> list[Field]:
         text, is_text = _text(refused, settings)
         if not is_text:
             return []
-        found = _of_csv(text, settings) if refused.adapter == "csv" else list(_of_json("", _json(text)))
+        found = _fields(refused.adapter, text, settings)
     except BadInput:
         return []
     found = [
         one for one in found if len(one.text) <= SHOWN_MAX and not _LOST_IN_FORMS.search(one.name + one.text)
     ]
     return found if len(found) <= FIELDS_MAX else []
+
+
+def _fields(adapter: str, text: str, settings: Csv) -> list[Field]:
+    match adapter:
+        case "csv":
+            return _of_csv(text, settings)
+        case "http" | "jsonl":
+            return list(_of_json("", _json(text)))
+        case _:
+            return []
 
 
 def changed(refused: Refused, settings: Csv, changes: Mapping[str, str]) -> bytes:
@@ -181,8 +190,11 @@ def _settle(conn: Connection, refused: Refused, how: str) -> None:
 def _hand_in(conn: Connection, config: EdgeConfig, recorder: Recorder, refused: Refused) -> Became:
     try:
         expected = recorder.expectations(recorder.books(conn))
-        adapter = "csv" if refused.adapter == "csv" else "jsonl"
-        rows = list(intake.chunks(rows_of(adapter, refused.raw, csv_of(config)), expected, refused.adapter))
+        kind = "jsonl" if refused.adapter == "http" else refused.adapter
+        adapter = adapters.adapter_of(kind, refused.source, config)
+        here = adapters.here(expected, kind, refused.source, config)
+        found = adapter.rows(io.BytesIO(refused.raw), here)
+        rows = list(intake.chunks(found, expected, refused.adapter))
     except BadInput as error:
         return Became(place=refused.place, became="refused", code=error.code, sentence=str(error))
     if len(rows) != 1 or len(rows[0]) != 1:
@@ -196,9 +208,12 @@ def _hand_in(conn: Connection, config: EdgeConfig, recorder: Recorder, refused: 
     return became
 
 
-def csv_of(config: EdgeConfig) -> Csv:
-    """Return how the till's CSV is read."""
-    return config.folder.csv if config.folder else Csv()
+def csv_of(config: EdgeConfig, refused: Refused) -> Csv:
+    """Return how a CSV is read of which this was refused."""
+    try:
+        return adapters.csv_settings(config.folder, refused.source)
+    except BadInput:
+        return Csv()
 
 
 def _bytes(text: str, encoding: str) -> bytes:

@@ -58,7 +58,7 @@ _NEEDS_OWNER: Final = (VisitRecorded, MemberPresented, ReceiptClaimed)
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """Something to record. `content` is equal for what is the same; `journal_key` goes into the record.
 
-    `voids` is the visit of this till that is undone.
+    `voids` is the visit of this till that is undone. `is_copy` is a reprint: it is what its key is known as.
     """
 
     event: Event
@@ -70,6 +70,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     adapter: str
     raw_sha256: bytes
     notices: tuple[str, ...] = ()
+    is_copy: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +171,8 @@ class Recorder:
         if intake.member and owner is None:
             notices += ("the member's card or number cannot be read: recorded without a member",)
         known = sources.find(conn, intake.natural_key, books.terminal.terminal_id)
+        if known is not None and intake.is_copy and known.content != intake.content:
+            return self._again(conn, books, intake, known)
         if known is not None:
             _refuse_conflict(intake, known, owner)
             names_owner = owner is not None and known.account is None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from edge_agent.clock import Clock
-from edge_agent.config import Csv, EdgeConfig
-from edge_agent.pos_adapter import intake
+from edge_agent.config import EdgeConfig
+from edge_agent.pos_adapter import adapters, intake
 from edge_agent.pos_adapter.intake import Became
-from edge_agent.pos_adapter.rows import adapter_of, rows_of, shown
+from edge_agent.pos_adapter.rows import shown
 from edge_agent.recorder import Recorder
 from edge_agent.store.database import (
     CHECKPOINT_BYTES,
@@ -37,18 +37,17 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
         BadInput: when nothing of the file can be read.
         StoreError: `disk_low`, when a dry run's copy would not leave room.
     """
-    adapter = adapter_of(file.name)
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise BadInput(f"{file} is no regular file", code="file_unreadable")
-        data = file.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
-    with open_or_copy(config.database, config.disk_free_bytes_min, dry_run=dry_run) as conn:
+    source = shown(file.name)
+    kind = adapters.name_for(source, config.folder)
+    adapter = adapters.adapter_of(kind, source, config)
+    with (
+        _opened(file) as data,
+        open_or_copy(config.database, config.disk_free_bytes_min, dry_run=dry_run) as conn,
+    ):
         recorder = Recorder(config, clock)
         expected = recorder.expectations(recorder.books(conn))
-        csv = config.folder.csv if config.folder else Csv()
-        for chunk in intake.chunks(rows_of(adapter, data, csv), expected, adapter, CHUNK):
+        rows = adapter.rows(data, adapters.here(expected, kind, source, config))
+        for chunk in intake.chunks(rows, expected, kind, CHUNK):
             while chunk:
                 if not dry_run:
                     give_way(config.database)
@@ -58,8 +57,8 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
                         recorder,
                         config,
                         chunk,
-                        source=shown(file.name),
-                        adapter=adapter,
+                        source=source,
+                        adapter=kind,
                         clock=clock,
                         telling=True,
                     )
@@ -68,6 +67,15 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
                 chunk = chunk[len(taken) :]
                 if not dry_run and wal_bytes(config.database) > CHECKPOINT_BYTES:
                     checkpoint(conn)
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise BadInput(f"{file} is no regular file", code="file_unreadable")
+        return file.open("rb")
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
 
 
 def _told(file: Path, became: Became) -> dict[str, Any]:

@@ -30,6 +30,8 @@ FIELDS = {
     "count",
     "epoch",
     "error",
+    "noticed",
+    "passed",
     "recorded",
     "refused",
     "repeated",

@@ -95,7 +95,8 @@ class QuarantinePages:
         text = form.fields.get("text", "")
 
         def job(conn: Connection) -> Became:
-            refused, settings = mending.find(conn, number), csv_of(self._app[CONFIG])
+            refused = mending.find(conn, number)
+            settings = csv_of(self._app[CONFIG], refused)
             if form.text("as") == "text":
                 raw, how = mending.encoded(refused, settings, text), "the whole input"
             else:
@@ -143,8 +144,9 @@ class QuarantinePages:
     async def _one(
         self, visit: Visit[Actor], error: BadInput | None, typed: Mapping[str, str], text: str
     ) -> web.StreamResponse:
-        number, settings = _number(visit), csv_of(self._app[CONFIG])
+        number = _number(visit)
         refused = await self._app[READER].do(lambda conn: mending.find(conn, number))
+        settings = csv_of(self._app[CONFIG], refused)
         shown = mending.shown(refused, settings)
         fields = [
             mending.Field(one.name, typed.get(one.name, one.text))
@@ -173,6 +175,10 @@ class QuarantinePages:
             became = await self._app[WRITER].do(job)
         except BadInput as error:
             return await self._one(visit, error, typed or {}, text)
+        if became.became == "passed":
+            said = visit.gettext("Input %(number)s counts nothing, and waits no more.")
+            visit.say("ok", said % {"number": number})
+            return visit.to(HOME)
         if became.outcome is None:
             return await self._one(visit, BadInput(became.sentence, code=became.code), typed or {}, text)
         self._nudge()

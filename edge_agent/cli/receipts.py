@@ -54,6 +54,8 @@ def _line(became: dict[str, Any]) -> str:
     where = f"{became['file']} {became['place']}: "
     if became["became"] == "refused":
         return f"{where}refused, {_without_place(became['sentence'], became['place'])} ({became['code']})"
+    if became["became"] == "passed":
+        return f"{where}passed over: {became['code']}"
     points = became["points"]
     return f"{where}{became['became']} as {became['event']}, {points['redeemable']} points"
 
@@ -127,9 +129,10 @@ def mend(ctx: click.Context, quarantine_id: int, changes: tuple[str, ...], file:
     if any("=" not in one for one in changes):
         raise click.UsageError("--set takes FIELD=TEXT", ctx)
     with _writing(ctx) as (conn, config, recorder):
-        settings, wanted = mending.csv_of(config), dict(one.split("=", 1) for one in changes)
+        waiting = mending.find(conn, quarantine_id)
+        settings, wanted = mending.csv_of(config, waiting), dict(one.split("=", 1) for one in changes)
         if file is None and not changes:
-            for field in mending.fields_of(mending.find(conn, quarantine_id), settings):
+            for field in mending.fields_of(waiting, settings):
                 click.echo(inert(f"{field.name}={field.text}"))
             return
         how = "by command: " + (", ".join(wanted) or "the whole input")
@@ -158,6 +161,9 @@ def discard(ctx: click.Context, quarantine_id: int, reason: str) -> None:
 
 def _say(number: int, became: Became) -> bool:
     """Say what became of an input; tell whether it was refused again."""
+    if became.became == "passed":
+        click.echo(f"{number}  passed over: {became.code}")
+        return False
     if became.outcome is None:
         click.echo(inert(f"{number}  refused again: {became.sentence} ({became.code})"))
         return True

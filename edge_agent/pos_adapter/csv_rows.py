@@ -12,7 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ from edge_agent.config import Csv
 from edge_agent.pos_adapter.csv_cells import decimal, local_date, local_time, minor_units, receipt_key
 from edge_agent.pos_adapter.handed_in import DayTotalIn, HandedIn, TillDay
 from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, ReceiptKind, TenderIn, shown
-from edge_agent.pos_adapter.rows import Row
+from edge_agent.pos_adapter.rows import Here, Row
 from loyalty_core.errors import BadInput
 
 NEEDED: Final = ("store", "till", "number", "occurred_at")
@@ -40,12 +40,13 @@ _Block = list[tuple[int, list[str]]]
 """Rows that stand together in the file, with the lines on which they begin."""
 
 
-def rows(data: bytes, settings: Csv) -> Iterator[Row]:
+def rows(file: BinaryIO, _here: Here, *, settings: Csv) -> Iterator[Row]:
     """Yield each receipt of the file as a row, in the order in which they begin.
 
     Raises:
         BadInput: `encoding_wrong`, `columns_missing`, `csv_invalid`: nothing of the file can be read.
     """
+    data = file.read()
     encoding = _encoding(data, settings)
     lines = io.StringIO(_decoded(data, encoding, settings), newline="").readlines()
     table = _table(lines, settings)
@@ -74,6 +75,16 @@ def rows(data: bytes, settings: Csv) -> Iterator[Row]:
             blocks[-1].append((number, cells))
     for blocks in groups.values():
         yield _row(_joined(blocks), header, columns, settings, encoding)
+
+
+def is_unfinished(file: BinaryIO) -> bool:
+    """Tell whether the file looks as if its writer has not finished its last line."""
+    begin = file.read(2)
+    size = file.seek(0, io.SEEK_END)
+    if not size or begin in {b"\xff\xfe", b"\xfe\xff"}:
+        return False
+    file.seek(size - 1)
+    return file.read(1) != b"\n"
 
 
 def _joined(blocks: list[_Block]) -> _Block:

@@ -1,24 +1,30 @@
 """The watched folder: settled files -> rows -> recorded, each receipt once over crashes and re-exports.
 
-A file is taken when it has not changed for `settle_ms`, once in each state of it (size and mtime). It is
-never moved or changed: it belongs to the till's software. File events make it quick, the rescan is the
-promise.
+A file is taken when it has not changed for `settle_ms`, once in each state of it (size and mtime). It is then
+left, moved or deleted, as the settings say (ADR 0038). File events make it quick, the rescan is the promise.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig, Folder
-from edge_agent.pos_adapter import intake
-from edge_agent.pos_adapter.rows import ADAPTERS, Row, adapter_of, is_unfinished, rows_of, shown
+from edge_agent.pos_adapter import adapters, intake
+from edge_agent.pos_adapter.folder_files import (
+    Looked,
+    Lying,
+    State,
+    is_as_it_was,
+    look,
+    open_to_read,
+    put_away,
+)
+from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Recorder
 from edge_agent.store import files, quarantine
 from edge_agent.store.database import Connection
@@ -36,9 +42,34 @@ WHOLE_FILE: Final = "file"
 log = logging.getLogger(__name__)
 
 
-class _State(NamedTuple):
-    size: int
-    mtime_ns: int
+class Meters:
+    """What is counted of all folders."""
+
+    def __init__(self) -> None:
+        self.files = Counter("dangol_edge_folder_files_total", "Files of the watched folder that were taken.")
+        self.refusals = Counter(
+            "dangol_edge_folder_refusals_total", "Refused receipts and files of the watched folder.", "code"
+        )
+        self.passed = Counter(
+            "dangol_edge_folder_passed_total",
+            "What in files is neither a receipt nor a mistake, by why.",
+            "adapter",
+            "reason",
+        )
+        self.noticed = Counter(
+            "dangol_edge_folder_noticed_total",
+            "Receipts of files that were taken though they look odd.",
+            "adapter",
+        )
+        self.failures = Counter(
+            "dangol_edge_folder_failures_total",
+            "Looks at the watched folder or a file of it that failed.",
+        )
+
+    def families(self) -> list[Family]:
+        """Return what has been counted."""
+        counters = (self.files, self.refusals, self.passed, self.noticed, self.failures)
+        return [one.family() for one in counters]
 
 
 class WatchedFolder:
@@ -50,36 +81,26 @@ class WatchedFolder:
     def __init__(
         self,
         config: EdgeConfig,
-        folder: Folder,
         clock: Clock,
         writer: Writer,
         recorder: Recorder,
+        meters: Meters,
         *,
         recorded: Callable[[], None],
     ) -> None:
         self._config = config
-        self._folder = folder
+        self._folder = _folder(config)
         self._clock = clock
         self._writer = writer
         self._recorder = recorder
         self._recorded = recorded
-        self._seen: dict[str, tuple[_State, int]] = {}
+        self._meters = meters
+        self._endings = frozenset(adapters.endings_of(config.folder))
+        self._seen: dict[str, tuple[State, int]] = {}
         self._taken: dict[str, tuple[int, int]] = {}
-        self._paths: dict[str, Path] = {}
-        self._crowded: dict[str, _State] = {}
+        self._crowded: dict[str, State] = {}
+        self._told: dict[str, State] = {}
         self.changed = asyncio.Event()
-        self.files = Counter("dangol_edge_folder_files_total", "Files of the watched folder that were taken.")
-        self.refusals = Counter(
-            "dangol_edge_folder_refusals_total", "Refused receipts and files of the watched folder.", "code"
-        )
-        self.failures = Counter(
-            "dangol_edge_folder_failures_total",
-            "Looks at the watched folder or a file of it that failed.",
-        )
-
-    def families(self) -> list[Family]:
-        """Return what has been counted."""
-        return [one.family() for one in (self.files, self.refusals, self.failures)]
 
     async def run(self) -> None:
         """Scan whenever something changed, and every `rescan_ms`, until cancelled."""
@@ -106,153 +127,190 @@ class WatchedFolder:
         try:
             found = await asyncio.to_thread(self._look)
         except OSError as error:
-            self.failures.add()
+            self._meters.failures.add()
             log.warning("folder_unreadable", extra={"error": type(error).__name__})
             return False
         now_ms = self._clock.monotonic_ms()
-        self._seen = {path: self._first_seen(path, state, now_ms) for path, state in found.items()}
-        waiting = False
+        new = found.new
+        self._seen = {name: self._first_seen(name, lying.state, now_ms) for name, lying in new.items()}
+        self._told = {name: state for name, state in self._told.items() if name in new or name in found.taken}
+        waiting = found.more
+        if found.more:
+            log.warning("folder_crowded", extra={"count": self._folder.files_max})
         if self._crowded:
             room = await self._writer.do(self._has_room, urgent=False)
             self._crowded = {} if room else self._crowded
-        for path, (state, since_ms) in sorted(self._seen.items(), key=lambda item: item[1][0].mtime_ns):
+        for name, (state, since_ms) in sorted(self._seen.items(), key=lambda item: item[1][0].mtime_ns):
             age_ms = now_ms - since_ms
-            if self._crowded.get(path) == state:
+            if self._crowded.get(name) == state:
                 continue
             if age_ms < self._folder.settle_ms:
                 waiting = True
                 continue
             try:
-                waiting |= not await self._take(path, state, age_ms)
+                waiting |= not await self._take(name, new[name], age_ms)
             except LoyaltyError as error:
                 log.warning("file_not_taken", extra={"code": error.code})
                 waiting = True
+        if self._folder.after != "keep":
+            for name, lying in found.taken.items():
+                await self._put_away(name, lying)
         return waiting
 
     def _has_room(self, conn: Connection) -> bool:
         return quarantine.count_open(conn) < self._config.quarantine_rows_max
 
-    def _first_seen(self, path: str, state: _State, now_ms: int) -> tuple[_State, int]:
-        before = self._seen.get(path)
+    def _first_seen(self, name: str, state: State, now_ms: int) -> tuple[State, int]:
+        before = self._seen.get(name)
         return before if before is not None and before[0] == state else (state, now_ms)
 
-    def _look(self) -> dict[str, _State]:
-        """Return the state of each receipt file that is to be taken: regular ones only, no links followed."""
-        found: dict[str, _State] = {}
-        for entry in self._folder.path.iterdir():
-            if entry.suffix.lower() not in ADAPTERS or entry.name.startswith((".", "~")):
-                continue
-            try:
-                about = entry.lstat()
-            except FileNotFoundError:
-                continue
-            state, name = _State(about.st_size, about.st_mtime_ns), shown(entry.name)
-            if stat.S_ISREG(about.st_mode) and self._taken.get(name) != state:
-                found[name] = state
-                self._paths[name] = entry
-            if len(found) >= self._folder.files_max:
-                log.warning("folder_crowded", extra={"count": self._folder.files_max})
-                break
-        return found
+    def _look(self) -> Looked:
+        return look(self._folder, self._endings, self._taken)
 
-    async def _take(self, path: str, state: _State, age_ms: int) -> bool:
-        """Take one file; False while its last line seems unfinished."""
-        adapter = adapter_of(path)
+    async def _take(self, name: str, lying: Lying, age_ms: int) -> bool:
+        """Take one file; False while it seems unfinished or changes."""
+        kind = adapters.name_for(name, self._folder)
         try:
-            data = await asyncio.to_thread(self._read, path, state)
-            if age_ms < self._folder.unfinished_ms and is_unfinished(adapter, data):
-                return False
-            tally = await self._take_rows(path, adapter, data)
-        except OSError as error:
-            self.failures.add()
-            log.warning("file_unreadable", extra={"error": type(error).__name__})
+            file = await asyncio.to_thread(open_to_read, name, lying, self._folder.file_bytes_max)
+            try:
+                tally = await self._take_rows(name, kind, file, age_ms)
+                changed = not is_as_it_was(file, lying.state)
+            finally:
+                await asyncio.to_thread(file.close)
+        except FileNotFoundError:
             return False
+        except OSError as error:
+            return await self._wait_for(name, kind, lying, error)
         except BadInput as error:
-            return await self._refuse(path, adapter, state, error)
+            return await self._refuse(name, kind, lying, error)
         except LoyaltyError:
             raise
         except Exception:
             log.exception("file_failed")
-            broken = BadInput(f"{path} breaks this agent: the log says more", code="file_unreadable")
-            return await self._refuse(path, adapter, state, broken)
+            broken = BadInput(f"{name} breaks this agent: the log says more", code="file_unreadable")
+            return await self._refuse(name, kind, lying, broken)
+        if tally is None or changed:
+            return False
         if tally.get("unkept"):
-            self._crowded[path] = state
+            self._crowded[name] = lying.state
             log.warning("file_waits_for_quarantine", extra={"count": tally["unkept"]})
             return True
-        await self._writer.do(lambda conn: quarantine.settle_place(conn, path, WHOLE_FILE), urgent=False)
-        await self._note(path, state, tally)
+        await self._writer.do(lambda conn: quarantine.settle_place(conn, name, WHOLE_FILE), urgent=False)
+        await self._note(name, lying, tally)
         return True
 
-    async def _take_rows(self, path: str, adapter: str, data: bytes) -> dict[str, int]:
+    async def _take_rows(self, name: str, kind: str, file: BinaryIO, age_ms: int) -> dict[str, int] | None:
+        """Take the rows of a file and count what became of them; None while it seems unfinished."""
+        adapter = adapters.adapter_of(kind, name, self._config)
+        if age_ms < self._folder.unfinished_ms:
+            unfinished = await asyncio.to_thread(adapter.is_unfinished, file)
+            file.seek(0)
+            if unfinished:
+                return None
         tally: dict[str, int] = {}
         expected = await self._writer.do(
             lambda conn: self._recorder.expectations(self._recorder.books(conn)), urgent=False
         )
-        understood = intake.chunks(rows_of(adapter, data, self._folder.csv), expected, adapter)
-        while chunk := await asyncio.to_thread(next, understood, None):
+        rows = adapter.rows(file, adapters.here(expected, kind, name, self._config))
+        understood = intake.chunks(rows, expected, kind)
+        while chunk := await asyncio.to_thread(_next, understood):
             while chunk:
-                taken = await self._writer.do(self._job(path, adapter, chunk), urgent=False)
+                taken = await self._writer.do(self._job(name, kind, chunk), urgent=False)
                 for became in taken:
-                    what = became.became if became.kept else "unkept"
-                    tally[what] = tally.get(what, 0) + 1
-                    if became.code:
-                        self.refusals.add(became.code)
+                    self._count(kind, became, tally)
                 chunk = chunk[len(taken) :]
                 if any(became.became == "recorded" for became in taken):
                     self._recorded()
         return tally
 
+    def _count(self, kind: str, became: intake.Became, tally: dict[str, int]) -> None:
+        what = became.became if became.kept else "unkept"
+        tally[what] = tally.get(what, 0) + 1
+        if became.became == "refused":
+            self._meters.refusals.add(became.code)
+        elif became.became == "passed":
+            self._meters.passed.add(kind, became.code)
+        elif became.became == "recorded" and became.outcome is not None and became.outcome.notices:
+            tally["noticed"] = tally.get("noticed", 0) + 1
+            self._meters.noticed.add(kind)
+
     def _job(
-        self, path: str, adapter: str, chunk: list[intake.Understood]
+        self, name: str, adapter: str, chunk: list[intake.Understood]
     ) -> Callable[[Connection], list[intake.Became]]:
         return lambda conn: intake.take(
-            conn, self._recorder, self._config, chunk, source=path, adapter=adapter, clock=self._clock
+            conn, self._recorder, self._config, chunk, source=name, adapter=adapter, clock=self._clock
         )
 
-    async def _refuse(self, path: str, adapter: str, state: _State, error: BadInput) -> bool:
-        self.refusals.add(error.code)
+    async def _wait_for(self, name: str, adapter: str, lying: Lying, error: OSError) -> bool:
+        """Say once of a file in this state that it cannot be read; it is tried again at each look."""
+        self._meters.failures.add()
+        if self._told.get(name) == lying.state:
+            return True
+        log.warning("file_unreadable", extra={"error": type(error).__name__})
+        sentence = (
+            f"{name} cannot be read ({error.strerror or type(error).__name__}): it is tried again and again"
+        )
+        await self._set_aside(name, adapter, BadInput(sentence, code="file_unreadable"))
+        self._told[name] = lying.state
+        return True
+
+    async def _refuse(self, name: str, adapter: str, lying: Lying, error: BadInput) -> bool:
+        self._meters.refusals.add(error.code)
+        await self._set_aside(name, adapter, error)
+        await self._note(name, lying, {"refused": 1})
+        return True
+
+    async def _set_aside(self, name: str, adapter: str, error: BadInput) -> None:
         now_ms = self._clock.wall_ms()
         row = Row(place=WHOLE_FILE, raw=b"")
         await self._writer.do(
             lambda conn: intake.set_aside(
-                conn, self._config, row, error, source=path, adapter=adapter, now_ms=now_ms
+                conn, self._config, row, error, source=name, adapter=adapter, now_ms=now_ms
             ),
             urgent=False,
         )
-        await self._note(path, state, {"refused": 1})
-        return True
 
-    async def _note(self, path: str, state: _State, tally: dict[str, int]) -> None:
+    async def _note(self, name: str, lying: Lying, tally: dict[str, int]) -> None:
         taken = Taken(
-            path=path,
-            size=state.size,
-            mtime_ns=state.mtime_ns,
+            path=name,
+            size=lying.state.size,
+            mtime_ns=lying.state.mtime_ns,
             recorded=tally.get("recorded", 0),
             repeated=tally.get("repeated", 0),
             refused=tally.get("refused", 0),
+            passed=tally.get("passed", 0),
+            noticed=tally.get("noticed", 0),
             taken_at_ms=self._clock.wall_ms(),
         )
         await self._writer.do(lambda conn: files.put(conn, taken), urgent=False)
-        self._taken[path] = state
-        self.files.add()
+        self._taken[name] = lying.state
+        self._meters.files.add()
         log.info(
             "file_taken",
-            extra={"recorded": taken.recorded, "repeated": taken.repeated, "refused": taken.refused},
+            extra={
+                "recorded": taken.recorded,
+                "repeated": taken.repeated,
+                "refused": taken.refused,
+                "passed": taken.passed,
+                "noticed": taken.noticed,
+            },
         )
+        await self._put_away(name, lying)
 
-    def _read(self, path: str, state: _State) -> bytes:
-        if state.size > self._folder.file_bytes_max:
-            raise BadInput(
-                f"{path} has {state.size} bytes, more than the {self._folder.file_bytes_max} that are taken: "
-                "split it",
-                code="file_too_large",
-            )
-        # What was a regular file a moment ago may be a link or a pipe now.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        with os.fdopen(os.open(self._paths[path], flags), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OSError(f"{path} is no regular file")
-            return file.read(self._folder.file_bytes_max)
+    async def _put_away(self, name: str, lying: Lying) -> None:
+        """Move or delete a file that was taken; if that fails it is said once, and tried again."""
+        if self._folder.after == "keep":
+            return
+        try:
+            await asyncio.to_thread(put_away, self._folder, lying)
+        except OSError as error:
+            self._meters.failures.add()
+            if self._told.get(name) != lying.state:
+                self._told[name] = lying.state
+                log.warning("file_not_put_away", extra={"error": type(error).__name__})
+            return
+        await self._writer.do(lambda conn: files.forget(conn, name), urgent=False)
+        self._taken.pop(name, None)
 
     def _observe(self, loop: asyncio.AbstractEventLoop) -> BaseObserver | None:
         """Return a running observer that wakes the scan, or None where the system has no file events."""
@@ -289,3 +347,13 @@ def path_of(folder: Folder) -> Path:
             code="folder_missing",
         )
     return folder.path
+
+
+def _folder(config: EdgeConfig) -> Folder:
+    if config.folder is None:
+        raise ValueError("these settings have no folder to watch")
+    return config.folder
+
+
+def _next(understood: Iterator[list[intake.Understood]]) -> list[intake.Understood] | None:
+    return next(understood, None)

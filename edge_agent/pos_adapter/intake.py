@@ -28,10 +28,10 @@ BUDGET_MS: Final = 40
 
 
 class Became(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row became."""
+    """What a row became; `code` says why it was refused or passed over."""
 
     place: str
-    became: Literal["recorded", "repeated", "refused"]
+    became: Literal["recorded", "repeated", "refused", "passed"]
     outcome: Outcome | None = None
     code: str = ""
     sentence: str = ""
@@ -39,7 +39,7 @@ class Became(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that is ready to be recorded, or the reason why it is not."""
+    """A row that is ready to be recorded, or the reason why it is not; neither where it counts nothing."""
 
     row: Row
     intake: Intake | None = None
@@ -125,6 +125,8 @@ def _is_set_aside(
 
 def _record(conn: Connection, recorder: Recorder, books: Books, ready: Understood) -> Became:
     place, head, refusal = ready.row.place, books.head, ready.refusal
+    if ready.row.passed:
+        return Became(place=place, became="passed", code=ready.row.passed)
     if ready.intake is not None:
         try:
             with savepoint(conn):
@@ -164,6 +166,11 @@ def _understood(row: Row, expected: Expectations, adapter: str) -> Understood:
         return Understood(row=row, refusal=row.refusal)
     try:
         understood = understand(row.receipt, expected)
-        return Understood(row=row, intake=intake_of(understood, row.receipt.member, adapter, row.raw))
+        intake = intake_of(understood, row.receipt.member, adapter, row.raw)
+        if row.notices or row.is_copy:
+            intake = msgspec.structs.replace(
+                intake, notices=row.notices + intake.notices, is_copy=row.is_copy
+            )
+        return Understood(row=row, intake=intake)
     except BadInput as error:
         return Understood(row=row, refusal=error)

@@ -16,6 +16,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     recorded: int
     repeated: int
     refused: int
+    passed: int
+    noticed: int
     taken_at_ms: int
 
 
@@ -28,8 +30,8 @@ def fingerprints(conn: Connection) -> dict[str, tuple[int, int]]:
 def put(conn: Connection, taken: Taken) -> None:
     """Note a file as taken."""
     conn.execute(
-        "INSERT OR REPLACE INTO file_taken (path, size, mtime_ns, recorded, repeated, refused, taken_at_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO file_taken (path, size, mtime_ns, recorded, repeated, refused, passed,"
+        " noticed, taken_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             taken.path,
             taken.size,
@@ -37,6 +39,8 @@ def put(conn: Connection, taken: Taken) -> None:
             taken.recorded,
             taken.repeated,
             taken.refused,
+            taken.passed,
+            taken.noticed,
             taken.taken_at_ms,
         ),
     )
@@ -45,3 +49,8 @@ def put(conn: Connection, taken: Taken) -> None:
 def forget_refused(conn: Connection) -> None:
     """Have files looked at again of which something is still set aside: settings may have changed."""
     conn.execute("DELETE FROM file_taken WHERE path IN (SELECT source FROM quarantine WHERE state = 'open')")
+
+
+def forget(conn: Connection, path: str) -> None:
+    """Forget a file that lies there no more."""
+    conn.execute("DELETE FROM file_taken WHERE path = ?", (path,))

@@ -364,6 +364,10 @@ CREATE TABLE verified (
     seq INTEGER
 ) STRICT;
 """
+_FILES_COUNTED: Final = """
+ALTER TABLE file_taken ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE file_taken ADD COLUMN noticed INTEGER NOT NULL DEFAULT 0;
+"""
 SCRIPTS: Final = (
     _ONE,
     _TWO,
@@ -380,6 +384,7 @@ SCRIPTS: Final = (
     _ENROLMENTS,
     _LINK_SPANS,
     _VERIFIED,
+    _FILES_COUNTED,
 )
 VERSION: Final = len(SCRIPTS)
 

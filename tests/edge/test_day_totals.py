@@ -13,13 +13,13 @@ from edge_agent.app import build_app
 from edge_agent.clock import PLAUSIBLE_FROM
 from edge_agent.config import Csv
 from edge_agent.pos_adapter.csv_rows import NAMES
-from edge_agent.pos_adapter.rows import rows_of
 from edge_agent.sync import keys
 from edge_agent.take import take_file
 from loyalty_core.calendar import business_day
 from loyalty_core.errors import BadInput
 from loyalty_core.events import DayTotal
 from loyalty_core.units import EpochMs
+from tests.edge.adapting import rows_of
 from tests.edge.made import HeldClock, at, config_of, day, enrol_till, purchase, quiet_sync
 from tests.edge.till import Till
 

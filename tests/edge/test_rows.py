@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from edge_agent.config import Csv
+from edge_agent.pos_adapter.adapters import name_for
 from edge_agent.pos_adapter.csv_rows import NAMES
 from edge_agent.pos_adapter.receipt import Receipt
-from edge_agent.pos_adapter.rows import Row, adapter_of, is_unfinished, rows_of
+from edge_agent.pos_adapter.rows import Row
 from loyalty_core.errors import BadInput
+from tests.edge.adapting import is_unfinished, rows_of
 from tests.edge.made import purchase
 
 HEADER = ",".join(NAMES)
@@ -345,13 +347,13 @@ def test_an_encoding_that_nobody_knows_refuses_the_file() -> None:
     [("a.jsonl", "jsonl"), ("A.NDJSON", "jsonl"), ("sales.2026.csv", "csv"), ("B.CSV", "csv")],
 )
 def test_the_ending_tells_the_adapter(name: str, adapter: str) -> None:
-    assert adapter_of(name) == adapter
+    assert name_for(name, None) == adapter
 
 
 @pytest.mark.parametrize("name", ["a.xml", "csv", "a.csv.tmp", ".csv"])
 def test_other_endings_are_refused(name: str) -> None:
     with pytest.raises(BadInput) as refused:
-        adapter_of(name)
+        name_for(name, None)
     assert refused.value.code == "file_kind_unknown"
 
 

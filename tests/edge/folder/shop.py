@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edge_agent.config import EdgeConfig, Folder
-from edge_agent.pos_adapter.folder import WatchedFolder
+from edge_agent.pos_adapter.folder import Meters, WatchedFolder
 from edge_agent.recorder import Recorder
 from edge_agent.store import journal, quarantine
 from edge_agent.store.quarantine import Refused
@@ -43,15 +45,15 @@ class Shop:
 
     def start_again(self, folder: Folder | None = None) -> None:
         """Have the folder looked at by a new agent, which remembers what the store remembers."""
-        settings = folder or self.config.folder
-        assert settings is not None
+        if folder is not None:
+            self.config = msgspec.structs.replace(self.config, folder=folder)
         self.recorder = Recorder(self.config, self.clock)
         self.folder = WatchedFolder(
             self.config,
-            settings,
             self.clock,
             self.writer,
             self.recorder,
+            Meters(),
             recorded=self._nudge,
         )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import pytest
 
-from edge_agent.pos_adapter import folder as watched
-from edge_agent.pos_adapter.rows import rows_of
+from edge_agent.pos_adapter import json_lines
+from edge_agent.pos_adapter.rows import Here, Row
 from tests.edge.folder.shop import HEADER, MakeShop, Shop, csv_row, line
 from tests.edge.made import until
 
@@ -25,7 +26,9 @@ async def test_only_regular_files_of_known_endings_are_looked_at(shop: Shop, tmp
         shop.write(name, line("8"))
     shop.write("A.JSONL", line("1"))
     await shop.settle()
-    assert (await shop.count(), await shop.codes()) == (1, [])
+    assert await shop.count() == 1
+    (link,) = await shop.refused()
+    assert (link.source, link.code) == ("link.jsonl", "file_is_link")
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])
@@ -79,12 +82,15 @@ async def test_a_file_that_breaks_the_reader_does_not_stop_the_others(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    def broken(adapter: str, data: bytes, csv: Any) -> Any:
-        if data == b"poison\n":
-            raise ZeroDivisionError
-        return rows_of(adapter, data, csv)
+    rows = json_lines.rows
 
-    monkeypatch.setattr(watched, "rows_of", broken)
+    def broken(file: BinaryIO, here: Here) -> Iterator[Row]:
+        if file.read(7) == b"poison\n":
+            raise ZeroDivisionError
+        file.seek(0)
+        return rows(file, here)
+
+    monkeypatch.setattr(json_lines, "rows", broken)
     shop.write("a.jsonl", b"poison\n")
     shop.write("b.jsonl", line("1"))
     await shop.settle()

@@ -7,6 +7,7 @@ import json
 import msgspec
 import pytest
 
+from edge_agent.config import Csv
 from edge_agent.store import files, quarantine
 from edge_agent.store.integrity import verify
 from tests.edge.folder.shop import HEADER, MakeShop, Shop, csv_row, line
@@ -92,7 +93,7 @@ async def test_after_the_settings_are_put_right_a_start_mends_what_was_set_aside
     await shop.settle()
     assert (await shop.count(), await shop.codes()) == (1, ["encoding_wrong"])
     assert shop.config.folder is not None
-    csv = msgspec.structs.replace(shop.config.folder.csv, encoding="cp949")
+    csv = Csv(encoding="cp949")
     shop.start_again(msgspec.structs.replace(shop.config.folder, csv=csv))
     await shop.writer.do(files.forget_refused)
     await shop.settle()

@@ -1,0 +1,130 @@
+"""Which adapter reads a file: by its ending, as the settings say or as is usual.
+
+Our own adapters are loaded when the first file of their kind comes. One of somebody's own is a package that
+names its `Adapter` under the entry point group `dangol.adapters`; the settings name it in `folder.endings`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from pathlib import PurePath
+from typing import Final
+
+from edge_agent.config import Csv, EdgeConfig, Folder
+from edge_agent.pos_adapter.rows import Adapter, Here
+from edge_agent.pos_adapter.understanding import Expectations
+from loyalty_core.errors import BadInput
+
+GROUP: Final = "dangol.adapters"
+ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+"""File ending -> adapter, where the settings say nothing else."""
+OWN: Final = frozenset(ENDINGS.values())
+
+
+def endings_of(folder: Folder | None) -> dict[str, str]:
+    """Return the file endings that are read -> the name of the adapter that reads them."""
+    return ENDINGS | (folder.endings if folder else {})
+
+
+def name_for(file: str, folder: Folder | None) -> str:
+    """Return the name of the adapter that reads a file of this name.
+
+    Raises:
+        BadInput: `file_kind_unknown`.
+    """
+    endings = endings_of(folder)
+    name = endings.get(PurePath(file).suffix.lower())
+    if name is None:
+        raise BadInput(
+            f"{file}: files must end in {', '.join(endings)}: rename it, export another form, or name its "
+            "adapter in folder.endings",
+            code="file_kind_unknown",
+        )
+    return name
+
+
+def adapter_of(name: str, source: str, config: EdgeConfig) -> Adapter:
+    """Return the adapter of a name, with the settings for a file.
+
+    Raises:
+        BadInput: `adapter_unknown`, `adapter_broken`.
+    """
+    if name == "csv":
+        from edge_agent.pos_adapter import csv_rows
+
+        settings = csv_settings(config.folder, source)
+        return Adapter(partial(csv_rows.rows, settings=settings), csv_rows.is_unfinished)
+    if name == "jsonl":
+        from edge_agent.pos_adapter import json_lines
+
+        return Adapter(json_lines.rows, json_lines.is_unfinished)
+    return _strange(name)
+
+
+def here(expected: Expectations, name: str, source: str, config: EdgeConfig) -> Here:
+    """Return what an adapter may take as given when it reads a file."""
+    return Here(
+        store_id=expected.store_id,
+        zone=expected.place.zone,
+        currency=expected.currency,
+        source=source,
+        options=config.folder.options.get(name, {}) if config.folder else {},
+    )
+
+
+def csv_settings(folder: Folder | None, source: str) -> Csv:
+    """Return how a CSV of this name is read: by the first of the settings' mappings that its name fits.
+
+    Raises:
+        BadInput: `mapping_missing`.
+    """
+    settings = folder.csv if folder else Csv()
+    several = settings if isinstance(settings, tuple) else (settings,)
+    for one in several:
+        if PurePath(source).match(one.files):
+            return one
+    raise BadInput(
+        f"{source} fits the files of no folder.csv: rename it, or write a mapping for it",
+        code="mapping_missing",
+    )
+
+
+def check(folder: Folder) -> None:
+    """Find every adapter that the settings name.
+
+    Raises:
+        BadInput: `adapter_unknown`, `adapter_broken`.
+    """
+    for name in endings_of(folder).values():
+        if name not in OWN:
+            _strange(name)
+
+
+@lru_cache
+def _strange(name: str) -> Adapter:
+    """Return an adapter that is not ours."""
+    from importlib.metadata import entry_points
+
+    found = list(entry_points(group=GROUP, name=name))
+    if len(found) != 1:
+        known = sorted({*OWN, *(one.name for one in entry_points(group=GROUP))})
+        raise BadInput(
+            f'folder.endings names the adapter "{name}", which {len(found) or "no"} packages bring: '
+            f"name one of {', '.join(known)}, or install exactly one package that brings it",
+            code="adapter_unknown",
+        )
+    try:
+        adapter = found[0].load()
+    except Exception as error:
+        raise BadInput(
+            f'the adapter "{name}" ({found[0].value}) cannot be loaded ({type(error).__name__}: {error}): '
+            "mend its package",
+            code="adapter_broken",
+        ) from error
+    if not isinstance(adapter, Adapter):
+        raise BadInput(
+            f'the adapter "{name}" ({found[0].value}) is no edge_agent.pos_adapter.rows.Adapter: '
+            "mend its package",
+            code="adapter_broken",
+        )
+    return adapter

@@ -1,0 +1,130 @@
+"""The files that lie in a watched folder: which are receipts', how one is opened, where it goes when taken.
+
+The folder belongs to the till's software: anything may stand there, and be another thing a moment later.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from edge_agent.config import Folder
+from edge_agent.pos_adapter.rows import shown
+from loyalty_core.errors import BadInput
+
+
+class State(NamedTuple):
+    """How a file stands: it is another one when either changes."""
+
+    size: int
+    mtime_ns: int
+
+
+class Lying(NamedTuple):
+    """A file that lies there."""
+
+    path: Path
+    state: State
+
+
+class Looked(NamedTuple):
+    """What lies in a folder: what is to be taken, what was taken and still lies there, if there is more."""
+
+    new: dict[str, Lying]
+    taken: dict[str, Lying]
+    more: bool
+
+
+def look(folder: Folder, endings: Collection[str], taken: Mapping[str, tuple[int, int]]) -> Looked:
+    """Return the receipt files of a folder by their names as they are shown; `taken` tells which are known.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    new: dict[str, Lying] = {}
+    there: dict[str, Lying] = {}
+    with os.scandir(folder.path) as entries:
+        for entry in entries:
+            if Path(entry.name).suffix.lower() not in endings or entry.name.startswith((".", "~")):
+                continue
+            try:
+                about = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if not (stat.S_ISREG(about.st_mode) or stat.S_ISLNK(about.st_mode)):
+                continue
+            name, lying = shown(entry.name), Lying(Path(entry.path), _state(about))
+            if taken.get(name) == lying.state:
+                there[name] = lying
+            elif len(new) < folder.files_max:
+                new[name] = lying
+            else:
+                return Looked(new, there, more=True)
+    return Looked(new, there, more=False)
+
+
+def open_to_read(name: str, lying: Lying, bytes_max: int) -> BinaryIO:
+    """Return a regular file as a stream, following no link.
+
+    Raises:
+        BadInput: `file_too_large`, `file_is_link`: it will never be read as it is.
+        OSError: it cannot be read now, or is another one already.
+    """
+    path, state = lying
+    if state.size > bytes_max:
+        raise BadInput(
+            f"{name} has {state.size} bytes, more than the {bytes_max} that are taken: split it, or set "
+            "folder.file_bytes_max",
+            code="file_too_large",
+        )
+    if path.is_symlink():
+        raise BadInput(
+            f"{name} is a link, and only files in the folder itself are read: put the file there",
+            code="file_is_link",
+        )
+    # What was a regular file a moment ago may be a link or a pipe now.
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    about = os.fstat(file.fileno())
+    if not stat.S_ISREG(about.st_mode) or _state(about) != state:
+        file.close()
+        raise FileNotFoundError(f"{name} is another file already")
+    return file
+
+
+def is_as_it_was(file: BinaryIO, state: State) -> bool:
+    """Tell whether an open file has not been changed since."""
+    return _state(os.fstat(file.fileno())) == state
+
+
+def put_away(folder: Folder, lying: Lying) -> None:
+    """Move or delete a file that was taken, if it is still the same one.
+
+    Raises:
+        OSError: it cannot be moved or deleted.
+    """
+    path, state = lying
+    try:
+        if _state(path.lstat()) != state:
+            return
+        if folder.after == "delete":
+            path.unlink()
+            return
+        folder.done.mkdir(exist_ok=True)
+        path.rename(_free_name(folder.done / path.name))
+    except FileNotFoundError:
+        return
+
+
+def _free_name(path: Path) -> Path:
+    """Return this path, or one with a number behind its name where it is in use."""
+    number, free = 1, path
+    while os.path.lexists(free):
+        number, free = number + 1, path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def _state(about: os.stat_result) -> State:
+    return State(about.st_size, about.st_mtime_ns)
