@@ -53,7 +53,7 @@ class Folder(_Section, frozen=True, kw_only=True):
     """The watched folder. The rescan is the promise; file events only make it quick.
 
     `endings` maps file endings to adapters, `options` says something to those of somebody's own. What was
-    taken is kept, moved into `done` or deleted.
+    taken is kept, moved into `done` (below `path`, or elsewhere on its disk), or deleted.
     """
 
     path: Path
@@ -149,7 +149,7 @@ def read_config(path: Path) -> EdgeConfig:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadInput(f"{path}: {error}", code="config_invalid") from None
     base = path.absolute().parent
-    folder = config.folder and _placed(config.folder, base)
+    folder = config.folder and msgspec.structs.replace(config.folder, path=base / config.folder.path)
     ca_file = config.sync.ca_file and base / config.sync.ca_file
     return msgspec.structs.replace(
         config,
@@ -157,11 +157,6 @@ def read_config(path: Path) -> EdgeConfig:
         folder=folder,
         sync=msgspec.structs.replace(config.sync, ca_file=ca_file),
     )
-
-
-def _placed(folder: Folder, base: Path) -> Folder:
-    path = base / folder.path
-    return msgspec.structs.replace(folder, path=path, done=path / folder.done)
 
 
 def _path(kind: type, value: object) -> object:

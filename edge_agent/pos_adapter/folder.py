@@ -18,10 +18,10 @@ from edge_agent.pos_adapter import adapters, intake
 from edge_agent.pos_adapter.folder_files import (
     Looked,
     Lying,
+    Reading,
     State,
     is_as_it_was,
     look,
-    open_to_read,
     put_away,
 )
 from edge_agent.pos_adapter.rows import Row
@@ -153,8 +153,10 @@ class WatchedFolder:
                 log.warning("file_not_taken", extra={"code": error.code})
                 waiting = True
         if self._folder.after != "keep":
+            staying = await self._writer.do(files.staying, urgent=False)
             for name, lying in found.taken.items():
-                await self._put_away(name, lying)
+                if name not in staying:
+                    await self._put_away(name, lying)
         return waiting
 
     def _has_room(self, conn: Connection) -> bool:
@@ -170,13 +172,12 @@ class WatchedFolder:
     async def _take(self, name: str, lying: Lying, age_ms: int) -> bool:
         """Take one file; False while it seems unfinished or changes."""
         kind = adapters.name_for(name, self._folder)
+        reading = Reading(name, lying, self._folder.file_bytes_max)
         try:
-            file = await asyncio.to_thread(open_to_read, name, lying, self._folder.file_bytes_max)
-            try:
+            with reading:
+                file = await asyncio.to_thread(reading.open)
                 tally = await self._take_rows(name, kind, file, age_ms)
                 changed = not is_as_it_was(file, lying.state)
-            finally:
-                await asyncio.to_thread(file.close)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -195,7 +196,6 @@ class WatchedFolder:
             self._crowded[name] = lying.state
             log.warning("file_waits_for_quarantine", extra={"count": tally["unkept"]})
             return True
-        await self._writer.do(lambda conn: quarantine.settle_place(conn, name, WHOLE_FILE), urgent=False)
         await self._note(name, lying, tally)
         return True
 
@@ -227,6 +227,7 @@ class WatchedFolder:
         what = became.became if became.kept else "unkept"
         tally[what] = tally.get(what, 0) + 1
         if became.became == "refused":
+            tally["cut"] = tally.get("cut", 0) + became.is_cut
             self._meters.refusals.add(became.code)
         elif became.became == "passed":
             self._meters.passed.add(kind, became.code)
@@ -257,7 +258,7 @@ class WatchedFolder:
     async def _refuse(self, name: str, adapter: str, lying: Lying, error: BadInput) -> bool:
         self._meters.refusals.add(error.code)
         await self._set_aside(name, adapter, error)
-        await self._note(name, lying, {"refused": 1})
+        await self._note(name, lying, {"refused": 1, "cut": 1}, is_refused=True)
         return True
 
     async def _set_aside(self, name: str, adapter: str, error: BadInput) -> None:
@@ -270,7 +271,9 @@ class WatchedFolder:
             urgent=False,
         )
 
-    async def _note(self, name: str, lying: Lying, tally: dict[str, int]) -> None:
+    async def _note(
+        self, name: str, lying: Lying, tally: dict[str, int], *, is_refused: bool = False
+    ) -> None:
         taken = Taken(
             path=name,
             size=lying.state.size,
@@ -280,9 +283,16 @@ class WatchedFolder:
             refused=tally.get("refused", 0),
             passed=tally.get("passed", 0),
             noticed=tally.get("noticed", 0),
+            stays=tally.get("cut", 0) > 0,
             taken_at_ms=self._clock.wall_ms(),
         )
-        await self._writer.do(lambda conn: files.put(conn, taken), urgent=False)
+
+        def job(conn: Connection) -> None:
+            if not is_refused:
+                quarantine.settle_place(conn, name, WHOLE_FILE)
+            files.put(conn, taken)
+
+        await self._writer.do(job, urgent=False)
         self._taken[name] = lying.state
         self._meters.files.add()
         log.info(
@@ -295,7 +305,8 @@ class WatchedFolder:
                 "noticed": taken.noticed,
             },
         )
-        await self._put_away(name, lying)
+        if not taken.stays:
+            await self._put_away(name, lying)
 
     async def _put_away(self, name: str, lying: Lying) -> None:
         """Move or delete a file that was taken; if that fails it is said once, and tried again."""

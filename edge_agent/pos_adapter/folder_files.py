@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -94,6 +95,34 @@ def open_to_read(name: str, lying: Lying, bytes_max: int) -> BinaryIO:
     return file
 
 
+class Reading:
+    """A file that is opened in a thread. Leaving the context closes it, also where it is opened only then."""
+
+    def __init__(self, name: str, lying: Lying, bytes_max: int) -> None:
+        self._wanted = (name, lying, bytes_max)
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._is_over = True
+            if self._file is not None:
+                self._file.close()
+
+    def open(self) -> BinaryIO:
+        """Return the file, as `open_to_read` does."""
+        file = open_to_read(*self._wanted)
+        with self._lock:
+            self._file = file
+            if self._is_over:
+                file.close()
+        return file
+
+
 def is_as_it_was(file: BinaryIO, state: State) -> bool:
     """Tell whether an open file has not been changed since."""
     return _state(os.fstat(file.fileno())) == state
@@ -112,8 +141,9 @@ def put_away(folder: Folder, lying: Lying) -> None:
         if folder.after == "delete":
             path.unlink()
             return
-        folder.done.mkdir(exist_ok=True)
-        path.rename(_free_name(folder.done / path.name))
+        done = folder.path / folder.done
+        done.mkdir(exist_ok=True)
+        path.rename(_free_name(done / path.name))
     except FileNotFoundError:
         return
 

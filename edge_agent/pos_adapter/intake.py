@@ -28,7 +28,10 @@ BUDGET_MS: Final = 40
 
 
 class Became(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row became; `code` says why it was refused or passed over."""
+    """What a row became; `code` says why it was refused or passed over.
+
+    One that was refused is `kept`, in part only where it `is_cut`: where it is not, its file alone has it.
+    """
 
     place: str
     became: Literal["recorded", "repeated", "refused", "passed"]
@@ -36,6 +39,7 @@ class Became(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     sentence: str = ""
     kept: bool = True
+    is_cut: bool = False
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +96,8 @@ def take(
                 quarantine.settle_place(conn, source, ready.row.place)
         elif not _is_set_aside(conn, config, ready.row, became, source, adapter, clock.wall_ms()):
             became = msgspec.structs.replace(became, kept=False)
+        elif len(ready.row.raw) > config.raw_bytes_max:
+            became = msgspec.structs.replace(became, is_cut=True)
         result.append(became)
         if clock.monotonic_ms() > until_ms:
             break

@@ -8,7 +8,7 @@ from edge_agent.store.database import Connection
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it was taken, and what became of its receipts."""
+    """A file as it was taken, and what became of its receipts; it `stays` where nothing else has it all."""
 
     path: str
     size: int
@@ -18,6 +18,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     passed: int
     noticed: int
+    stays: bool
     taken_at_ms: int
 
 
@@ -27,11 +28,16 @@ def fingerprints(conn: Connection) -> dict[str, tuple[int, int]]:
     return {path: (size, mtime_ns) for path, size, mtime_ns in rows}
 
 
+def staying(conn: Connection) -> set[str]:
+    """Return the files that hold what nothing else does."""
+    return {path for (path,) in conn.execute("SELECT path FROM file_taken WHERE stays")}
+
+
 def put(conn: Connection, taken: Taken) -> None:
     """Note a file as taken."""
     conn.execute(
         "INSERT OR REPLACE INTO file_taken (path, size, mtime_ns, recorded, repeated, refused, passed,"
-        " noticed, taken_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " noticed, stays, taken_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             taken.path,
             taken.size,
@@ -41,6 +47,7 @@ def put(conn: Connection, taken: Taken) -> None:
             taken.refused,
             taken.passed,
             taken.noticed,
+            taken.stays,
             taken.taken_at_ms,
         ),
     )

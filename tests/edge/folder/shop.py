@@ -47,13 +47,14 @@ class Shop:
         """Have the folder looked at by a new agent, which remembers what the store remembers."""
         if folder is not None:
             self.config = msgspec.structs.replace(self.config, folder=folder)
+        self.meters = Meters()
         self.recorder = Recorder(self.config, self.clock)
         self.folder = WatchedFolder(
             self.config,
             self.clock,
             self.writer,
             self.recorder,
-            Meters(),
+            self.meters,
             recorded=self._nudge,
         )
 
