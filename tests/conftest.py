@@ -45,6 +45,7 @@ settings.register_profile(
 )
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True, database=None)
 settings.register_profile("many", settings.get_profile("local"), max_examples=1000)
+settings.register_profile("soak", settings.get_profile("local"), max_examples=20_000)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
