@@ -14,6 +14,7 @@ from edge_agent.disk_state import FULL_BYTES, WORDS
 from edge_agent.store import (
     closings,
     exported,
+    files,
     journal,
     member_damage,
     members,
@@ -55,6 +56,19 @@ _MEMBER_DAMAGED: Final = (
 )
 
 
+class LastFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The file that an adapter read last, and what became of its rows."""
+
+    adapter: str
+    file: str
+    at: str
+    recorded: int
+    repeated: int
+    refused: int
+    passed: int
+    noticed: int
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What `status` tells. Ages are in ms; `link` is "up", "down" or "never"; `disk_refuses` is a code."""
 
@@ -83,6 +97,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     members: int
     member_damaged: bool
     redemptions_open: int
+    last_files: list[LastFile]
     programme: str
     programme_version: int
     version: str
@@ -129,6 +144,7 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock, disk_refuses: str
         members=members.count(conn),
         member_damaged=member_damage.is_known(conn),
         redemptions_open=redemptions.count_authorised(conn),
+        last_files=[_last_file(one) for one in files.last(conn)],
         programme=identity.programme_id,
         programme_version=programmes.highest(conn),
         version=VERSION,
@@ -168,9 +184,27 @@ def lines(told: Status) -> list[str]:
         ("programme", f"{told.programme or 'none yet'} version {told.programme_version}"),
         ("members", str(told.members)),
         ("redemptions", f"{told.redemptions_open} open"),
+        *(("last file", _file(one)) for one in told.last_files),
         ("software", told.version),
     ]
     return [state, *(f"  {name:<14}{value}" for name, value in rows)]
+
+
+def _last_file(last: files.Last) -> LastFile:
+    tally = msgspec.structs.asdict(last.tally)
+    return LastFile(adapter=last.adapter, file=last.path, at=_iso(last.taken_at_ms) or "", **tally)
+
+
+def _file(last: LastFile) -> str:
+    words = {
+        "recorded": last.recorded,
+        "known before": last.repeated,
+        "set aside": last.refused,
+        "passed over": last.passed,
+        "odd in something": last.noticed,
+    }
+    became = ", ".join(f"{count} {what}" for what, count in words.items() if count) or "nothing in it"
+    return f"{last.file} ({last.adapter}) at {last.at}: {became}"
 
 
 def _journal(told: Status) -> str:

@@ -28,7 +28,7 @@ from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Recorder
 from edge_agent.store import files, quarantine
 from edge_agent.store.database import Connection
-from edge_agent.store.files import Taken
+from edge_agent.store.files import Taken, Tally
 from edge_agent.store.writer import Writer
 from loyalty_core.errors import BadInput, LoyaltyError
 from loyalty_shell.exposition import Counter, Family
@@ -274,15 +274,13 @@ class WatchedFolder:
     async def _note(
         self, name: str, lying: Lying, tally: dict[str, int], *, is_refused: bool = False
     ) -> None:
+        told = Tally(**{one: tally.get(one, 0) for one in Tally.__struct_fields__})
         taken = Taken(
             path=name,
+            adapter=adapters.name_for(name, self._folder),
             size=lying.state.size,
             mtime_ns=lying.state.mtime_ns,
-            recorded=tally.get("recorded", 0),
-            repeated=tally.get("repeated", 0),
-            refused=tally.get("refused", 0),
-            passed=tally.get("passed", 0),
-            noticed=tally.get("noticed", 0),
+            tally=told,
             stays=tally.get("cut", 0) > 0,
             taken_at_ms=self._clock.wall_ms(),
         )
@@ -298,11 +296,11 @@ class WatchedFolder:
         log.info(
             "file_taken",
             extra={
-                "recorded": taken.recorded,
-                "repeated": taken.repeated,
-                "refused": taken.refused,
-                "passed": taken.passed,
-                "noticed": taken.noticed,
+                "recorded": told.recorded,
+                "repeated": told.repeated,
+                "refused": told.refused,
+                "passed": told.passed,
+                "noticed": told.noticed,
             },
         )
         if not taken.stays:

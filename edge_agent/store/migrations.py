@@ -368,6 +368,16 @@ _FILES_COUNTED: Final = """
 ALTER TABLE file_taken ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE file_taken ADD COLUMN noticed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE file_taken ADD COLUMN stays INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE file_last (
+    adapter TEXT NOT NULL PRIMARY KEY,
+    path TEXT NOT NULL,
+    recorded INTEGER NOT NULL,
+    repeated INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    passed INTEGER NOT NULL,
+    noticed INTEGER NOT NULL,
+    taken_at_ms INTEGER NOT NULL
+) STRICT;
 """
 SCRIPTS: Final = (
     _ONE,

@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent.pos_adapter import json_lines
 from edge_agent.pos_adapter.rows import Here, Row
+from edge_agent.status import lines, status
 from tests.edge.folder.shop import Shop, line
 
 
@@ -82,3 +83,21 @@ async def test_what_was_refused_and_counts_nothing_now_waits_no_more(shop: Shop)
     path.write_bytes(b"-{}\n")
     await shop.settle()
     assert await shop.codes() == []
+
+
+async def test_the_status_says_which_file_was_read_last_and_what_became_of_it(shop: Shop) -> None:
+    shop.write("a.jsonl", line("1") + b"-{}\n!" + line("2") + b"{}\n")
+    await shop.settle()
+    shop.write("empty.jsonl", b"")
+    shop.write("b.csv", b"no,columns\n")
+    told = await shop.writer.do(lambda conn: status(conn, shop.config, shop.clock))
+    assert [one.file for one in told.last_files] == ["a.jsonl"]
+    (said,) = [one.split(None, 2)[2] for one in lines(told) if one.startswith("  last file")]
+    when = told.last_files[0].at
+    assert said == f"a.jsonl (jsonl) at {when}: 2 recorded, 1 set aside, 1 passed over, 1 odd in something"
+    await shop.settle()
+    told = await shop.writer.do(lambda conn: status(conn, shop.config, shop.clock))
+    assert {one.file: one.refused for one in told.last_files} == {"empty.jsonl": 0, "b.csv": 1}
+    assert any(
+        one.endswith(f"empty.jsonl (jsonl) at {told.last_files[0].at}: nothing in it") for one in lines(told)
+    )
