@@ -33,6 +33,8 @@ class Package:
     settings: str
     units: tuple[str, ...]
     """Units of systemd/ that are enabled and started; the others of this package are only there."""
+    at_will: tuple[str, ...] = ()
+    """Units that somebody enables who needs them."""
     title: str
     description: str
 
@@ -53,6 +55,7 @@ EDGE: Final = Package(
     module="edge_agent",
     settings="edge.toml",
     units=("dangol-edge.service",),
+    at_will=("dangol-printer.service",),
     title="loyalty points on a till that must keep working offline",
     description="Dangol records visits and purchases on a till, answers with points at once, and hands signed"
     " batches to headquarters when the line is there.",
@@ -81,7 +84,11 @@ def stage(package: Package, release: Release, root: Path, tree: Path, wheels: It
     (tree / "usr/bin" / package.program).symlink_to(f"../lib/{package.name}/venv/bin/{package.program}")
     _put(tree / "etc/dangol" / package.settings, filled(package.settings))
     _put(tree / "usr/share/lintian/overrides" / package.name, filled("lintian-overrides"))
-    for unit in sorted((root / "systemd").glob(f"{package.name}*.*")):
+    units = {
+        *(root / "systemd").glob(f"{package.name}*.*"),
+        *(root / "systemd" / one for one in package.at_will),
+    }
+    for unit in sorted(units):
         _put(tree / "lib/systemd/system" / unit.name, unit.read_bytes())
     for folder in ("sysusers.d", "tmpfiles.d"):
         file = f"{package.name}.conf"
@@ -152,6 +159,7 @@ def _filled(name: str, package: Package, release: Release) -> bytes:
         "PROGRAM": package.program,
         "SETTINGS": package.settings,
         "UNITS": " ".join(package.units),
+        "ALL_UNITS": " ".join(package.units + package.at_will),
         "TITLE": package.title,
         "DESCRIPTION": "\n ".join(textwrap.wrap(package.description, width=75)),
         "VERSION": release.version,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from edge_agent.printer.endpoints import Device, Endpoint, endpoint
 from loyalty_core.errors import BadInput
 
 DEFAULT_PATH: Final = Path("/etc/dangol/edge.toml")
@@ -69,6 +70,23 @@ class Folder(_Section, frozen=True, kw_only=True):
     csv: Csv | tuple[Csv, ...] = Csv()
 
 
+class Printer(_Section, frozen=True, kw_only=True):
+    """A receipt printer behind this machine: where the till prints to, and where that goes on to.
+
+    `name` begins the names of its copies; `till` is whose receipts they are, `profile` how they are read.
+    """
+
+    name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,31}$")]
+    listen: Endpoint
+    printer: Endpoint
+    profile: str = ""
+    till: str = ""
+    silence_ms: Positive = 2000
+    copy_bytes_max: Annotated[int, Meta(ge=64 * 1024, le=16 * 1024 * 1024)] = 4 * 1024 * 1024
+    spool_files_max: Positive = 10_000
+    spool_bytes_max: Positive = 256 * 1024 * 1024
+
+
 class Sync(_Section, frozen=True, kw_only=True):
     """When and how much is sent. `batches` is the most that one exchange carries: a slow one carries less."""
 
@@ -119,6 +137,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     disk_free_bytes_min: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
     http: Http = Http()
     folder: Folder | None = None
+    printer: tuple[Printer, ...] = ()
     sync: Sync = Sync()
     redemptions: Redemptions = Redemptions()
     admin: Admin = Admin()
@@ -145,8 +164,9 @@ def read_config(path: Path) -> EdgeConfig:
             code="config_missing",
         ) from None
     try:
-        config = msgspec.convert(tomllib.loads(text), EdgeConfig, dec_hook=_path)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        config = msgspec.convert(tomllib.loads(text), EdgeConfig, dec_hook=_parsed)
+        _check_printers(config.printer)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
         raise BadInput(f"{path}: {error}", code="config_invalid") from None
     base = path.absolute().parent
     folder = config.folder and msgspec.structs.replace(config.folder, path=base / config.folder.path)
@@ -159,7 +179,20 @@ def read_config(path: Path) -> EdgeConfig:
     )
 
 
-def _path(kind: type, value: object) -> object:
+def _parsed(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)
-    raise TypeError(f"expected a path, got {type(value).__name__}")
+    if kind is Endpoint and isinstance(value, str):
+        return endpoint(value)
+    raise TypeError(f"expected {'a path' if kind is Path else 'an address'}, got {type(value).__name__}")
+
+
+def _check_printers(printers: tuple[Printer, ...]) -> None:
+    names = [one.name for one in printers]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"two printers are called {min(twice)}: give each a name of its own")
+    for one in printers:
+        if isinstance(one.listen, Device):
+            raise ValueError(f"printer {one.name} cannot listen at {one.listen}: say tcp:// or serial://")
+        if one.listen == one.printer:
+            raise ValueError(f"printer {one.name} would print to itself: its listen and printer are the same")

@@ -27,8 +27,8 @@ from edge_agent.joining.joining import has_to_join
 from edge_agent.status import lines, status
 from edge_agent.store.database import NOT_KEPT, StoreError
 from loyalty_core.errors import BadInput
+from loyalty_shell.connections import connection_log
 from loyalty_shell.data_dir import check_user, read_anew
-from loyalty_shell.logs import connection_log
 from loyalty_shell.notify import Manager
 
 GC_ALLOCATIONS: Final = 20_000

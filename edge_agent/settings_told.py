@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_agent.config import Csv, EdgeConfig, Folder
+from edge_agent.config import Csv, EdgeConfig, Folder, Printer
 
 MEANINGS: Final = {
     "data_dir": "where the journal and the keys are",
@@ -46,6 +46,15 @@ MEANINGS: Final = {
     "folder.csv.amounts": "whether amounts are in major or minor units",
     "folder.csv.decimals": "decimals of amounts in major units",
     "folder.csv.decimal_mark": "what parts decimals",
+    "printer.name": "printers whose receipts are copied on their way; none where it is not set",
+    "printer.listen": "where the till prints to",
+    "printer.printer": "where the printer is",
+    "printer.profile": "how the printer's receipts are read",
+    "printer.till": "the till whose receipts they are",
+    "printer.silence_ms": "after how long a silence a copy ends",
+    "printer.copy_bytes_max": "the largest copy",
+    "printer.spool_files_max": "the most copies that may wait",
+    "printer.spool_bytes_max": "the most bytes of copies that may wait",
     "sync.interval_ms": "how often HQ is asked when nothing waits",
     "sync.after_sale_ms": "how soon after a sale it is sent",
     "sync.timeout_ms": "how long HQ's answer is waited for",
@@ -81,6 +90,13 @@ def settings_told(config: EdgeConfig) -> list[Setting]:
     if config.folder is not None:
         # With a folder its other settings have defaults; without one there is nothing of it.
         plain |= {name: value for name, value in _flat(_EMPTY_FOLDER, "folder.").items() if name in told}
+    plain["printer.name"] = ""
+    told |= {"printer.name": ""} if not config.printer else {}
+    for field in msgspec.structs.fields(Printer) if config.printer else ():
+        name = f"printer.{field.name}"
+        told[name] = ", ".join(str(getattr(one, field.name)) for one in config.printer)
+        if not field.required:
+            plain[name] = ", ".join(str(field.default) for _ in config.printer)
     return [
         Setting(name, _text(told.get(name)), told.get(name) == plain.get(name), meaning)
         for name, meaning in MEANINGS.items()
@@ -95,7 +111,7 @@ def _flat(section: msgspec.Struct, prefix: str = "") -> dict[str, Any]:
         value = getattr(section, name)
         if isinstance(value, msgspec.Struct):
             found |= _flat(value, f"{prefix}{name}.")
-        elif not (prefix == "" and name == "folder"):
+        elif not (prefix == "" and name in ("folder", "printer")):
             found[prefix + name] = value
     return found
 

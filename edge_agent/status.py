@@ -11,6 +11,7 @@ from edge_agent.believing import is_believed, known_day
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.disk_state import FULL_BYTES, WORDS
+from edge_agent.printer.state import PrinterStatus, read_state
 from edge_agent.store import (
     closings,
     exported,
@@ -100,6 +101,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     last_files: list[LastFile]
     programme: str
     programme_version: int
+    printers: tuple[PrinterStatus, ...]
     version: str
 
 
@@ -147,6 +149,9 @@ def status(conn: Connection, config: EdgeConfig, clock: Clock, disk_refuses: str
         last_files=[_last_file(one) for one in files.last(conn)],
         programme=identity.programme_id,
         programme_version=programmes.highest(conn),
+        printers=tuple(
+            PrinterStatus(one.name, *read_state(config.data_dir, one.name)) for one in config.printer
+        ),
         version=VERSION,
     )
 
@@ -168,6 +173,7 @@ def lines(told: Status) -> list[str]:
     if told.quarantine:
         inputs = "1 input was" if told.quarantine == 1 else f"{told.quarantine} inputs were"
         state += f" {inputs} set aside: see edge-agent quarantine."
+    state += "".join(f" {sentence}" for one in told.printers if (sentence := one.trouble))
     disk = f"{told.disk_free_bytes // 2**20} MiB free" + (" - LOW" if told.disk_low else "")
     clock = told.clock + ("" if told.clock_believed else " - NOT BELIEVED: set the clock")
     rows = [
@@ -185,6 +191,7 @@ def lines(told: Status) -> list[str]:
         ("members", str(told.members)),
         ("redemptions", f"{told.redemptions_open} open"),
         *(("last file", _file(one)) for one in told.last_files),
+        *(("printer", one.line) for one in told.printers),
         ("software", told.version),
     ]
     return [state, *(f"  {name:<14}{value}" for name, value in rows)]

@@ -68,9 +68,9 @@ from hq_server.web_context import (
 )
 from hq_server.web_errors import problems
 from loyalty_core.errors import LoyaltyError
+from loyalty_shell.connections import connection_log
 from loyalty_shell.credentials import credential
 from loyalty_shell.data_dir import read_anew
-from loyalty_shell.logs import connection_log
 from loyalty_shell.notify import Manager
 
 log = logging.getLogger(__name__)

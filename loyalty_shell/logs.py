@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 import msgspec
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web import RequestPayloadError
 
 from loyalty_core.errors import LoyaltyError
 from loyalty_shell.refusals import is_journal
@@ -32,7 +30,6 @@ FRAMES_MAX: Final = 30
 _OURS: Final = frozenset({"edge_agent", "hq_server", "loyalty_shell"})
 """Whose lines are events; what others say are libraries' words."""
 _PLAIN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-_NOT_HTTP: Final = (HttpProcessingError, RequestPayloadError)
 _PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 """The numbers of syslog, by which journald sorts."""
 
@@ -86,25 +83,6 @@ class Sparing(logging.StreamHandler[TextIO]):
         if held:
             record.held_back = held
         super().emit(record)
-
-
-class Strangers(logging.Filter):
-    """Gives what aiohttp says of a connection a name; whoever sends what is not HTTP is no fault of ours."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = "connection_failed", ()
-        if record.exc_info and isinstance(record.exc_info[1], _NOT_HTTP):
-            record.msg, record.exc_info = "request_not_http", None
-            record.levelno, record.levelname = logging.INFO, "INFO"
-        return True
-
-
-def connection_log() -> logging.Logger:
-    """Return where aiohttp says what went wrong on a connection."""
-    connections = logging.getLogger("loyalty_shell.connections")
-    if not connections.filters:
-        connections.addFilter(Strangers())
-    return connections
 
 
 def start_logging() -> None:

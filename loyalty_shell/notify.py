@@ -1,11 +1,11 @@
 """What systemd is told of this service: ready, alive, stopping, and one line on how it goes.
 
-The datagrams of sd_notify to the socket that it names; where it names none, nobody is told.
+The datagrams of sd_notify to the socket that it names; where it names none, nobody is told. What awaits
+nothing loads no asyncio.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
@@ -28,10 +28,10 @@ class Manager:
         address = environment.get("NOTIFY_SOCKET", "")
         # A name that begins with @ is of Linux's abstract namespace.
         self._address = address.replace("@", "\0", 1) if address.startswith("@") else address
-        self._every_s = EVERY_S
+        self.every_s = EVERY_S
         if environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid()):
             microseconds = int(environment.get("WATCHDOG_USEC", 0))
-            self._every_s = microseconds / 3_000_000 or EVERY_S
+            self.every_s = microseconds / 3_000_000 or EVERY_S
 
     def tell(self, *lines: str) -> None:
         """Send lines of NAME=VALUE. A manager that does not hear them is no reason to end."""
@@ -50,6 +50,8 @@ class Manager:
         if not self._address:
             yield
             return
+        import asyncio
+
         self.tell("READY=1")
         task = asyncio.create_task(self._keep_telling(how), name="notify")
         try:
@@ -61,10 +63,12 @@ class Manager:
                 await task
 
     async def _keep_telling(self, how: Callable[[], Awaitable[str]]) -> None:
+        import asyncio
+
         while True:
             try:
                 sentence = " ".join((await how()).split())
                 self.tell("WATCHDOG=1", f"STATUS={sentence}")
             except Exception:
                 log.exception("sign_of_life_missed")
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(self.every_s)

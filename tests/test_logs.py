@@ -19,6 +19,7 @@ from aiohttp.web import RequestPayloadError
 
 from loyalty_core.errors import BadInput
 from loyalty_shell import logs
+from loyalty_shell.connections import connection_log
 from tests.house_sources import ROOT, Source, example, read
 
 PHONE = "010-9876-5432"
@@ -32,6 +33,7 @@ FIELDS = {
     "error",
     "noticed",
     "passed",
+    "printer",
     "recorded",
     "refused",
     "repeated",
@@ -159,7 +161,7 @@ def test_what_a_library_says_is_told_by_its_place_alone(said: Callable[[], list[
 
 
 def test_who_sends_what_is_not_http_is_no_fault_of_ours(said: Callable[[], list[dict[str, object]]]) -> None:
-    connections = logs.connection_log()
+    connections = connection_log()
     connections.error("Error handling request from %s", PHONE, exc_info=BadStatusLine(PHONE))
     connections.error("Error handling request from %s", PHONE, exc_info=RequestPayloadError(PHONE))
     connections.error("Error handling request from %s", PHONE, exc_info=ValueError(PHONE))
@@ -300,7 +302,9 @@ def test_the_manual_lists_every_event_with_its_level_and_fields_and_no_other() -
                 said[event] = ("both" if event in said and said[event][0] != who else who, level, fields)
     assert {event: row for event, row in told.items() if event not in UNCALLED} == said
     assert told.keys() - said.keys() == UNCALLED
-    form_of_lines = (ROOT / "loyalty_shell/logs.py").read_text("utf-8")
+    form_of_lines = "".join(
+        (ROOT / f"loyalty_shell/{name}.py").read_text("utf-8") for name in ("logs", "connections")
+    )
     assert all(f'"{name}"' in form_of_lines for name in UNCALLED)
 
 

@@ -101,5 +101,5 @@ async def test_a_manager_that_is_gone_stops_nothing(manager: FakeManager) -> Non
 def test_a_watchdog_for_another_process_sets_no_pace() -> None:
     mine = notify.Manager({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())})
     others = notify.Manager({"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"})
-    assert mine._every_s == 1
-    assert others._every_s == notify.EVERY_S
+    assert mine.every_s == 1
+    assert others.every_s == notify.EVERY_S

@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from edge_agent.cli import checks, counter, joining, receipts, service, usb
+from edge_agent.cli import checks, counter, joining, printer, receipts, service, usb
 from edge_agent.cli.shell import Commands, with_config
 from edge_agent.version import VERSION
 
@@ -31,6 +31,7 @@ COMMANDS: Final = (
     joining.rotate_key,
     counter.counter_pin,
     service.run,
+    printer.printer,
     service.status,
     receipts.take,
     checks.verify,

@@ -62,6 +62,7 @@ def test_there_are_units_for_both_programs_and_the_backup() -> None:
         "dangol-hq-backup.service",
         "dangol-hq-backup.timer",
         "dangol-hq.service",
+        "dangol-printer.service",
     ]
 
 

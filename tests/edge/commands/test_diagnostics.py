@@ -121,14 +121,23 @@ def test_each_setting_has_a_meaning(tmp_path: Path) -> None:
         return found
 
     assert names(EdgeConfig) == set(MEANINGS)
-    desk = Desk(tmp_path, '[folder]\npath = "in"\nrescan_ms = 100\n')
+    printer = (
+        '[[printer]]\nname = "front"\nlisten = "tcp://127.0.0.1:9100"\nprinter = "file:///dev/usb/lp0"\n'
+    )
+    desk = Desk(tmp_path, f'[folder]\npath = "in"\nrescan_ms = 100\n{printer}')
     told = {one.name: one for one in settings_told(desk.config)}
     assert told.keys() == set(MEANINGS)
     assert (told["folder.rescan_ms"].value, told["folder.rescan_ms"].is_default) == ("100", False)
     assert told["folder.settle_ms"].is_default
     assert not told["folder.path"].is_default
-    (bare,) = [one for one in settings_told(EdgeConfig()) if one.name.startswith("folder.")]
-    assert (bare.value, bare.is_default) == ("", True)
+    assert (told["printer.printer"].value, told["printer.silence_ms"].value) == (
+        "file:///dev/usb/lp0",
+        "2000",
+    )
+    assert [told[f"printer.{name}"].is_default for name in ("name", "silence_ms")] == [False, True]
+    for section in ("folder.", "printer."):
+        (bare,) = [one for one in settings_told(EdgeConfig()) if one.name.startswith(section)]
+        assert (bare.value, bare.is_default) == ("", True)
 
 
 def _is_section(kind: Any) -> bool:

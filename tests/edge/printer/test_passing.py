@@ -1,0 +1,229 @@
+"""Every byte goes to the printer first and unchanged, its answers back, and each side sees the other end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from edge_agent.printer.ends import BYTES, KERNEL_BYTES
+from edge_agent.printer.passing import DRAIN_S, HALF_OPEN_S
+from edge_agent.printer.relay import RETRY_S
+from tests.edge.printer.room import RECEIPT, Room, fill, reset
+
+ALL_BYTES = bytes(range(256))
+
+
+def test_bytes_go_both_ways_unchanged(room: Room) -> None:
+    till, printer = room.pair()
+    for turn in range(3):
+        till.send(ALL_BYTES * 4 + bytes([turn]))
+        assert room.read(printer, 1025) == ALL_BYTES * 4 + bytes([turn])
+        printer.send(ALL_BYTES[::-1])
+        assert room.read(till, 256) == ALL_BYTES[::-1]
+
+
+def test_what_is_printed_waits_for_no_disk(room: Room) -> None:
+    disk = threading.Event()
+    room.hold_disk(disk)
+    try:
+        for _ in range(3):
+            till, printer = room.pair()
+            till.send(RECEIPT)
+            assert room.read(printer, len(RECEIPT)) == RECEIPT
+            till.close()
+            assert room.end_of(printer) == (b"", "closed")
+            printer.close()
+            room.settle()
+    finally:
+        disk.set()
+    assert list(room.copies().values()) == [RECEIPT] * 3
+
+
+def test_a_till_that_has_sent_all_hears_the_printer_still(room: Room) -> None:
+    till, printer = room.pair()
+    till.send(RECEIPT)
+    till.shutdown(socket.SHUT_WR)
+    assert room.end_of(printer) == (RECEIPT, "closed")
+    printer.send(b"\x16")
+    assert room.read(till, 1) == b"\x16"
+    printer.close()
+    assert room.end_of(till) == (b"", "closed")
+    assert room.relay.tally.connections_open == 0
+
+
+def test_a_printer_that_has_said_all_still_prints(room: Room) -> None:
+    till, printer = room.pair()
+    printer.send(b"\x16")
+    printer.shutdown(socket.SHUT_WR)
+    assert room.end_of(till) == (b"\x16", "closed")
+    till.send(RECEIPT)
+    assert room.read(printer, len(RECEIPT)) == RECEIPT
+    till.close()
+    assert room.end_of(printer) == (b"", "closed")
+    assert room.relay.tally.connections_open == 0
+
+
+def test_a_printer_that_breaks_off_resets_the_till(room: Room) -> None:
+    till, printer = room.pair()
+    till.send(RECEIPT)
+    room.read(printer, 5)
+    reset(printer)
+    assert room.end_of(till) == (b"", "reset")
+    assert room.relay.tally.last_error[1] == "printer_gone"
+
+
+def test_a_printer_that_refuses_resets_the_till_at_once(room: Room) -> None:
+    room.server.close()
+    till = room.till()
+    assert room.end_of(till) == (b"", "reset")
+    assert room.relay.tally.last_error[1] == "printer_unreachable"
+
+
+def test_a_printer_that_does_not_answer_is_waited_for_and_takes_nothing(room: Room) -> None:
+    room.server.listen(0)
+    others = []
+    for _ in range(4):  # More than the printer's machine lets wait.
+        other = socket.socket()
+        other.setblocking(False)
+        other.connect_ex(room.server.getsockname())
+        others.append(other)
+    till = room.till()
+    sent = fill(till, room)
+    assert 0 < len(sent) < 8 * 2**20
+    assert room.relay.tally.bytes_printed == 0
+    with pytest.raises(BlockingIOError):
+        till.recv(1)
+    reset(till)
+    room.settle()
+    assert room.relay.tally.connections_open == 1
+    room.go_on(DRAIN_S + 1)
+    assert room.relay.tally.connections_open == 0
+    for other in others:
+        other.close()
+
+
+def test_a_till_that_breaks_off_is_printed_to_its_last_byte_and_resets_the_printer(room: Room) -> None:
+    till, printer = room.pair()
+    till.send(RECEIPT)
+    printer.send(b"a state that nobody reads")
+    room.settle()
+    till.close()  # With something unread that is a reset.
+    room.settle()
+    room.go_on(0.1, step=0.01)
+    assert room.end_of(printer) == (RECEIPT, "reset")
+    assert room.relay.tally.connections_open == 0
+    assert list(room.copies().values()) == [RECEIPT]
+    assert ".part." not in next(iter(room.copies()))
+
+
+def test_a_till_waits_for_a_printer_that_takes_nothing_and_then_all_is_printed(room: Room) -> None:
+    till, printer = room.pair()
+    sent = fill(till, room)
+    held = room.relay.tally.bytes_printed
+    assert held <= 8 * KERNEL_BYTES
+    assert room.read(printer, len(sent)) == sent
+    till.send(RECEIPT)
+    assert room.read(printer, len(RECEIPT)) == RECEIPT
+
+
+def test_what_is_taken_from_a_till_ahead_of_its_printer_is_bounded(room: Room) -> None:
+    till, printer = room.pair()
+    printer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    till.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    assert len(fill(till, room)) <= BYTES + 8 * KERNEL_BYTES
+
+
+def test_a_till_that_breaks_off_from_a_printer_without_paper_lets_it_go(room: Room) -> None:
+    till, printer = room.pair()
+    fill(till, room)
+    reset(till)
+    room.go_on(DRAIN_S - 0.5)
+    assert room.relay.tally.connections_open == 1
+    room.go_on(4 * DRAIN_S, step=0.25)  # The kernel finds room for a little more, now and then.
+    assert room.relay.tally.connections_open == 0
+    assert room.end_of(printer)[1] == "reset"
+    assert [".part." in name for name in room.copies()] == [True]
+
+
+def test_a_till_that_breaks_off_is_printed_as_long_as_the_printer_takes_some(room: Room) -> None:
+    till, printer = room.pair()
+    sent = fill(till, room)
+    taken = room.relay.tally.bytes_printed
+    reset(till)
+    found = b""
+    while len(found) < taken:
+        room.go_on(DRAIN_S / 2)
+        found += printer.recv(min(65536, taken - len(found)))
+    assert sent.startswith(found)
+
+
+def test_a_printer_that_breaks_off_while_it_takes_nothing_resets_the_till(room: Room) -> None:
+    till, printer = room.pair()
+    fill(till, room)
+    reset(printer)
+    assert room.end_of(till)[1] == "reset"
+
+
+def test_a_till_that_reads_no_state_makes_the_printer_wait_and_prints_on(room: Room) -> None:
+    till, printer = room.pair()
+    said = fill(printer, room)
+    till.send(RECEIPT)
+    assert room.read(printer, len(RECEIPT)) == RECEIPT
+    assert room.read(till, len(said)) == said
+
+
+def test_tills_at_once_have_a_connection_each(room: Room) -> None:
+    (first, one), (second, two) = room.pair(), room.pair()
+    second.send(b"second")
+    first.send(b"first")
+    assert (room.read(one, 5), room.read(two, 6)) == (b"first", b"second")
+    two.send(b"2")
+    one.send(b"1")
+    assert (room.read(first, 1), room.read(second, 1)) == (b"1", b"2")
+    assert room.relay.tally.connections_open == 2
+
+
+def test_a_connection_that_only_one_side_has_ended_does_not_stay_for_ever(room: Room) -> None:
+    till, printer = room.pair()
+    till.send(RECEIPT)
+    till.close()
+    assert room.read(printer, len(RECEIPT)) == RECEIPT
+    room.settle()
+    room.go_on(HALF_OPEN_S - 1, step=1)
+    assert room.relay.tally.connections_open == 1
+    room.go_on(HALF_OPEN_S / 5, step=1)
+    assert room.relay.tally.connections_open == 0
+
+
+def test_an_address_that_is_taken_is_tried_again(make_room: Callable[..., Room]) -> None:
+    first = make_room()
+    from edge_agent.printer.endpoints import Tcp
+
+    second = make_room(listen=Tcp("127.0.0.1", first.relay.port))
+    assert second.relay.tally.last_error[1] == "till_unreachable"
+    where = first.relay.port
+    first.relay.stop()
+    second.go_on(RETRY_S * 2)
+    assert second.relay.port == where
+
+
+def test_connections_leave_no_descriptor_open(room: Room) -> None:
+    def count() -> int:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+    till, printer = room.pair()
+    room.written()
+    before = count()
+    for how in (socket.socket.close, reset):
+        till, printer = room.pair()
+        till.send(RECEIPT)
+        room.read(printer, len(RECEIPT))
+        how(till)
+        room.go_on(0.1, step=0.01)
+        printer.close()
+        room.go_on(0.1, step=0.01)
+    assert count() <= before
