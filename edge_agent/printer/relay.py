@@ -79,7 +79,7 @@ class Relay:
         except OSError as error:
             self._note("till_unreachable", error)
             self._loop.after(RETRY_S, self.start)
-        self._tell()
+        self.tell()
 
     def stop_listening(self) -> None:
         """Let no other till come."""
@@ -164,7 +164,7 @@ class Relay:
             self._line.hang_up()
             self._line = None
         self._go_on(passage.till)
-        self._tell()
+        self.tell()
 
     def _go_on(self, till: object) -> None:
         """Let the next till come: on a line it is the same again."""
@@ -191,7 +191,7 @@ class Relay:
         write = partial(self._write, data, int(time.time() * 1000), is_whole)
         if not self._aside.do(write, len(data)):
             self._lost("disk_slow")
-        self._tell()
+        self.tell()
 
     def _write(self, data: bytes, at_ms: int, is_whole: bool) -> None:
         try:
@@ -218,10 +218,10 @@ class Relay:
         self._aside.do(
             lambda: log.warning("printer_failed", extra={"printer": name, "code": code, "error": why})
         )
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
-        """Have the state written, now and then."""
+    def tell(self) -> None:
+        """Have the state written, now or soon."""
         if not self._is_told:
             self._is_told = True
             self._aside.do(self._write_state)

@@ -54,6 +54,8 @@ def serve(config: EdgeConfig) -> None:
 
     def live() -> None:
         manager.tell("WATCHDOG=1", f"STATUS={_sentence(relays)}")
+        for relay in relays:
+            relay.tell()  # Somebody may have removed it.
         loop.after(manager.every_s, live)
 
     live()

@@ -130,13 +130,16 @@ class StateFile:
     def __init__(self, folder: Path, name: str) -> None:
         self._path = folder / f"{name}.state"
         self._fd: int | None = None
+        self._written: State | None = None
 
     def write(self, state: State) -> None:
-        """Put it there as a whole.
+        """Put it there as a whole, where it does not lie there already.
 
         Raises:
             OSError: the disk does not take it; the one before stays.
         """
+        if state == self._written and self._path.exists():
+            return
         temporary = self._path.with_name(f".{self._path.name}.tmp")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
@@ -147,7 +150,7 @@ class StateFile:
             os.close(fd)
             raise
         self.close()
-        self._fd = fd
+        self._fd, self._written = fd, state
 
     def close(self) -> None:
         """Let it be known that nobody writes it any more."""

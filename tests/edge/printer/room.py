@@ -75,12 +75,18 @@ class Room:
         till = self.till()
         return till, self.printer()
 
-    def until(self, holds: Callable[[], bool]) -> None:
-        """Let things happen until something holds; the test's time stands."""
+    def listen_again(self, where: tuple[str, int]) -> None:
+        """Switch the printer on again."""
+        self.server = socket.create_server(where)
+        self._own.append(self.server)
+
+    def until(self, holds: Callable[[], bool], step: float = 0.0) -> None:
+        """Let things happen until something holds; time stands, or goes on by steps."""
         end = time.monotonic() + DEADLINE_S
         while not holds():
             assert time.monotonic() < end, "it never came to hold"
             self.loop.turn(0.001)
+            self.time += step
 
     def settle(self) -> None:
         """Let happen what may without that time goes on."""
@@ -92,6 +98,10 @@ class Room:
         for _ in range(round(seconds / step)):
             self.time += step
             self.settle()
+
+    def acknowledged(self) -> None:
+        """Return once the printer's machine has said that it has all that was sent."""
+        self.until(lambda: not any(one.printer.unsent() for one in self.relay._passages))
 
     def read(self, sock: socket.socket, count: int) -> bytes:
         """Return so many bytes that come to a side."""
@@ -108,7 +118,7 @@ class Room:
         self.until(came)
         return bytes(found)
 
-    def end_of(self, sock: socket.socket) -> tuple[bytes, str]:
+    def end_of(self, sock: socket.socket, step: float = 0.0) -> tuple[bytes, str]:
         """Return what comes to a side up to its end, and whether that is `closed` or `reset`."""
         found, how = bytearray(), []
 
@@ -124,7 +134,7 @@ class Room:
             how.append("closed")
             return True
 
-        self.until(ended)
+        self.until(ended, step)
         return bytes(found), how[0]
 
     def copies(self) -> dict[str, bytes]:

@@ -305,3 +305,13 @@ def test_a_process_that_has_ended_is_known_by_that(tmp_path: Path) -> None:
     assert (state is not None, runs) == (True, False)
     (tmp_path / FOLDER / "front.state").write_text("{")
     assert read_state(tmp_path, "front") == (None, False)
+
+
+def test_a_state_that_somebody_removes_is_there_again(room: Room) -> None:
+    room.go_on(11, step=0.5)
+    room.written()
+    shutil.rmtree(room.data_dir / FOLDER)
+    assert read_state(room.data_dir, "front") == (None, False)
+    room.relay.tell()
+    room.written()
+    assert read_state(room.data_dir, "front")[1] is True
