@@ -30,6 +30,7 @@ from bench import (
     member_import,
     one_receipt,
     pages,
+    printer,
     till_to_hq,
 )
 from bench.code import Code, code_of, described, this_code
@@ -78,6 +79,9 @@ def measures(events: int, rounds: int, members: int, entries: int, peers: bool =
             codes, folder, count=events, rounds=rounds, idle_seconds=IDLE_SECONDS
         ),
         "pages": lambda codes, folder: pages.measure(codes[0], folder, count=events, rounds=rounds),
+        "printer": lambda codes, folder: printer.measure(
+            codes[0], folder, count=min(events // 100, 1000), rounds=rounds
+        ),
         "growth": lambda codes, folder: growth.measure(codes, folder, growth.Growth(rounds=rounds)),
         "ledger": lambda codes, folder: growth.measure_ledger(
             codes, folder, growth.Growth(sizes=growth.ledger_sizes(entries), rounds=rounds)

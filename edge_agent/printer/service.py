@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from typing import Final
 
 from edge_agent.config import EdgeConfig
@@ -18,8 +17,6 @@ from loyalty_core.errors import BadInput
 from loyalty_shell.data_dir import check_user
 from loyalty_shell.notify import Manager
 
-SWITCH_S: Final = 0.0005
-"""So long at most a copy that is being written may hold up a byte that is to be printed."""
 STOP_S: Final = 10.0
 """So long what is being printed may go on when the process is told to stop."""
 WRITE_S: Final = 5.0
@@ -40,7 +37,6 @@ def serve(config: EdgeConfig) -> None:
             code="printer_missing",
         )
     check_user(config.data_dir)
-    sys.setswitchinterval(SWITCH_S)
     loop, aside, manager = Loop(), Aside(), Manager(os.environ)
     relays = [Relay(loop, aside, config.data_dir, one) for one in config.printer]
     told = _signals(loop)

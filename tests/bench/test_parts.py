@@ -13,7 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from bench import close, herd, hq_ingest, hq_on_postgresql, hq_processes, member_import, one_receipt, pages
+from bench import (
+    close,
+    herd,
+    hq_ingest,
+    hq_on_postgresql,
+    hq_processes,
+    member_import,
+    one_receipt,
+    pages,
+    printer,
+)
 from bench.client import Load, drive
 from bench.code import ROOT, Code, code_of, this_code
 from bench.figures import Figure
@@ -66,6 +76,12 @@ def test_pages_are_measured_on_a_till_with_a_long_journal(tmp_path: Path) -> Non
     loads = [one.values[0] for one in figures if one.what.endswith("first load in all")]
     assert len(loads) == 6
     assert min(loads) > 1000
+
+
+def test_what_a_receipt_printer_notices_is_measured_beside_a_connection_without_us(tmp_path: Path) -> None:
+    figures = printer.measure(CODES[0], tmp_path / "printer", count=10, rounds=2)
+    check(figures[:-1], 2)
+    assert [one.unit for one in figures] == ["us"] * 8 + ["MB"]
 
 
 def test_files_through_the_folder_are_measured_in_turn_with_another_revision(tmp_path: Path) -> None:
