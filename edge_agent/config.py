@@ -50,6 +50,12 @@ class Csv(_Section, frozen=True, kw_only=True):
     decimal_mark: Literal[".", ","] = "."
 
 
+class PosLog(_Section, frozen=True, kw_only=True):
+    """How the till's POSLog differs: `stores` maps its names of stores to ours."""
+
+    stores: dict[str, str] = {}
+
+
 class Folder(_Section, frozen=True, kw_only=True):
     """The watched folder. The rescan is the promise; file events only make it quick.
 
@@ -68,6 +74,7 @@ class Folder(_Section, frozen=True, kw_only=True):
     endings: dict[Ending, str] = {}
     options: dict[str, dict[str, Any]] = {}
     csv: Csv | tuple[Csv, ...] = Csv()
+    poslog: PosLog = PosLog()
 
 
 class Printer(_Section, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ MEANINGS: Final = {
     "folder.done": "where taken files are moved",
     "folder.endings": "adapters of file endings",
     "folder.options": "what adapters of others are told",
+    "folder.poslog.stores": "the POSLog's names of our stores",
     "folder.csv.files": "names of files that are read so",
     "folder.csv.encoding": "encoding of the till's CSV",
     "folder.csv.delimiter": "what parts the columns",

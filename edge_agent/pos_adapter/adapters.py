@@ -10,13 +10,13 @@ from functools import lru_cache, partial
 from pathlib import PurePath
 from typing import Final
 
-from edge_agent.config import Csv, EdgeConfig, Folder
+from edge_agent.config import Csv, EdgeConfig, Folder, PosLog
 from edge_agent.pos_adapter.rows import Adapter, Here
 from edge_agent.pos_adapter.understanding import Expectations
 from loyalty_core.errors import BadInput
 
 GROUP: Final = "dangol.adapters"
-ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".xml": "poslog"}
 """File ending -> adapter, where the settings say nothing else."""
 OWN: Final = frozenset(ENDINGS.values())
 
@@ -52,12 +52,18 @@ def adapter_of(name: str, source: str, config: EdgeConfig) -> Adapter:
     if name == "csv":
         from edge_agent.pos_adapter import csv_rows
 
-        settings = csv_settings(config.folder, source)
-        return Adapter(partial(csv_rows.rows, settings=settings), csv_rows.is_unfinished)
+        return Adapter(
+            partial(csv_rows.rows, settings=csv_settings(config.folder, source)), csv_rows.is_unfinished
+        )
     if name == "jsonl":
         from edge_agent.pos_adapter import json_lines
 
         return Adapter(json_lines.rows, json_lines.is_unfinished)
+    if name == "poslog":
+        from edge_agent.pos_adapter.poslog import transactions
+
+        settings = config.folder.poslog if config.folder else PosLog()
+        return Adapter(partial(transactions.rows, settings=settings), transactions.is_unfinished)
     return _strange(name)
 
 

@@ -344,13 +344,19 @@ def test_an_encoding_that_nobody_knows_refuses_the_file() -> None:
 
 @pytest.mark.parametrize(
     ("name", "adapter"),
-    [("a.jsonl", "jsonl"), ("A.NDJSON", "jsonl"), ("sales.2026.csv", "csv"), ("B.CSV", "csv")],
+    [
+        ("a.jsonl", "jsonl"),
+        ("A.NDJSON", "jsonl"),
+        ("sales.2026.csv", "csv"),
+        ("B.CSV", "csv"),
+        ("c.xml", "poslog"),
+    ],
 )
 def test_the_ending_tells_the_adapter(name: str, adapter: str) -> None:
     assert name_for(name, None) == adapter
 
 
-@pytest.mark.parametrize("name", ["a.xml", "csv", "a.csv.tmp", ".csv"])
+@pytest.mark.parametrize("name", ["a.xlsx", "csv", "a.csv.tmp", ".csv"])
 def test_other_endings_are_refused(name: str) -> None:
     with pytest.raises(BadInput) as refused:
         name_for(name, None)

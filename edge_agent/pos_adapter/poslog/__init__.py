@@ -1,0 +1,1 @@
+"""POSLog XML of ARTS: stream (bytes -> transactions) -> tree (elements) -> transactions (receipts)."""
