@@ -16,8 +16,8 @@ from edge_agent.config import Printer
 from edge_agent.printer.aside import Aside
 from edge_agent.printer.copying import Copying
 from edge_agent.printer.endpoints import Serial, Tcp
-from edge_agent.printer.ends import KERNEL_BYTES, Socket, TillLine, open_printer, open_till_line
-from edge_agent.printer.loop import READABLE, Loop
+from edge_agent.printer.ends import KERNEL_BYTES, End, Socket, TillLine, open_printer, open_till_line
+from edge_agent.printer.loop import BROKEN, READABLE, WRITABLE, Loop, Timer
 from edge_agent.printer.passing import Passage
 from edge_agent.printer.spool import Spool, SpoolFull, make_folder
 from edge_agent.printer.state import FOLDER, StateFile, Tally
@@ -27,6 +27,8 @@ PASSAGES_MAX: Final = 32
 """Connections to one printer at once; a line takes one. Others wait until it is their turn."""
 RETRY_S: Final = 1.0
 """After this what could not be opened is tried again."""
+PROBE_S: Final = 5.0
+"""How long a printer that was away is waited for each time."""
 STATE_S: Final = 10.0
 """How often the state is written at most."""
 _DISK: Final = {errno.ENOSPC: "disk_full", errno.EDQUOT: "disk_full", errno.EROFS: "disk_read_only"}
@@ -51,6 +53,7 @@ class Relay:
         self._is_told = False
         self._passages: set[Passage] = set()
         self._passages_max = PASSAGES_MAX if isinstance(settings.printer, Tcp) else 1
+        self._listen_at = settings.listen
         self._listener: socket.socket | None = None
         self._line: TillLine | None = None
         self._is_stopped = False
@@ -58,7 +61,8 @@ class Relay:
     @property
     def port(self) -> int:
         """Where a till finds it."""
-        return int(self._listener.getsockname()[1]) if self._listener is not None else 0
+        assert isinstance(self._listen_at, Tcp)
+        return self._listen_at.port
 
     @property
     def is_at_rest(self) -> bool:
@@ -70,7 +74,7 @@ class Relay:
         if self._is_stopped:
             return
         try:
-            match self._settings.listen:
+            match self._listen_at:
                 case Tcp() as where:
                     self._listen(where)
                 case Serial() as where:
@@ -84,10 +88,7 @@ class Relay:
     def stop_listening(self) -> None:
         """Let no other till come."""
         self._is_stopped = True
-        if self._listener is not None:
-            self._loop.forget(self._listener.fileno())
-            self._listener.close()
-            self._listener = None
+        self._refuse()
 
     def stop(self) -> None:
         """End what goes on, and leave the last state."""
@@ -113,6 +114,7 @@ class Relay:
             listener.close()
             raise
         self._listener = listener
+        self._listen_at = Tcp(where.host, listener.getsockname()[1])
         self._accept_while_there_is_room()
 
     def _accept_while_there_is_room(self) -> None:
@@ -144,8 +146,8 @@ class Relay:
         try:
             printer = open_printer(self._settings.printer)
         except OSError as error:
-            self._note("printer_unreachable", error)
             till.reset()
+            self._not_there(error)
             self._go_on(till)
             return
         passage = Passage(self._loop, till, printer, copying=self._copying, over=self._over)
@@ -156,9 +158,10 @@ class Relay:
     def _over(self, passage: Passage) -> None:
         self._passages.discard(passage)
         self.tally.connections_open = len(self._passages)
-        if passage.broke is not None:
-            code = "printer_unreachable" if passage.is_connecting else "printer_gone"
-            self._note(code, passage.broke)
+        if passage.broke is not None and passage.is_connecting:
+            self._not_there(passage.broke)
+        elif passage.broke is not None:
+            self._note("printer_gone", passage.broke)
         if self._line is not None and passage.till_broke is not None:
             self._note("till_unreachable", passage.till_broke)
             self._line.hang_up()
@@ -172,6 +175,50 @@ class Relay:
             self._loop.after(RETRY_S, self.start)
         else:
             self._accept_while_there_is_room()
+
+    # A printer that is away
+
+    def _not_there(self, error: OSError) -> None:
+        """Refuse tills while the printer is away, or they take for printed what they send and leave behind.
+
+        One that serves another till is not away: it takes one at a time.
+        """
+        self._note("printer_unreachable", error)
+        serves = any(not one.is_connecting for one in self._passages)
+        if self._listener is not None and not serves:
+            self._refuse()
+            self._loop.after(RETRY_S, self._probe)
+
+    def _refuse(self) -> None:
+        if self._listener is not None:
+            self._loop.forget(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
+
+    def _probe(self) -> None:
+        """Look whether the printer is back."""
+        if self._is_stopped:
+            return
+        try:
+            printer = open_printer(self._settings.printer)
+        except OSError:
+            self._loop.after(RETRY_S, self._probe)
+            return
+        late = self._loop.after(PROBE_S, lambda: self._probed(printer, late, 0))
+        try:
+            self._loop.watch(printer.fd, WRITABLE, lambda events: self._probed(printer, late, events))
+        except OSError:  # It is no printer.
+            self._probed(printer, late, 0)
+
+    def _probed(self, printer: End, late: Timer, events: int) -> None:
+        late.cancel()
+        self._loop.forget(printer.fd)
+        is_there = bool(events & WRITABLE) and not events & BROKEN
+        printer.close()
+        if is_there:
+            self.start()
+        else:
+            self._loop.after(RETRY_S, self._probe)
 
     # The copies
 
@@ -232,9 +279,6 @@ class Relay:
         self._aside.do(self._write_state)
 
     def _write_state(self) -> None:
-        listen = self._settings.listen
-        if isinstance(listen, Tcp) and listen.port == 0:
-            listen = Tcp(listen.host, self.port)
         # Whoever asks sees the one before, and the disk is told of elsewhere.
         with suppress(OSError):
             make_folder(self._folder)
@@ -242,7 +286,7 @@ class Relay:
                 self.tally.told(
                     name=self._settings.name,
                     version=VERSION,
-                    listen=str(listen),
+                    listen=str(self._listen_at),
                     printer=str(self._settings.printer),
                 )
             )

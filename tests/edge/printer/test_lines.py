@@ -198,7 +198,20 @@ def test_a_device_that_is_not_there_resets_the_till_at_once(
         room = make_room(printer=printer)
         assert room.end_of(room.till()) == (b"", "reset")
         assert room.relay.tally.last_error[1] == "printer_unreachable"
+        room.go_on(RETRY_S * 2)
+        with pytest.raises(ConnectionRefusedError):
+            room.till()
         room.relay.stop()
+
+
+def test_a_device_that_comes_is_used(make_room: Callable[..., Room], wire: Wire, tmp_path: Path) -> None:
+    device = tmp_path / "lp0"
+    room = make_room(printer=Device(str(device)))
+    room.end_of(room.till())
+    device.symlink_to(wire.path)
+    room.go_on(RETRY_S * 2)
+    room.till().send(RECEIPT)
+    assert wire.read(room, len(RECEIPT)) == RECEIPT
 
 
 def test_a_printer_whose_cable_is_pulled_resets_the_till(make_room: Callable[..., Room], wire: Wire) -> None:

@@ -83,6 +83,35 @@ def test_a_printer_that_refuses_resets_the_till_at_once(room: Room) -> None:
     assert room.relay.tally.last_error[1] == "printer_unreachable"
 
 
+def test_tills_are_refused_while_the_printer_is_away_and_not_any_more_when_it_is_back(room: Room) -> None:
+    where = room.server.getsockname()
+    room.server.close()
+    assert room.end_of(room.till()) == (b"", "reset")
+    room.go_on(RETRY_S * 3)
+    with pytest.raises(ConnectionRefusedError):
+        room.till()
+    room.listen_again(where)
+    room.go_on(RETRY_S * 1.5)
+    assert room.end_of(room.printer()) == (b"", "closed"), "a look whether it is back"
+    till, printer = room.pair()
+    till.send(RECEIPT)
+    assert room.read(printer, len(RECEIPT)) == RECEIPT
+
+
+def test_a_printer_that_serves_one_till_and_refuses_another_is_not_away(room: Room) -> None:
+    till, printer = room.pair()
+    where = room.server.getsockname()
+    room.server.close()
+    assert room.end_of(room.till()) == (b"", "reset")
+    till.send(RECEIPT)
+    assert room.read(printer, len(RECEIPT)) == RECEIPT
+    till.close()
+    room.end_of(printer)
+    printer.close()
+    room.listen_again(where)
+    room.pair()
+
+
 def test_a_printer_that_does_not_answer_is_waited_for_and_takes_nothing(room: Room) -> None:
     room.server.listen(0)
     others = []
