@@ -87,7 +87,7 @@ def build_app(config: EdgeConfig, clock: Clock) -> web.Application:
         conn.close()
     if config.folder is not None:
         path_of(config.folder)
-        adapters.check(config.folder)
+    adapters.check(config)
     token = keys.token(config.data_dir)
     meters = Meters()
     app = web.Application(

@@ -56,6 +56,13 @@ class PosLog(_Section, frozen=True, kw_only=True):
     stores: dict[str, str] = {}
 
 
+class EscPos(_Section, frozen=True, kw_only=True):
+    """How prints are read that lie in the folder: by which profile, and whose receipts they are."""
+
+    profile: str = "ko"
+    till: str = ""
+
+
 class Folder(_Section, frozen=True, kw_only=True):
     """The watched folder. The rescan is the promise; file events only make it quick.
 
@@ -75,6 +82,7 @@ class Folder(_Section, frozen=True, kw_only=True):
     options: dict[str, dict[str, Any]] = {}
     csv: Csv | tuple[Csv, ...] = Csv()
     poslog: PosLog = PosLog()
+    escpos: EscPos = EscPos()
 
 
 class Printer(_Section, frozen=True, kw_only=True):
@@ -86,7 +94,7 @@ class Printer(_Section, frozen=True, kw_only=True):
     name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,31}$")]
     listen: Endpoint
     printer: Endpoint
-    profile: str = ""
+    profile: str = "ko"
     till: str = ""
     silence_ms: Positive = 2000
     copy_bytes_max: Annotated[int, Meta(ge=64 * 1024, le=16 * 1024 * 1024)] = 4 * 1024 * 1024
@@ -149,6 +157,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     redemptions: Redemptions = Redemptions()
     admin: Admin = Admin()
     counter: Counter = Counter()
+    profiles: Path = Path()
 
     @property
     def database(self) -> Path:
@@ -181,6 +190,7 @@ def read_config(path: Path) -> EdgeConfig:
     return msgspec.structs.replace(
         config,
         data_dir=base / config.data_dir,
+        profiles=base / config.profiles,
         folder=folder,
         sync=msgspec.structs.replace(config.sync, ca_file=ca_file),
     )

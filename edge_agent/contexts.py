@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from edge_agent.app_keys import (
@@ -30,10 +31,13 @@ from edge_agent.app_keys import (
 )
 from edge_agent.clock import StepWatch
 from edge_agent.closing import Closing
+from edge_agent.config import EdgeConfig, Folder
 from edge_agent.forgetting import Forgetting
 from edge_agent.lapsing import Lapsing
 from edge_agent.metrics import Meters
 from edge_agent.pos_adapter.folder import WatchedFolder
+from edge_agent.printer.spool import make_folder
+from edge_agent.printer.state import FOLDER as PRINTED
 from edge_agent.store.database import Connection
 from edge_agent.store.writer import Reader, Writer
 from edge_agent.sync import keys
@@ -138,16 +142,28 @@ async def folder_context(app: web.Application) -> AsyncIterator[None]:
     if config.folder is None:
         yield
         return
-    folder = WatchedFolder(
-        config,
-        app[CLOCK],
-        app[WRITER],
-        app[RECORDER],
-        app[FOLDER_METERS],
-        recorded=app[SYNC].nudge,
-    )
-    async with _task(app, "folder", folder.run):
+    async with _task(app, "folder", _watched(app, config).run):
         yield
+
+
+async def printed_context(app: web.Application) -> AsyncIterator[None]:
+    """Takes the copies of what was printed, where there is a printer; what was taken is deleted."""
+    config = app[CONFIG]
+    if not config.printer:
+        yield
+        return
+    spool = config.data_dir / PRINTED
+    make_folder(spool)
+    own = config.folder or Folder(path=spool)
+    folder = msgspec.structs.replace(own, path=spool, after="delete", settle_ms=1, rescan_ms=1000, endings={})
+    async with _task(app, "printed", _watched(app, msgspec.structs.replace(config, folder=folder)).run):
+        yield
+
+
+def _watched(app: web.Application, config: EdgeConfig) -> WatchedFolder:
+    return WatchedFolder(
+        config, app[CLOCK], app[WRITER], app[RECORDER], app[FOLDER_METERS], recorded=app[SYNC].nudge
+    )
 
 
 @asynccontextmanager
@@ -215,5 +231,6 @@ CONTEXTS: Final = (
     undoing_context,
     forgetting_context,
     folder_context,
+    printed_context,
 )
 """They start in this order and stop in the reverse one, so the store outlives all that writes to it."""

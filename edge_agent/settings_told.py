@@ -37,6 +37,8 @@ MEANINGS: Final = {
     "folder.done": "where taken files are moved",
     "folder.endings": "adapters of file endings",
     "folder.options": "what adapters of others are told",
+    "folder.escpos.profile": "how prints in the folder are read",
+    "folder.escpos.till": "whose prints those in the folder are",
     "folder.poslog.stores": "the POSLog's names of our stores",
     "folder.csv.files": "names of files that are read so",
     "folder.csv.encoding": "encoding of the till's CSV",
@@ -71,6 +73,7 @@ MEANINGS: Final = {
     "counter.access": "whether the cashier's page is open or asks for a PIN",
     "counter.idle_ms": "when a cashier's log-in ends that is not used",
     "counter.absolute_ms": "when a cashier's log-in ends in any case",
+    "profiles": "where profiles of prints are",
     "counter.undo_ms": "how long something can be undone",
 }
 """What each setting is for, in English, by its name in the file."""

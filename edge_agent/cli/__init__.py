@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from edge_agent.cli import checks, counter, joining, printer, receipts, service, usb
+from edge_agent.cli import checks, counter, joining, printer, profiles, receipts, service, usb
 from edge_agent.cli.shell import Commands, with_config
 from edge_agent.version import VERSION
 
@@ -34,6 +34,7 @@ COMMANDS: Final = (
     printer.printer,
     service.status,
     receipts.take,
+    profiles.profile_desk,
     checks.verify,
     checks.diagnostics,
     usb.export,

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from functools import lru_cache, partial
 from pathlib import PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from edge_agent.config import Csv, EdgeConfig, Folder, PosLog
+from edge_agent.config import Csv, EdgeConfig, EscPos, Folder, PosLog
 from edge_agent.pos_adapter.rows import Adapter, Here
 from edge_agent.pos_adapter.understanding import Expectations
+from edge_agent.printer.spool import is_cut_short, printer_of
 from loyalty_core.errors import BadInput
 
+if TYPE_CHECKING:
+    from edge_agent.pos_adapter.escpos.profile import Profile
+
 GROUP: Final = "dangol.adapters"
-ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".xml": "poslog"}
+ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".xml": "poslog", ".escpos": "escpos"}
 """File ending -> adapter, where the settings say nothing else."""
 OWN: Final = frozenset(ENDINGS.values())
 
@@ -64,7 +68,32 @@ def adapter_of(name: str, source: str, config: EdgeConfig) -> Adapter:
 
         settings = config.folder.poslog if config.folder else PosLog()
         return Adapter(partial(transactions.rows, settings=settings), transactions.is_unfinished)
+    if name == "escpos":
+        return _escpos(source, config)
     return _strange(name)
+
+
+def profile_of(source: str, config: EdgeConfig) -> tuple[Profile, str]:
+    """Return the profile by which a print is read, and whose it is where it does not say so.
+
+    A copy of the printer process is named after its printer, which has settings of its own.
+
+    Raises:
+        BadInput: `profile_unknown`, `profile_invalid`.
+    """
+    from edge_agent.pos_adapter.escpos.profile import profile
+
+    folder = config.folder.escpos if config.folder else EscPos()
+    settings = next((one for one in config.printer if one.name == printer_of(source)), folder)
+    return profile(settings.profile, config.profiles), settings.till
+
+
+def _escpos(source: str, config: EdgeConfig) -> Adapter:
+    from edge_agent.pos_adapter.escpos import reading
+
+    profile, till = profile_of(source, config)
+    is_part = is_cut_short(source)
+    return Adapter(partial(reading.rows, profile=profile, till=till, is_cut_short=is_part))
 
 
 def here(expected: Expectations, name: str, source: str, config: EdgeConfig) -> Here:
@@ -95,15 +124,17 @@ def csv_settings(folder: Folder | None, source: str) -> Csv:
     )
 
 
-def check(folder: Folder) -> None:
-    """Find every adapter that the settings name.
+def check(config: EdgeConfig) -> None:
+    """Find every adapter and profile that the settings name.
 
     Raises:
-        BadInput: `adapter_unknown`, `adapter_broken`.
+        BadInput: `adapter_unknown`, `adapter_broken`, and as `profile_of`.
     """
-    for name in endings_of(folder).values():
+    for name in endings_of(config.folder).values():
         if name not in OWN:
             _strange(name)
+    for one in config.printer:
+        profile_of(f"{one.name}-20000101T000000000Z-000000.escpos", config)
 
 
 @lru_cache

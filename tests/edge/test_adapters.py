@@ -61,7 +61,7 @@ def with_ending(name: str) -> Folder:
 
 def test_an_adapter_of_ones_own_reads_the_files_of_its_ending(installed: Path, tmp_path: Path) -> None:
     folder = with_ending("corner")
-    adapters.check(folder)
+    adapters.check(EdgeConfig(folder=folder))
     assert adapters.name_for("Z.DAT", folder) == "corner"
     adapter = adapters.adapter_of("corner", "z.dat", EdgeConfig(folder=folder))
     assert isinstance(adapter, Adapter)
@@ -111,7 +111,7 @@ def test_of_two_packages_that_bring_one_adapter_none_is_taken(installed: Path) -
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 0.1\n")
     (about / "entry_points.txt").write_text("[dangol.adapters]\ncorner = corner_till:adapter\n")
     with pytest.raises(BadInput, match="which 2 packages bring"):
-        adapters.check(with_ending("corner"))
+        adapters.check(EdgeConfig(folder=with_ending("corner")))
 
 
 def test_an_ending_of_ours_may_be_given_to_another_adapter(installed: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_dry_run_shows_the_same_and_records_nothing(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("none.jsonl", "file_unreadable"), ("a.xml", "file_kind_unknown")]
+    ("name", "code"), [("none.jsonl", "file_unreadable"), ("a.xlsx", "file_kind_unknown")]
 )
 def test_a_file_that_cannot_be_taken_is_one_sentence(desk: Desk, name: str, code: str) -> None:
     assert f"({code})" in desk.refused("take", str(desk.folder / name))

@@ -1,0 +1,364 @@
+"""A paper by a profile -> a receipt, a day's total, or why it counts nothing; and what each line is.
+
+What looks like a receipt and cannot be read is refused, never guessed. What is neither (a slip, a ticket with
+a number to wait by, a picture) is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, Final, Literal
+
+import msgspec
+
+from edge_agent.pos_adapter.escpos.amounts import amount, day, instant
+from edge_agent.pos_adapter.escpos.paper import Paper, papers
+from edge_agent.pos_adapter.escpos.profile import Profile, first
+from edge_agent.pos_adapter.handed_in import DayTotalIn, TillDay
+from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, TenderIn
+from edge_agent.pos_adapter.rows import Here, Row
+from loyalty_core.errors import BadInput
+
+BYTES_MAX: Final = 64 * 1024 * 1024
+"""The longest print that is read at once."""
+_HEAD: Final = frozenset(
+    {"number", "time", "date", "clock", "till", "store", "member", "original", "business_date"}
+)
+"""What is said of a receipt; no item stands above it, where it comes before the total."""
+_ENDS_IN_THOUSANDS: Final = re.compile(r"\d,$")
+_THOUSANDS: Final = re.compile(r"\s*\d{3}(?:,\d{3})*(?:\.\d{1,2})?\s*")
+_LETTER: Final = re.compile(r"\w")
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What a paper is, and its lines, each with what it was taken for ("" for nothing)."""
+
+    row: Row
+    lines: tuple[tuple[str, str], ...]
+
+
+def rows(file: BinaryIO, here: Here, *, profile: Profile, till: str, is_cut_short: bool) -> Iterator[Row]:
+    """Yield the papers of a print, in order.
+
+    Raises:
+        BadInput: `print_too_large`.
+    """
+    yield from (read.row for read in reads(file, here, profile=profile, till=till, is_cut_short=is_cut_short))
+
+
+def reads(
+    file: BinaryIO, here: Here, *, profile: Profile, till: str = "", is_cut_short: bool = False
+) -> Iterator[Read]:
+    """Yield the papers of a print with their lines; of one that `is_cut_short` the last may lack its end.
+
+    Raises:
+        BadInput: `print_too_large`.
+    """
+    data = file.read(BYTES_MAX + 1)
+    if len(data) > BYTES_MAX:
+        raise BadInput(f"it has more than {BYTES_MAX} bytes: part it", code="print_too_large")
+    for number, paper in enumerate(papers(data, profile.printer), start=1):
+        reading = _Reading(paper, profile, here, till)
+        place = f"paper {number}"
+        try:
+            if is_cut_short and not paper.is_cut and not paper.is_blank:
+                raise BadInput(
+                    "the printer went away before it had all of it: if it was not printed again, print it "
+                    "again at the till",
+                    code="print_cut_short",
+                )
+            row = msgspec.structs.replace(reading.row(), place=place, raw=paper.raw)
+        except BadInput as error:
+            row = Row(place=place, raw=paper.raw, refusal=error)
+        yield Read(row=row, lines=reading.told())
+
+
+class _Reading:
+    def __init__(self, paper: Paper, profile: Profile, here: Here, till: str) -> None:
+        self._paper, self._profile, self._here, self._till = paper, profile, here, till
+        self._lines = list(_joined(paper.lines))
+        self._taken = [""] * len(self._lines)
+        self._currency = here.currency or ""
+        self._notices: tuple[str, ...] = ()
+
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """Return the lines, each with what it was taken for."""
+        return tuple(zip(self._lines, self._taken, strict=True))
+
+    def row(self) -> Row:
+        """Return what the paper is; its place and bytes are for the caller to say.
+
+        Raises:
+            BadInput: what is wrong with it.
+        """
+        if not any(_LETTER.search(line) for line in self._lines):
+            return _passed("no_text" if self._paper.pictures else "blank")
+        if not self._currency:
+            raise BadInput(
+                "no programme is known yet, whose currency this is in: retry it when this till has heard "
+                "from headquarters",
+                code="currency_missing",
+            )
+        if self._title("z_report"):
+            return Row(place="", raw=b"", receipt=self._day_total())
+        if self._title("report"):
+            return _passed("report")
+        return self._receipt()
+
+    def _receipt(self) -> Row:
+        original = self._value("original")
+        is_refund, is_void, is_copy = (self._mark(name) for name in ("refund", "void", "reprint"))
+        number, till, store, member = (self._value(name) for name in ("number", "till", "store", "member"))
+        at = self._moment()
+        self._skip()
+        total_at, total = self._total()
+        tax, tenders = self._amount("tax"), self._tenders()
+        items = self._items(total_at)
+        if not (items and number) and (total is None or self._title("ignore")):
+            return _passed("slip")
+        if total is None:
+            raise self._missing("total", "total_missing", "the total")
+        if not number:
+            raise self._missing("number", "number_missing", "the receipt's number")
+        if at is None:
+            raise self._missing("time", "time_missing", "the date and time")
+        if not (till or self._till):
+            raise BadInput(
+                f"no line fits patterns.till of the profile {self._profile.name}: write one, or say the till "
+                "in the settings of its printer",
+                code="till_missing",
+            )
+        kind: Literal["purchase", "return", "void"] = "purchase"
+        if is_void and original:
+            kind = "void"
+        elif is_refund or is_void or total < 0:
+            kind = "return"
+        key = Key(
+            store=self._profile.stores.get(store, store)
+            if self._profile.stores and store
+            else self._here.store_id,
+            till=till or self._till,
+            number=number,
+            business_date=self._date("business_date"),
+        )
+        receipt = Receipt(
+            kind=kind,
+            receipt=key,
+            occurred_at=at,
+            member=member or None,
+            original=self._original(original, key) if original and kind != "purchase" else None,
+        )
+        if kind != "void":
+            sign = -1 if kind == "return" and total < 0 else 1
+            receipt = msgspec.structs.replace(
+                receipt,
+                currency=self._currency,
+                net_minor=abs(total),
+                tax_minor=abs(tax or 0),
+                lines=[_turned(item, kind) for item in items],
+                tenders=[TenderIn(type=one.type, amount_minor=sign * one.amount_minor) for one in tenders],
+            )
+        return Row(place="", raw=b"", receipt=receipt, notices=self._notices, is_copy=is_copy)
+
+    def _original(self, number: str, key: Key) -> Key:
+        _, found = self._found("original", again=True)
+        dated = found is not None and found.groupdict().get("year") is not None
+        date = day(found).isoformat() if found is not None and dated else key.business_date
+        return Key(store=key.store, till=key.till, number=number, business_date=date)
+
+    def _day_total(self) -> DayTotalIn:
+        date = self._date("z_date") or self._date("date")
+        count, net, till = (self._value(name) for name in ("z_count", "z_net", "till"))
+        plain = count.replace(",", "")
+        if not (plain.isascii() and plain.isdecimal() and len(plain) <= 9):
+            raise self._missing("z_count", "day_total_missing", "how many receipts there were")
+        sold = amount(net, self._currency) if net else None
+        if sold is None:
+            raise self._missing("z_net", "day_total_missing", "what was sold")
+        if date is None:
+            raise self._missing("z_date", "day_total_missing", "of which day it is")
+        if not (till or self._till):
+            raise self._missing("till", "till_missing", "of which till it is")
+        return DayTotalIn(
+            kind="day_total",
+            receipt=TillDay(store=self._here.store_id, till=till or self._till, business_date=date),
+            count=int(plain),
+            net_minor=sold,
+            currency=self._currency,
+        )
+
+    def _missing(self, pattern: str, code: str, what: str) -> BadInput:
+        return BadInput(
+            f"{what} was not found: no line fits patterns.{pattern} of the profile {self._profile.name}; "
+            "write one that does, and see edge-agent profile try",
+            code=code,
+        )
+
+    def _title(self, name: str) -> bool:
+        """Tell whether one of the first lines says what kind of paper it is."""
+        for place, line in enumerate(self._lines[: self._profile.title_lines]):
+            if self._profile.found(name, line):
+                self._taken[place] = self._taken[place] or name
+                return True
+        return False
+
+    def _found(self, name: str, *, again: bool = False) -> tuple[int, re.Match[str] | None]:
+        """Return the first line that fits the likeliest pattern; one that names an original fits no other."""
+        for pattern in self._profile.of(name):
+            for place, line in enumerate(self._lines):
+                if self._taken[place] == "original" and name != "original" and not again:
+                    continue
+                if found := pattern.search(line):
+                    return place, found
+        return -1, None
+
+    def _value(self, name: str) -> str:
+        place, found = self._found(name)
+        if found is None:
+            return ""
+        self._take(place, name)
+        return (found["value"] or "").strip()
+
+    def _mark(self, name: str) -> bool:
+        place, found = self._found(name)
+        if found is not None:
+            self._take(place, name)
+        return found is not None
+
+    def _take(self, place: int, name: str) -> None:
+        taken = self._taken[place]
+        self._taken[place] = f"{taken}, {name}" if taken and name not in taken.split(", ") else name
+
+    def _moment(self) -> str | None:
+        """Return the date and time, which may stand in one line or in two."""
+        place, found = self._found("time")
+        if found is not None:
+            self._take(place, "time")
+            return instant(day(found), found).isoformat()
+        place, dated = self._found("date")
+        if dated is None:
+            return None
+        self._take(place, "date")
+        clock_place, clock = self._found("clock")
+        if clock is None:
+            return None
+        self._take(clock_place, "clock")
+        return instant(day(dated), clock).isoformat()
+
+    def _date(self, name: str) -> str | None:
+        place, found = self._found(name)
+        if found is None:
+            return None
+        self._take(place, name)
+        return day(found).isoformat()
+
+    def _skip(self) -> None:
+        for place, line in enumerate(self._lines):
+            if not self._taken[place] and self._profile.found("skip", line):
+                self._taken[place] = "skip"
+
+    def _total(self) -> tuple[int, int | None]:
+        for pattern in self._profile.of("total"):
+            for place, line in enumerate(self._lines):
+                found = pattern.search(line) if not self._taken[place] else None
+                value = amount(found["value"], self._currency) if found is not None else None
+                if value is not None:
+                    self._take(place, "total")
+                    return place, value
+        return len(self._lines), None
+
+    def _amount(self, name: str) -> int | None:
+        place, found = self._found(name)
+        if found is None or self._taken[place] not in {"", "skip"}:
+            return None
+        self._taken[place] = name
+        return amount(found["value"], self._currency)
+
+    def _tenders(self) -> list[TenderIn]:
+        """Return what it was paid with; where only what was handed over is said, that was cash."""
+        paid: list[TenderIn] = []
+        for place, line in enumerate(self._lines):
+            for kind, patterns in self._profile.tenders.items():
+                found = first(patterns, line) if not self._taken[place] else None
+                value = amount(found["value"], self._currency) if found is not None else None
+                if value:
+                    self._take(place, "tender")
+                    paid.append(TenderIn(type=kind, amount_minor=value))
+        received, change = self._amount("received"), self._amount("change")
+        if received and not paid:
+            paid.append(TenderIn(type="cash", amount_minor=received))
+        if change and paid:
+            paid.append(TenderIn(type="cash", amount_minor=-abs(change)))
+        return paid
+
+    def _items(self, total_at: int) -> list[LineIn]:
+        """Return the items: between the columns' titles, or what is said of the receipt, and the total."""
+        begin = 0
+        for place, line in enumerate(self._lines[:total_at]):
+            if self._profile.found("columns", line):
+                self._taken[place] = "columns"
+                begin = place + 1
+        if not begin:
+            said = [
+                place for place, taken in enumerate(self._taken[:total_at]) if _HEAD & {*taken.split(", ")}
+            ]
+            begin = said[-1] + 1 if said else 0
+        items: list[LineIn] = []
+        name = ""
+        for place in range(begin, total_at):
+            if self._taken[place]:
+                name = ""
+                continue
+            item = self._item(self._lines[place], name, len(items) + 1)
+            if item is None:
+                name = self._lines[place].strip()
+                continue
+            self._taken[place] = "item"
+            if name and item.sku == name:
+                self._taken[place - 1] = "item"
+            items.append(item)
+            name = ""
+        return items
+
+    def _item(self, line: str, name: str, number: int) -> LineIn | None:
+        """Return the item of a line, or of what stands below its name."""
+        for kind in ("priced", "item"):
+            found = self._profile.found(kind, line) if kind == "item" or name else None
+            if found is None:
+                continue
+            groups = found.groupdict()
+            net = amount(groups["net"], self._currency)
+            called = (groups.get("name") or "").strip() or name
+            if net is not None and called:
+                quantity = groups.get("quantity") or "1"
+                return LineIn(
+                    number=number, net_minor=net, sku=called[:64], quantity=quantity.replace(",", "")
+                )
+        return None
+
+
+def _turned(item: LineIn, kind: str) -> LineIn:
+    """Return a line as a return says it: what came back without a minus."""
+    if kind != "return":
+        return item
+    quantity = item.quantity.lstrip("-") if isinstance(item.quantity, str) else abs(item.quantity)
+    return msgspec.structs.replace(item, net_minor=abs(item.net_minor), quantity=quantity)
+
+
+def _joined(lines: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines; a number that the paper's width has broken after a thousands' mark is made whole."""
+    held = ""
+    for line in lines:
+        if held and _ENDS_IN_THOUSANDS.search(held) and _THOUSANDS.fullmatch(line):
+            held += line.strip()
+            continue
+        if held:
+            yield held
+        held = line
+    if held:
+        yield held
+
+
+def _passed(why: str) -> Row:
+    return Row(place="", raw=b"", passed=why)
