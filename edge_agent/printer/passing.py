@@ -208,11 +208,11 @@ class Passage:
             self._guarded(self._settle)
 
     def _watch(self) -> None:
-        """Hear of each end what it can do; with nothing left to do it would tell of its end for ever."""
+        """Hear of each end what it can do; with nothing to do now it would tell of its end for ever."""
         is_deaf = self.is_connecting
         for end, heard in ((self.till, self._heard_till), (self.printer, self._heard_printer)):
             reads, writes = self._ways_of(end)
-            if (end is self.till and self.till_broke) or (reads.has_ended and writes.is_finished):
+            if (end is self.till and self.till_broke) or (writes.is_finished and not reads.wants):
                 self._loop.forget(end.fd)
                 continue
             events = READABLE if reads.wants and not is_deaf else 0

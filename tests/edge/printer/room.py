@@ -48,9 +48,11 @@ class Room:
 
     def till(self) -> socket.socket:
         """Return a till's new connection."""
-        made = socket.create_connection(("127.0.0.1", self.relay.port))
-        made.setblocking(False)
+        made = socket.socket()
         self._own.append(made)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        made.connect(("127.0.0.1", self.relay.port))
+        made.setblocking(False)
         return made
 
     def printer(self) -> socket.socket:

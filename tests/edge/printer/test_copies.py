@@ -101,6 +101,8 @@ def test_a_till_that_only_asks_how_the_printer_does_leaves_no_copy(room: Room, a
         room.go_on(1)
     till.close()
     room.end_of(printer)
+    printer.close()
+    room.until(lambda: room.relay.tally.connections_open == 0)
     assert room.copies() == {}
 
 
@@ -182,6 +184,9 @@ def test_a_disk_that_answers_nothing_costs_copies_and_no_paper(
     assert (room.relay.tally.copies_lost, room.relay.tally.last_lost[1]) == (2, "disk_slow")
     disk.set()
     assert len(room.copies()) == 3
+    for _ in range(3):
+        print_one(room)
+    assert len(room.copies()) == 6
 
 
 def test_no_more_waits_for_a_disk_than_is_allowed() -> None:
@@ -285,8 +290,16 @@ def test_the_state_tells_what_a_technician_asks(room: Room) -> None:
     print_one(room)
     room.go_on(11, step=0.5)
     room.written()
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208
+    for code in ("printer_gone", "printer_unreachable"):
+        room.relay.tally.failed(code)
+        room.relay.tell()
+        room.go_on(11, step=0.5)
+        room.written()
+    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
     state, runs = read_state(room.data_dir, "front")
     assert state is not None
+    assert state.last_error_code == "printer_unreachable"
     assert (runs, state.copies, state.copies_lost, state.bytes_printed) == (True, 1, 0, len(RECEIPT))
     assert state.listen == f"tcp://127.0.0.1:{room.relay.port}"
     text = (room.data_dir / FOLDER / "front.state").read_text()

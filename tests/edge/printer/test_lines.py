@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import pty
 import termios
@@ -13,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from edge_agent.printer.endpoints import Device, Serial
+from edge_agent.printer.ends import UsbPrinter
 from edge_agent.printer.relay import RETRY_S
 from tests.edge.printer.room import RECEIPT, Room
 
 ALL_BYTES = bytes(range(256)) * 3
 NEARLY_ALL = bytes(byte for byte in range(256) if byte not in (0x11, 0x13))
+TIOCGEXCL = 0x80045440
 XOFF, XON = b"\x13", b"\x11"
 
 
@@ -155,6 +159,9 @@ def test_a_line_is_set_as_the_settings_say(make_room: Callable[..., Room], wire:
     for flag in (termios.PARODD, termios.CSTOPB, termios.CRTSCTS):
         assert control & flag
     assert not control & termios.HUPCL, "some printers take that for a reset"
+    is_exclusive = array.array("i", [0])
+    fcntl.ioctl(wire.near, TIOCGEXCL, is_exclusive)
+    assert is_exclusive[0]
     assert (output & termios.OPOST, local & (termios.ECHO | termios.ICANON)) == (0, 0)
 
 
@@ -190,10 +197,15 @@ def test_a_till_waits_for_a_device_without_paper(make_room: Callable[..., Room],
     assert found == data
 
 
-@pytest.mark.parametrize("path", ["/dev/not-there", "/etc/passwd"])
+@pytest.mark.parametrize("kind", ["nothing", "file", "pipe"])
 def test_a_device_that_is_not_there_resets_the_till_at_once(
-    make_room: Callable[..., Room], path: str
+    make_room: Callable[..., Room], kind: str, tmp_path: Path
 ) -> None:
+    path = str(tmp_path / kind)
+    if kind == "file":
+        Path(path).touch()
+    elif kind == "pipe":
+        os.mkfifo(path)
     for printer in (Device(path), Serial(path)):
         room = make_room(printer=printer)
         assert room.end_of(room.till()) == (b"", "reset")
@@ -202,6 +214,35 @@ def test_a_device_that_is_not_there_resets_the_till_at_once(
         with pytest.raises(ConnectionRefusedError):
             room.till()
         room.relay.stop()
+
+
+def test_a_device_that_is_ready_and_is_not_is_left_alone_for_a_while(
+    make_room: Callable[..., Room], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    room = make_room(printer=Device(wire.path))
+    monkeypatch.setattr(UsbPrinter, "read", lambda _: asked.append(room.time))
+    till = room.till()
+    os.write(wire.far, b"x")
+    for _ in range(20):
+        room.loop.turn(0.001)
+    assert len(asked) == 1
+    room.go_on(0.5)
+    assert 5 <= len(asked) <= 11
+    till.send(RECEIPT)
+    room.go_on(0.1)
+    assert wire.read(room, len(RECEIPT)) == RECEIPT
+
+
+def test_what_a_serial_till_prints_when_its_printer_has_hung_up_waits_for_the_next_connection(
+    make_room: Callable[..., Room], wire: Wire
+) -> None:
+    room = make_room(listen=Serial(wire.path))
+    room.printer().close()  # As many do that were idle for a while.
+    room.settle()
+    wire.write(room, RECEIPT)
+    room.go_on(RETRY_S * 2)
+    assert room.read(room.printer(), len(RECEIPT)) == RECEIPT
 
 
 def test_a_device_that_comes_is_used(make_room: Callable[..., Room], wire: Wire, tmp_path: Path) -> None:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import socket
+import termios
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
-from edge_agent.printer.ends import BYTES, KERNEL_BYTES
-from edge_agent.printer.passing import DRAIN_S, HALF_OPEN_S
+from edge_agent.printer.endpoints import Tcp
+from edge_agent.printer.ends import BYTES, KERNEL_BYTES, Socket
+from edge_agent.printer.loop import READABLE, Loop
+from edge_agent.printer.passing import DRAIN_S, HALF_OPEN_S, Passage
 from edge_agent.printer.relay import RETRY_S
 from tests.edge.printer.room import RECEIPT, Room, fill, reset
 
 ALL_BYTES = bytes(range(256))
+
+
+def come_of(passage: Passage) -> int:
+    """Return how many bytes of a till wait in the kernel."""
+    come = array.array("i", [0])
+    fcntl.ioctl(passage.till.fd, termios.FIONREAD, come)
+    return come[0]
 
 
 def test_bytes_go_both_ways_unchanged(room: Room) -> None:
@@ -160,10 +173,15 @@ def test_a_till_waits_for_a_printer_that_takes_nothing_and_then_all_is_printed(r
 
 
 def test_what_is_taken_from_a_till_ahead_of_its_printer_is_bounded(room: Room) -> None:
-    till, printer = room.pair()
-    printer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    till.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    assert len(fill(till, room)) <= BYTES + 8 * KERNEL_BYTES
+    till, _ = room.pair()
+    room.settle()
+    (passage,) = room.relay._passages
+    for end, option in ((passage.till, socket.SO_RCVBUF), (passage.printer, socket.SO_SNDBUF)):
+        assert isinstance(end, Socket)
+        # The kernel counts its own needs as as much again, and lets nothing grow that was set.
+        assert end._sock.getsockopt(socket.SOL_SOCKET, option) == 2 * KERNEL_BYTES
+    fill(till, room)
+    assert len(passage._to_printer.held) <= BYTES
 
 
 def test_a_till_that_breaks_off_from_a_printer_without_paper_lets_it_go(room: Room) -> None:
@@ -181,13 +199,37 @@ def test_a_till_that_breaks_off_from_a_printer_without_paper_lets_it_go(room: Ro
 def test_a_till_that_breaks_off_is_printed_as_long_as_the_printer_takes_some(room: Room) -> None:
     till, printer = room.pair()
     sent = fill(till, room)
-    taken = room.relay.tally.bytes_printed
+    passage = next(iter(room.relay._passages))
+    taken = room.relay.tally.bytes_printed + len(passage._to_printer.held) + come_of(passage)
     reset(till)
-    found = b""
-    while len(found) < taken:
-        room.go_on(DRAIN_S / 2)
-        found += printer.recv(min(65536, taken - len(found)))
-    assert sent.startswith(found)
+    found, waiting = b"", passage.printer.unsent()
+    room.go_on(DRAIN_S * 0.8, step=0.2)
+    while passage.printer.unsent() == waiting:
+        with suppress(BlockingIOError):
+            found += printer.recv(4096)
+        room.settle()
+    room.go_on(DRAIN_S * 0.8, step=0.2)
+    rest, how = room.end_of(printer, step=0.005)
+    assert (found + rest, how) == (sent[:taken], "reset")
+
+
+def test_a_till_that_has_ended_waits_for_a_printer_that_has_said_all(room: Room) -> None:
+    till, printer = room.pair()
+    printer.shutdown(socket.SHUT_WR)
+    assert room.end_of(till) == (b"", "closed")
+    sent, found = fill(till, room), b""
+    while Socket(till).unsent():  # Its end is to come, too.
+        with suppress(BlockingIOError):
+            found += printer.recv(4096)
+        room.settle()
+    (passage,) = room.relay._passages
+    assert passage._to_printer.held
+    till.close()
+    room.go_on(3 * DRAIN_S, step=0.25)
+    assert room.relay.tally.connections_open == 1
+    rest, how = room.end_of(printer)
+    assert (found + rest, how) == (sent, "closed")
+    assert [".part." in name for name in room.copies()] == [False]
 
 
 def test_a_printer_that_breaks_off_while_it_takes_nothing_resets_the_till(room: Room) -> None:
@@ -228,10 +270,27 @@ def test_a_connection_that_only_one_side_has_ended_does_not_stay_for_ever(room: 
     assert room.relay.tally.connections_open == 0
 
 
+def test_of_what_happens_at_once_the_second_is_not_told_after_the_first_has_changed_it() -> None:
+    loop, told = Loop(), []
+    pairs = [socket.socketpair() for _ in range(2)]
+    for (own, other), (rival, _) in zip(pairs, pairs[::-1], strict=True):
+        other.send(b"x")
+
+        def heard(events: int, own: socket.socket = own, rival: socket.socket = rival) -> None:
+            told.append(own)
+            loop.forget(rival.fileno())
+
+        loop.watch(own.fileno(), READABLE, heard)
+    assert loop.turn(0)
+    assert len(told) == 1
+    for own, other in pairs:
+        own.close()
+        other.close()
+    loop.close()
+
+
 def test_an_address_that_is_taken_is_tried_again(make_room: Callable[..., Room]) -> None:
     first = make_room()
-    from edge_agent.printer.endpoints import Tcp
-
     second = make_room(listen=Tcp("127.0.0.1", first.relay.port))
     assert second.relay.tally.last_error[1] == "till_unreachable"
     where = first.relay.port
