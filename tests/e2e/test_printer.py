@@ -59,7 +59,7 @@ class Process:
         config = write_config(
             folder,
             f'[[printer]]\nname = "front"\nlisten = "tcp://127.0.0.1:0"\nprinter = "tcp://127.0.0.1:{port}"\n'
-            f"silence_ms = {silence_ms}\n",
+            f"silence_ms = {silence_ms}\n[http]\nport = 0\n",
         )
         self.process = subprocess.Popen(
             [sys.executable, *(words or ("-m", "edge_agent")), "--config", str(config), "printer"],

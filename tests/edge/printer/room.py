@@ -105,7 +105,7 @@ class Room:
         """Return once the printer's machine has said that it has all that was sent."""
         self.until(lambda: not any(one.printer.unsent() for one in self.relay._passages))
 
-    def read(self, sock: socket.socket, count: int) -> bytes:
+    def read(self, sock: socket.socket, count: int, step: float = 0.0) -> bytes:
         """Return so many bytes that come to a side."""
         found = bytearray()
 
@@ -117,7 +117,7 @@ class Room:
                 pass
             return len(found) >= count
 
-        self.until(came)
+        self.until(came, step)
         return bytes(found)
 
     def end_of(self, sock: socket.socket, step: float = 0.0) -> tuple[bytes, str]:

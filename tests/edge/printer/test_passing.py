@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
 import socket
-import termios
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 import pytest
 
@@ -23,11 +19,19 @@ from tests.edge.printer.room import RECEIPT, Room, fill, reset
 ALL_BYTES = bytes(range(256))
 
 
-def come_of(passage: Passage) -> int:
-    """Return how many bytes of a till wait in the kernel."""
-    come = array.array("i", [0])
-    fcntl.ioctl(passage.till.fd, termios.FIONREAD, come)
-    return come[0]
+def stingy(room: Room, monkeypatch: pytest.MonkeyPatch) -> tuple[Passage, list[int]]:
+    """Let the printer of the one passage take only as many bytes as the list says from now on."""
+    (passage,) = room.relay._passages
+    plain, takes = passage.printer.write, [0]
+
+    def write(data: bytes) -> int:
+        count = plain(data[: takes[0]]) if takes[0] else 0
+        takes[0] -= count
+        return count
+
+    monkeypatch.setattr(passage.printer, "write", write)
+    monkeypatch.setattr(passage.printer, "rest_s", 0.05)
+    return passage, takes
 
 
 def test_bytes_go_both_ways_unchanged(room: Room) -> None:
@@ -196,39 +200,56 @@ def test_a_till_that_breaks_off_from_a_printer_without_paper_lets_it_go(room: Ro
     assert [".part." in name for name in room.copies()] == [True]
 
 
-def test_a_till_that_breaks_off_is_printed_as_long_as_the_printer_takes_some(room: Room) -> None:
+def test_a_till_that_breaks_off_is_printed_as_long_as_the_printer_takes_some(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     till, printer = room.pair()
-    sent = fill(till, room)
-    passage = next(iter(room.relay._passages))
-    taken = room.relay.tally.bytes_printed + len(passage._to_printer.held) + come_of(passage)
+    room.settle()
+    passage, takes = stingy(room, monkeypatch)
+    data = bytes(n % 251 for n in range(2 * BYTES + 1000))
+    till.send(data)
+    room.until(lambda: bool(passage._to_printer.held) and not Socket(till).unsent())
     reset(till)
-    found, waiting = b"", passage.printer.unsent()
-    room.go_on(DRAIN_S * 0.8, step=0.2)
-    while passage.printer.unsent() == waiting:
-        with suppress(BlockingIOError):
-            found += printer.recv(4096)
-        room.settle()
-    room.go_on(DRAIN_S * 0.8, step=0.2)
-    rest, how = room.end_of(printer, step=0.005)
-    assert (found + rest, how) == (sent[:taken], "reset")
+    found = b""
+    while len(found) < len(data):
+        room.go_on(DRAIN_S * 0.8, step=0.1)
+        takes[0] = 8000
+        found += room.read(printer, min(8000, len(data) - len(found)), step=0.01)
+    assert found == data
+    assert room.end_of(printer, step=0.01) == (b"", "reset")
 
 
-def test_a_till_that_has_ended_waits_for_a_printer_that_has_said_all(room: Room) -> None:
+def test_what_the_printers_machine_takes_of_what_was_sent_counts_as_well(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till, printer = room.pair()
+    till.send(RECEIPT)
+    room.read(printer, len(RECEIPT))
+    (passage,) = room.relay._passages
+    unsent = [30]
+    monkeypatch.setattr(passage.printer, "unsent", lambda: unsent[0])
+    reset(till)
+    for unsent[0] in (30, 20, 10):
+        room.go_on(DRAIN_S * 0.8, step=0.25)
+        assert room.relay.tally.connections_open == 1
+    unsent[0] = 0
+    assert room.end_of(printer, step=0.01) == (b"", "reset")
+    assert [".part." in name for name in room.copies()] == [False]
+
+
+def test_a_till_that_has_ended_waits_for_a_printer_that_has_said_all(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     till, printer = room.pair()
     printer.shutdown(socket.SHUT_WR)
     assert room.end_of(till) == (b"", "closed")
-    sent, found = fill(till, room), b""
-    while Socket(till).unsent():  # Its end is to come, too.
-        with suppress(BlockingIOError):
-            found += printer.recv(4096)
-        room.settle()
-    (passage,) = room.relay._passages
-    assert passage._to_printer.held
+    _, takes = stingy(room, monkeypatch)
+    till.send(RECEIPT)
     till.close()
     room.go_on(3 * DRAIN_S, step=0.25)
     assert room.relay.tally.connections_open == 1
-    rest, how = room.end_of(printer)
-    assert (found + rest, how) == (sent, "closed")
+    takes[0] = len(RECEIPT)
+    assert room.end_of(printer, step=0.01) == (RECEIPT, "closed")
     assert [".part." in name for name in room.copies()] == [False]
 
 
@@ -314,4 +335,5 @@ def test_connections_leave_no_descriptor_open(room: Room) -> None:
         room.go_on(0.1, step=0.01)
         printer.close()
         room.go_on(0.1, step=0.01)
+    room.written()
     assert count() <= before
