@@ -34,20 +34,29 @@ class Http(_Section, frozen=True, kw_only=True):
 
 
 class Csv(_Section, frozen=True, kw_only=True):
-    """How the till's CSV differs from ours, for files of these names. `columns` maps our name to theirs.
+    """How the till's CSV differs from ours, for files of these names.
 
-    Amounts in `major` units have up to `decimals` decimals, those of the programme's currency.
+    `mapping` names a ready one, of which the rest here is what differs. `columns` maps our names to theirs,
+    or to several of which the first that is there is taken; `constants` says what no column does; `values`
+    maps what stands in a column to our words. Amounts in `major` units (else `minor`) have up to `decimals`
+    decimals, those of the programme's currency, behind a point or another `decimal_mark`. With
+    `refunds = "negative"` what is below zero is a return, else it is refused.
     """
 
     files: str = "*"
-    encoding: str = "utf-8"
-    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
-    columns: dict[str, str] = {}
-    time_format: str | None = None
-    date_format: str | None = None
-    amounts: Literal["minor", "major"] = "minor"
-    decimals: Annotated[int, Meta(ge=0, le=4)] = 0
-    decimal_mark: Literal[".", ","] = "."
+    mapping: str = ""
+    encoding: str = "auto"
+    delimiter: str = "auto"
+    columns: dict[str, str | list[str]] = {}
+    constants: dict[str, str] = {}
+    values: dict[str, dict[str, str]] = {}
+    zones: dict[str, str] = {}
+    time_format: str | list[str] | None = None
+    date_format: str | list[str] | None = None
+    amounts: Literal["minor", "major"] | None = None
+    decimals: Annotated[int, Meta(ge=0, le=4)] | None = None
+    decimal_mark: Literal[".", ","] | None = None
+    refunds: Literal["refuse", "negative"] | None = None
 
 
 class PosLog(_Section, frozen=True, kw_only=True):

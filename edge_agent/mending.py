@@ -16,6 +16,8 @@ import msgspec
 
 from edge_agent.config import Csv, EdgeConfig
 from edge_agent.pos_adapter import adapters, intake
+from edge_agent.pos_adapter.csv_rows import delimiter_of
+from edge_agent.pos_adapter.csv_text import encoding_of
 from edge_agent.pos_adapter.intake import Became
 from edge_agent.recorder import Recorder
 from edge_agent.store import quarantine
@@ -104,7 +106,7 @@ def changed(refused: Refused, settings: Csv, changes: Mapping[str, str]) -> byte
     if strange := sorted(changes.keys() - known):
         raise BadInput(f'the input has no field "{strange[0]}": see its fields', code="field_unknown")
     if refused.adapter == "csv":
-        return _changed_csv(text, settings, changes)
+        return _changed_csv(text, settings, _encoding(refused, settings), changes)
     value = _json(text)
     for name, new in changes.items():
         _put(value, name, new)
@@ -117,7 +119,7 @@ def encoded(refused: Refused, settings: Csv, text: str) -> bytes:
     Raises:
         BadInput: `encoding_wrong`: the till's encoding has no such letters.
     """
-    return _bytes(text.replace("\r\n", "\n"), settings.encoding if refused.adapter == "csv" else "utf-8")
+    return _bytes(text.replace("\r\n", "\n"), _encoding(refused, settings))
 
 
 def retry(conn: Connection, config: EdgeConfig, recorder: Recorder, refused: Refused, now_ms: int) -> Became:
@@ -225,13 +227,21 @@ def _bytes(text: str, encoding: str) -> bytes:
 
 def _text(refused: Refused, settings: Csv) -> tuple[str, bool]:
     """Return an input as text, and whether it was one."""
-    encoding = settings.encoding if refused.adapter == "csv" else "utf-8"
-    if refused.raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        encoding = "utf-16"
     try:
+        encoding = _encoding(refused, settings)
         return refused.raw.decode(encoding).removeprefix("\ufeff"), True
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeDecodeError, BadInput):
         return refused.raw.decode("utf-8", "backslashreplace"), False
+
+
+def _encoding(refused: Refused, settings: Csv) -> str:
+    """Return the encoding of an input.
+
+    Raises:
+        BadInput: `encoding_wrong`.
+    """
+    wanted = settings.encoding if refused.adapter == "csv" else "utf-8"
+    return encoding_of(io.BytesIO(refused.raw), wanted).removesuffix("-sig")
 
 
 def _seen(letter: str) -> str:
@@ -282,7 +292,7 @@ def _put(value: Any, name: str, new: str) -> None:
 
 def _table(text: str, settings: Csv) -> list[list[str]]:
     try:
-        read = csv.reader(io.StringIO(text, newline=""), delimiter=settings.delimiter, strict=True)
+        read = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text, settings), strict=True)
         return list(read) or [[]]
     except csv.Error as error:
         raise BadInput(f"this is not CSV: {error}", code="csv_invalid") from None
@@ -298,11 +308,12 @@ def _of_csv(text: str, settings: Csv) -> list[Field]:
     ]
 
 
-def _changed_csv(text: str, settings: Csv, changes: Mapping[str, str]) -> bytes:
+def _changed_csv(text: str, settings: Csv, encoding: str, changes: Mapping[str, str]) -> bytes:
     header, *rows = _table(text, settings)
     for name, new in changes.items():
         number, _, title = name.partition(".")
         rows[int(number) - 1][header.index(title)] = new
     written = io.StringIO(newline="")
-    csv.writer(written, delimiter=settings.delimiter, lineterminator="\n").writerows([header, *rows])
-    return _bytes(written.getvalue(), settings.encoding)
+    delimiter = delimiter_of(text, settings)
+    csv.writer(written, delimiter=delimiter, lineterminator="\n").writerows([header, *rows])
+    return _bytes(written.getvalue(), encoding)

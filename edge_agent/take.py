@@ -11,7 +11,8 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.pos_adapter import adapters, intake
 from edge_agent.pos_adapter.intake import Became
-from edge_agent.pos_adapter.rows import shown
+from edge_agent.pos_adapter.receipt import Receipt
+from edge_agent.pos_adapter.rows import Row, shown
 from edge_agent.recorder import Recorder
 from edge_agent.store.database import (
     CHECKPOINT_BYTES,
@@ -62,8 +63,9 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
                         clock=clock,
                         telling=True,
                     )
-                for became in taken:
-                    yield _told(file, became)
+                for ready, became in zip(chunk, taken, strict=False):
+                    told = _told(file, became)
+                    yield told | {"receipt": _seen(ready.row)} if dry_run and became.outcome else told
                 chunk = chunk[len(taken) :]
                 if not dry_run and wal_bytes(config.database) > CHECKPOINT_BYTES:
                     checkpoint(conn)
@@ -76,6 +78,23 @@ def _opened(file: Path) -> BinaryIO:
         return file.open("rb")
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
+
+
+def _seen(row: Row) -> str:
+    """Return what a row was read as, for whoever checks how files are read; of a member two digits."""
+    read = row.receipt
+    if not isinstance(read, Receipt):
+        return (
+            "" if read is None else f"{read.count} receipts of {read.receipt.business_date}: {read.net_minor}"
+        )
+    key = read.receipt
+    named = f"{key.store}/{key.till}/{key.business_date or 'its day'}/{key.number}"
+    member = f"member ...{read.member[-2:]}" if read.member else "no member"
+    paid = ", ".join([f"{one.type} {one.amount_minor}" for one in read.tenders])
+    parts = [f"{read.kind} {named}", read.occurred_at, member]
+    if read.net_minor is not None:
+        parts += [f"{read.net_minor} {read.currency or ''}".strip(), f"{len(read.lines)} lines"]
+    return ", ".join([*parts, paid] if paid else parts)
 
 
 def _told(file: Path, became: Became) -> dict[str, Any]:

@@ -55,9 +55,13 @@ def _line(became: dict[str, Any]) -> str:
     if became["became"] == "refused":
         return f"{where}refused, {_without_place(became['sentence'], became['place'])} ({became['code']})"
     if became["became"] == "passed":
-        return f"{where}passed over: {became['code']}"
+        return f"{where}passed over: {became['code']}" + (
+            f", {became['sentence']}" if became["sentence"] else ""
+        )
     points = became["points"]
-    return f"{where}{became['became']} as {became['event']}, {points['redeemable']} points"
+    seen = f" ({became['receipt']})" if "receipt" in became else ""
+    odd = "".join([f"; {said}" for said in became["notices"]])
+    return f"{where}{became['became']} as {became['event']}, {points['redeemable']} points{seen}{odd}"
 
 
 def _without_place(sentence: str, place: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.config import Csv, EdgeConfig, EscPos, Folder, PosLog
+from edge_agent.pos_adapter.csv_mappings import merged
 from edge_agent.pos_adapter.rows import Adapter, Here
 from edge_agent.pos_adapter.understanding import Expectations
 from edge_agent.printer.spool import is_cut_short, printer_of
@@ -111,13 +112,13 @@ def csv_settings(folder: Folder | None, source: str) -> Csv:
     """Return how a CSV of this name is read: by the first of the settings' mappings that its name fits.
 
     Raises:
-        BadInput: `mapping_missing`.
+        BadInput: `mapping_missing`, `mapping_unknown`.
     """
     settings = folder.csv if folder else Csv()
     several = settings if isinstance(settings, tuple) else (settings,)
     for one in several:
         if PurePath(source).match(one.files):
-            return one
+            return merged(one)
     raise BadInput(
         f"{source} fits the files of no folder.csv: rename it, or write a mapping for it",
         code="mapping_missing",
@@ -128,11 +129,15 @@ def check(config: EdgeConfig) -> None:
     """Find every adapter and profile that the settings name.
 
     Raises:
-        BadInput: `adapter_unknown`, `adapter_broken`, and as `profile_of`.
+        BadInput: `adapter_unknown`, `adapter_broken`, `mapping_unknown`, and as `profile_of`.
     """
     for name in endings_of(config.folder).values():
         if name not in OWN:
             _strange(name)
+    if config.folder is not None:
+        own = config.folder.csv
+        for mapping in own if isinstance(own, tuple) else (own,):
+            merged(mapping)
     for one in config.printer:
         profile_of(f"{one.name}-20000101T000000000Z-000000.escpos", config)
 

@@ -3,55 +3,111 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from edge_agent.config import Csv
 from edge_agent.pos_adapter.receipt import Key, shown
+from loyalty_core.calendar import zone_named
 from loyalty_core.errors import BadInput
 
+EXCEL: Final = "excel"
+"""As a form of times: days since the end of 1899, as spreadsheets count them, with the time as a fraction."""
+_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's day is of no zone
+_SERIAL: Final = re.compile(r"\d{4,6}(?:\.\d{1,12})?", re.ASCII)
 _NUMBERS: Final = {
     ".": re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?"),
     ",": re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)(?:,[0-9]+)?"),
 }
 """Decimal mark -> the form of a number in which the other of point and comma parts digits by three."""
+_UNIT: Final = r"(?:[A-Z]{3}|[A-Z]{0,2}\$|[₩\\€£¥]|원|건|개|점)?"
+_DRESSED: Final = re.compile(
+    rf"(?P<open>\(?)(?P<before>[-△▲]?)\s*{_UNIT}\s*(?P<between>-?)"
+    rf"(?P<number>[0-9][0-9.,'’ \u00a0\u202f]*)\s*{_UNIT}"
+    r"(?P<behind>-?)(?P<close>\)?)"
+)
+"""A number with what stands around it in exports."""
+_WIDE: Final = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0xFFE6: "₩", 0x2212: "-"}
+_PARTED: Final = re.compile(r"(?<=[0-9])['’ \u00a0\u202f](?=[0-9]{3}(?![0-9]))")
+_FORMULA: Final = re.compile(r'="([^"]*)"|\'(\d[\d-]*)')
+_HALVES: Final = {"오전": "AM", "오후": "PM", "a.m.": "AM", "p.m.": "PM"}
+ZONES: Final = {
+    "Eastern Time (US & Canada)": "America/New_York",
+    "Central Time (US & Canada)": "America/Chicago",
+    "Mountain Time (US & Canada)": "America/Denver",
+    "Pacific Time (US & Canada)": "America/Los_Angeles",
+    "Alaska": "America/Anchorage",
+    "Hawaii": "Pacific/Honolulu",
+    "Arizona": "America/Phoenix",
+    "London": "Europe/London",
+    "Tokyo": "Asia/Tokyo",
+    "Osaka": "Asia/Tokyo",
+    "Seoul": "Asia/Seoul",
+    "Korea Standard Time": "Asia/Seoul",
+    "KST": "Asia/Seoul",
+    "Sydney": "Australia/Sydney",
+    "Melbourne": "Australia/Melbourne",
+    "UTC": "UTC",
+    "GMT": "UTC",
+}
+"""Names of zones that exports have and that are none of the zone database."""
 
 
-def minor_units(text: str, line: int, settings: Csv) -> int:
-    """Return the amount of a net_minor cell: whole minor units, or major units with their decimals.
+def plain(text: str) -> str:
+    """Return a cell without what keeps a spreadsheet from taking it for a number (`="0123"`, `'0123`)."""
+    found = _FORMULA.fullmatch(text) if text[:1] in {"=", "'"} else None
+    return text if found is None else (found[1] or found[2] or "").strip()
+
+
+def minor_units(text: str, name: str, line: int, settings: Csv) -> int:
+    """Return an amount: whole minor units, or major units with their decimals.
 
     Raises:
         BadInput: `amount_impossible`.
     """
-    plain = decimal(text, "net_minor", line, settings)
+    plain = decimal(text, name, line, settings)
     sign = -1 if plain.startswith("-") else 1
     whole, _, rest = plain.removeprefix("-").partition(".")
-    digits = settings.decimals if settings.amounts == "major" else 0
+    digits = settings.decimals or 0 if settings.amounts == "major" else 0
+    if digits < len(rest) and not rest[digits:].strip("0"):
+        rest = rest[:digits]
     if len(whole) > 15 or len(rest) > digits:
         unit = f"an amount with at most {digits} decimals" if digits else "a whole number of minor units"
-        raise BadInput(f'line {line}: net_minor "{shown(text)}" is not {unit}', code="amount_impossible")
+        raise BadInput(f'line {line}: {name} "{shown(text)}" is not {unit}', code="amount_impossible")
     return sign * int(whole + rest.ljust(digits, "0"))
 
 
 def decimal(text: str, name: str, line: int, settings: Csv) -> str:
     """Return a number without its thousands marks and with a point before its decimals.
 
-    The thousands mark is whichever of point and comma is not the decimal mark; it parts digits by three.
+    The thousands mark is whichever of point and comma is not the decimal mark, an apostrophe or a space; it
+    parts digits by three. A currency or unit beside it, a minus behind it, brackets around it are understood.
 
     Raises:
         BadInput: `amount_impossible`.
     """
     if text.isascii() and text.isdecimal():
         return text
-    mark = settings.decimal_mark
+    mark = settings.decimal_mark or "."
     thousands = "." if mark == "," else ","
-    if not _NUMBERS[mark].fullmatch(text):
-        raise BadInput(
-            f'line {line}: {name} "{shown(text)}" is not a number with "{mark}" before its decimals: '
-            "mend it, or set folder.csv.decimal_mark to what the file uses",
-            code="amount_impossible",
-        )
-    return text.replace(thousands, "").replace(mark, ".")
+    for form in (text, _bare(text)):
+        if _NUMBERS[mark].fullmatch(form):
+            return form.replace(thousands, "").replace(mark, ".")
+    raise BadInput(
+        f'line {line}: {name} "{shown(text)}" is not a number with "{mark}" before its decimals: '
+        "mend it, or set folder.csv.decimal_mark to what the file uses",
+        code="amount_impossible",
+    )
+
+
+def _bare(text: str) -> str:
+    """Return a number as it is written in one way of many: `-7.00` of `-$7.00`, `($7.00)` or `7.00-`."""
+    found = _DRESSED.fullmatch(text.translate(_WIDE).strip())
+    if found is None or bool(found["open"]) != bool(found["close"]):
+        return text
+    signs = [mark for mark in (found["open"], found["before"], found["between"], found["behind"]) if mark]
+    number = _PARTED.sub("", found["number"].strip())
+    return text if len(signs) > 1 else ("-" if signs else "") + number
 
 
 def local_date(text: str, line: int, settings: Csv) -> str | None:
@@ -65,24 +121,51 @@ def local_date(text: str, line: int, settings: Csv) -> str | None:
     return _parsed(text, settings.date_format, line, "business_date").date().isoformat()
 
 
-def local_time(text: str, line: int, settings: Csv) -> str:
-    """Return an occurred_at cell in the form of ISO 8601.
+def local_time(text: str, line: int, settings: Csv, zone: str) -> tuple[str, tuple[str, ...]]:
+    """Return an occurred_at cell in the form of ISO 8601, and what is odd: a zone that nobody knows.
+
+    A zone of its own makes an instant of it; without one it is local to the store.
 
     Raises:
         BadInput: `date_impossible`.
     """
-    if settings.time_format is None:
-        return text
-    return _parsed(text, settings.time_format, line, "occurred_at").isoformat()
-
-
-def _parsed(text: str, form: str, line: int, name: str) -> datetime:
+    said = (
+        text
+        if settings.time_format is None
+        else _parsed(text, settings.time_format, line, "occurred_at").isoformat()
+    )
+    if not zone:
+        return said, ()
     try:
-        return datetime.strptime(text, form)  # noqa: DTZ007 - a local time stays local until the store's zone is put to it
+        found = zone_named(settings.zones.get(zone) or ZONES.get(zone, zone))
+    except BadInput:
+        return said, (f'nobody knows the zone "{shown(zone)}": the time is taken as the store\'s',)
+    try:
+        at = datetime.fromisoformat(said)
     except ValueError:
-        raise BadInput(
-            f'line {line}: {name} "{shown(text)}" does not fit the form {form}', code="date_impossible"
-        ) from None
+        return said, ()
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=found)
+    return at.astimezone(UTC).isoformat(), ()
+
+
+def _parsed(text: str, forms: str | list[str], line: int, name: str) -> datetime:
+    said = text
+    for theirs, ours in _HALVES.items():
+        said = said.replace(theirs, ours)
+    for form in [forms] if isinstance(forms, str) else forms:
+        if form == EXCEL:
+            if _SERIAL.fullmatch(said):
+                return _EPOCH + timedelta(seconds=round(float(said) * 86_400))
+            continue
+        try:
+            return datetime.strptime(said, form)  # noqa: DTZ007 - a local time stays local until the store's zone is put to it
+        except ValueError:
+            continue
+    wanted = forms if isinstance(forms, str) else ", ".join(forms)
+    raise BadInput(
+        f'line {line}: {name} "{shown(text)}" does not fit the form {wanted}', code="date_impossible"
+    ) from None
 
 
 def receipt_key(text: str, line: int) -> Key | None:

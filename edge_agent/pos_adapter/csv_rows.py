@@ -1,90 +1,108 @@
 """CSV: one row a line item, columns by name; the rows of one receipt are put together again.
 
 Columns: kind, store, till, business_date, number, occurred_at, member, line, sku, category, quantity,
-net_minor, tender, original (store/till/business_date/number). The settings may rename columns and say how the
-till writes dates and amounts. A row's tender paid that row's net. A row of kind `day_total` stands alone: its
-quantity is the number of receipts, its net_minor their sum.
+net_minor, tender, original (store/till/business_date/number); and, where a till writes it so, date and clock
+in place of occurred_at, zone, gross and discount in place of net_minor, tax, total (of the receipt, on each
+of its rows), currency, status. A row's tender paid that row's net. A row of kind `day_total` stands alone:
+its quantity is the number of receipts, its net_minor their sum. What is of kind or status `passed` counts
+nothing.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, Final
 
 import msgspec
 
 from edge_agent.config import Csv
-from edge_agent.pos_adapter.csv_cells import decimal, local_date, local_time, minor_units, receipt_key
+from edge_agent.pos_adapter.csv_cells import decimal, local_date, local_time, minor_units, plain, receipt_key
+from edge_agent.pos_adapter.csv_text import AUTO, Lines, encoding_of, escapes, sep_of, table
 from edge_agent.pos_adapter.handed_in import DayTotalIn, HandedIn, TillDay
 from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, ReceiptKind, TenderIn, shown
 from edge_agent.pos_adapter.rows import Here, Row
+from edge_agent.store.spill import Spill
 from loyalty_core.errors import BadInput
 
-NEEDED: Final = ("store", "till", "number", "occurred_at")
 NAMES: Final = (
     *("kind", "store", "till", "business_date", "number", "occurred_at", "member", "line", "sku", "category"),
     *("quantity", "net_minor", "tender", "original"),
 )
+"""The columns of our own form."""
+MORE: Final = ("date", "clock", "zone", "gross", "discount", "tax", "total", "currency", "status")
+"""What other forms have instead or beside."""
+HEADER_MAX: Final = 50
+"""Titles may stand above the header, so many lines of them."""
+DELIMITERS: Final = (",", ";", "\t", "|")
 _KINDS: Final[tuple[ReceiptKind, ...]] = ("purchase", "return", "void", "visit")
-BROKEN_MAX: Final = 1000
-"""Lines that are no CSV: beyond this many it is the file or its settings that are wrong."""
-_NAMING: Final = ("kind", "store", "till", "number", "business_date", "occurred_at")
+_NAMING: Final = ("kind", "store", "till", "number", "business_date", "occurred_at", "date")
 """The columns that say of which receipt a row is."""
+_COMMON: Final = ("occurred_at", "date", "clock", "member", "original", "total", "currency", "status")
+"""What all rows of a receipt must say alike."""
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
+_FOOTER: Final = re.compile(r"\W*(?:grand\s+)?(?:total|sum|합\s*계|총\s*계|소\s*계)\W*", re.IGNORECASE)
 _Cells = dict[str, str]
-_Key = tuple[str, ...]
 _Block = list[tuple[int, list[str]]]
 """Rows that stand together in the file, with the lines on which they begin."""
 
 
-def rows(file: BinaryIO, _here: Here, *, settings: Csv) -> Iterator[Row]:
-    """Yield each receipt of the file as a row, in the order in which they begin.
+class _Header(msgspec.Struct, frozen=True):
+    """The header: its cells, where our columns are, and what parts them."""
+
+    cells: list[str]
+    columns: Mapping[str, tuple[int, ...]]
+    delimiter: str
+
+
+def rows(file: BinaryIO, here: Here, *, settings: Csv) -> Iterator[Row]:
+    """Yield each receipt of the file as a row, in the order in which they begin; first how it is read.
 
     Raises:
         BadInput: `encoding_wrong`, `columns_missing`, `csv_invalid`: nothing of the file can be read.
     """
-    data = file.read()
-    encoding = _encoding(data, settings)
-    lines = io.StringIO(_decoded(data, encoding, settings), newline="").readlines()
-    table = _table(lines, settings)
-    _, header = next(table, (0, []))
-    if isinstance(header, BadInput):
-        raise header
-    columns = _columns(header, settings)
-    naming = {name: columns[name] for name in _NAMING if name in columns}
-    groups: dict[_Key, list[_Block]] = {}
-    open_key: _Key = ()
-    for number, cells in table:
-        if isinstance(cells, BadInput):
-            raw = (lines[0] + lines[number - 1]).encode(encoding, _escapes(encoding))
-            yield Row(place=f"line {number}", raw=raw, refusal=cells)
-        elif "".join(cells).strip():
-            named = {name: cells[place].strip() for name, place in naming.items() if place < len(cells)}
-            cell, kind = named.get, named.get("kind", "")
-            day = cell("business_date") or cell("occurred_at", "")
-            key: _Key = (kind, cell("store", ""), cell("till", ""), cell("number", ""), day)
-            if kind == "day_total":
-                key = (*key, str(number))
-            blocks = groups.setdefault(key, [])
-            if key != open_key:
-                blocks.append([])
-            open_key = key
-            blocks[-1].append((number, cells))
-    for blocks in groups.values():
-        yield _row(_joined(blocks), header, columns, settings, encoding)
+    encoding = encoding_of(file, settings.encoding)
+    lines, spill = Lines(file, encoding), Spill()
+    try:
+        header = _find_header(lines, settings)
+        if said := _said(encoding, header, lines.number):
+            yield Row(place=f"line {lines.number}", raw=b"", passed="header", notices=(said,))
+        reading = _Reading(header, settings, encoding, here)
+        for number, cells, text in table(lines, header.delimiter):
+            if isinstance(cells, BadInput):
+                raw = reading.raw([]) + text.encode(encoding.removesuffix("-sig"), escapes(encoding))
+                yield Row(place=f"line {number}", raw=raw, refusal=cells)
+            elif "".join(cells).strip():
+                if reading.is_footer(cells):
+                    yield Row(place=f"line {number}", raw=reading.raw([cells]), passed="footer")
+                else:
+                    spill.add(reading.key(number, cells), number, cells)
+        for blocks in spill.groups():
+            yield reading.row(_joined(blocks))
+    finally:
+        spill.close()
+        lines.close()
 
 
 def is_unfinished(file: BinaryIO) -> bool:
     """Tell whether the file looks as if its writer has not finished its last line."""
-    begin = file.read(2)
+    begin = file.read(64)
     size = file.seek(0, io.SEEK_END)
-    if not size or begin in {b"\xff\xfe", b"\xfe\xff"}:
+    if not size or begin[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\x00" in begin:
         return False
     file.seek(size - 1)
     return file.read(1) != b"\n"
+
+
+def _said(encoding: str, header: _Header, line: int) -> str:
+    """Return how a file is read, where that is not as it would be expected to be."""
+    if encoding == "utf-8-sig" and header.delimiter == "," and line == 1:
+        return ""
+    parted = {"\t": "tabs"}.get(header.delimiter, f'"{header.delimiter}"')
+    return f"read as {encoding.removesuffix('-sig')}, parted by {parted}, with the header in line {line}"
 
 
 def _joined(blocks: list[_Block]) -> _Block:
@@ -96,175 +114,286 @@ def _joined(blocks: list[_Block]) -> _Block:
     return [row for block in (blocks[0], *others) for row in block]
 
 
-def _table(lines: list[str], settings: Csv) -> Iterator[tuple[int, list[str] | BadInput]]:
-    """Yield each row with the line on which it begins; one that is broken costs that line, not the file.
-
-    Raises:
-        BadInput: `csv_invalid`, when so much is broken that this is no CSV.
-    """
-    begins, broken = 0, 0
-    while begins < len(lines):
-        start = begins
-        rest = map(lines.__getitem__, range(start, len(lines)))
-        reader = csv.reader(rest, delimiter=settings.delimiter, strict=True)
-        try:
-            for cells in reader:
-                yield begins + 1, cells
-                begins = start + reader.line_num
-        except csv.Error as error:
-            broken += 1
-            refusal = BadInput(f"line {begins + 1} is not CSV: {error}", code="csv_invalid")
-            if broken > BROKEN_MAX:
-                raise refusal from None
-            begins += 1
-            yield begins, refusal
-
-
-def _encoding(data: bytes, settings: Csv) -> str:
-    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else settings.encoding
-    return "utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding
-
-
-def _escapes(encoding: str) -> str:
-    """Return how letters that stand for undecodable bytes become bytes again."""
-    return "surrogatepass" if encoding.lower().startswith("utf-16") else "surrogateescape"
+def _find_header(lines: Lines, settings: Csv) -> _Header:
+    """Return the header: the first row that has what is needed; titles above it are passed by."""
+    ahead = lines.peek(HEADER_MAX)
+    named = sep_of(ahead[0]) if ahead else None
+    delimiters = DELIMITERS if settings.delimiter == AUTO else (settings.delimiter,)
+    missing: list[str] | None = None
+    for number, line in enumerate(ahead):
+        for delimiter in (named,) if named else delimiters:
+            try:
+                cells = next(csv.reader([line], delimiter=delimiter, strict=True), [])
+            except csv.Error:
+                continue
+            columns = _columns(cells, settings)
+            lacking = _lacking(columns, settings)
+            if not lacking:
+                for _ in range(number + 1):
+                    next(lines)
+                    lines.done()
+                return _Header(cells, columns, delimiter)
+            if len(columns) and (missing is None or len(lacking) < len(missing)):
+                missing = lacking
+    wanted = missing or _lacking({}, settings)
+    raise BadInput(
+        f"the header has no column {', '.join(wanted)}: add it, name it in folder.csv.columns, say it in "
+        "folder.csv.constants, or set folder.csv.delimiter to what the file uses",
+        code="columns_missing",
+    )
 
 
-def _decoded(data: bytes, encoding: str, settings: Csv) -> str:
+def delimiter_of(text: str, settings: Csv) -> str:
+    """Return what parts the columns of a CSV that begins with its header; a comma where that is not told."""
+    lines = Lines(io.BytesIO(text.encode("utf-8", "surrogatepass")), "utf-8")
     try:
-        return data.decode(encoding, errors="surrogateescape")
-    except (UnicodeError, LookupError):
-        raise BadInput(
-            f"the file is not {settings.encoding}: set folder.csv.encoding to what it is, for example cp949",
-            code="encoding_wrong",
-        ) from None
+        return _find_header(lines, settings).delimiter
+    except BadInput:
+        return "," if settings.delimiter == AUTO else settings.delimiter
 
 
-def _columns(header: list[str], settings: Csv) -> dict[str, int]:
-    """Return our column name -> where it stands."""
-    found = {title.strip().lower(): place for place, title in enumerate(header)}
-    wanted = {name: settings.columns.get(name, name).strip().lower() for name in NAMES}
-    columns = {name: found[title] for name, title in wanted.items() if title in found}
-    missing = [wanted[name] for name in NEEDED if name not in columns]
-    if missing:
-        raise BadInput(
-            f"the header has no column {', '.join(missing)}: add it, name it in folder.csv.columns, or set "
-            "folder.csv.delimiter to what the file uses",
-            code="columns_missing",
-        )
+def _columns(header: list[str], settings: Csv) -> dict[str, tuple[int, ...]]:
+    """Return our column name -> where it stands; of one that is made of several (`Date + Time`) all."""
+    found = {" ".join(title.split()).lower(): place for place, title in enumerate(header)}
+    columns: dict[str, tuple[int, ...]] = {}
+    for name in (*NAMES, *MORE):
+        theirs = settings.columns.get(name, name)
+        for one in [theirs] if isinstance(theirs, str) else theirs:
+            whole = " ".join(one.split()).lower()
+            parts = [whole] if whole in found else [" ".join(part.split()) for part in whole.split("+")]
+            if all(part in found for part in parts):
+                columns[name] = tuple([found[part] for part in parts])
+                break
     return columns
 
 
-def _row(
-    group: list[tuple[int, list[str]]],
-    header: list[str],
-    columns: dict[str, int],
-    settings: Csv,
-    encoding: str,
-) -> Row:
-    """Return a receipt's rows as one; its place is where it begins, so that it keeps it when rows come."""
-    place = f"line {group[0][0]}"
-    raw = _raw([header, *(cells for _, cells in group)], settings, encoding)
-    try:
-        for number, cells in group:
-            _check_cells(number, cells, header)
-        items = [
-            (number, {name: cells[place].strip() for name, place in columns.items()})
-            for number, cells in group
+def _lacking(columns: Mapping[str, object], settings: Csv) -> list[str]:
+    """Return the needed columns that are neither there nor said otherwise, by their names in the file."""
+    said = {*columns, *settings.constants}
+    lacking = [name for name in ("till", "number") if name not in said]
+    if "store" not in said and not settings.mapping:
+        lacking.insert(0, "store")
+    if not {"occurred_at", "date"} & said:
+        lacking.append("occurred_at")
+    if settings.constants.get("kind") == "day_total":
+        lacking = [name for name in lacking if name not in {"number", "occurred_at"}]
+    theirs = [settings.columns.get(name, name) for name in lacking]
+    return [one if isinstance(one, str) else one[0] for one in theirs]
+
+
+class _Reading:
+    """How the rows of one file are read."""
+
+    def __init__(self, header: _Header, settings: Csv, encoding: str, here: Here) -> None:
+        self._header, self._settings, self._encoding, self._here = header, settings, encoding, here
+        self._naming = {name: header.columns[name] for name in _NAMING if name in header.columns}
+
+    def key(self, number: int, cells: list[str]) -> str:
+        """Return the text that says of which receipt a row is."""
+        named = {name: self._cell(places, cells) for name, places in self._naming.items()}
+        kind = self._worded("kind", named.get("kind", self._settings.constants.get("kind", "")))
+        day = named.get("business_date") or named.get("occurred_at") or named.get("date", "")
+        key = [kind, named.get("store", ""), named.get("till", ""), named.get("number", ""), day]
+        return json.dumps([*key, number] if kind == "day_total" else key)
+
+    def is_footer(self, cells: list[str]) -> bool:
+        """Tell whether a row is a sum below the rows, which names no receipt."""
+        places = self._naming.get("number")
+        if places is None or self._cell(places, cells):
+            return False
+        first = next((cell.strip() for cell in cells if cell.strip()), "")
+        return bool(_FOOTER.fullmatch(first))
+
+    def raw(self, table: list[list[str]]) -> bytes:
+        """Return rows as a file of their own, with its header, in the encoding in which they came."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, delimiter=self._header.delimiter, lineterminator="\n")
+        writer.writerows([self._header.cells, *table])
+        written = text.getvalue()
+        if self._encoding.startswith("utf-16-"):
+            written = "\ufeff" + written
+        return written.encode(self._encoding.removesuffix("-sig"), escapes(self._encoding))
+
+    def row(self, group: _Block) -> Row:
+        """Return a receipt's rows as one. Its place is where it begins: it keeps that when more rows come."""
+        place = f"line {group[0][0]}"
+        raw = self.raw([cells for _, cells in group])
+        try:
+            for number, cells in group:
+                self._check(number, cells)
+            items = [(number, self._named(cells)) for number, cells in group]
+            if "passed" in {items[0][1].get("kind"), items[0][1].get("status")}:
+                return Row(place=place, raw=raw, passed="cancelled")
+            handed_in, notices = self._handed_in(items)
+            return Row(place=place, raw=raw, receipt=handed_in, notices=notices)
+        except BadInput as error:
+            return Row(place=place, raw=raw, refusal=error)
+
+    def _cell(self, places: tuple[int, ...], cells: list[str]) -> str:
+        return " ".join([cells[place].strip() for place in places if place < len(cells)]).strip()
+
+    def _worded(self, name: str, said: str) -> str:
+        words = self._settings.values.get(name)
+        return said if words is None else words.get(said, said)
+
+    def _named(self, cells: list[str]) -> _Cells:
+        named = {name: plain(self._cell(places, cells)) for name, places in self._header.columns.items()}
+        for name, said in self._settings.constants.items():
+            named.setdefault(name, said)
+        return {name: self._worded(name, said) for name, said in named.items()}
+
+    def _check(self, number: int, cells: list[str]) -> None:
+        width = len(self._header.cells)
+        if len(cells) < width or "".join(cells[width:]).strip():
+            raise BadInput(
+                f"line {number} has {len(cells)} cells, the header {width}: is the line cut off?",
+                code="row_cut",
+            )
+        if _UNDECODED.search("".join(cells)):
+            raise BadInput(
+                f"line {number} is not in the expected encoding: set folder.csv.encoding, such as cp949",
+                code="encoding_wrong",
+            )
+
+    def _handed_in(self, items: list[tuple[int, _Cells]]) -> tuple[HandedIn, tuple[str, ...]]:
+        number, head = items[0]
+        if head.get("kind") == "day_total":
+            return self._total(number, head), ()
+        return self._receipt(items)
+
+    def _store(self, cells: _Cells) -> str:
+        return cells.get("store") or (self._here.store_id if self._settings.mapping else "")
+
+    def _at(self, number: int, cells: _Cells) -> tuple[str, tuple[str, ...]]:
+        said = cells.get("occurred_at") or f"{cells.get('date', '')} {cells.get('clock', '')}".strip()
+        return local_time(said, number, self._settings, cells.get("zone", ""))
+
+    def _total(self, number: int, cells: _Cells) -> DayTotalIn:
+        settings = self._settings
+        count = cells.get("quantity", "").removesuffix("건").replace(",", "").strip()
+        if not (count.isascii() and count.isdecimal() and len(count) <= 9):
+            raise BadInput(
+                f'line {number}: quantity "{shown(count)}" is not a number of receipts',
+                code="amount_impossible",
+            )
+        date = local_date(cells.get("business_date") or cells.get("date", ""), number, settings)
+        if date is None:
+            raise BadInput(f"line {number}: a day_total needs its business_date", code="receipt_invalid")
+        return DayTotalIn(
+            kind="day_total",
+            receipt=TillDay(store=self._store(cells), till=cells["till"], business_date=date),
+            count=int(count),
+            net_minor=minor_units(cells.get("net_minor", ""), "net_minor", number, settings),
+            currency=cells.get("currency") or None,
+            occurred_at=self._at(number, cells)[0] if cells.get("occurred_at") else None,
+        )
+
+    def _receipt(self, items: list[tuple[int, _Cells]]) -> tuple[Receipt, tuple[str, ...]]:
+        settings, (number, head) = self._settings, items[0]
+        named = "void" if head.get("status") == "void" else head.get("kind") or "purchase"
+        kind = next((known for known in _KINDS if known == named), None)
+        if kind is None:
+            raise BadInput(
+                f'line {number}: kind "{shown(named)}" is none of {", ".join(_KINDS)}, day_total',
+                code="receipt_invalid",
+            )
+        common = [name for name in _COMMON if name in head]
+        for other, cells in items[1:]:
+            for name in common:
+                if cells[name] != head[name]:
+                    raise BadInput(
+                        f"lines {number} and {other} are of one receipt but differ in {name}",
+                        code="rows_differ",
+                    )
+        at, odd = self._at(number, head)
+        date = head.get("business_date", "")
+        receipt = Receipt(
+            kind=kind,
+            receipt=Key(
+                store=self._store(head),
+                till=head["till"],
+                number=_whole("number", head["number"], number),
+                business_date=local_date(date, number, settings),
+            ),
+            occurred_at=at,
+            member=_whole("member", head.get("member", ""), number) or None,
+            currency=head.get("currency") or None,
+            original=receipt_key(head.get("original", ""), number),
+        )
+        if kind in {"visit", "void"}:
+            return receipt, odd
+        return self._with_money(receipt, items), odd
+
+    def _with_money(self, receipt: Receipt, items: list[tuple[int, _Cells]]) -> Receipt:
+        """Return a receipt with its amounts; where the settings say so, what is below zero is a return."""
+        settings, (number, head) = self._settings, items[0]
+        amounts = [self._net(cells, line) for line, cells in items]
+        net = minor_units(head["total"], "total", number, settings) if head.get("total") else sum(amounts)
+        tax = sum(
+            minor_units(cells["tax"], "tax", line, settings) for line, cells in items if cells.get("tax")
+        )
+        tenders: dict[str, int] = {}
+        for (_, cells), amount in zip(items, amounts, strict=True):
+            if cells.get("tender"):
+                tenders[cells["tender"]] = tenders.get(cells["tender"], 0) + amount
+        if head.get("total") and len(tenders) == 1:
+            tenders = dict.fromkeys(tenders, net)
+        lines = [
+            self._line(place, line, cells, net) for place, ((line, cells), net) in _numbered(items, amounts)
         ]
-        return Row(place=place, raw=raw, receipt=_handed_in(items, settings))
-    except BadInput as error:
-        return Row(place=place, raw=raw, refusal=error)
-
-
-def _raw(table: list[list[str]], settings: Csv, encoding: str) -> bytes:
-    """Return the rows as a file of their own, in the encoding in which they came."""
-    text = io.StringIO(newline="")
-    csv.writer(text, delimiter=settings.delimiter, lineterminator="\n").writerows(table)
-    return text.getvalue().encode(encoding, _escapes(encoding))
-
-
-def _check_cells(number: int, cells: list[str], header: list[str]) -> None:
-    if len(cells) != len(header):
-        raise BadInput(
-            f"line {number} has {len(cells)} cells, the header {len(header)}: is the line cut off?",
-            code="row_cut",
-        )
-    if _UNDECODED.search("".join(cells)):
-        raise BadInput(
-            f"line {number} is not in the expected encoding: set folder.csv.encoding, for example to cp949",
-            code="encoding_wrong",
+        kind: ReceiptKind = receipt.kind
+        if settings.refunds == "negative":
+            kind = "return" if net < 0 else kind
+            if kind == "return":
+                sign = -1 if net < 0 else 1
+                net, tax = sign * net, sign * tax
+                lines = [_turned(one, sign) for one in lines]
+                tenders = {name: sign * amount for name, amount in tenders.items()}
+        return msgspec.structs.replace(
+            receipt,
+            kind=kind,
+            net_minor=net,
+            tax_minor=max(0, tax),
+            lines=lines,
+            tenders=[TenderIn(type=name, amount_minor=amount) for name, amount in tenders.items()],
         )
 
+    def _net(self, cells: _Cells, line: int) -> int:
+        if "net_minor" in cells or "gross" not in cells:
+            said = cells.get("net_minor") or ("0" if cells.get("total") else "")
+            return minor_units(said, "net_minor", line, self._settings)
+        less = minor_units(cells.get("discount") or "0", "discount", line, self._settings)
+        gross = minor_units(cells["gross"], "gross", line, self._settings)
+        return gross - abs(less) if gross >= 0 else gross + abs(less)
 
-def _handed_in(items: list[tuple[int, _Cells]], settings: Csv) -> HandedIn:
-    number, head = items[0]
-    return _total(number, head, settings) if head.get("kind") == "day_total" else _receipt(items, settings)
-
-
-def _total(number: int, cells: _Cells, settings: Csv) -> DayTotalIn:
-    count = cells.get("quantity", "")
-    if not (count.isascii() and count.isdecimal() and len(count) <= 9):
-        raise BadInput(
-            f'line {number}: quantity "{shown(count)}" is not a number of receipts', code="amount_impossible"
+    def _line(self, place: int, number: int, cells: _Cells, net: int) -> LineIn:
+        text = cells.get("line") or str(place)
+        if not text.isdecimal() or len(text) > 9:
+            raise BadInput(f'line {number}: line "{shown(text)}" is not a number', code="receipt_invalid")
+        quantity = decimal(cells.get("quantity") or "1", "quantity", number, self._settings)
+        return LineIn(
+            number=int(text),
+            net_minor=net,
+            sku=cells.get("sku", ""),
+            category=cells.get("category", ""),
+            quantity=quantity,
         )
-    date = local_date(cells.get("business_date", ""), number, settings)
-    if date is None:
-        raise BadInput(f"line {number}: a day_total needs its business_date", code="receipt_invalid")
-    said_at = cells["occurred_at"]
-    return DayTotalIn(
-        kind="day_total",
-        receipt=TillDay(store=cells["store"], till=cells["till"], business_date=date),
-        count=int(count),
-        net_minor=minor_units(cells.get("net_minor", ""), number, settings),
-        occurred_at=local_time(said_at, number, settings) if said_at else None,
-    )
 
 
-def _receipt(items: list[tuple[int, _Cells]], settings: Csv) -> Receipt:
-    number, head = items[0]
-    named = head.get("kind") or "purchase"
-    kind = next((known for known in _KINDS if known == named), None)
-    if kind is None:
+def _turned(line: LineIn, sign: int) -> LineIn:
+    quantity = str(line.quantity)
+    return msgspec.structs.replace(line, net_minor=sign * line.net_minor, quantity=quantity.removeprefix("-"))
+
+
+def _whole(name: str, said: str, number: int) -> str:
+    """Refuse what a spreadsheet has rounded: digits of it are gone for good."""
+    if re.fullmatch(r"\d(?:[.,]\d+)?E\+\d{1,2}", said, re.IGNORECASE):
         raise BadInput(
-            f'line {number}: kind "{shown(named)}" is none of {", ".join(_KINDS)}, day_total',
-            code="receipt_invalid",
+            f'line {number}: {name} "{shown(said)}" was rounded by a spreadsheet: export it again, with the '
+            "column as text",
+            code="number_rounded",
         )
-    common = [name for name in ("occurred_at", "member", "original") if name in head]
-    for other, cells in items[1:]:
-        for name in common:
-            if cells[name] != head[name]:
-                raise BadInput(
-                    f"lines {number} and {other} are of one receipt but differ in {name}", code="rows_differ"
-                )
-    receipt = Receipt(
-        kind=kind,
-        receipt=Key(
-            store=head["store"],
-            till=head["till"],
-            number=head["number"],
-            business_date=local_date(head.get("business_date", ""), number, settings),
-        ),
-        occurred_at=local_time(head["occurred_at"], number, settings),
-        member=head.get("member") or None,
-        original=receipt_key(head.get("original", ""), number),
-    )
-    if kind in {"visit", "void"}:
-        return receipt
-    amounts = [minor_units(cells.get("net_minor", ""), line, settings) for line, cells in items]
-    tenders: dict[str, int] = {}
-    for (_, cells), net in zip(items, amounts, strict=True):
-        if cells.get("tender"):
-            tenders[cells["tender"]] = tenders.get(cells["tender"], 0) + net
-    return msgspec.structs.replace(
-        receipt,
-        net_minor=sum(amounts),
-        lines=[
-            _line(place, line, cells, net, settings)
-            for place, ((line, cells), net) in _numbered(items, amounts)
-        ],
-        tenders=[TenderIn(type=name, amount_minor=amount) for name, amount in tenders.items()],
-    )
+    return said
 
 
 def _numbered(
@@ -274,17 +403,3 @@ def _numbered(
     if len(items) == 1 and not any(items[0][1].get(name) for name in ("line", "sku", "category")):
         return iter(())
     return enumerate(zip(items, amounts, strict=True), start=1)
-
-
-def _line(place: int, number: int, cells: _Cells, net: int, settings: Csv) -> LineIn:
-    text = cells.get("line") or str(place)
-    if not text.isdecimal() or len(text) > 9:
-        raise BadInput(f'line {number}: line "{shown(text)}" is not a number', code="receipt_invalid")
-    quantity = decimal(cells.get("quantity") or "1", "quantity", number, settings)
-    return LineIn(
-        number=int(text),
-        net_minor=net,
-        sku=cells.get("sku", ""),
-        category=cells.get("category", ""),
-        quantity=quantity,
-    )

@@ -28,7 +28,7 @@ BUDGET_MS: Final = 40
 
 
 class Became(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row became; `code` says why it was refused or passed over.
+    """What a row became; `code` and `sentence` say why it was refused or passed over.
 
     One that was refused is `kept`, in part only where it `is_cut`: where it is not, its file alone has it.
     """
@@ -132,7 +132,8 @@ def _is_set_aside(
 def _record(conn: Connection, recorder: Recorder, books: Books, ready: Understood) -> Became:
     place, head, refusal = ready.row.place, books.head, ready.refusal
     if ready.row.passed:
-        return Became(place=place, became="passed", code=ready.row.passed)
+        said = "; ".join(ready.row.notices)
+        return Became(place=place, became="passed", code=ready.row.passed, sentence=said)
     if ready.intake is not None:
         try:
             with savepoint(conn):

@@ -108,6 +108,14 @@ def _write_ahead(conn: Connection) -> None:
             conn.execute("ROLLBACK")
 
 
+def nameless(cache_kib: int) -> Connection:
+    """Return a database for a while, for any thread; the system forgets it with the process."""
+    conn = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    conn.execute(f"PRAGMA cache_size=-{cache_kib}")
+    conn.execute("PRAGMA journal_mode=OFF")
+    return conn
+
+
 def wal_bytes(path: Path) -> int:
     """Return how long the write-ahead log beside a database is."""
     try:

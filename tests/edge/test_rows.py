@@ -316,9 +316,9 @@ def test_cp949_is_read_where_the_settings_say_so() -> None:
     assert (first.lines[0].sku, second.receipt.number) == ("골프공", "2")
 
 
-def test_cp949_without_the_setting_refuses_only_the_rows_that_need_it() -> None:
+def test_cp949_against_the_setting_refuses_only_the_rows_that_need_it() -> None:
     data = f"{HEADER}\n{row(sku='골프공')}\n{row('2')}\n".encode("cp949")
-    rows = list(rows_of("csv", data, Csv()))
+    rows = list(rows_of("csv", data, Csv(encoding="utf-8")))
     assert codes(rows) == ["encoding_wrong", "2"]
     assert "골프공".encode("cp949") in rows[0].raw
 
@@ -327,8 +327,8 @@ def test_cp949_without_the_setting_refuses_only_the_rows_that_need_it() -> None:
 def test_what_was_refused_can_be_handed_in_again_as_it_was_kept(encoding: str) -> None:
     settings = Csv(encoding="cp949" if encoding == "cp949" else "utf-8")
     data = f"{HEADER}\n{row(sku='골프공', net_minor='x')}\n".encode(encoding)
-    (refused,) = rows_of("csv", data, settings)
-    (again,) = rows_of("csv", refused.raw, settings)
+    *_, refused = rows_of("csv", data, settings)
+    *_, again = rows_of("csv", refused.raw, settings)
     assert again.raw == refused.raw
     mended = refused.raw.replace("x".encode(encoding)[-2:], "5".encode(encoding)[-2:])
     assert "골프공" in refused.raw.decode(encoding)

@@ -42,7 +42,23 @@ def test_a_dry_run_shows_the_same_and_records_nothing(desk: Desk) -> None:
     assert desk.count() == 0
     assert "quarantine    empty" in desk.ok("status")
     wet = desk.call("take", file)
-    assert (dry.stdout, dry.exit_code) == (wet.stdout, wet.exit_code)
+    plain = [line.partition(" (purchase ")[0] for line in dry.stdout.splitlines()]
+    assert (plain, dry.exit_code) == (wet.stdout.splitlines(), wet.exit_code)
+
+
+def test_a_dry_run_shows_what_each_row_is_read_as_to_check_a_mapping_by(desk: Desk) -> None:
+    first = desk.ok("take", "--dry-run", desk.write("a.jsonl", purchase("1"))).splitlines()[0]
+    assert first == (
+        "a.jsonl line 1: recorded as S012-T03.1.1, 12 points (purchase S012/T03/2026-11-20/1,"
+        " 2026-11-20T10:31:00+09:00, member ...82, 12990 KRW, 0 lines)"
+    )
+    table = desk.folder / "a.csv"
+    table.write_bytes(
+        "제목\nstore;till;number;occurred_at;net_minor\nS012;T03;2;2026-11-20;x\n".encode("cp949")
+    )
+    how, refused = desk.call("take", "--dry-run", str(table)).stdout.splitlines()
+    assert how == 'a.csv line 2: passed over: header, read as cp949, parted by ";", with the header in line 2'
+    assert refused.startswith("a.csv line 3: refused")
 
 
 @pytest.mark.parametrize(

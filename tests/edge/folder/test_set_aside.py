@@ -87,7 +87,10 @@ async def test_a_refused_file_is_closed_when_a_good_one_takes_its_place(shop: Sh
     assert (await shop.count(), await shop.codes()) == (1, [])
 
 
-async def test_after_the_settings_are_put_right_a_start_mends_what_was_set_aside(shop: Shop) -> None:
+async def test_after_the_settings_are_put_right_a_start_mends_what_was_set_aside(
+    make_shop: MakeShop,
+) -> None:
+    shop = await make_shop(csv=Csv(encoding="utf-8"))
     text = HEADER + csv_row("1").replace("A1", "골프공") + csv_row("2")
     shop.write("a.csv", text.encode("cp949"))
     await shop.settle()

@@ -1,0 +1,60 @@
+"""Rows of a file put together by a key on the disk: a file may be larger than the memory.
+
+The database is nameless: the system removes it with the process, however that ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from edge_agent.store.database import nameless
+
+CACHE_KIB = 8192
+
+
+class Spill:
+    """Rows by key, in the order in which the keys came first."""
+
+    def __init__(self) -> None:
+        self._conn = nameless(CACHE_KIB)
+        self._conn.execute("CREATE TABLE key (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)")
+        self._conn.execute(
+            "CREATE TABLE row (key INTEGER NOT NULL, block INTEGER NOT NULL, line INTEGER NOT NULL,"
+            " cells TEXT NOT NULL, PRIMARY KEY (key, block, line)) WITHOUT ROWID"
+        )
+        self._open = ("", 0)
+        self._block = 0
+
+    def add(self, key: str, line: int, cells: list[str]) -> None:
+        """Keep a row; rows of one key that stand together are a block."""
+        named, number = self._open
+        if key != named or not number:
+            self._block += 1
+            self._conn.execute("INSERT OR IGNORE INTO key (text) VALUES (?)", (key,))
+            (number,) = self._conn.execute("SELECT id FROM key WHERE text = ?", (key,)).fetchone()
+            self._open = (key, number)
+        self._conn.execute(
+            "INSERT INTO row (key, block, line, cells) VALUES (?, ?, ?, ?)",
+            (number, self._block, line, json.dumps(cells)),
+        )
+
+    def groups(self) -> Iterator[list[list[tuple[int, list[str]]]]]:
+        """Yield the blocks of each key."""
+        rows = self._conn.execute("SELECT key, block, line, cells FROM row ORDER BY key, block, line")
+        now, blocks, last = None, list[list[tuple[int, list[str]]]](), None
+        for key, block, line, cells in rows:
+            if key != now:
+                if blocks:
+                    yield blocks
+                now, blocks, last = key, [], None
+            if block != last:
+                blocks.append([])
+                last = block
+            blocks[-1].append((line, json.loads(cells)))
+        if blocks:
+            yield blocks
+
+    def close(self) -> None:
+        """Forget all."""
+        self._conn.close()
