@@ -159,6 +159,7 @@ def _filled(name: str, package: Package, release: Release) -> bytes:
         "PROGRAM": package.program,
         "SETTINGS": package.settings,
         "UNITS": " ".join(package.units),
+        "AT_WILL": " ".join(package.at_will),
         "ALL_UNITS": " ".join(package.units + package.at_will),
         "TITLE": package.title,
         "DESCRIPTION": "\n ".join(textwrap.wrap(package.description, width=75)),

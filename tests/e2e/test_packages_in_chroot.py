@@ -58,6 +58,7 @@ def kept(machine: Machine) -> str:
 def test_both_install_where_no_systemd_runs_and_wait_for_one(tree: Path) -> None:
     machine = entered(tree)
     assert machine.run(f"systemctl is-enabled {UNITS}").split() == ["enabled"] * 3
+    assert machine.tried("systemctl is-enabled dangol-printer.service") == (1, "disabled\n")
     assert machine.run(f"stat --format '%U %G %a' {FOLDERS}").splitlines() == [
         "dangol-edge dangol-edge 700",
         "dangol-hq dangol-hq 700",
@@ -124,6 +125,7 @@ def test_removing_keeps_settings_and_data_and_purging_takes_them(debian_in_use: 
     say(machine, INSTALL_EDGE)
     assert kept(machine) == before
     assert machine.run("systemctl is-enabled dangol-edge") == "enabled\n"
+    machine.run("systemctl enable dangol-printer")
     say(machine, PURGE + PURGE.replace("edge", "hq"))
     left = machine.run("find / -xdev -path '*dangol*' -not -path '/srv/*'").splitlines()
     assert [Path(each).suffix for each in left if each.startswith("/var/backups/")] == ["", ".db"]
