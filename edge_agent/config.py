@@ -167,6 +167,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     admin: Admin = Admin()
     counter: Counter = Counter()
     profiles: Path = Path()
+    adapters: Path | None = None
 
     @property
     def database(self) -> Path:
@@ -200,6 +201,7 @@ def read_config(path: Path) -> EdgeConfig:
         config,
         data_dir=base / config.data_dir,
         profiles=base / config.profiles,
+        adapters=config.adapters and base / config.adapters,
         folder=folder,
         sync=msgspec.structs.replace(config.sync, ca_file=ca_file),
     )

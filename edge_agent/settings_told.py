@@ -79,6 +79,7 @@ MEANINGS: Final = {
     "counter.idle_ms": "when a cashier's log-in ends that is not used",
     "counter.absolute_ms": "when a cashier's log-in ends in any case",
     "profiles": "where profiles of prints are",
+    "adapters": "where adapters of others are installed",
     "counter.undo_ms": "how long something can be undone",
 }
 """What each setting is for, in English, by its name in the file."""

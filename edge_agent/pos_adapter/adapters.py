@@ -1,13 +1,14 @@
 """Which adapter reads a file: by its ending, as the settings say or as is usual.
 
-Our own adapters are loaded when the first file of their kind comes. One of somebody's own is a package that
-names its `Adapter` under the entry point group `dangol.adapters`; the settings name it in `folder.endings`.
+Our own adapters are loaded when the first file of their kind comes. One of somebody's own is a package, in
+the folder `adapters` of the settings or installed beside us, that names its `Adapter` under the entry point
+group `dangol.adapters`; the settings name it in `folder.endings`.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
 from edge_agent.config import Csv, EdgeConfig, EscPos, Folder, PosLog
@@ -71,7 +72,7 @@ def adapter_of(name: str, source: str, config: EdgeConfig) -> Adapter:
         return Adapter(partial(transactions.rows, settings=settings), transactions.is_unfinished)
     if name == "escpos":
         return _escpos(source, config)
-    return _strange(name)
+    return _strange(name, config.adapters)
 
 
 def profile_of(source: str, config: EdgeConfig) -> tuple[Profile, str]:
@@ -133,7 +134,7 @@ def check(config: EdgeConfig) -> None:
     """
     for name in endings_of(config.folder).values():
         if name not in OWN:
-            _strange(name)
+            _strange(name, config.adapters)
     if config.folder is not None:
         own = config.folder.csv
         for mapping in own if isinstance(own, tuple) else (own,):
@@ -143,10 +144,13 @@ def check(config: EdgeConfig) -> None:
 
 
 @lru_cache
-def _strange(name: str) -> Adapter:
-    """Return an adapter that is not ours."""
+def _strange(name: str, site: Path | None) -> Adapter:
+    """Return an adapter that is not ours, from among the installed packages and those of a folder."""
+    import sys
     from importlib.metadata import entry_points
 
+    if site is not None and str(site) not in sys.path:
+        sys.path.append(str(site))
     found = list(entry_points(group=GROUP, name=name))
     if len(found) != 1:
         known = sorted({*OWN, *(one.name for one in entry_points(group=GROUP))})
