@@ -57,8 +57,8 @@ class PrinterStatus(msgspec.Struct, frozen=True):
             )
         if self.state is not None and self.state.copies_lost:
             return (
-                f"{self.state.copies_lost} copies of what printer {self.name} printed are lost, the last at "
-                f"{self.state.last_lost} ({self.state.last_lost_code}): its receipts are not recorded."
+                f"Copies of what printer {self.name} printed are lost ({self.state.copies_lost}, the last at "
+                f"{self.state.last_lost}: {self.state.last_lost_code}), and the receipts in them."
             )
         return ""
 

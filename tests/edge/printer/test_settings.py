@@ -98,8 +98,8 @@ def test_status_says_first_where_a_printer_is_not_served_or_loses_copies(tmp_pat
     room.relay.tally.lost("disk_slow")
     room.go_on(11, step=0.5)
     room.written()
-    assert "1 copies of what printer front printed are lost" in told()[0]
-    assert "(disk_slow)" in told()[0]
+    assert "Copies of what printer front printed are lost (1, the last at " in told()[0]
+    assert ": disk_slow)" in told()[0]
     room.close()
     room.relay._state.close()
     assert "does not run" in told()[0]
