@@ -29,6 +29,14 @@ _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
 _HANGUL: Final = re.compile("[가-힣]{2,}")
 _SYMBOLOGY: Final = re.compile(r"^\][A-Za-z][0-9A-Za-z]")
 """What a scanner may put before a code to tell its kind (ISO/IEC 15424)."""
+_TRACKS: Final = (
+    re.compile(r";([0-9]{8,19})(?:=[0-9=]{0,40})?\?[^\s]?"),
+    re.compile(r"%[A-Z]?([0-9]{8,19})(?:\^[^?]{0,60})?\?[^\s]?"),
+)
+"""A magnetic stripe as readers type it (ISO/IEC 7813): sentinels around the number and what follows it."""
+_CONTROLS: Final = "".join(map(chr, range(32)))
+_CARD_MAX: Final = 19
+"""No card has more digits (ISO/IEC 7812): a till that writes more has filled the field up with zeros."""
 _MASKED: Final = re.compile(r"[0-9Xx]*[Xx]{3}[0-9Xx]*")
 
 
@@ -110,12 +118,19 @@ def masked_name(name: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    """Return the text with one spelling for digits, dashes and spaces; "" where it is too long."""
+    """Return the text with one spelling for digits, dashes and spaces, without what is put around it.
+
+    "" where it is too long.
+    """
     if len(text) > TEXT_LENGTH_MAX:
         return ""
     plain = text if text.isascii() else _DASHES.sub("-", unicodedata.normalize("NFKC", text))
-    plain = plain.strip()
-    return _SYMBOLOGY.sub("", plain)
+    plain = _SYMBOLOGY.sub("", plain.strip().strip(_CONTROLS).strip())
+    if plain[:1] in {";", "%"}:
+        plain = next((found[1] for track in _TRACKS if (found := track.fullmatch(plain))), plain)
+    if len(plain) > _CARD_MAX and plain[0] == "0" and _DIGITS.fullmatch(plain):
+        return plain.lstrip("0")
+    return plain
 
 
 def _is_misread(compact: str) -> bool:

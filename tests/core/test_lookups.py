@@ -72,6 +72,40 @@ def test_a_card_number_is_tried_as_id_and_as_card_and_never_as_phone(text: str, 
     assert unknown_form(text) == form
 
 
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("0000000000000028403134012", "card:28403134012"),
+        ("00000000000000000000002000123456782", CARD),
+        ("]E02000123456782\r\n", CARD),
+        ("\x022000123456782\x03", CARD),
+        ("2000123456782\t", CARD),
+        (";9020123456789012=2512101123400?", "card:9020123456789012"),
+        (";2000123456782?", CARD),
+        ("%B9020123456789012^KIM/MINJI^2512101?", "card:9020123456789012"),
+        ("%2000123456782?", CARD),
+    ],
+)
+def test_what_scanners_and_tills_put_around_a_card_is_not_its_number(text: str, form: str) -> None:
+    assert form in candidates(text)
+    assert unknown_form(text) == form
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0000000000000000000000000",
+        "000000000000000002000123456784",
+        ";2000123456784?",
+        ";20001234****82?",
+        "%Bnobody^X^?",
+        ";2000123456782",
+    ],
+)
+def test_what_is_no_card_inside_of_that_never_matches(text: str) -> None:
+    assert candidates(text) == ()
+
+
 @pytest.mark.parametrize(("text", "form"), PHONES)
 def test_every_spelling_of_a_phone_number_has_one_form(text: str, form: str) -> None:
     assert candidates(text)[-1] == form
