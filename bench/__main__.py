@@ -19,6 +19,7 @@ import click
 import msgspec
 
 from bench import (
+    adapters,
     close,
     folder_intake,
     footprint,
@@ -79,6 +80,7 @@ def measures(events: int, rounds: int, members: int, entries: int, peers: bool =
             codes, folder, count=events, rounds=rounds, idle_seconds=IDLE_SECONDS
         ),
         "pages": lambda codes, folder: pages.measure(codes[0], folder, count=events, rounds=rounds),
+        "adapters": lambda _, folder: adapters.measure(folder, count=events, rounds=rounds),
         "printer": lambda codes, folder: printer.measure(
             codes[0], folder, count=min(events // 100, 1000), rounds=rounds
         ),

@@ -230,6 +230,8 @@ class _Reading:
             return Row(place=place, raw=raw, refusal=error)
 
     def _cell(self, places: tuple[int, ...], cells: list[str]) -> str:
+        if len(places) == 1:  # as nearly always
+            return cells[places[0]].strip() if places[0] < len(cells) else ""
         return " ".join([cells[place].strip() for place in places if place < len(cells)]).strip()
 
     def _worded(self, name: str, said: str) -> str:
@@ -237,10 +239,15 @@ class _Reading:
         return said if words is None else words.get(said, said)
 
     def _named(self, cells: list[str]) -> _Cells:
-        named = {name: plain(self._cell(places, cells)) for name, places in self._header.columns.items()}
-        for name, said in self._settings.constants.items():
-            named.setdefault(name, said)
-        return {name: self._worded(name, said) for name, said in named.items()}
+        named = {name: self._cell(places, cells) for name, places in self._header.columns.items()}
+        for name, said in named.items():
+            if said[:1] in {"=", "'"}:
+                named[name] = plain(said)
+        named = self._settings.constants | named
+        for name in self._settings.values:
+            if name in named:
+                named[name] = self._worded(name, named[name])
+        return named
 
     def _check(self, number: int, cells: list[str]) -> None:
         width = len(self._header.cells)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench import (
+    adapters,
     close,
     herd,
     hq_ingest,
@@ -46,6 +47,12 @@ def test_one_receipt_over_http_is_measured_beside_a_server_that_does_nothing(tmp
     figures = one_receipt.measure(CODES, tmp_path / "http", many=130, rounds=1)
     check(figures, 1)
     assert [one.unit for one in figures] == ["us", "/s", "us", "%"]
+
+
+def test_adapters_are_measured_by_what_they_read(tmp_path: Path) -> None:
+    figures = adapters.measure(tmp_path / "adapters", count=300, rounds=1)
+    check(figures, 1)
+    assert [one.unit for one in figures] == ["/s", "MiB"] * 4
 
 
 def test_ingest_is_measured_on_recorded_requests_beside_raw_sql(tmp_path: Path) -> None:

@@ -124,17 +124,17 @@ def _paid(tender: Element, money: Money) -> Iterator[int]:
 
 
 def _item(place: int, element: Element, money: Money) -> Item | None:
-    sold = next((one for one in element if local(one.tag) in {"Sale", "Return"}), None)
+    sold = next((one for one in element if one.tag in {"Sale", "Return"}), None)
     if sold is None:
         return None
     said = text(sold, "ExtendedAmount")
     net = money.about(said, f"line {place} ExtendedAmount") if said else 0
     quantity = _quantity(sold, place)
     is_void = flag(element, "VoidFlag") or flag(sold, "VoidFlag")
-    is_return = local(sold.tag) == "Return" or (quantity < 0 and not is_void)
+    is_return = sold.tag == "Return" or (quantity < 0 and not is_void)
     if is_return and not is_void:
         net, quantity = -abs(net), -abs(quantity)
-    elif local(sold.tag) == "Return":
+    elif sold.tag == "Return":
         net, quantity = -net, -quantity
     return Item(
         number=_line_number(element, place),

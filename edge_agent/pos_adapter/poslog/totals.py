@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from edge_agent.pos_adapter.handed_in import DayTotalIn, TillDay
 from edge_agent.pos_adapter.poslog.cells import business_date, money, time_of
-from edge_agent.pos_adapter.poslog.tree import attribute, children, local, text
+from edge_agent.pos_adapter.poslog.tree import attribute, children, text
 
 CLOSES: Final = ("BusinessEOD", "StoreEOD", "TillEOD", "EndOfDay", "TillSettle")
 _COUNTS: Final = ("TransactionCount", "RetailTransactionCount", "SalesTransactionCount")
@@ -25,7 +25,7 @@ def day_total(transaction: Element, store: str, till: str, currency: str | None)
         BadInput: as `money`; `amount_impossible`.
     """
     for close in transaction.iter():
-        if local(close.tag) not in CLOSES:
+        if close.tag not in CLOSES:
             continue
         count, sales, returns = (_first(close, names) for names in (_COUNTS, _SALES, _RETURNS))
         date = business_date(transaction)

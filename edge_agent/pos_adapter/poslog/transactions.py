@@ -279,13 +279,11 @@ class _Sale:
 def members(retail: Element) -> Iterator[str]:
     """Yield the cards and numbers that a transaction names as its member's, the likeliest first."""
     for element in retail.iter():
-        if local(element.tag) == "LoyaltyMembership":
+        if element.tag == "LoyaltyMembership":
             yield from (text(one) for one in children(element, "LoyaltyID") if text(one))
     for account in children(retail, "LoyaltyAccount"):
         for element in account.iter():
-            if local(element.tag) in {"LoyaltyAccountID", "PrimaryAccountNumber", "LoyaltyID"} and text(
-                element
-            ):
+            if element.tag in {"LoyaltyAccountID", "PrimaryAccountNumber", "LoyaltyID"} and text(element):
                 yield text(element)
     for customer in children(retail, "Customer"):
         yield from (text(one) for one in children(customer, "CustomerID") if text(one))

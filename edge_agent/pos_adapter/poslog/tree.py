@@ -7,7 +7,6 @@ mended and said; what is not by its tags is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError
 
@@ -26,7 +25,7 @@ _FALLBACKS: Final = ("utf-8", "cp949")
 
 
 def tree(raw: bytes, encoding: str) -> tuple[Element, tuple[str, ...]]:
-    """Return the element of a transaction, and what looked odd.
+    """Return the element of a transaction, all of it with local names, and what looked odd.
 
     Raises:
         BadInput: `xml_invalid`.
@@ -46,6 +45,8 @@ def tree(raw: bytes, encoding: str) -> tuple[Element, tuple[str, ...]]:
             "again, or mend it here",
             code="xml_invalid",
         ) from None
+    for element in root.iter():
+        element.tag = local(element.tag)
     found = child(root, "Transaction")
     if found is None:
         raise BadInput("there is no transaction in it", code="xml_invalid")
@@ -57,24 +58,19 @@ def local(name: object) -> str:
     return str(name).rpartition("}")[2].rpartition(":")[2]
 
 
-def children(element: Element | None, name: str) -> Iterator[Element]:
-    """Yield the elements of a name that stand right below one."""
-    if element is not None:
-        for one in element:
-            if local(one.tag) == name:
-                yield one
+def children(element: Element | None, name: str) -> list[Element]:
+    """Return the elements of a name that stand right below one."""
+    return [] if element is None else element.findall(name)
 
 
 def child(element: Element | None, *path: str) -> Element | None:
     """Return the first element down a path of names, None where there is none."""
-    for name in path:
-        element = next(children(element, name), None)
-    return element
+    return None if element is None else element.find("/".join(path))
 
 
 def text(element: Element | None, *path: str) -> str:
     """Return the text of the element down a path, "" where there is none."""
-    found = child(element, *path)
+    found = element if element is None or not path else element.find("/".join(path))
     return (found.text or "").strip() if found is not None else ""
 
 
