@@ -133,7 +133,8 @@ def _csv(count: int) -> Iterator[bytes]:
 def _poslog(count: int) -> Iterator[bytes]:
     item = (
         '<LineItem EntryMethod="Scanned"><SequenceNumber>{n}</SequenceNumber><Sale ItemType="Stock">'
-        '<POSIdentity POSIDType="GTIN"><POSItemID>880104301483{n}</POSItemID></POSIdentity><MerchandiseHierarchy '
+        '<POSIdentity POSIDType="GTIN"><POSItemID>880104301483{n}</POSItemID></POSIdentity>'
+        "<MerchandiseHierarchy "
         'Level="Department">8</MerchandiseHierarchy><Description>an item of some length</Description>'
         "<RegularSalesUnitPrice>1000</RegularSalesUnitPrice><ExtendedAmount>1000</ExtendedAmount>"
         "<Quantity>1</Quantity></Sale></LineItem>"
