@@ -16,7 +16,7 @@ import msgspec
 
 from edge_agent.config import Csv, EdgeConfig
 from edge_agent.pos_adapter import adapters, intake
-from edge_agent.pos_adapter.csv_rows import delimiter_of
+from edge_agent.pos_adapter.csv_rows import HEADER, delimiter_of
 from edge_agent.pos_adapter.csv_text import encoding_of
 from edge_agent.pos_adapter.intake import Became
 from edge_agent.recorder import Recorder
@@ -196,18 +196,19 @@ def _hand_in(conn: Connection, config: EdgeConfig, recorder: Recorder, refused: 
         adapter = adapters.adapter_of(kind, refused.source, config)
         here = adapters.here(expected, kind, refused.source, config)
         found = adapter.rows(io.BytesIO(refused.raw), here)
-        rows = list(intake.chunks(found, expected, refused.adapter))
+        chunks = intake.chunks(found, expected, refused.adapter)
+        ready = [one for chunk in chunks for one in chunk if one.row.passed != HEADER]
     except BadInput as error:
         return Became(place=refused.place, became="refused", code=error.code, sentence=str(error))
-    if len(rows) != 1 or len(rows[0]) != 1:
+    if not ready:
         return Became(
             place=refused.place,
             became="refused",
             code=refused.code,
             sentence="hand in the whole file again: edge-agent take FILE",
         )
-    (became,) = intake.record(conn, recorder, rows[0])
-    return became
+    became = intake.record(conn, recorder, ready)
+    return next((one for one in became if one.became == "refused"), became[-1])
 
 
 def csv_of(config: EdgeConfig, refused: Refused) -> Csv:

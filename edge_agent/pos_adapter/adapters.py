@@ -28,8 +28,9 @@ OWN: Final = frozenset(ENDINGS.values())
 
 
 def endings_of(folder: Folder | None) -> dict[str, str]:
-    """Return the file endings that are read -> the name of the adapter that reads them."""
-    return ENDINGS | (folder.endings if folder else {})
+    """Return the file endings that are read -> the name of the adapter that reads them; "" reads none."""
+    endings = ENDINGS | (folder.endings if folder else {})
+    return {ending: name for ending, name in endings.items() if name}
 
 
 def name_for(file: str, folder: Folder | None) -> str:

@@ -35,6 +35,8 @@ NAMES: Final = (
 """The columns of our own form."""
 MORE: Final = ("date", "clock", "zone", "gross", "discount", "tax", "total", "currency", "status")
 """What other forms have instead or beside."""
+HEADER: Final = "header"
+"""What the row is passed over for that says how a file is read."""
 HEADER_MAX: Final = 50
 """Titles may stand above the header, so many lines of them."""
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -69,7 +71,7 @@ def rows(file: BinaryIO, here: Here, *, settings: Csv) -> Iterator[Row]:
     try:
         header = _find_header(lines, settings)
         if said := _said(encoding, header, lines.number):
-            yield Row(place=f"line {lines.number}", raw=b"", passed="header", notices=(said,))
+            yield Row(place=f"line {lines.number}", raw=b"", passed=HEADER, notices=(said,))
         reading = _Reading(header, settings, encoding, here)
         for number, cells, text in table(lines, header.delimiter):
             if isinstance(cells, BadInput):

@@ -128,3 +128,10 @@ def test_of_several_mappings_the_first_that_a_name_fits_reads_a_csv() -> None:
     with pytest.raises(BadInput) as refused:
         adapters.csv_settings(folder, "other.csv")
     assert refused.value.code == "mapping_missing"
+
+
+def test_an_ending_without_an_adapter_is_left_alone() -> None:
+    folder = Folder(path=Path(), endings={".xml": ""})
+    adapters.check(EdgeConfig(folder=folder))
+    with pytest.raises(BadInput):
+        adapters.name_for("a.xml", folder)

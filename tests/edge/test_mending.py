@@ -14,6 +14,8 @@ from edge_agent.store.database import transaction
 from edge_agent.store.quarantine import Refused
 from loyalty_core.errors import BadInput
 from tests.edge.made import CARD, purchase
+from tests.edge.poslog.made import line, link, total
+from tests.edge.poslog.made import transaction as transaction_of
 from tests.edge.till import Till
 
 PLAIN = Csv()
@@ -191,3 +193,36 @@ def given_up(till: Till, refused: Refused, reason: str) -> str:
     except BadInput as error:
         return error.code
     return ""
+
+
+def test_a_csv_input_in_other_letters_than_ours_is_handed_in_again(till: Till) -> None:
+    raw = "store;till;number;occurred_at;net_minor;sku\nS012;T03;1;2026-11-20T10:31:00;5;골프공\n".encode(
+        "cp949"
+    )
+    refused = aside(till, raw, "csv")
+    with transaction(till.conn):
+        became = mending.retry(till.conn, till.config, till.recorder, refused, 6)
+    assert became.became == "recorded"
+    assert quarantine.count_open(till.conn) == 0
+
+
+def test_an_input_that_is_a_void_and_a_sale_is_handed_in_again_as_both(till: Till) -> None:
+    replaced = transaction_of(
+        line("9000") + total("9000") + link("Replaced"), retail='TransactionStatus="Replaced"'
+    )
+    refused = aside(till, replaced.encode(), "poslog")
+    with transaction(till.conn):
+        became = mending.retry(till.conn, till.config, till.recorder, refused, 6)
+    assert became.became == "recorded"
+    keys = [key for (key,) in till.conn.execute("SELECT natural_key FROM source ORDER BY natural_key")]
+    assert [key.partition("/")[0] for key in keys] == ["purchase", "void"]
+
+
+def test_an_input_of_which_nothing_is_kept_is_to_come_with_its_file(till: Till) -> None:
+    refused = aside(till, b"", "poslog", "file")
+    with transaction(till.conn):
+        became = mending.retry(till.conn, till.config, till.recorder, refused, 6)
+    assert (became.became, became.sentence) == (
+        "refused",
+        "hand in the whole file again: edge-agent take FILE",
+    )

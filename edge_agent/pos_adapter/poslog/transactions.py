@@ -66,7 +66,8 @@ def _rows(place: str, piece: Piece, here: Here, settings: PosLog) -> Iterator[Ro
             raise _partial(piece)
         found, odd = tree(piece.raw, piece.encoding)
         for read in _read(found, here, settings):
-            yield msgspec.structs.replace(read, place=place, raw=raw, notices=odd + read.notices)
+            where = place + read.place
+            yield msgspec.structs.replace(read, place=where, raw=raw, notices=odd + read.notices)
     except BadInput as error:
         yield Row(place=place, raw=raw, refusal=error)
 
@@ -146,7 +147,8 @@ class _Sale:
             return
         replaced = self._linked(VOIDS | REPLACES)
         if replaced is not None:
-            yield self._row(self._receipt("void", original=replaced))
+            void = self._row(self._receipt("void", original=replaced))
+            yield msgspec.structs.replace(void, place=", what it replaces")
         unit = money(self._transaction, self._retail, self._here.currency)
         items, paid = lines(self._retail, unit), tenders(self._retail, unit)
         total, odd = self._total(unit, items, paid)

@@ -162,6 +162,7 @@ def test_a_replacement_is_a_sale_and_voids_what_it_says_that_it_replaces() -> No
     assert isinstance(void, Receipt)
     assert isinstance(sale, Receipt)
     assert (void.kind, void.original, sale.kind, sale.net_minor) == ("void", LINKED, "purchase", 9000)
+    assert [row.place for row in linked] == ["transaction 1, what it replaces", "transaction 1"]
 
 
 @pytest.mark.parametrize(
