@@ -132,6 +132,10 @@ def test_an_upgrade_that_loses_power_while_it_is_committed_is_whole_or_never_was
     assert found == {version}
 
 
+NEED_NO_DATABASE = {"printer", "profile"}
+"""Commands that go on whatever release wrote the database: they pass on, or read, what is printed."""
+
+
 @pytest.mark.parametrize("words", [*typed_of(main), ("take", "--dry-run", "1.jsonl")], ids=" ".join)
 def test_no_command_leaves_a_trace_on_the_database_of_a_later_release(
     desk: Desk, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -144,9 +148,10 @@ def test_no_command_leaves_a_trace_on_the_database_of_a_later_release(
     before = parts_of(desk.config.database)
     assert list(before) == [desk.config.database.name]
     refused = desk.call(*words)
-    assert refused.exit_code == 1
-    assert "store_newer" in refused.output
-    assert "install that release again" in refused.output
+    if words[0] not in NEED_NO_DATABASE:
+        assert refused.exit_code == 1
+        assert "store_newer" in refused.output
+        assert "install that release again" in refused.output
     assert parts_of(desk.config.database) == before
 
 
