@@ -97,7 +97,7 @@ async def _set_up(shops: Shops, cleanup: AsyncExitStack) -> None:
     hq, played = shops.hq, shops.played
     await hq.set_up(PROGRAMME)
     pin = shops.folder / "technician.pin"
-    pin.write_text(f"{secrets.randbelow(10**6):06}\n", "ascii")
+    pin.write_text(_pin() + "\n", "ascii")
     await hq.told("technician", "add", TECHNICIAN, "--pin-file", pin, "--by", "kim")
     late = members.late_ones(played.baskets, LATE_MEMBERS)
     known = [one for one in played.households if one not in late]
@@ -306,3 +306,11 @@ def _days(baskets: Sequence[Basket]) -> str:
 
 def _date(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
+
+
+def _pin() -> str:
+    """Return a PIN of chance that headquarters takes: of four digits and more, and no row."""
+    pin = ""
+    while len(set(pin)) < 4:
+        pin = "".join(secrets.choice("0123456789") for _ in range(5))
+    return pin[0] + pin

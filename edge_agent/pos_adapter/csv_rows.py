@@ -290,7 +290,7 @@ class _Reading:
             raise BadInput(f"line {number}: a day_total needs its business_date", code="receipt_invalid")
         return DayTotalIn(
             kind="day_total",
-            receipt=TillDay(store=self._store(cells), till=cells["till"], business_date=date),
+            receipt=TillDay(store=self._store(cells), till=cells.get("till", ""), business_date=date),
             count=int(count),
             net_minor=minor_units(cells.get("net_minor", ""), "net_minor", number, settings),
             currency=cells.get("currency") or None,
@@ -320,8 +320,8 @@ class _Reading:
             kind=kind,
             receipt=Key(
                 store=self._store(head),
-                till=head["till"],
-                number=_whole("number", head["number"], number),
+                till=head.get("till", ""),
+                number=_whole("number", head.get("number", ""), number),
                 business_date=local_date(date, number, settings),
             ),
             occurred_at=at,

@@ -99,6 +99,7 @@ def test_any_table_is_rows_or_one_refusal(table: str, settings: Csv, encoding: s
 
 
 @given(WHOLE, SETTINGS, st.integers(0, 2000), st.text(max_size=3))
+@example(LOYVERSE, Csv(mapping="loyverse-items", constants={"kind": "day_total", "till": "T03"}), 5, "")
 def test_an_export_with_a_hole_in_it_is_rows_or_one_refusal(
     whole: str, settings: Csv, at: int, put: str
 ) -> None:
