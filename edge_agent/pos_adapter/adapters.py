@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 GROUP: Final = "dangol.adapters"
 ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".xml": "poslog", ".escpos": "escpos"}
 """File ending -> adapter, where the settings say nothing else."""
+SPREADSHEETS: Final = frozenset({".xlsx", ".xlsm", ".xls", ".ods"})
 OWN: Final = frozenset(ENDINGS.values())
 
 
@@ -41,6 +42,11 @@ def name_for(file: str, folder: Folder | None) -> str:
     """
     endings = endings_of(folder)
     name = endings.get(PurePath(file).suffix.lower())
+    if name is None and PurePath(file).suffix.lower() in SPREADSHEETS:
+        raise BadInput(
+            f"{file} is a spreadsheet's own file: save it there as CSV, and hand that in",
+            code="file_kind_unknown",
+        )
     if name is None:
         raise BadInput(
             f"{file}: files must end in {', '.join(endings)}: rename it, export another form, or name its "

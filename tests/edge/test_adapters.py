@@ -135,3 +135,10 @@ def test_an_ending_without_an_adapter_is_left_alone() -> None:
     adapters.check(EdgeConfig(folder=folder))
     with pytest.raises(BadInput):
         adapters.name_for("a.xml", folder)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "A.XLS", "a.ods"])
+def test_who_hands_in_a_spreadsheet_is_told_to_save_it_as_csv(name: str) -> None:
+    with pytest.raises(BadInput, match="save it there as CSV") as refused:
+        adapters.name_for(name, None)
+    assert refused.value.code == "file_kind_unknown"
