@@ -12,7 +12,7 @@ import msgspec
 from edge_agent.books import Books
 from edge_agent.store import enrolments, entries, members
 from edge_agent.store.database import Connection
-from loyalty_core.lookups import candidates, hashed, other_way, unknown_of
+from loyalty_core.lookups import candidates, hashed, other_ways, unknown_of
 
 SPELLINGS_KEPT: Final = 4096
 _RECORDED: Final = re.compile(r"h:[0-9a-f]{32}|(?:id|card):[A-Za-z0-9._-]{1,40}")
@@ -100,13 +100,13 @@ def account_of(conn: Connection, key: bytes, recorded: str) -> str:
 
 def keep_spelling(conn: Connection, key: bytes, recorded: str, account: str) -> None:
     """Let what is kept of somebody whom nobody knows be found by what else the recorded form may mean."""
-    other = other_way(recorded)
-    if account in _look_ups(recorded, key) and other is not None:
-        entries.spell(conn, hashed(other, key), account)
+    if account in _look_ups(recorded, key):
+        for other in other_ways(recorded):
+            entries.spell(conn, hashed(other, key), account)
 
 
 def _look_ups(recorded: str, key: bytes) -> tuple[str, ...]:
     """Return the keyed hashes by which a recorded form is found, likeliest first."""
     if recorded.startswith("h:"):
         return (recorded,)
-    return tuple([hashed(form, key) for form in (recorded, other_way(recorded)) if form is not None])
+    return tuple([hashed(form, key) for form in (recorded, *other_ways(recorded))])

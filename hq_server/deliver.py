@@ -96,7 +96,7 @@ def attach(tx: Transaction, house: House, pairs: Iterable[tuple[str, str]], now_
             tx.run("accounts.add_look_up", bucket=bucket, look_up=name, member_id=member)
         for statement in ("forget_held_receipts", "forget_held_stamps", "forget_held_hash"):
             tx.run(f"accounts.{statement}", bucket=bucket, reference=name)
-        if name.startswith("id:"):
+        if _is_spelled(name):
             card = card_of(name)
             card_bucket = bucket_of(card, house.bucket_count)
             tx.run("accounts.forget_held_spelling", bucket=card_bucket, card=card, reference=name)
@@ -152,7 +152,7 @@ class _Held:
         self._stamps: list[Values] = []
         self._changed: set[str] = set()
         self._hashes: set[tuple[str, str]] = set()
-        self._ids: set[str] = set()
+        self._spelled: set[str] = set()
 
     def receipt(self, reference: str, day: int, receipt_id: str, version: Version) -> None:
         """Hold one receipt."""
@@ -166,8 +166,8 @@ class _Held:
         self._stamps.append(row)
         if reference.startswith("h:"):
             self._hashes.add((reference, terminal.store_id))
-        if reference.startswith("id:"):
-            self._ids.add(reference)
+        if _is_spelled(reference):
+            self._spelled.add(reference)
 
     def write(self, tx: Transaction) -> None:
         """Write all that is held."""
@@ -175,7 +175,7 @@ class _Held:
         tx.many("accounts.hold_stamp", self._stamps)
         hashes = [(self._bucket(name), name, store_id, self._now_ms) for name, store_id in self._hashes]
         tx.many("accounts.hold_hash", hashes)
-        cards = {name: card_of(name) for name in self._ids}
+        cards = {name: card_of(name) for name in self._spelled}
         tx.many("accounts.hold_spelling", [(self._bucket(card), card, name) for name, card in cards.items()])
         self._tell(tx)
 
@@ -201,6 +201,11 @@ def _unknown(reference: str) -> AccountException:
         reference,
         "receipts are held for a card or phone that no member has: import the member, or tell the store",
     )
+
+
+def _is_spelled(reference: str) -> bool:
+    """Tell whether a reference is a card in another spelling than the one it is looked for by."""
+    return reference.startswith(("id:", "card:")) and card_of(reference) != reference
 
 
 def _place(members: dict[str, str], reference: str | None) -> str | None:

@@ -18,11 +18,11 @@ from hq_server.house import House, load_house
 from hq_server.members import Member
 from hq_server.members_csv import BadRow, NewMember
 from hq_server.posting import post
-from hq_server.references import bucket_of, held_spellings, members_of, places_json
+from hq_server.references import bucket_of, first_known, held_spellings, members_of, places_json
 from hq_server.store.connection import Transaction, Values
 from hq_server.work import Work
 from loyalty_core.errors import BadInput
-from loyalty_core.lookups import card_of, other_way
+from loyalty_core.lookups import card_of, other_ways, without_zeros
 from loyalty_core.units import EpochMs
 
 ROWS_MAX: Final = 200_000
@@ -98,7 +98,13 @@ def import_rows(
 
 def references_of(row: NewMember) -> tuple[str, ...]:
     """Return every name that a row wants for its member."""
-    return (f"id:{row.member_id}", f"card:{row.member_id}", *row.look_ups)
+    return (f"id:{row.member_id}", f"card:{row.member_id}", *row.look_ups, *_bare(row))
+
+
+def _bare(row: NewMember) -> tuple[str, ...]:
+    """Return the row's id and cards without zeros in front, where they have any."""
+    names = [without_zeros(name) for name in (f"id:{row.member_id}", *row.look_ups)]
+    return tuple([name for name in names if name is not None])
 
 
 class _Draft:
@@ -144,9 +150,11 @@ class _Draft:
         for name in references_of(row):
             owner = self._owners.get(name, row.member_id)
             if owner != row.member_id:
-                kind = "member_id" if name.startswith("card:") and name not in row.look_ups else "a look-up"
-                sentence = f"{kind} of this row names member {owner} already: correct one of the two"
-                return BadRow(line, "look_up_taken", sentence)
+                of_look_ups = {*row.look_ups, *map(without_zeros, row.look_ups)}
+                kind = "a look-up" if name in of_look_ups else "member_id"
+                sentence = f"{kind} of this row names member {owner} already"
+                sentence += ", zeros in front aside" if name in _bare(row) else ""
+                return BadRow(line, "look_up_taken", f"{sentence}: correct one of the two")
         return None
 
     def _change(self, row: NewMember) -> _Change:
@@ -162,7 +170,7 @@ class _Draft:
             before.erased,
         )
         free = [name for name in row.also if self._owners.get(name, row.member_id) == row.member_id]
-        wanted = dict.fromkeys([f"id:{row.member_id}", *row.look_ups, *free])
+        wanted = dict.fromkeys([f"id:{row.member_id}", *row.look_ups, *_bare(row), *free])
         names = tuple([name for name in wanted if name not in self._kept])
         self._members[row.member_id] = after
         self._kept.update(names)
@@ -191,9 +199,9 @@ def _owners(tx: Transaction, house: House, names: Set[str], kept: dict[str, str]
         for some in _parts(names):
             found |= members_of(tx, some, house.bucket_count)
         return found
-    ways = {name: way for name in names - kept.keys() if (way := other_way(name)) is not None}
-    known = kept | _exactly(tx, house, set(ways.values()) - names)
-    return kept | {name: known[way] for name, way in ways.items() if way in known}
+    ways = {name: other_ways(name) for name in names - kept.keys()}
+    known = kept | _exactly(tx, house, {way for some in ways.values() for way in some} - names)
+    return kept | first_known(ways, known)
 
 
 def _members(tx: Transaction, house: House, member_ids: Iterable[str]) -> dict[str, Member]:

@@ -2,19 +2,19 @@
 
 A reference is `id:`, `card:` or `h:<store>:<hash>`: a till's hash means something under its store's key
 only, so the store is put into it on arrival. A till that knows nobody of the name cannot tell ids from cards:
-each may be the other.
+each may be the other; digits may have lost zeros in front, or got some.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
 
 from hq_server.store.connection import Transaction
-from loyalty_core.lookups import other_way
+from loyalty_core.lookups import other_ways
 
 
 @lru_cache(maxsize=65_536)
@@ -29,20 +29,16 @@ def reference_of(member: str, store_id: str) -> str:
 
 
 def members_of(tx: Transaction, references: Iterable[str], bucket_count: int) -> dict[str, str]:
-    """Return reference -> member id for those that are known, be it as the other of id and card."""
+    """Return reference -> member id for those that are known, be it by another of their forms."""
     wanted = set(references)
     found = _known(tx, wanted, bucket_count)
-    other_ways = {name: other_way(name) for name in wanted - found.keys()}
-    known = _known(tx, {way for way in other_ways.values() if way is not None}, bucket_count)
-    found |= {name: known[way] for name, way in other_ways.items() if way in known}
+    ways = {name: other_ways(name) for name in wanted - found.keys()}
+    known = _known(tx, {way for some in ways.values() for way in some}, bucket_count)
+    found |= first_known(ways, known)
     # What once named a member who was erased is known by its digest only.
-    digests = {
-        name: [digest_of(way) for way in (name, other_way(name)) if way is not None]
-        for name in wanted - found.keys()
-    }
-    known = _known(tx, {digest for ways in digests.values() for digest in ways}, bucket_count)
-    named = {name: [known[way] for way in ways if way in known] for name, ways in digests.items()}
-    return found | {name: members[0] for name, members in named.items() if members}
+    digests = {name: tuple([digest_of(way) for way in (name, *ways[name])]) for name in wanted - found.keys()}
+    known = _known(tx, {digest for some in digests.values() for digest in some}, bucket_count)
+    return found | first_known(digests, known)
 
 
 def held_spellings(tx: Transaction, cards: Iterable[str], bucket_count: int) -> set[str]:
@@ -64,6 +60,12 @@ def keys_json(keys: Iterable[tuple[str | int, ...]]) -> str:
 def places_json(names: Iterable[str], bucket_count: int) -> str:
     """Return members or references, each once and behind its bucket, as the JSON that statements take."""
     return keys_json((bucket_of(name, bucket_count), name) for name in dict.fromkeys(names))
+
+
+def first_known(ways: Mapping[str, tuple[str, ...]], known: Mapping[str, str]) -> dict[str, str]:
+    """Return name -> member of the first of the name's ways that is known."""
+    found = {name: next((known[way] for way in some if way in known), None) for name, some in ways.items()}
+    return {name: member for name, member in found.items() if member is not None}
 
 
 def _known(tx: Transaction, references: set[str], bucket_count: int) -> dict[str, str]:

@@ -44,7 +44,8 @@ def candidates(text: str, region: str = "KR") -> tuple[str, ...]:
     """Return the forms to try for what was typed or scanned, likeliest first; () where none can match.
 
     `region` says whose phone numbers may be written without their country code. 13 digits or more are never
-    a phone number; 13 digits that begin with 2 are a member card and must pass its check digit.
+    a phone number; 13 digits that begin with 2 are a member card and must pass its check digit. Last comes
+    the number without zeros in front, which scanners add and spreadsheets drop, unless it is a phone number.
     """
     clean = _cleaned(text)
     compact = clean.replace(" ", "").replace("-", "")
@@ -62,6 +63,8 @@ def candidates(text: str, region: str = "KR") -> tuple[str, ...]:
     phone = _phone(clean, region)
     if phone is not None:
         forms.append(f"phone:{phone}")
+    elif _DIGITS.fullmatch(compact) and not _is_misread(bare := compact.lstrip("0")):
+        forms += [f"id:{bare}", f"card:{bare}"]
     return tuple(dict.fromkeys(forms))
 
 
@@ -82,18 +85,39 @@ def unknown_of(forms: tuple[str, ...]) -> str | None:
 
 
 def card_of(reference: str) -> str:
-    """Return the card that an `id:` or `card:` reference is, should it be none of a member's id."""
-    return f"card:{re.sub('[ -]', '', reference.split(':', 1)[1])}"
+    """Return the one spelling of the card that an `id:` or `card:` reference is, should it be no id.
 
-
-def other_way(reference: str) -> str | None:
-    """Return what else a reference may mean that was recorded where nobody knew the member.
-
-    Digits are written as `card:` and what has letters as `id:`, as it was typed, so each may be the other.
+    Without hyphens and, where it is of digits, without zeros in front: numbers that differ by those are one.
     """
-    if reference.startswith("card:"):
-        return f"id:{reference.removeprefix('card:')}"
-    return card_of(reference) if reference.startswith("id:") else None
+    compact = re.sub("[ -]", "", reference.split(":", 1)[1])
+    return f"card:{compact.lstrip('0') or compact if _DIGITS.fullmatch(compact) else compact}"
+
+
+def without_zeros(reference: str) -> str | None:
+    """Return the card that an `id:` or `card:` reference is without zeros in front; None where it has none.
+
+    It is a name of whoever has the number with zeros, so that no other member can have it.
+    """
+    kind, _, text = reference.partition(":")
+    has = kind in {"id", "card"} and text.startswith("0") and _DIGITS.fullmatch(text) and text.strip("0")
+    return card_of(reference) if has else None
+
+
+def other_ways(reference: str) -> tuple[str, ...]:
+    """Return what else a reference may mean where nobody knew the member, likeliest first.
+
+    Digits are recorded as `card:` and what has letters as `id:`, as it was typed, so each may be the other; and
+    digits may have more zeros in front than the member's number, or fewer.
+    """
+    kind, _, text = reference.partition(":")
+    if kind not in {"id", "card"}:
+        return ()
+    card = re.sub("[ -]", "", text)
+    ways = [f"id:{text}" if kind == "card" else f"card:{card}", card_of(reference)]
+    bare = without_zeros(reference)
+    if bare is not None:
+        ways.append(f"id:{bare.removeprefix('card:')}")
+    return tuple(way for way in dict.fromkeys(ways) if way != reference)
 
 
 def hashed(look_up: str, store_key: bytes) -> str:

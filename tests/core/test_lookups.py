@@ -10,8 +10,19 @@ import sys
 
 import phonenumbers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from loyalty_core.lookups import MEMBER_ID_FORM, candidates, hashed, masked_name, unknown_form
+from loyalty_core.lookups import (
+    MEMBER_ID_FORM,
+    candidates,
+    card_of,
+    hashed,
+    masked_name,
+    other_ways,
+    unknown_form,
+    without_zeros,
+)
 
 CARD = "card:2000123456782"
 PHONE = "phone:+821012345678"
@@ -253,6 +264,41 @@ def test_the_hash_depends_on_the_form_and_on_the_key_and_hides_both() -> None:
 )
 def test_a_masked_name_shows_first_letters_only(name: str, shown: str) -> None:
     assert masked_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("0077403134", ("id:77403134", "card:77403134")),
+        ("00-77403134", ("id:77403134", "card:77403134")),
+        ("0000123", ("id:123", "card:123")),
+        # These are a phone number, a card that was misread but for its zero, and a number without zeros.
+        ("01012345678", ("card:01012345678", PHONE)),
+        ("02000123456784", ("id:02000123456784", "card:02000123456784")),
+        ("77403134", ("id:77403134", "card:77403134")),
+        ("AB00123", ("id:AB00123", "card:AB00123")),
+        ("00AB123", ("id:00AB123", "card:00AB123")),
+    ],
+)
+def test_a_number_is_tried_without_zeros_in_front_at_last(text: str, last: tuple[str, str]) -> None:
+    assert candidates(text)[-2:] == last
+
+
+@given(st.text("0123456789", min_size=1, max_size=12).filter(lambda text: text.strip("0")), st.integers(0, 8))
+def test_whatever_zeros_are_added_or_lost_the_card_is_the_same(digits: str, zeros: int) -> None:
+    typed, known = f"card:{digits}", f"card:{'0' * zeros}{digits}"
+    assert card_of(typed) == card_of(known) == f"card:{digits.lstrip('0')}"
+    # What is recorded finds what is kept of the member: the number, and the number without zeros.
+    kept = {known, without_zeros(known)}
+    assert kept & {typed, *other_ways(typed)}
+    assert typed not in other_ways(typed)
+
+
+@pytest.mark.parametrize(
+    "reference", ["id:M-0012", "card:M0012", "h:00ff", "phone:+8210", "id:0-12", "card:000"]
+)
+def test_only_numbers_have_zeros_to_lose(reference: str) -> None:
+    assert without_zeros(reference) is None
 
 
 def test_a_masked_name_is_bounded() -> None:

@@ -80,6 +80,10 @@ def test_what_an_unknown_card_earned_is_the_members_when_the_member_appears(till
         ("CARD00001", "M1", ("card:CARD00001",)),
         ("AB-C123", "M1", ("card:ABC123",)),
         ("20000001", "20000001", ()),
+        ("00077403134", "M1", ("card:077403134", "card:77403134")),
+        ("77403134", "M1", ("card:077403134", "card:77403134")),
+        ("0000123", "00123", ("card:123",)),
+        ("0000123", "123", ()),
     ],
 )
 def test_what_was_typed_for_an_unknown_member_is_found_by_card_and_by_id(
@@ -99,3 +103,20 @@ def test_what_was_typed_is_whose_id_it_is_before_whose_card_it_is(till: Till) ->
     own = member("ABC-123", balance=0, look_ups=(hashed("id:ABC-123", STORE_KEY),))
     till.appear(card, own)
     assert (till.balance("ABC-123"), till.balance("M2")) == (12, 0)
+
+
+def test_zeros_in_front_of_a_number_tell_no_members_apart(till: Till) -> None:
+    names = ("id:M1", "card:0077403134", "card:77403134")
+    till.know(member(balance=0, look_ups=tuple(hashed(name, STORE_KEY) for name in names)))
+    for number, typed in enumerate(("77403134", "077403134", "0077403134", "000000077403134")):
+        till.record(purchase(str(number), member=typed))
+    assert {record.event.member for record in till.records()} == {"id:M1"}
+    assert till.balance("M1") == 48
+
+
+def test_what_was_typed_with_more_and_with_fewer_zeros_is_all_the_members(till: Till) -> None:
+    for number, typed in enumerate(("77403134", "077403134", "000077403134")):
+        till.record(purchase(str(number), member=typed))
+    names = ("id:M1", "card:0077403134", "card:77403134")
+    till.appear(member(balance=0, look_ups=tuple(hashed(name, STORE_KEY) for name in names)))
+    assert till.balance("M1") == 36

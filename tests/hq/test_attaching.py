@@ -55,6 +55,32 @@ def test_every_spelling_of_the_card_that_waits_is_the_members_at_once(hq: Hq, de
     run_audit(hq)
 
 
+@pytest.mark.parametrize("said", ["77403134", "0077403134", "card:077403134", "id:00077403134"])
+def test_a_card_that_waits_with_more_and_fewer_zeros_is_the_members_at_once(
+    hq: Hq, desk: Desk, said: str
+) -> None:
+    spelled = ["card:77403134", "card:077403134", "card:0077403134"]
+    till = desk.till()
+    desk.send(till, *[purchase(str(number), member=name) for number, name in enumerate(spelled)])
+    desk.attach(said, "M1")
+    assert (hq.balances(), hq.exceptions()) == ({"M1": 36}, [])
+    run_audit(hq)
+    desk.send(till, purchase("9", 1_000, "card:000077403134"))
+    assert hq.balances() == {"M1": 37}
+    assert hashed("card:77403134", till.store_key) in till.members["M1"].look_ups
+
+
+def test_who_was_erased_keeps_what_is_typed_with_other_zeros(hq: Hq, desk: Desk) -> None:
+    hq.members("member_id,lookups\nM9,0077403134\n")
+    desk.erase("M9")
+    till = desk.till()
+    spelled = ["card:77403134", "card:077403134", "card:00077403134"]
+    desk.send(till, *[purchase(str(number), member=name) for number, name in enumerate(spelled)])
+    assert hq.balances() == {"M9": 36}
+    refusals = hq.members("member_id,lookups\nM8,77403134\n").refused
+    assert [bad.code for bad in refusals] == ["look_up_taken"]
+
+
 def test_a_spelling_of_a_members_own_id_is_not_attached_to_another(hq: Hq, desk: Desk) -> None:
     hq.members("member_id\nAB12\n")
     desk.send(desk.till(), purchase("1", member="card:AB12"), purchase("2", member="id:AB-12"))

@@ -54,7 +54,7 @@ def test_a_quoted_field_may_hold_commas_and_lines() -> None:
         ("M1,,,,,S 1,", "store_malformed"),
         (f"M1,,{'x' * 101},,,,", "name_malformed"),
         ("M1,,Kim\x1b[2J,,,,", "name_malformed"),
-        ("M1,a\x07,,,,,", "look_up_malformed"),
+        ("M1,a\x07b,,,,,", "look_up_malformed"),
         ("M1,,,,,", "row_length"),
         ("M1,,,,,,,", "row_length"),
         (f"M1,{';'.join(str(n) for n in range(100, 121))},,,,,", "look_up_malformed"),

@@ -116,3 +116,57 @@ def test_a_member_id_that_reads_as_a_phone_is_imported_again_without_a_change(hq
     hq.members("member_id\n15881234\n")
     assert hq.members("member_id\n15881234\n").unchanged == 1
     assert hq.sql("SELECT look_up FROM member_look_ups") == [("phone:+8215881234",)]
+
+
+@pytest.mark.parametrize("members", ["M1,0077403134", "M1,77403134", "077403134,", "77403134,"])
+@pytest.mark.parametrize("text", ["77403134", "077403134", "0077403134", "0000000000000000000077403134"])
+@pytest.mark.parametrize("known_before", [True, False])
+async def test_zeros_that_were_lost_or_added_in_front_find_the_member(
+    hq: Hq, tills: Tills, members: str, text: str, known_before: bool
+) -> None:
+    till = await tills.join()
+    if known_before:
+        hq.members(f"member_id,lookups\n{members}\n")
+    till.record(typed(till, text))
+    await tills.send(till)
+    if not known_before:
+        assert hq.members(f"member_id,lookups\n{members}\n").attached == 1
+        assert hq.sql("SELECT 1 FROM held_spellings") == []
+    assert hq.balances() == {members.partition(",")[0]: 12}
+    assert hq.exceptions() == []
+    assert hq.members(f"member_id,lookups\n{members}\n").unchanged == 1
+    run_audit(hq)
+
+
+async def test_all_that_waits_under_more_and_fewer_zeros_is_the_members_at_once(hq: Hq, tills: Tills) -> None:
+    till = await tills.join()
+    for number, text in enumerate(("77403134", "077403134", "0077403134")):
+        till.record(typed(till, text, str(number)))
+    await tills.send(till)
+    assert hq.members("member_id,lookups\nM1,00077403134\n").attached == 3
+    assert hq.balances() == {"M1": 36}
+    run_audit(hq)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("M1,00123", "M2,123"),
+        ("M1,123", "M2,00123"),
+        ("M1,0123", "M2,00123"),
+        ("00123,", "123,"),
+        ("123,", "00123,"),
+        ("0123,", "00123,"),
+        ("00123,", "M2,0123"),
+        ("M1,0123", "00123,"),
+    ],
+)
+@pytest.mark.parametrize("apart", [True, False])
+def test_no_two_members_differ_by_zeros_in_front(hq: Hq, first: str, second: str, apart: bool) -> None:
+    head = "member_id,lookups\n"
+    if apart:
+        assert hq.members(f"{head}{first}\n").added == 1
+    found = hq.members(f"{head}{second}\n" if apart else f"{head}{first}\n{second}\n")
+    assert [bad.code for bad in found.refused] == ["look_up_taken"]
+    assert f"names member {first.partition(',')[0]} already" in found.refused[0].sentence
+    assert (found.added, found.updated) == (0, 0)
