@@ -106,7 +106,7 @@ def without_zeros(reference: str) -> str | None:
 def other_ways(reference: str) -> tuple[str, ...]:
     """Return what else a reference may mean where nobody knew the member, likeliest first.
 
-    Digits are recorded as `card:` and what has letters as `id:`, as it was typed, so each may be the other; and
+    Digits are recorded as `card:`, what has letters as `id:`, as it was typed, so each may be the other; and
     digits may have more zeros in front than the member's number, or fewer.
     """
     kind, _, text = reference.partition(":")
