@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -23,7 +24,7 @@ from loyalty_core.errors import BadInput, LoyaltyError
 
 HOME: Final = "/admin/"
 PASS_BYTES_MAX: Final = 8192
-PARTS: Final = ("headline", "tiles", "timeline", "connection", "facts")
+PARTS: Final = ("headline", "tiles", "timeline", "intake", "connection", "facts")
 
 
 class AdminPages:
@@ -134,6 +135,7 @@ class AdminPages:
             "state": seen,
             "test": self._test,
             "why": meaning(why, visit.gettext) or seen.told.link_error or "",
+            "at_ms": _at_ms,
             "refusal": meaning(seen.refusal, visit.gettext) or seen.refusal,
             "reason": lambda code: meaning(code, visit.gettext) or code,
         }
@@ -143,6 +145,11 @@ class AdminPages:
         books, trouble = app[RECORDER].books(conn), app[WRITER].trouble
         app[RECORDER].expectations(books)
         return state(conn, app[CONFIG], app[CLOCK], books, None if trouble is None else trouble.code)
+
+
+def _at_ms(iso: str) -> int:
+    """Return an instant of the printers' state in ms."""
+    return int(datetime.fromisoformat(iso).timestamp() * 1000)
 
 
 async def _is_good(app: web.Application, actor: Actor) -> bool:

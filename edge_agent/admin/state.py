@@ -11,8 +11,9 @@ from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig
 from edge_agent.link_timeline import Stretch, timeline
 from edge_agent.status import Status, status
-from edge_agent.store import link_spans, outbox
+from edge_agent.store import files, link_spans, outbox
 from edge_agent.store.database import Connection, DatabaseError, store_error, wal_bytes
+from edge_agent.store.files import Last
 from edge_agent.store.link_spans import Span
 from edge_agent.store.outbox import Link
 from edge_agent.technicians import Known, technicians_known
@@ -40,6 +41,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     programme: Programme | None
     programme_next: Programme | None
     technicians: Known
+    last_files: list[Last]
     clock_offset_ms: int | None
     database_bytes: int
     wal_bytes: int
@@ -81,6 +83,7 @@ def state(conn: Connection, config: EdgeConfig, clock: Clock, books: Books, trou
         programme=None if today is None else books.programme_on(Day(today)),
         programme_next=min(later, key=lambda one: one.effective_from, default=None),
         technicians=technicians_known(conn),
+        last_files=files.last(conn),
         clock_offset_ms=offset_ms,
         database_bytes=config.database.stat().st_size,
         wal_bytes=wal_bytes(config.database),

@@ -9,8 +9,13 @@ import pytest
 
 from edge_agent import status
 from edge_agent.app_keys import VERIFYING, WRITER
-from edge_agent.store import outbox
+from edge_agent.config import Printer
+from edge_agent.printer import state as tallies
+from edge_agent.printer.endpoints import endpoint
+from edge_agent.printer.state import FOLDER
+from edge_agent.store import files, outbox
 from edge_agent.store.database import StoreError, connect, transaction
+from edge_agent.store.files import Taken, Tally
 from loyalty_core.events import TechnicianAction
 from loyalty_core.journal import unpack_record
 from tests.edge.fake_hq import FakeHq
@@ -124,6 +129,81 @@ async def test_members_that_are_damaged_are_told(bench: Bench, language: str, sa
     with transaction(bench.gate.conn):
         bench.gate.conn.execute("UPDATE link SET members_damaged = 1")
     assert says in words(part(await seen(bench, language), "facts"))
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        (
+            "en",
+            [
+                "day.csv csv 2026-12-05 12:00:00 1 set aside 3 recorded, 2 passed over",
+                "no.xml",
+                "nothing in it",
+            ],
+        ),
+        ("ko", ["day.csv csv 2026-12-05 12:00:00 1건 보류 3 기록됨, 2 넘어감", "내용 없음"]),
+    ],
+)
+async def test_what_became_of_the_last_file_of_each_kind_is_told(
+    bench: Bench, language: str, says: list[str]
+) -> None:
+    await bench.log_in()
+    bench.link()
+    became = {"day.csv": Tally(recorded=3, refused=1, passed=2), "no.xml": Tally()}
+    with transaction(bench.gate.conn):
+        for path, tally in became.items():
+            files.put(bench.gate.conn, taken(path, tally, bench.gate.clock.wall))
+    told = words(part(await seen(bench, language), "intake"))
+    assert [one for one in says if one not in told] == [], told
+
+
+async def test_before_the_first_file_that_is_said(bench: Bench) -> None:
+    await bench.log_in()
+    assert "No file was taken yet." in words(part(await bench.page(), "intake"))
+
+
+@pytest.mark.parametrize(
+    ("language", "stopped", "lost", "first"),
+    [
+        ("en", "✗ not running Printer front", "2 copies are lost", "A printer needs looking after."),
+        ("ko", "✗ 실행되지 않음 프린터 front", "사본 2건과 그 안의 영수증이", "프린터를 확인해 주세요."),
+    ],
+)
+async def test_a_printer_that_is_not_served_or_loses_copies_is_told_first(
+    tmp_path: Path, language: str, stopped: str, lost: str, first: str
+) -> None:
+    listen, printer = endpoint("tcp://127.0.0.1:9100"), endpoint("tcp://192.0.2.50:9100")
+    gate = Gate(tmp_path, sync=quiet_sync(), printer=(Printer(name="front", listen=listen, printer=printer),))
+    gate.hears(listed())
+    folder = gate.config.data_dir / FOLDER
+    folder.mkdir(exist_ok=True)
+    async with opened(gate) as bench:
+        await bench.log_in()
+        bench.link()
+        page = await seen(bench, language)
+        assert (headline(page)[0], first in headline(page)[1]) == ("warn", True)
+        assert stopped in words(part(page, "intake"))
+        tally, file = tallies.Tally(), tallies.StateFile(folder, "front")
+        tally.kept()
+        file.write(tally.told(name="front", version="1", listen="", printer=""))
+        page = await seen(bench, language)
+        assert headline(page)[0] == "ok"
+        assert "✓" in words(part(page, "intake"))
+        for _ in range(2):
+            tally.lost("disk_slow")
+        file.write(tally.told(name="front", version="1", listen="", printer=""))
+        page = await seen(bench, language)
+        assert (headline(page)[0], first in headline(page)[1]) == ("warn", True)
+        assert lost in words(part(page, "intake"))
+        file.close()
+    gate.conn.close()
+
+
+def taken(path: str, tally: Tally, at_ms: int) -> Taken:
+    """Return a file as it was taken."""
+    adapter = path.rpartition(".")[2]
+    return Taken(adapter=adapter, path=path, size=1, mtime_ns=1, tally=tally, stays=False, taken_at_ms=at_ms)
 
 
 async def test_to_try_now_asks_at_once_on_a_good_line_too_and_says_what_came_of_it(
