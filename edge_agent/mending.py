@@ -17,7 +17,7 @@ import msgspec
 from edge_agent.config import Csv, EdgeConfig
 from edge_agent.pos_adapter import adapters, intake
 from edge_agent.pos_adapter.csv_rows import HEADER, delimiter_of
-from edge_agent.pos_adapter.csv_text import encoding_of
+from edge_agent.pos_adapter.csv_text import AUTO, encoding_of
 from edge_agent.pos_adapter.intake import Became
 from edge_agent.recorder import Recorder
 from edge_agent.store import quarantine
@@ -241,7 +241,7 @@ def _encoding(refused: Refused, settings: Csv) -> str:
     Raises:
         BadInput: `encoding_wrong`.
     """
-    wanted = settings.encoding if refused.adapter == "csv" else "utf-8"
+    wanted = {"csv": settings.encoding, "poslog": AUTO}.get(refused.adapter, "utf-8")
     return encoding_of(io.BytesIO(refused.raw), wanted).removesuffix("-sig")
 
 

@@ -140,6 +140,16 @@ def test_the_text_to_be_mended_is_the_inputs_own(till: Till) -> None:
     assert mending.text_of(aside(till, b"\xff", place="3"), PLAIN) is None
 
 
+def test_a_poslog_in_other_letters_than_it_says_is_mended_as_text(till: Till) -> None:
+    raw = transaction_of(line("9000", sku="골프공") + total("9,000")).encode("cp949")
+    refused = aside(till, raw, "poslog")
+    text = mending.text_of(refused, PLAIN)
+    assert text is not None
+    assert "골프공" in text
+    mended = mending.encoded(refused, PLAIN, text.replace("골프공", "축구공"))
+    assert mended == raw.replace("골프공".encode("cp949"), "축구공".encode("cp949"))
+
+
 def test_a_cell_of_a_csv_input_is_mended_in_its_encoding(till: Till) -> None:
     csv = Csv(encoding="cp949")
     raw = HEADER + "purchase,S012,T03,5,2026-11-20T10:31:00+09:00,카드,x\n".encode("cp949")
