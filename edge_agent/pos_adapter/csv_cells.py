@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from edge_agent.config import Csv
@@ -13,6 +15,7 @@ from loyalty_core.errors import BadInput
 
 EXCEL: Final = "excel"
 """As a form of times: days since the end of 1899, as spreadsheets count them, with the time as a fraction."""
+DATES_KEPT: Final = 1024
 _EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's day is of no zone
 _SERIAL: Final = re.compile(r"\d{4,6}(?:\.\d{1,12})?", re.ASCII)
 _NUMBERS: Final = {
@@ -114,7 +117,7 @@ def local_date(text: str, line: int, settings: Csv) -> str | None:
     """Return a business_date cell as YYYY-MM-DD, None where it is empty.
 
     Raises:
-        BadInput: `date_impossible`.
+        BadInput: `date_impossible`, `date_ambiguous`.
     """
     if not text or settings.date_format is None:
         return text or None
@@ -127,7 +130,7 @@ def local_time(text: str, line: int, settings: Csv, zone: str) -> tuple[str, tup
     A zone of its own makes an instant of it; without one it is local to the store.
 
     Raises:
-        BadInput: `date_impossible`.
+        BadInput: `date_impossible`, `date_ambiguous`.
     """
     said = (
         text
@@ -150,22 +153,38 @@ def local_time(text: str, line: int, settings: Csv, zone: str) -> tuple[str, tup
 
 
 def _parsed(text: str, forms: str | list[str], line: int, name: str) -> datetime:
+    wanted = (forms,) if isinstance(forms, str) else tuple(forms)
+    found = _readings(text, wanted)
+    if not found:
+        raise BadInput(
+            f'line {line}: {name} "{shown(text)}" does not fit the form {", ".join(wanted)}',
+            code="date_impossible",
+        )
+    if len(found) > 1:
+        days = " or ".join([at.isoformat(" ", "minutes") for at in found])
+        raise BadInput(
+            f'line {line}: {name} "{shown(text)}" may be {days}: set the form in which this file has it '
+            "(folder.csv.time_format, date_format)",
+            code="date_ambiguous",
+        )
+    return found[0]
+
+
+@lru_cache(DATES_KEPT)
+def _readings(text: str, forms: tuple[str, ...]) -> tuple[datetime, ...]:
+    """Return what a date means by each form that it fits, each once. Rows of one receipt have one date."""
     said = text
     for theirs, ours in _HALVES.items():
         said = said.replace(theirs, ours)
-    for form in [forms] if isinstance(forms, str) else forms:
+    found = []
+    for form in forms:
         if form == EXCEL:
             if _SERIAL.fullmatch(said):
-                return _EPOCH + timedelta(seconds=round(float(said) * 86_400))
+                found.append(_EPOCH + timedelta(seconds=round(float(said) * 86_400)))
             continue
-        try:
-            return datetime.strptime(said, form)  # noqa: DTZ007 - a local time stays local until the store's zone is put to it
-        except ValueError:
-            continue
-    wanted = forms if isinstance(forms, str) else ", ".join(forms)
-    raise BadInput(
-        f'line {line}: {name} "{shown(text)}" does not fit the form {wanted}', code="date_impossible"
-    ) from None
+        with suppress(ValueError):
+            found.append(datetime.strptime(said, form))  # noqa: DTZ007 - a local time stays local until the store's zone is put to it
+    return tuple(dict.fromkeys(found))
 
 
 def receipt_key(text: str, line: int) -> Key | None:

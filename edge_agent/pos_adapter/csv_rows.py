@@ -33,8 +33,10 @@ NAMES: Final = (
     *("quantity", "net_minor", "tender", "original"),
 )
 """The columns of our own form."""
-MORE: Final = ("date", "clock", "zone", "gross", "discount", "tax", "total", "currency", "status")
-"""What other forms have instead or beside."""
+MORE: Final = ("date", "clock", "zone", "gross", "discount", "tax", "total", "currency", "status", "shop")
+"""What other forms have instead or beside. `shop` is which shop it was, in a file that is to be of one."""
+Ways = tuple[tuple[int, ...], ...]
+"""Where a column of ours may stand: each way is one column, or several together (`Date + Time`)."""
 HEADER: Final = "header"
 """What the row is passed over for that says how a file is read."""
 HEADER_MAX: Final = 50
@@ -56,7 +58,7 @@ class _Header(msgspec.Struct, frozen=True):
     """The header: its cells, where our columns are, and what parts them."""
 
     cells: list[str]
-    columns: Mapping[str, tuple[int, ...]]
+    columns: Mapping[str, Ways]
     delimiter: str
 
 
@@ -64,7 +66,7 @@ def rows(file: BinaryIO, here: Here, *, settings: Csv) -> Iterator[Row]:
     """Yield each receipt of the file as a row, in the order in which they begin; first how it is read.
 
     Raises:
-        BadInput: `encoding_wrong`, `columns_missing`, `csv_invalid`: nothing of the file can be read.
+        BadInput: `encoding_wrong`, `columns_missing`, `csv_invalid`, `shops_mixed`: nothing is read of it.
     """
     encoding = encoding_of(file, settings.encoding)
     lines, spill = Lines(file, encoding), Spill()
@@ -81,6 +83,7 @@ def rows(file: BinaryIO, here: Here, *, settings: Csv) -> Iterator[Row]:
                 if reading.is_footer(cells):
                     yield Row(place=f"line {number}", raw=reading.raw([cells]), passed="footer")
                 else:
+                    reading.see(cells)
                     spill.add(reading.key(number, cells), number, cells)
         for blocks in spill.groups():
             yield reading.row(_joined(blocks))
@@ -154,18 +157,17 @@ def delimiter_of(text: str, settings: Csv) -> str:
         return "," if settings.delimiter == AUTO else settings.delimiter
 
 
-def _columns(header: list[str], settings: Csv) -> dict[str, tuple[int, ...]]:
-    """Return our column name -> where it stands; of one that is made of several (`Date + Time`) all."""
+def _columns(header: list[str], settings: Csv) -> dict[str, Ways]:
+    """Return our column name -> where it stands. In a ready mapping our own names mean nothing."""
     found = {" ".join(title.split()).lower(): place for place, title in enumerate(header)}
-    columns: dict[str, tuple[int, ...]] = {}
+    columns: dict[str, Ways] = {}
     for name in (*NAMES, *MORE):
-        theirs = settings.columns.get(name, name)
+        theirs = settings.columns.get(name, [] if settings.mapping else name)
         for one in [theirs] if isinstance(theirs, str) else theirs:
             whole = " ".join(one.split()).lower()
             parts = [whole] if whole in found else [" ".join(part.split()) for part in whole.split("+")]
             if all(part in found for part in parts):
-                columns[name] = tuple([found[part] for part in parts])
-                break
+                columns[name] = (*columns.get(name, ()), tuple([found[part] for part in parts]))
     return columns
 
 
@@ -189,10 +191,30 @@ class _Reading:
     def __init__(self, header: _Header, settings: Csv, encoding: str, here: Here) -> None:
         self._header, self._settings, self._encoding, self._here = header, settings, encoding, here
         self._naming = {name: header.columns[name] for name in _NAMING if name in header.columns}
+        is_told = "store" in header.columns or "store" in settings.constants
+        self._shop = () if is_told else header.columns.get("shop", ())
+        self._seen = ""
+
+    def see(self, cells: list[str]) -> None:
+        """Look which shop a row is of: where no column or setting says the store, all are of one shop.
+
+        Raises:
+            BadInput: `shops_mixed`.
+        """
+        shop = self._cell(self._shop, cells)
+        if not shop or shop == self._seen:
+            return
+        if self._seen:
+            raise BadInput(
+                f'it has rows of "{shown(self._seen)}" and of "{shown(shop)}": export one shop, or say which '
+                "store each is by folder.csv.columns.store and folder.csv.values.store",
+                code="shops_mixed",
+            )
+        self._seen = shop
 
     def key(self, number: int, cells: list[str]) -> str:
         """Return the text that says of which receipt a row is."""
-        named = {name: self._cell(places, cells) for name, places in self._naming.items()}
+        named = {name: self._cell(ways, cells) for name, ways in self._naming.items()}
         kind = self._worded("kind", named.get("kind", self._settings.constants.get("kind", "")))
         day = named.get("business_date") or named.get("occurred_at") or named.get("date", "")
         key = [kind, named.get("store", ""), named.get("till", ""), named.get("number", ""), day]
@@ -200,8 +222,8 @@ class _Reading:
 
     def is_footer(self, cells: list[str]) -> bool:
         """Tell whether a row is a sum below the rows, which names no receipt."""
-        places = self._naming.get("number")
-        if places is None or self._cell(places, cells):
+        ways = self._naming.get("number")
+        if ways is None or self._cell(ways, cells):
             return False
         first = next((cell.strip() for cell in cells if cell.strip()), "")
         return bool(_FOOTER.fullmatch(first))
@@ -231,17 +253,23 @@ class _Reading:
         except BadInput as error:
             return Row(place=place, raw=raw, refusal=error)
 
-    def _cell(self, places: tuple[int, ...], cells: list[str]) -> str:
-        if len(places) == 1:  # as nearly always
-            return cells[places[0]].strip() if places[0] < len(cells) else ""
-        return " ".join([cells[place].strip() for place in places if place < len(cells)]).strip()
+    def _cell(self, ways: Ways, cells: list[str]) -> str:
+        """Return what the first of the columns says that says anything."""
+        for places in ways:
+            if len(places) == 1:  # as nearly always
+                said = cells[places[0]].strip() if places[0] < len(cells) else ""
+            else:
+                said = " ".join([cells[place].strip() for place in places if place < len(cells)]).strip()
+            if said:
+                return said
+        return ""
 
     def _worded(self, name: str, said: str) -> str:
         words = self._settings.values.get(name)
         return said if words is None else words.get(said, said)
 
     def _named(self, cells: list[str]) -> _Cells:
-        named = {name: self._cell(places, cells) for name, places in self._header.columns.items()}
+        named = {name: self._cell(ways, cells) for name, ways in self._header.columns.items()}
         for name, said in named.items():
             if said[:1] in {"=", "'"}:
                 named[name] = plain(said)

@@ -17,6 +17,24 @@ SQUARE = (
     '"-$3.50",$0.00,"-$3.50",-$0.28,TX9,P9,iPad,,,'
     "Refund,Main St,,,,\n"
 )
+SQUARE_LATER = (
+    "Date,Time,Time Zone,Category,Item,Qty,Price Point Name,SKU,Modifiers Applied,Gross Sales,Discounts,"
+    "Net Sales,Tax,Transaction ID,Payment ID,Device Name,Notes,Details,Event Type,Location,Dining Option,"
+    "Customer ID,Customer Name,Customer Reference ID,Unit,Count,GTIN,Itemization Type,Commission,Employee,"
+    "Fulfillment Note,Channel,Token,Card Brand,PAN Suffix\n"
+    "2026-07-18,12:59:30,Eastern Time (US & Canada),Food,Bagel,1.0,Regular,,,$8.00,$0.00,$8.00,$0.64,"
+    "Q8fGm2Lk0TzX1vNb7Yd3RwPc5HsJ9,Q8fGm2Lk0TzX1vNb7Yd3RwPc5HsJP,,,,Payment,Main St,,"
+    ",,,,1,,Physical Good,$0.00,,,Retail,TKN,Visa,1234\n"
+)
+LOYVERSE_ITEMS = (
+    "Date,Receipt number,Receipt type,Category,SKU,Item,Variant,Modifiers applied,Quantity,Gross sales,"
+    "Discounts,Net sales,Cost of goods,Gross profit,Taxes,POS,Store,Cashier name,Customer name,"
+    "Customer contacts,Comment,Status\n"
+    "7/15/26 3:05 PM,1-1003,Sale,Drinks,L1,Latte,,,2,10.00,1.00,9.00,2.00,7.00,0.90,POS 1,Seoul,,,,,Closed\n"
+    "7/15/26 3:05 PM,1-1003,Sale,Food,,Bagel,,,1,3.50,0.00,3.50,1.00,2.50,0.35,POS 1,Seoul,Han,,,,Closed\n"
+    "7/15/26 3:01 PM,1-1002,Refund,Food,,Bagel,,,-1,-3.50,0.00,-3.50,-1.00,-2.50,-0.35,POS 1,Seoul,,,,,"
+    "Closed\n"
+)
 LOYVERSE = (
     "Date,Receipt number,Receipt type,Gross sales,Discounts,Net sales,Taxes,Total collected,Payment type,"
     "POS,Store,Customer contacts,Status\n"

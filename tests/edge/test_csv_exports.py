@@ -16,7 +16,7 @@ from edge_agent.pos_adapter.receipt import Receipt
 from edge_agent.pos_adapter.rows import Row
 from loyalty_core.errors import BadInput
 from tests.edge.adapting import HERE, adapter, rows_of
-from tests.edge.csv_exports import KOREAN, LOYVERSE, SQUARE
+from tests.edge.csv_exports import KOREAN, LOYVERSE, LOYVERSE_ITEMS, SQUARE, SQUARE_LATER
 
 OURS = Csv(constants={"store": "S012", "till": "T03"}, date_format=None)
 HEAD = "number,occurred_at,net_minor"
@@ -53,6 +53,40 @@ def test_square_items_are_read_by_the_ready_mapping() -> None:
     assert (refund.lines[0].net_minor, refund.lines[0].quantity) == (350, "1")
 
 
+def test_square_items_are_read_with_the_columns_of_later_years() -> None:
+    bagel = one(
+        SQUARE_LATER.replace("Q8fGm2Lk0TzX1vNb7Yd3RwPc5HsJ9aKuE", "Q8fGm2Lk0TzX"), mapping="square-items"
+    )
+    assert (bagel.net_minor, bagel.tax_minor, bagel.occurred_at) == (800, 64, "2026-07-18T16:59:30+00:00")
+
+
+def test_loyverse_items_are_read_by_the_ready_mapping() -> None:
+    sale, refund = receipts(read(LOYVERSE_ITEMS, mapping="loyverse-items", constants={}))
+    assert (sale.kind, sale.net_minor, sale.tax_minor) == ("purchase", 1250, 125)
+    lines = [(line.sku, line.quantity, line.net_minor) for line in sale.lines]
+    assert lines == [("L1", "2", 900), ("Bagel", "1", 350)]
+    assert sale.receipt.store == "S012"
+    assert (refund.kind, refund.net_minor, refund.lines[0].quantity) == ("return", 350, "1")
+
+
+@pytest.mark.parametrize(
+    ("data", "mapping", "column", "shop"),
+    [(SQUARE, "square-items", "Location", "Main St"), (LOYVERSE, "loyverse-receipts", "Store", "Seoul")],
+)
+def test_a_file_of_several_shops_is_refused_until_the_settings_say_which_store_each_is(
+    data: str, mapping: str, column: str, shop: str
+) -> None:
+    at = data.rindex(f",{shop},")
+    mixed = f"{data[:at]},Elsewhere,{data[at + len(shop) + 2 :]}"
+    with pytest.raises(BadInput, match=f'of "{shop}" and of "Elsewhere"') as refused:
+        read(mixed, mapping=mapping, constants={})
+    assert refused.value.code == "shops_mixed"
+    stores = {"store": {shop: "S012", "Elsewhere": "S013"}}
+    found = receipts(read(mixed, mapping=mapping, constants={}, columns={"store": column}, values=stores))
+    assert {one.receipt.store for one in found} == {"S012", "S013"}
+    assert {one.receipt.store for one in receipts(read(mixed, mapping=mapping))} == {"S012"}
+
+
 def test_a_header_that_grew_and_came_in_another_order_changes_nothing() -> None:
     lines = [line.split(",", 1) for line in SQUARE.splitlines()]
     turned = "\n".join(f"x{n},{rest},{first}" for n, (first, rest) in enumerate(lines)) + "\n"
@@ -60,8 +94,9 @@ def test_a_header_that_grew_and_came_in_another_order_changes_nothing() -> None:
 
 
 def test_loyverse_receipts_are_read_by_the_ready_mapping() -> None:
-    sale, refund, void = receipts(read(LOYVERSE, mapping="loyverse-receipts"))
+    sale, refund, void = receipts(read(LOYVERSE, mapping="loyverse-receipts", constants={}))
     assert (sale.receipt.number, sale.net_minor, sale.member) == ("1-1003", 800000, "010-1234-5678")
+    assert (sale.receipt.store, sale.receipt.till) == ("S012", "loyverse")
     assert (sale.occurred_at, [one.type for one in sale.tenders]) == ("2026-07-15T15:05:00", ["Cash"])
     assert (refund.kind, refund.net_minor, void.kind) == ("return", 300000, "void")
 
@@ -181,6 +216,18 @@ def test_times_are_read_in_the_forms_of_the_settings_one_after_the_other(
     said: str, form: list[str], at: str
 ) -> None:
     assert one(f"{HEAD}\n1,{said},5\n", time_format=form).occurred_at == at
+
+
+@pytest.mark.parametrize(
+    ("said", "forms"),
+    [
+        ("5/7/2026 13:05", ["%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M"]),
+        ("10/11/12 13:05", ["%y/%m/%d %H:%M", "%Y-%m-%d %H:%M", "%d/%m/%y %H:%M"]),
+    ],
+)
+def test_a_time_that_two_forms_read_in_two_ways_is_set_aside(said: str, forms: list[str]) -> None:
+    assert code(f"{HEAD}\n1,{said},5\n", time_format=forms) == "date_ambiguous"
+    assert one(f"{HEAD}\n1,7/7/2026 13:05,5\n", time_format=[forms[0], "%d/%m/%Y %H:%M"]).net_minor == 5
 
 
 @pytest.mark.parametrize(
