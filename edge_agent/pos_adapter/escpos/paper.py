@@ -85,28 +85,24 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
 
 def papers(data: bytes, printer: Printer) -> Iterator[Paper]:
     """Yield the papers that these bytes print; where nothing is printed at all, one blank one."""
-    typewriter, start, found = _Typewriter(printer), 0, False
+    typewriter = _Typewriter(printer)
+    begin = start = 0
     last: Paper | None = None
     for token in tokens(data):
         typewriter.take(token)
         if token.name in CUTS:
-            paper = typewriter.tear(data[start : token.end], is_cut=True)
+            paper = typewriter.tear(is_cut=True)
+            if last is None or not paper.is_blank:
+                if last is not None:
+                    yield msgspec.structs.replace(last, raw=data[begin:start])
+                last, begin = paper, start
             start = token.end
-            if paper.is_blank and last is not None:
-                last = msgspec.structs.replace(last, raw=last.raw + paper.raw)
-                continue
-            if last is not None:
-                found = True
-                yield last
-            last = paper
-    rest = typewriter.tear(data[start:], is_cut=False)
+    rest = typewriter.tear(is_cut=False)
     if last is not None:
-        if rest.is_blank:
-            last = msgspec.structs.replace(last, raw=last.raw + rest.raw)
-        found = True
-        yield last
-    if not rest.is_blank or not found:
-        yield rest
+        end = len(data) if rest.is_blank else start
+        yield msgspec.structs.replace(last, raw=data[begin:end])
+    if last is None or not rest.is_blank:
+        yield msgspec.structs.replace(rest, raw=data[start:])
 
 
 class _Typewriter:
@@ -129,11 +125,11 @@ class _Typewriter:
         self._wide = 1
         self._tabs: list[int] = []
 
-    def tear(self, raw: bytes, *, is_cut: bool) -> Paper:
-        """Return the paper as it is now, and begin a new one."""
+    def tear(self, *, is_cut: bool) -> Paper:
+        """Return the paper as it is now, but for its bytes, and begin a new one."""
         self._end_line()
         paper = Paper(
-            lines=tuple(self._lines), pictures=self._pictures, raw=raw, is_cut=is_cut, unknown=self._unknown
+            lines=tuple(self._lines), pictures=self._pictures, raw=b"", is_cut=is_cut, unknown=self._unknown
         )
         self._lines, self._pictures, self._unknown = [], 0, 0
         return paper
@@ -210,8 +206,8 @@ class _Typewriter:
         """Go to a column; what is typed there never touches what stands before it."""
         if not self._line and column <= self._column:
             return
-        spaces = min(LINE_MAX, max(1, column - self._column))
-        self._line += " " * spaces
+        spaces = max(1, column - self._column)
+        self._line += " " * min(spaces, LINE_MAX - len(self._line))
         self._column = max(self._column + 1, column)
 
     def _move_by(self, dots: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from edge_agent.pos_adapter.escpos.paper import Paper, Printer, papers
@@ -86,3 +88,14 @@ def test_a_paper_of_miles_is_read_to_a_limit() -> None:
     (paper,) = ends(b"A\n" * 5000 + b"x" * 5000)
     assert len(paper.lines) == 2000
     assert max(len(line) for line in lines(b"x" * 5000)) == 200
+
+
+def test_what_moves_and_types_nothing_takes_no_room() -> None:
+    tracemalloc.start()
+    try:
+        papers_ = ends(b"A" + b"\t" * 100_000 + b"B\n" + b"\x1b$\xff\xff" * 20_000 + b"C" + b"\x1bi" * 20_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [one.lines for one in papers_] == [("A",)]
+    assert peak < 2_000_000
