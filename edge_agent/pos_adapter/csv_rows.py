@@ -80,8 +80,8 @@ def rows(file: BinaryIO, here: Here, *, settings: Csv) -> Iterator[Row]:
                 raw = reading.raw([]) + text.encode(encoding.removesuffix("-sig"), escapes(encoding))
                 yield Row(place=f"line {number}", raw=raw, refusal=cells)
             elif "".join(cells).strip():
-                if reading.is_footer(cells):
-                    yield Row(place=f"line {number}", raw=reading.raw([cells]), passed="footer")
+                if passed := reading.passed(cells):
+                    yield Row(place=f"line {number}", raw=reading.raw([cells]), passed=passed)
                 else:
                     reading.see(cells)
                     spill.add(reading.key(number, cells), number, cells)
@@ -220,13 +220,15 @@ class _Reading:
         key = [kind, named.get("store", ""), named.get("till", ""), named.get("number", ""), day]
         return json.dumps([*key, number] if kind == "day_total" else key)
 
-    def is_footer(self, cells: list[str]) -> bool:
-        """Tell whether a row is a sum below the rows, which names no receipt."""
+    def passed(self, cells: list[str]) -> str:
+        """Return why a row is no part of a receipt: the header once more, or a sum below the rows; else ""."""
+        if cells == self._header.cells:
+            return HEADER
         ways = self._naming.get("number")
         if ways is None or self._cell(ways, cells):
-            return False
+            return ""
         first = next((cell.strip() for cell in cells if cell.strip()), "")
-        return bool(_FOOTER.fullmatch(first))
+        return "footer" if _FOOTER.fullmatch(first) else ""
 
     def raw(self, table: list[list[str]]) -> bytes:
         """Return rows as a file of their own, with its header, in the encoding in which they came."""

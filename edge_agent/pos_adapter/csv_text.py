@@ -53,9 +53,10 @@ def encoding_of(file: BinaryIO, wanted: str) -> str:
                 code="encoding_wrong",
             ) from None
         return wanted
-    if b"\x00" in head[:_HEAD]:
-        ends, begins = head[1:_HEAD:2].count(0), head[:_HEAD:2].count(0)
-        return "utf-16-le" if ends >= begins else "utf-16-be"
+    # In UTF-16 every digit and comma has a zero at its one side; elsewhere a zero is a broken letter.
+    ends, begins = head[1:_HEAD:2].count(0), head[:_HEAD:2].count(0)
+    if abs(ends - begins) > len(head[:_HEAD]) // 20:
+        return "utf-16-le" if ends > begins else "utf-16-be"
     if _is_all(file, "utf-8"):
         return "utf-8-sig"
     if _is_all(file, "cp949"):

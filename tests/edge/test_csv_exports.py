@@ -218,6 +218,18 @@ def test_times_are_read_in_the_forms_of_the_settings_one_after_the_other(
     assert one(f"{HEAD}\n1,{said},5\n", time_format=form).occurred_at == at
 
 
+def test_files_that_were_put_one_after_the_other_have_their_header_twice() -> None:
+    found = read(f"{HEAD}\n1,{AT},5\n{HEAD}\n2,{AT},6\n")
+    assert [row.passed for row in found if row.passed] == ["header"]
+    assert [one.net_minor for one in receipts(found)] == [5, 6]
+
+
+def test_a_zero_byte_in_a_line_costs_that_line() -> None:
+    found = read(f"{HEAD}\n1,{AT},5\n2,{AT},6\x00\n3,{AT},7\n")
+    assert [row.refusal.code for row in found if row.refusal] == ["amount_impossible"]
+    assert [row.receipt.net_minor for row in found if isinstance(row.receipt, Receipt)] == [5, 7]
+
+
 @pytest.mark.parametrize(
     ("said", "forms"),
     [
