@@ -221,7 +221,7 @@ class _Reading:
         return json.dumps([*key, number] if kind == "day_total" else key)
 
     def passed(self, cells: list[str]) -> str:
-        """Return why a row is no part of a receipt: the header once more, or a sum below the rows; else ""."""
+        """Return why a row is no part of a receipt, as the header again or a sum below the rows; else ""."""
         if cells == self._header.cells:
             return HEADER
         ways = self._naming.get("number")
