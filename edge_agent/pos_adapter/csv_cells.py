@@ -124,6 +124,15 @@ def local_date(text: str, line: int, settings: Csv) -> str | None:
     return _parsed(text, settings.date_format, line, "business_date").date().isoformat()
 
 
+def day_of(text: str, settings: Csv) -> str:
+    """Return the date of an occurred_at cell as it is written there; all of it where it cannot be read."""
+    if settings.time_format is None:
+        return text[:10]
+    forms = settings.time_format
+    found = _readings(text, (forms,) if isinstance(forms, str) else tuple(forms))
+    return found[0].date().isoformat() if len(found) == 1 else text
+
+
 def local_time(text: str, line: int, settings: Csv, zone: str) -> tuple[str, tuple[str, ...]]:
     """Return an occurred_at cell in the form of ISO 8601, and what is odd: a zone that nobody knows.
 

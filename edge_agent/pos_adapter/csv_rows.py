@@ -20,7 +20,15 @@ from typing import BinaryIO, Final
 import msgspec
 
 from edge_agent.config import Csv
-from edge_agent.pos_adapter.csv_cells import decimal, local_date, local_time, minor_units, plain, receipt_key
+from edge_agent.pos_adapter.csv_cells import (
+    day_of,
+    decimal,
+    local_date,
+    local_time,
+    minor_units,
+    plain,
+    receipt_key,
+)
 from edge_agent.pos_adapter.csv_text import AUTO, Lines, encoding_of, escapes, sep_of, table
 from edge_agent.pos_adapter.handed_in import DayTotalIn, HandedIn, TillDay
 from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, ReceiptKind, TenderIn, shown
@@ -45,8 +53,10 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 _KINDS: Final[tuple[ReceiptKind, ...]] = ("purchase", "return", "void", "visit")
 _NAMING: Final = ("kind", "store", "till", "number", "business_date", "occurred_at", "date")
 """The columns that say of which receipt a row is."""
-_COMMON: Final = ("occurred_at", "date", "clock", "member", "original", "total", "currency", "status")
+_COMMON: Final = ("member", "original", "total", "currency", "status")
 """What all rows of a receipt must say alike."""
+_TIME: Final = ("occurred_at", "date", "clock", "zone")
+"""Where a row says when it was."""
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _FOOTER: Final = re.compile(r"\W*(?:grand\s+)?(?:total|sum|합\s*계|총\s*계|소\s*계)\W*", re.IGNORECASE)
 _Cells = dict[str, str]
@@ -216,7 +226,8 @@ class _Reading:
         """Return the text that says of which receipt a row is."""
         named = {name: self._cell(ways, cells) for name, ways in self._naming.items()}
         kind = self._worded("kind", named.get("kind", self._settings.constants.get("kind", "")))
-        day = named.get("business_date") or named.get("occurred_at") or named.get("date", "")
+        at = named.get("occurred_at") or named.get("date", "")
+        day = named.get("business_date") or day_of(at, self._settings)
         key = [kind, named.get("store", ""), named.get("till", ""), named.get("number", ""), day]
         return json.dumps([*key, number] if kind == "day_total" else key)
 
@@ -327,6 +338,18 @@ class _Reading:
             occurred_at=self._at(number, cells)[0] if cells.get("occurred_at") else None,
         )
 
+    def _when(self, items: list[tuple[int, _Cells]]) -> tuple[str, tuple[str, ...]]:
+        """Return when a receipt was: at the time of its last row, should each have its own."""
+        number, head = items[0]
+        at, odd = self._at(number, head)
+        own = [one for one in items[1:] if any(one[1].get(name) != head.get(name) for name in _TIME)]
+        if not own:
+            return at, odd
+        times = sorted({at, *(self._at(line, cells)[0] for line, cells in own)})
+        if len(times) > 1:
+            odd += (f"its rows are of times from {times[0]} to {times[-1]}: the last is taken",)
+        return times[-1], odd
+
     def _receipt(self, items: list[tuple[int, _Cells]]) -> tuple[Receipt, tuple[str, ...]]:
         settings, (number, head) = self._settings, items[0]
         named = "void" if head.get("status") == "void" else head.get("kind") or "purchase"
@@ -344,7 +367,7 @@ class _Reading:
                         f"lines {number} and {other} are of one receipt but differ in {name}",
                         code="rows_differ",
                     )
-        at, odd = self._at(number, head)
+        at, odd = self._when(items)
         date = head.get("business_date", "")
         receipt = Receipt(
             kind=kind,

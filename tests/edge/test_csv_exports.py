@@ -218,6 +218,26 @@ def test_times_are_read_in_the_forms_of_the_settings_one_after_the_other(
     assert one(f"{HEAD}\n1,{said},5\n", time_format=form).occurred_at == at
 
 
+@pytest.mark.parametrize(
+    ("times", "form", "last"),
+    [
+        (("2026-07-15T10:31:00", "2026-07-15T10:31:07"), None, "2026-07-15T10:31:07"),
+        (("7/15/26 12:05 PM", "7/15/26 11:59 AM"), "%m/%d/%y %I:%M %p", "2026-07-15T12:05:00"),
+    ],
+)
+def test_rows_of_one_receipt_may_each_have_their_time(
+    times: tuple[str, str], form: str | None, last: str
+) -> None:
+    (row,) = read(f"{HEAD}\n1,{times[0]},5\n1,{times[1]},6\n", time_format=form)
+    assert isinstance(row.receipt, Receipt)
+    assert (row.receipt.net_minor, row.receipt.occurred_at, len(row.notices)) == (11, last, 1)
+
+
+def test_a_number_that_comes_on_two_days_is_of_two_receipts() -> None:
+    found = receipts(read(f"{HEAD}\n1,{AT},5\n1,2026-07-16T10:31:00,6\n"))
+    assert [one.net_minor for one in found] == [5, 6]
+
+
 def test_files_that_were_put_one_after_the_other_have_their_header_twice() -> None:
     found = read(f"{HEAD}\n1,{AT},5\n{HEAD}\n2,{AT},6\n")
     assert [row.passed for row in found if row.passed] == ["header"]
