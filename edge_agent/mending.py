@@ -16,7 +16,8 @@ import msgspec
 
 from edge_agent.config import Csv, EdgeConfig
 from edge_agent.pos_adapter import adapters, intake
-from edge_agent.pos_adapter.csv_rows import HEADER, delimiter_of
+from edge_agent.pos_adapter.csv_header import delimiter_of
+from edge_agent.pos_adapter.csv_rows import HEADER
 from edge_agent.pos_adapter.csv_text import AUTO, encoding_of
 from edge_agent.pos_adapter.intake import Became
 from edge_agent.recorder import Recorder

@@ -14,62 +14,27 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-import msgspec
-
 from edge_agent.config import Csv
-from edge_agent.pos_adapter.csv_cells import (
-    day_of,
-    decimal,
-    local_date,
-    local_time,
-    minor_units,
-    plain,
-    receipt_key,
-)
-from edge_agent.pos_adapter.csv_text import AUTO, Lines, encoding_of, escapes, sep_of, table
-from edge_agent.pos_adapter.handed_in import DayTotalIn, HandedIn, TillDay
-from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, ReceiptKind, TenderIn, shown
+from edge_agent.pos_adapter.csv_cells import day_of, plain
+from edge_agent.pos_adapter.csv_header import Header, Ways, find_header
+from edge_agent.pos_adapter.csv_receipts import Cells, Receipts
+from edge_agent.pos_adapter.csv_text import Lines, encoding_of, escapes, table
+from edge_agent.pos_adapter.receipt import shown
 from edge_agent.pos_adapter.rows import Here, Row
 from edge_agent.store.spill import Spill
 from loyalty_core.errors import BadInput
 
-NAMES: Final = (
-    *("kind", "store", "till", "business_date", "number", "occurred_at", "member", "line", "sku", "category"),
-    *("quantity", "net_minor", "tender", "original"),
-)
-"""The columns of our own form."""
-MORE: Final = ("date", "clock", "zone", "gross", "discount", "tax", "total", "currency", "status", "shop")
-"""What other forms have instead or beside. `shop` is which shop it was, in a file that is to be of one."""
-Ways = tuple[tuple[int, ...], ...]
-"""Where a column of ours may stand: each way is one column, or several together (`Date + Time`)."""
 HEADER: Final = "header"
 """What the row is passed over for that says how a file is read."""
-HEADER_MAX: Final = 50
-"""Titles may stand above the header, so many lines of them."""
-DELIMITERS: Final = (",", ";", "\t", "|")
-_KINDS: Final[tuple[ReceiptKind, ...]] = ("purchase", "return", "void", "visit")
 _NAMING: Final = ("kind", "store", "till", "number", "business_date", "occurred_at", "date")
 """The columns that say of which receipt a row is."""
-_COMMON: Final = ("member", "original", "total", "currency", "status")
-"""What all rows of a receipt must say alike."""
-_TIME: Final = ("occurred_at", "date", "clock", "zone")
-"""Where a row says when it was."""
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _FOOTER: Final = re.compile(r"\W*(?:grand\s+)?(?:total|sum|합\s*계|총\s*계|소\s*계)\W*", re.IGNORECASE)
-_Cells = dict[str, str]
 _Block = list[tuple[int, list[str]]]
 """Rows that stand together in the file, with the lines on which they begin."""
-
-
-class _Header(msgspec.Struct, frozen=True):
-    """The header: its cells, where our columns are, and what parts them."""
-
-    cells: list[str]
-    columns: Mapping[str, Ways]
-    delimiter: str
 
 
 def rows(file: BinaryIO, here: Here, *, settings: Csv) -> Iterator[Row]:
@@ -81,7 +46,7 @@ def rows(file: BinaryIO, here: Here, *, settings: Csv) -> Iterator[Row]:
     encoding = encoding_of(file, settings.encoding)
     lines, spill = Lines(file, encoding), Spill()
     try:
-        header = _find_header(lines, settings)
+        header = find_header(lines, settings)
         if said := _said(encoding, header, lines.number):
             yield Row(place=f"line {lines.number}", raw=b"", passed=HEADER, notices=(said,))
         reading = _Reading(header, settings, encoding, here)
@@ -112,7 +77,7 @@ def is_unfinished(file: BinaryIO) -> bool:
     return file.read(1) != b"\n"
 
 
-def _said(encoding: str, header: _Header, line: int) -> str:
+def _said(encoding: str, header: Header, line: int) -> str:
     """Return how a file is read, where that is not as it would be expected to be."""
     if encoding == "utf-8-sig" and header.delimiter == "," and line == 1:
         return ""
@@ -129,80 +94,15 @@ def _joined(blocks: list[_Block]) -> _Block:
     return [row for block in (blocks[0], *others) for row in block]
 
 
-def _find_header(lines: Lines, settings: Csv) -> _Header:
-    """Return the header: the first row that has what is needed; titles above it are passed by."""
-    ahead = lines.peek(HEADER_MAX)
-    named = sep_of(ahead[0]) if ahead else None
-    delimiters = DELIMITERS if settings.delimiter == AUTO else (settings.delimiter,)
-    missing: list[str] | None = None
-    for number, line in enumerate(ahead):
-        for delimiter in (named,) if named else delimiters:
-            try:
-                cells = next(csv.reader([line], delimiter=delimiter, strict=True), [])
-            except csv.Error:
-                continue
-            columns = _columns(cells, settings)
-            lacking = _lacking(columns, settings)
-            if not lacking:
-                for _ in range(number + 1):
-                    next(lines)
-                    lines.done()
-                return _Header(cells, columns, delimiter)
-            if len(columns) and (missing is None or len(lacking) < len(missing)):
-                missing = lacking
-    wanted = missing or _lacking({}, settings)
-    raise BadInput(
-        f"the header has no column {', '.join(wanted)}: add it, name it in folder.csv.columns, say it in "
-        "folder.csv.constants, or set folder.csv.delimiter to what the file uses",
-        code="columns_missing",
-    )
-
-
-def delimiter_of(text: str, settings: Csv) -> str:
-    """Return what parts the columns of a CSV that begins with its header; a comma where that is not told."""
-    lines = Lines(io.BytesIO(text.encode("utf-8", "surrogatepass")), "utf-8")
-    try:
-        return _find_header(lines, settings).delimiter
-    except BadInput:
-        return "," if settings.delimiter == AUTO else settings.delimiter
-
-
-def _columns(header: list[str], settings: Csv) -> dict[str, Ways]:
-    """Return our column name -> where it stands. In a ready mapping our own names mean nothing."""
-    found = {" ".join(title.split()).lower(): place for place, title in enumerate(header)}
-    columns: dict[str, Ways] = {}
-    for name in (*NAMES, *MORE):
-        theirs = settings.columns.get(name, [] if settings.mapping else name)
-        for one in [theirs] if isinstance(theirs, str) else theirs:
-            whole = " ".join(one.split()).lower()
-            parts = [whole] if whole in found else [" ".join(part.split()) for part in whole.split("+")]
-            if all(part in found for part in parts):
-                columns[name] = (*columns.get(name, ()), tuple([found[part] for part in parts]))
-    return columns
-
-
-def _lacking(columns: Mapping[str, object], settings: Csv) -> list[str]:
-    """Return the needed columns that are neither there nor said otherwise, by their names in the file."""
-    said = {*columns, *settings.constants}
-    lacking = [name for name in ("till", "number") if name not in said]
-    if "store" not in said and not settings.mapping:
-        lacking.insert(0, "store")
-    if not {"occurred_at", "date"} & said:
-        lacking.append("occurred_at")
-    if settings.constants.get("kind") == "day_total":
-        lacking = [name for name in lacking if name not in {"number", "occurred_at"}]
-    theirs = [settings.columns.get(name, name) for name in lacking]
-    return [one if isinstance(one, str) else one[0] for one in theirs]
-
-
 class _Reading:
     """How the rows of one file are read."""
 
-    def __init__(self, header: _Header, settings: Csv, encoding: str, here: Here) -> None:
-        self._header, self._settings, self._encoding, self._here = header, settings, encoding, here
+    def __init__(self, header: Header, settings: Csv, encoding: str, here: Here) -> None:
+        self._header, self._settings, self._encoding = header, settings, encoding
         self._naming = {name: header.columns[name] for name in _NAMING if name in header.columns}
         is_told = "store" in header.columns or "store" in settings.constants
         self._shop = () if is_told else header.columns.get("shop", ())
+        self._receipts = Receipts(settings, here)
         self._seen = ""
 
     def see(self, cells: list[str]) -> None:
@@ -261,7 +161,7 @@ class _Reading:
             items = [(number, self._named(cells)) for number, cells in group]
             if "passed" in {items[0][1].get("kind"), items[0][1].get("status")}:
                 return Row(place=place, raw=raw, passed="cancelled")
-            handed_in, notices = self._handed_in(items)
+            handed_in, notices = self._receipts.handed_in(items)
             return Row(place=place, raw=raw, receipt=handed_in, notices=notices)
         except BadInput as error:
             return Row(place=place, raw=raw, refusal=error)
@@ -281,7 +181,7 @@ class _Reading:
         words = self._settings.values.get(name)
         return said if words is None else words.get(said, said)
 
-    def _named(self, cells: list[str]) -> _Cells:
+    def _named(self, cells: list[str]) -> Cells:
         named = {name: self._cell(ways, cells) for name, ways in self._header.columns.items()}
         for name, said in named.items():
             if said[:1] in {"=", "'"}:
@@ -304,164 +204,3 @@ class _Reading:
                 f"line {number} is not in the expected encoding: set folder.csv.encoding, such as cp949",
                 code="encoding_wrong",
             )
-
-    def _handed_in(self, items: list[tuple[int, _Cells]]) -> tuple[HandedIn, tuple[str, ...]]:
-        number, head = items[0]
-        if head.get("kind") == "day_total":
-            return self._total(number, head), ()
-        return self._receipt(items)
-
-    def _store(self, cells: _Cells) -> str:
-        return cells.get("store") or (self._here.store_id if self._settings.mapping else "")
-
-    def _at(self, number: int, cells: _Cells) -> tuple[str, tuple[str, ...]]:
-        said = cells.get("occurred_at") or f"{cells.get('date', '')} {cells.get('clock', '')}".strip()
-        return local_time(said, number, self._settings, cells.get("zone", ""))
-
-    def _total(self, number: int, cells: _Cells) -> DayTotalIn:
-        settings = self._settings
-        count = cells.get("quantity", "").removesuffix("건").replace(",", "").strip()
-        if not (count.isascii() and count.isdecimal() and len(count) <= 9):
-            raise BadInput(
-                f'line {number}: quantity "{shown(count)}" is not a number of receipts',
-                code="amount_impossible",
-            )
-        date = local_date(cells.get("business_date") or cells.get("date", ""), number, settings)
-        if date is None:
-            raise BadInput(f"line {number}: a day_total needs its business_date", code="receipt_invalid")
-        return DayTotalIn(
-            kind="day_total",
-            receipt=TillDay(store=self._store(cells), till=cells.get("till", ""), business_date=date),
-            count=int(count),
-            net_minor=minor_units(cells.get("net_minor", ""), "net_minor", number, settings),
-            currency=cells.get("currency") or None,
-            occurred_at=self._at(number, cells)[0] if cells.get("occurred_at") else None,
-        )
-
-    def _when(self, items: list[tuple[int, _Cells]]) -> tuple[str, tuple[str, ...]]:
-        """Return when a receipt was: at the time of its last row, should each have its own."""
-        number, head = items[0]
-        at, odd = self._at(number, head)
-        own = [one for one in items[1:] if any(one[1].get(name) != head.get(name) for name in _TIME)]
-        if not own:
-            return at, odd
-        times = sorted({at, *(self._at(line, cells)[0] for line, cells in own)})
-        if len(times) > 1:
-            odd += (f"its rows are of times from {times[0]} to {times[-1]}: the last is taken",)
-        return times[-1], odd
-
-    def _receipt(self, items: list[tuple[int, _Cells]]) -> tuple[Receipt, tuple[str, ...]]:
-        settings, (number, head) = self._settings, items[0]
-        named = "void" if head.get("status") == "void" else head.get("kind") or "purchase"
-        kind = next((known for known in _KINDS if known == named), None)
-        if kind is None:
-            raise BadInput(
-                f'line {number}: kind "{shown(named)}" is none of {", ".join(_KINDS)}, day_total',
-                code="receipt_invalid",
-            )
-        common = [name for name in _COMMON if name in head]
-        for other, cells in items[1:]:
-            for name in common:
-                if cells[name] != head[name]:
-                    raise BadInput(
-                        f"lines {number} and {other} are of one receipt but differ in {name}",
-                        code="rows_differ",
-                    )
-        at, odd = self._when(items)
-        date = head.get("business_date", "")
-        receipt = Receipt(
-            kind=kind,
-            receipt=Key(
-                store=self._store(head),
-                till=head.get("till", ""),
-                number=_whole("number", head.get("number", ""), number),
-                business_date=local_date(date, number, settings),
-            ),
-            occurred_at=at,
-            member=_whole("member", head.get("member", ""), number) or None,
-            currency=head.get("currency") or None,
-            original=receipt_key(head.get("original", ""), number),
-        )
-        if kind in {"visit", "void"}:
-            return receipt, odd
-        return self._with_money(receipt, items), odd
-
-    def _with_money(self, receipt: Receipt, items: list[tuple[int, _Cells]]) -> Receipt:
-        """Return a receipt with its amounts; where the settings say so, what is below zero is a return."""
-        settings, (number, head) = self._settings, items[0]
-        amounts = [self._net(cells, line) for line, cells in items]
-        net = minor_units(head["total"], "total", number, settings) if head.get("total") else sum(amounts)
-        tax = sum(
-            minor_units(cells["tax"], "tax", line, settings) for line, cells in items if cells.get("tax")
-        )
-        tenders: dict[str, int] = {}
-        for (_, cells), amount in zip(items, amounts, strict=True):
-            if cells.get("tender"):
-                tenders[cells["tender"]] = tenders.get(cells["tender"], 0) + amount
-        if head.get("total") and len(tenders) == 1:
-            tenders = dict.fromkeys(tenders, net)
-        lines = [
-            self._line(place, line, cells, net) for place, ((line, cells), net) in _numbered(items, amounts)
-        ]
-        kind: ReceiptKind = receipt.kind
-        if settings.refunds == "negative":
-            kind = "return" if net < 0 else kind
-            if kind == "return":
-                sign = -1 if net < 0 else 1
-                net, tax = sign * net, sign * tax
-                lines = [_turned(one, sign) for one in lines]
-                tenders = {name: sign * amount for name, amount in tenders.items()}
-        return msgspec.structs.replace(
-            receipt,
-            kind=kind,
-            net_minor=net,
-            tax_minor=max(0, tax),
-            lines=lines,
-            tenders=[TenderIn(type=name, amount_minor=amount) for name, amount in tenders.items()],
-        )
-
-    def _net(self, cells: _Cells, line: int) -> int:
-        if "net_minor" in cells or "gross" not in cells:
-            said = cells.get("net_minor") or ("0" if cells.get("total") else "")
-            return minor_units(said, "net_minor", line, self._settings)
-        less = minor_units(cells.get("discount") or "0", "discount", line, self._settings)
-        gross = minor_units(cells["gross"], "gross", line, self._settings)
-        return gross - abs(less) if gross >= 0 else gross + abs(less)
-
-    def _line(self, place: int, number: int, cells: _Cells, net: int) -> LineIn:
-        text = cells.get("line") or str(place)
-        if not text.isdecimal() or len(text) > 9:
-            raise BadInput(f'line {number}: line "{shown(text)}" is not a number', code="receipt_invalid")
-        quantity = decimal(cells.get("quantity") or "1", "quantity", number, self._settings)
-        return LineIn(
-            number=int(text),
-            net_minor=net,
-            sku=cells.get("sku", ""),
-            category=cells.get("category", ""),
-            quantity=quantity,
-        )
-
-
-def _turned(line: LineIn, sign: int) -> LineIn:
-    quantity = str(line.quantity)
-    return msgspec.structs.replace(line, net_minor=sign * line.net_minor, quantity=quantity.removeprefix("-"))
-
-
-def _whole(name: str, said: str, number: int) -> str:
-    """Refuse what a spreadsheet has rounded: digits of it are gone for good."""
-    if re.fullmatch(r"\d(?:[.,]\d+)?E\+\d{1,2}", said, re.IGNORECASE):
-        raise BadInput(
-            f'line {number}: {name} "{shown(said)}" was rounded by a spreadsheet: export it again, with the '
-            "column as text",
-            code="number_rounded",
-        )
-    return said
-
-
-def _numbered(
-    items: list[tuple[int, _Cells]], amounts: list[int]
-) -> Iterator[tuple[int, tuple[tuple[int, _Cells], int]]]:
-    """Number the items from 1; a receipt of one row that names no item has no lines."""
-    if len(items) == 1 and not any(items[0][1].get(name) for name in ("line", "sku", "category")):
-        return iter(())
-    return enumerate(zip(items, amounts, strict=True), start=1)

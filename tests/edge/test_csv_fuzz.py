@@ -8,8 +8,8 @@ import hypothesis.strategies as st
 from hypothesis import example, given
 
 from edge_agent.config import Csv
+from edge_agent.pos_adapter.csv_header import MORE, NAMES
 from edge_agent.pos_adapter.csv_mappings import READY, merged
-from edge_agent.pos_adapter.csv_rows import MORE, NAMES
 from edge_agent.pos_adapter.handed_in import understand
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.pos_adapter.understanding import Expectations

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from edge_agent.app import build_app
 from edge_agent.clock import PLAUSIBLE_FROM
 from edge_agent.config import Csv
-from edge_agent.pos_adapter.csv_rows import NAMES
+from edge_agent.pos_adapter.csv_header import NAMES
 from edge_agent.sync import keys
 from edge_agent.take import take_file
 from loyalty_core.calendar import business_day

@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.config import Csv
 from edge_agent.pos_adapter.adapters import name_for
-from edge_agent.pos_adapter.csv_rows import NAMES
+from edge_agent.pos_adapter.csv_header import NAMES
 from edge_agent.pos_adapter.receipt import Receipt
 from edge_agent.pos_adapter.rows import Row
 from loyalty_core.errors import BadInput
