@@ -34,6 +34,7 @@ _WIDE: Final = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0xFFE6
 _PARTED: Final = re.compile(r"(?<=[0-9])['’ \u00a0\u202f](?=[0-9]{3}(?![0-9]))")
 _FORMULA: Final = re.compile(r'="([^"]*)"|\'(\d[\d-]*)')
 _HALVES: Final = {"오전": "AM", "오후": "PM", "a.m.": "AM", "p.m.": "PM"}
+_ONE_OR_TWO: Final = re.compile("%[mHIMSy]")
 ZONES: Final = {
     "Eastern Time (US & Canada)": "America/New_York",
     "Central Time (US & Canada)": "America/Chicago",
@@ -185,15 +186,28 @@ def _readings(text: str, forms: tuple[str, ...]) -> tuple[datetime, ...]:
     said = text
     for theirs, ours in _HALVES.items():
         said = said.replace(theirs, ours)
-    found = []
-    for form in forms:
-        if form == EXCEL:
-            if _SERIAL.fullmatch(said):
-                found.append(_EPOCH + timedelta(seconds=round(float(said) * 86_400)))
-            continue
-        with suppress(ValueError):
-            found.append(datetime.strptime(said, form))  # noqa: DTZ007 - a local time stays local until the store's zone is put to it
-    return tuple(dict.fromkeys(found))
+    for place, form in enumerate(forms):
+        first = _read(said, form)
+        if first is not None:
+            rivals = [other for other in forms[place + 1 :] if _shape(other) == _shape(form)]
+            found = [first, *(_read(said, other) for other in rivals)]
+            return tuple(dict.fromkeys(at for at in found if at is not None))
+    return ()
+
+
+def _read(said: str, form: str) -> datetime | None:
+    if form == EXCEL:
+        fits = _SERIAL.fullmatch(said)
+        return _EPOCH + timedelta(seconds=round(float(said) * 86_400)) if fits else None
+    with suppress(ValueError):
+        return datetime.strptime(said, form)  # noqa: DTZ007 - a local time stays local until the store's zone is put to it
+    return None
+
+
+@lru_cache
+def _shape(form: str) -> str:
+    """Return how a date of this form looks: no date fits two forms that look otherwise."""
+    return _ONE_OR_TWO.sub("%d", form)
 
 
 def receipt_key(text: str, line: int) -> Key | None:

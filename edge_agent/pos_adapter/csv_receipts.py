@@ -74,7 +74,8 @@ class Receipts:
         """Return when a receipt was: at the time of its last row, should each have its own."""
         number, head = items[0]
         at, odd = self._at(number, head)
-        own = [one for one in items[1:] if any(one[1].get(name) != head.get(name) for name in _TIME)]
+        told = [name for name in _TIME if name in head]
+        own = [one for one in items[1:] if [one[1][name] for name in told] != [head[name] for name in told]]
         if not own:
             return at, odd
         times = sorted({at, *(self._at(line, cells)[0] for line, cells in own)})

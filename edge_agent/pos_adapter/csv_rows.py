@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final
@@ -100,6 +99,8 @@ class _Reading:
     def __init__(self, header: Header, settings: Csv, encoding: str, here: Here) -> None:
         self._header, self._settings, self._encoding = header, settings, encoding
         self._naming = {name: header.columns[name] for name in _NAMING if name in header.columns}
+        self._single = {name: ways[0][0] for name, ways in header.columns.items() if _is_one(ways)}
+        self._several = {name: ways for name, ways in header.columns.items() if name not in self._single}
         is_told = "store" in header.columns or "store" in settings.constants
         self._shop = () if is_told else header.columns.get("shop", ())
         self._receipts = Receipts(settings, here)
@@ -129,7 +130,7 @@ class _Reading:
         at = named.get("occurred_at") or named.get("date", "")
         day = named.get("business_date") or day_of(at, self._settings)
         key = [kind, named.get("store", ""), named.get("till", ""), named.get("number", ""), day]
-        return json.dumps([*key, number] if kind == "day_total" else key)
+        return repr([*key, number] if kind == "day_total" else key)
 
     def passed(self, cells: list[str]) -> str:
         """Return why a row is no part of a receipt, as the header again or a sum below the rows; else ""."""
@@ -182,7 +183,10 @@ class _Reading:
         return said if words is None else words.get(said, said)
 
     def _named(self, cells: list[str]) -> Cells:
-        named = {name: self._cell(ways, cells) for name, ways in self._header.columns.items()}
+        """Return what a row says, by our names of its columns. It has all of its cells."""
+        named = {name: cells[place].strip() for name, place in self._single.items()}
+        for name, ways in self._several.items():
+            named[name] = self._cell(ways, cells)
         for name, said in named.items():
             if said[:1] in {"=", "'"}:
                 named[name] = plain(said)
@@ -204,3 +208,7 @@ class _Reading:
                 f"line {number} is not in the expected encoding: set folder.csv.encoding, such as cp949",
                 code="encoding_wrong",
             )
+
+
+def _is_one(ways: Ways) -> bool:
+    return len(ways) == 1 and len(ways[0]) == 1
