@@ -13,21 +13,25 @@ from loyalty_core.errors import BadInput
 from loyalty_core.units import CURRENCY_EXPONENTS, MINOR_MAX
 
 _BELOW: Final = "-−–△▲("
-_AMOUNT: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d{1,4})?|\d{1,15}(?:\.\d{1,4})?", re.ASCII)
+_AMOUNT: Final = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.(\d{1,4}))?", re.ASCII)
 _NOT_AMOUNT: Final = re.compile(r"[^\d.,]")
 _AFTERNOON: Final = frozenset({"PM", "P.M.", "오후"})
 _MORNING: Final = frozenset({"AM", "A.M.", "오전"})
 
 
-def amount(said: str, currency: str) -> int | None:
-    """Return an amount in minor units, below zero by a minus, a triangle or brackets; None for none."""
-    plain = unicodedata.normalize("NFKC", said).strip()
+def amount(said: str | None, currency: str) -> int | None:
+    """Return an amount in minor units, below zero by a minus, a triangle or brackets; None for none.
+
+    More decimals than the currency has are none: where 12.000 is printed, the point may part thousands.
+    """
+    plain = unicodedata.normalize("NFKC", said or "").strip()
     is_below = any(mark in plain for mark in _BELOW)
     digits = _NOT_AMOUNT.sub("", plain)
-    if not _AMOUNT.fullmatch(digits):
+    found, exponent = _AMOUNT.fullmatch(digits), CURRENCY_EXPONENTS[currency]
+    if found is None or (found[2] not in {None, "00"} and len(found[2]) > exponent):
         return None
-    value = Decimal(digits.replace(",", "")).scaleb(CURRENCY_EXPONENTS[currency])
-    if value != value.to_integral_value() or value > MINOR_MAX:
+    value = Decimal(digits.replace(",", "")).scaleb(exponent)
+    if value > MINOR_MAX:
         return None
     return -int(value) if is_below else int(value)
 
@@ -38,11 +42,15 @@ def day(found: re.Match[str]) -> date:
     Raises:
         BadInput: `date_impossible`.
     """
-    year = int(found["year"])
     try:
+        year = int(found["year"])
         return date(year + 2000 if year < 100 else year, int(found["month"]), int(found["day"]))
-    except ValueError:
-        raise BadInput(f'"{shown(found[0])}" is no date', code="date_impossible") from None
+    except (ValueError, TypeError):
+        raise BadInput(
+            f'"{shown(found[0])}" is no date (day {found["day"]}, month {found["month"]}): choose '
+            "a profile for the country where dates are written so, or correct the pattern",
+            code="date_impossible",
+        ) from None
 
 
 def instant(when: date, found: re.Match[str]) -> datetime:
@@ -53,12 +61,12 @@ def instant(when: date, found: re.Match[str]) -> datetime:
     """
     groups = found.groupdict()
     half = (groups.get("half") or "").upper()
-    hour = int(groups["hour"])
-    if half in _AFTERNOON and hour < 12:
-        hour += 12
-    elif half in _MORNING and hour == 12:
-        hour = 0
     try:
+        hour = int(groups["hour"])
+        if half in _AFTERNOON and hour < 12:
+            hour += 12
+        elif half in _MORNING and hour == 12:
+            hour = 0
         return datetime.combine(when, time(hour, int(groups["minute"]), int(groups.get("second") or 0)))
-    except ValueError:
+    except (ValueError, TypeError):
         raise BadInput(f'"{shown(found[0])}" is no time', code="date_impossible") from None

@@ -182,9 +182,9 @@ class _Typewriter:
 
     def _type(self, data: bytes) -> None:
         for letter in self._decoded(data):
-            if len(self._line) >= LINE_MAX or not (letter.isprintable() or letter == " "):
+            if len(self._line) >= LINE_MAX or not (letter.isprintable() or letter.isspace()):
                 continue
-            self._line.append(letter)
+            self._line.append(" " if letter.isspace() else letter)
             wide = 2 if unicodedata.east_asian_width(letter) in "WF" else 1
             self._column += wide * self._wide
 

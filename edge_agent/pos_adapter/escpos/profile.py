@@ -19,7 +19,7 @@ import msgspec
 from edge_agent.pos_adapter.escpos.paper import Printer
 from loyalty_core.errors import BadInput
 
-READY: Final = ("ko", "en")
+READY: Final = ("ko", "en", "en-gb")
 DEFAULT: Final = "ko"
 EXTENDS_MAX: Final = 5
 
@@ -44,7 +44,8 @@ class Text(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 NAMES: Final = (
-    *("number", "time", "date", "clock", "till", "store", "member", "original", "business_date"),
+    *("number", "time", "date", "clock", "printed", "till", "store", "member"),
+    *("original", "original_date", "business_date", "training", "unpaid", "approval"),
     *("ignore", "report", "refund", "void", "reprint", "skip", "total", "tax", "change", "received"),
     *("columns", "item", "priced", "z_report", "z_date", "z_count", "z_net"),
 )
@@ -57,7 +58,10 @@ _GROUPS: Final[Mapping[str, frozenset[str]]] = {
             *("z_count", "z_net"),
         )
     },
-    **{name: frozenset({"year", "month", "day"}) for name in ("date", "business_date", "z_date")},
+    **{
+        name: frozenset({"year", "month", "day"})
+        for name in ("date", "original_date", "business_date", "z_date")
+    },
     "time": frozenset({"year", "month", "day", "hour", "minute"}),
     "clock": frozenset({"hour", "minute"}),
     "item": frozenset({"name", "net"}),

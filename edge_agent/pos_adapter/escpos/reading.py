@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, Literal
 import msgspec
 
 from edge_agent.pos_adapter.escpos.amounts import amount, day, instant
+from edge_agent.pos_adapter.escpos.lines import Lines
 from edge_agent.pos_adapter.escpos.paper import Paper, papers
 from edge_agent.pos_adapter.escpos.profile import Profile, first
 from edge_agent.pos_adapter.handed_in import DayTotalIn, TillDay
@@ -23,12 +24,22 @@ from loyalty_core.errors import BadInput
 BYTES_MAX: Final = 64 * 1024 * 1024
 """The longest print that is read at once."""
 _HEAD: Final = frozenset(
-    {"number", "time", "date", "clock", "till", "store", "member", "original", "business_date"}
+    {
+        "number",
+        "time",
+        "date",
+        "clock",
+        "till",
+        "store",
+        "member",
+        "original",
+        "original_date",
+        "business_date",
+    }
 )
 """What is said of a receipt; no item stands above it, where it comes before the total."""
-_ENDS_IN_THOUSANDS: Final = re.compile(r"\d,$")
-_THOUSANDS: Final = re.compile(r"\s*\d{3}(?:,\d{3})*(?:\.\d{1,2})?\s*")
 _LETTER: Final = re.compile(r"\w")
+_DATED_NUMBER: Final = re.compile(r"20\d\d[-./]?\d\d[-./]?\d\d[-\s/]")
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,14 +88,12 @@ def reads(
 class _Reading:
     def __init__(self, paper: Paper, profile: Profile, here: Here, till: str) -> None:
         self._paper, self._profile, self._here, self._till = paper, profile, here, till
-        self._lines = list(_joined(paper.lines))
-        self._taken = [""] * len(self._lines)
         self._currency = here.currency or ""
-        self._notices: tuple[str, ...] = ()
+        self._lines = Lines(paper.lines, profile, self._currency)
 
     def told(self) -> tuple[tuple[str, str], ...]:
         """Return the lines, each with what it was taken for."""
-        return tuple(zip(self._lines, self._taken, strict=True))
+        return tuple(zip(self._lines.texts, self._lines.taken, strict=True))
 
     def row(self) -> Row:
         """Return what the paper is; its place and bytes are for the caller to say.
@@ -92,7 +101,7 @@ class _Reading:
         Raises:
             BadInput: what is wrong with it.
         """
-        if not any(_LETTER.search(line) for line in self._lines):
+        if not any(_LETTER.search(line) for line in self._lines.texts):
             return _passed("no_text" if self._paper.pictures else "blank")
         if not self._currency:
             raise BadInput(
@@ -100,25 +109,42 @@ class _Reading:
                 "from headquarters",
                 code="currency_missing",
             )
-        if self._title("z_report"):
+        if self._lines.title("z_report"):
             return Row(place="", raw=b"", receipt=self._day_total())
-        if self._title("report"):
+        if self._lines.title("report"):
             return _passed("report")
         return self._receipt()
 
     def _receipt(self) -> Row:
-        original = self._value("original")
-        is_refund, is_void, is_copy = (self._mark(name) for name in ("refund", "void", "reprint"))
-        number, till, store, member = (self._value(name) for name in ("number", "till", "store", "member"))
-        at = self._moment()
-        self._skip()
-        total_at, total = self._total()
-        tax, tenders = self._amount("tax"), self._tenders()
-        items = self._items(total_at)
-        if not (items and number) and (total is None or self._title("ignore")):
+        lines = self._lines
+        lines.part()
+        original = lines.value("original")
+        for place in lines.fit("original_date"):
+            lines.taken[place] = lines.taken[place] or "original_date"
+        is_refund, is_void, is_copy = (
+            lines.match(name) is not None for name in ("refund", "void", "reprint")
+        )
+        if lines.match("training"):
+            return _passed("training")
+        number, till, store, member = (lines.value(name) for name in ("number", "till", "store", "member"))
+        at = self._moment(is_copy=is_copy)
+        lines.skip()
+        total = lines.total()
+        tax, tenders = lines.amount("tax"), self._tenders()
+        items = self._items()
+        if not tenders and lines.match("unpaid"):
+            return _passed("unpaid")
+        if not (items and number) and (total is None or lines.title("ignore")):
             return _passed("slip")
         if total is None:
             raise self._missing("total", "total_missing", "the total")
+        if not items and lines.match("approval"):
+            raise BadInput(
+                "it may be a card slip or a receipt: it tells an approval, and no line fits patterns.item of "
+                f"the profile {self._profile.name}; write one for its goods, or name the slip's title in "
+                "patterns.ignore",
+                code="slip_or_receipt",
+            )
         if not number:
             raise self._missing("number", "number_missing", "the receipt's number")
         if at is None:
@@ -159,17 +185,26 @@ class _Reading:
                 lines=[_turned(item, kind) for item in items],
                 tenders=[TenderIn(type=one.type, amount_minor=sign * one.amount_minor) for one in tenders],
             )
-        return Row(place="", raw=b"", receipt=receipt, notices=self._notices, is_copy=is_copy)
+        return Row(place="", raw=b"", receipt=receipt, is_copy=is_copy)
 
     def _original(self, number: str, key: Key) -> Key:
-        _, found = self._found("original", again=True)
-        dated = found is not None and found.groupdict().get("year") is not None
-        date = day(found).isoformat() if found is not None and dated else key.business_date
+        """Return the key of the receipt that is taken back; a date before its number is none of it.
+
+        But where this receipt's own number begins with a date, so does that one's.
+        """
+        _, found = self._lines.found("original", again=True)
+        date = key.business_date
+        if found is not None and found.groupdict().get("year") is not None:
+            date = day(found).isoformat()
+            if _DATED_NUMBER.match(key.number):
+                number = found.string[found.start("year") : found.end("value")]
+        elif (said := self._lines.found("original_date", again=True)[1]) is not None:
+            date = day(said).isoformat()
         return Key(store=key.store, till=key.till, number=number, business_date=date)
 
     def _day_total(self) -> DayTotalIn:
         date = self._date("z_date") or self._date("date")
-        count, net, till = (self._value(name) for name in ("z_count", "z_net", "till"))
+        count, net, till = (self._lines.value(name) for name in ("z_count", "z_net", "till"))
         plain = count.replace(",", "")
         if not (plain.isascii() and plain.isdecimal() and len(plain) <= 9):
             raise self._missing("z_count", "day_total_missing", "how many receipts there were")
@@ -195,128 +230,64 @@ class _Reading:
             code=code,
         )
 
-    def _title(self, name: str) -> bool:
-        """Tell whether one of the first lines says what kind of paper it is."""
-        for place, line in enumerate(self._lines[: self._profile.title_lines]):
-            if self._profile.found(name, line):
-                self._taken[place] = self._taken[place] or name
-                return True
-        return False
-
-    def _found(self, name: str, *, again: bool = False) -> tuple[int, re.Match[str] | None]:
-        """Return the first line that fits the likeliest pattern; one that names an original fits no other."""
-        for pattern in self._profile.of(name):
-            for place, line in enumerate(self._lines):
-                if self._taken[place] == "original" and name != "original" and not again:
-                    continue
-                if found := pattern.search(line):
-                    return place, found
-        return -1, None
-
-    def _value(self, name: str) -> str:
-        place, found = self._found(name)
-        if found is None:
-            return ""
-        self._take(place, name)
-        return (found["value"] or "").strip()
-
-    def _mark(self, name: str) -> bool:
-        place, found = self._found(name)
-        if found is not None:
-            self._take(place, name)
-        return found is not None
-
-    def _take(self, place: int, name: str) -> None:
-        taken = self._taken[place]
-        self._taken[place] = f"{taken}, {name}" if taken and name not in taken.split(", ") else name
-
-    def _moment(self) -> str | None:
-        """Return the date and time, which may stand in one line or in two."""
-        place, found = self._found("time")
-        if found is not None:
-            self._take(place, "time")
-            return instant(day(found), found).isoformat()
-        place, dated = self._found("date")
-        if dated is None:
-            return None
-        self._take(place, "date")
-        clock_place, clock = self._found("clock")
-        if clock is None:
-            return None
-        self._take(clock_place, "clock")
-        return instant(day(dated), clock).isoformat()
+    def _moment(self, *, is_copy: bool) -> str | None:
+        """Return the date and time, which may stand in one line or in two; of a reprint not its own."""
+        printed = frozenset(self._lines.fit("printed"))
+        for but in (printed,) if is_copy else (printed, frozenset[int]()):
+            if found := self._lines.match("time", but=but):
+                return instant(day(found), found).isoformat()
+            if not (dated := self._lines.match("date", but=but)):
+                continue
+            if clock := self._lines.match("clock", but=but):
+                return instant(day(dated), clock).isoformat()
+        return None
 
     def _date(self, name: str) -> str | None:
-        place, found = self._found(name)
-        if found is None:
-            return None
-        self._take(place, name)
-        return day(found).isoformat()
-
-    def _skip(self) -> None:
-        for place, line in enumerate(self._lines):
-            if not self._taken[place] and self._profile.found("skip", line):
-                self._taken[place] = "skip"
-
-    def _total(self) -> tuple[int, int | None]:
-        for pattern in self._profile.of("total"):
-            for place, line in enumerate(self._lines):
-                found = pattern.search(line) if not self._taken[place] else None
-                value = amount(found["value"], self._currency) if found is not None else None
-                if value is not None:
-                    self._take(place, "total")
-                    return place, value
-        return len(self._lines), None
-
-    def _amount(self, name: str) -> int | None:
-        place, found = self._found(name)
-        if found is None or self._taken[place] not in {"", "skip"}:
-            return None
-        self._taken[place] = name
-        return amount(found["value"], self._currency)
+        found = self._lines.match(name)
+        return day(found).isoformat() if found is not None else None
 
     def _tenders(self) -> list[TenderIn]:
         """Return what it was paid with; where only what was handed over is said, that was cash."""
+        lines = self._lines
         paid: list[TenderIn] = []
-        for place, line in enumerate(self._lines):
+        for place in range(lines.total_at, lines.slip_at):
             for kind, patterns in self._profile.tenders.items():
-                found = first(patterns, line) if not self._taken[place] else None
+                found = first(patterns, lines.texts[place]) if not lines.taken[place] else None
                 value = amount(found["value"], self._currency) if found is not None else None
                 if value:
-                    self._take(place, "tender")
+                    lines.take(place, "tender")
                     paid.append(TenderIn(type=kind, amount_minor=value))
-        received, change = self._amount("received"), self._amount("change")
+        received, change = lines.amount("received"), lines.amount("change")
         if received and not paid:
             paid.append(TenderIn(type="cash", amount_minor=received))
         if change and paid:
             paid.append(TenderIn(type="cash", amount_minor=-abs(change)))
         return paid
 
-    def _items(self, total_at: int) -> list[LineIn]:
-        """Return the items: between the columns' titles, or what is said of the receipt, and the total."""
+    def _items(self) -> list[LineIn]:
+        """Return the items: from the columns' titles, or what is said of the receipt, to the first total."""
+        texts, taken, end = self._lines.texts, self._lines.taken, self._lines.total_at
         begin = 0
-        for place, line in enumerate(self._lines[:total_at]):
-            if self._profile.found("columns", line):
-                self._taken[place] = "columns"
+        for place in self._lines.fit("columns"):
+            if place < end:
+                taken[place] = "columns"
                 begin = place + 1
         if not begin:
-            said = [
-                place for place, taken in enumerate(self._taken[:total_at]) if _HEAD & {*taken.split(", ")}
-            ]
+            said = [place for place, names in enumerate(taken[:end]) if _HEAD & {*names.split(", ")}]
             begin = said[-1] + 1 if said else 0
         items: list[LineIn] = []
         name = ""
-        for place in range(begin, total_at):
-            if self._taken[place]:
+        for place in range(begin, end):
+            if taken[place]:
                 name = ""
                 continue
-            item = self._item(self._lines[place], name, len(items) + 1)
+            item = self._item(texts[place], name, len(items) + 1)
             if item is None:
-                name = self._lines[place].strip()
+                name = texts[place].strip()
                 continue
-            self._taken[place] = "item"
+            taken[place] = "item"
             if name and item.sku == name:
-                self._taken[place - 1] = "item"
+                taken[place - 1] = "item"
             items.append(item)
             name = ""
         return items
@@ -344,20 +315,6 @@ def _turned(item: LineIn, kind: str) -> LineIn:
         return item
     quantity = item.quantity.lstrip("-") if isinstance(item.quantity, str) else abs(item.quantity)
     return msgspec.structs.replace(item, net_minor=abs(item.net_minor), quantity=quantity)
-
-
-def _joined(lines: tuple[str, ...]) -> Iterator[str]:
-    """Yield the lines; a number that the paper's width has broken after a thousands' mark is made whole."""
-    held = ""
-    for line in lines:
-        if held and _ENDS_IN_THOUSANDS.search(held) and _THOUSANDS.fullmatch(line):
-            held += line.strip()
-            continue
-        if held:
-            yield held
-        held = line
-    if held:
-        yield held
 
 
 def _passed(why: str) -> Row:

@@ -50,6 +50,22 @@ def test_a_profile_of_ones_own_needs_only_what_differs(desk: Desk) -> None:
     assert told["receipt"]["receipt"]["number"] == "77"
 
 
+def test_a_group_that_finds_nothing_or_no_number_is_a_mistake_of_the_paper(desk: Desk) -> None:
+    file = put(desk, "a.escpos", printed(RECEIPT))
+    day = "(?P<month>11)-(?P<day>20) (?P<hour>1..)(?P<minute>31)"
+    for number, (written, code) in enumerate(
+        [
+            ("total = ['합계\\s+(?P<value>x)?']", "total_unreadable"),
+            (f"time = ['(?P<year>x)?2026-{day}']", "date_impossible"),
+            (f"time = ['(?P<year>2026)-{day}']", "date_impossible"),
+        ]
+    ):
+        own = desk.folder / f"mine{number}.toml"
+        own.write_text(f'extends = "ko"\n[patterns]\n{written}\n', "utf-8")
+        told = json.loads(desk.call("profile", "try", "--profile", str(own), "--json", file).stdout)
+        assert told["code"] == code
+
+
 def test_mistakes_in_a_profile_are_told_with_their_place(desk: Desk) -> None:
     file = put(desk, "a.escpos", printed(RECEIPT))
     own = desk.folder / "mine.toml"
@@ -74,6 +90,7 @@ def test_mistakes_in_a_profile_are_told_with_their_place(desk: Desk) -> None:
 
 
 def test_the_ready_profiles_are_named(desk: Desk) -> None:
-    ko, en = desk.ok("profile", "list").splitlines()
+    ko, en, british = desk.ok("profile", "list").splitlines()
     assert ko.startswith("ko  Korean tills.")
     assert en.startswith("en  English tills")
+    assert british.startswith("en-gb  English tills with the day before the month")
