@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from edge_agent.pos_adapter.escpos.expressions import is_endless
 from edge_agent.pos_adapter.escpos.paper import Printer
 from loyalty_core.errors import BadInput
 
@@ -190,6 +191,12 @@ def _compiled(where: str, field: str, written: list[str], groups: frozenset[str]
             pattern = re.compile(text, re.IGNORECASE)
         except re.error as error:
             raise _invalid(where, f"{field}, expression {place}: {error}") from None
+        if is_endless(text):
+            raise _invalid(
+                where,
+                f"{field}, expression {place}: it repeats a part that repeats or chooses inside, and might "
+                "never end: repeat one set of letters, such as [\\d,]+",
+            )
         if missing := groups - pattern.groupindex.keys():
             wanted = ", ".join(f"(?P<{group}>...)" for group in sorted(missing))
             raise _invalid(where, f"{field}, expression {place}: it needs {wanted}")

@@ -76,6 +76,7 @@ def test_mistakes_in_a_profile_are_told_with_their_place(desk: Desk) -> None:
         ("[tenders]\ncash = ['x']", "tenders.cash, expression 1: it needs (?P<value>...)"),
         ("multibyte = 'klingon'", 'multibyte: nobody knows the encoding "klingon"'),
         ("code_pages = {x = 'cp437'}", 'code_pages: "x" is no number of a code page'),
+        ("[patterns]\ntotal = ['(?P<value>(\\d+,?)+)$']", "patterns.total, expression 1: it repeats a part"),
         ("colour = 1", "unknown field `colour`"),
         ("patterns = 1 2", "line 1"),
         ("extends = 'mine.toml'", "more than 5 profiles extend one another"),
