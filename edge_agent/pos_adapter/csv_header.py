@@ -94,8 +94,8 @@ def _lacking(columns: Mapping[str, object], settings: Csv) -> list[str]:
     if "store" not in said and not settings.mapping:
         lacking.insert(0, "store")
     if not {"occurred_at", "date"} & said:
-        lacking.append("occurred_at")
+        lacking.append("date" if "date" in settings.columns else "occurred_at")
     if settings.constants.get("kind") == "day_total":
-        lacking = [name for name in lacking if name not in {"number", "occurred_at"}]
+        lacking = [name for name in lacking if name not in {"number", "occurred_at", "date"}]
     theirs = [settings.columns.get(name, name) for name in lacking]
     return [one if isinstance(one, str) else one[0] for one in theirs]

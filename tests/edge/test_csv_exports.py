@@ -87,6 +87,11 @@ def test_a_file_of_several_shops_is_refused_until_the_settings_say_which_store_e
     assert {one.receipt.store for one in receipts(read(mixed, mapping=mapping))} == {"S012"}
 
 
+def test_what_a_ready_mapping_misses_is_named_as_the_export_names_it() -> None:
+    with pytest.raises(BadInput, match="has no column Transaction ID, Date: add it"):
+        read("Item,Qty\nLatte,1\n", mapping="square-items", constants={})
+
+
 def test_a_header_that_grew_and_came_in_another_order_changes_nothing() -> None:
     lines = [line.split(",", 1) for line in SQUARE.splitlines()]
     turned = "\n".join(f"x{n},{rest},{first}" for n, (first, rest) in enumerate(lines)) + "\n"
