@@ -12,6 +12,7 @@ from loyalty_core.errors import BadInput
 
 _ORIGINAL: Final = frozenset({"original", "original_date"})
 _TIMES: Final = frozenset({"time", "date", "clock"})
+_FIGURE: Final = re.compile(r"\d")
 _ENDS_IN_THOUSANDS: Final = re.compile(r"\d,$")
 _THOUSANDS: Final = re.compile(r"\s*\d{3}(?:,\d{3})*(?:\.\d{1,2})?\s*")
 
@@ -34,11 +35,18 @@ class Lines:
         return (place for place, line in enumerate(self.texts) if self._profile.found(name, line))
 
     def part(self) -> None:
-        """Find where the first total stands, and a slip below it."""
+        """Find where the first total stands, and the title, without figures, of a slip below it."""
         end = len(self.texts)
         skipped = set(self.fit("skip"))
         self.total_at = next((place for place in self.fit("total") if place not in skipped), end)
-        self.slip_at = next((place for place in self.fit("ignore") if place > self.total_at), end)
+        self.slip_at = next(
+            (
+                place
+                for place in self.fit("ignore")
+                if place > self.total_at and not _FIGURE.search(self.texts[place])
+            ),
+            end,
+        )
 
     def title(self, name: str) -> bool:
         """Tell whether one of the first lines says what kind of paper it is."""

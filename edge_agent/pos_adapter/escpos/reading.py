@@ -132,10 +132,10 @@ class _Reading:
         total = lines.total()
         tax, tenders = lines.amount("tax"), self._tenders()
         items = self._items()
-        if not tenders and lines.match("unpaid"):
-            return _passed("unpaid")
         if not (items and number) and (total is None or lines.title("ignore")):
             return _passed("slip")
+        if not tenders and lines.match("unpaid"):
+            return _passed("unpaid")
         if total is None:
             raise self._missing("total", "total_missing", "the total")
         if not items and lines.match("approval"):

@@ -175,7 +175,11 @@ def test_a_shop_is_no_reprint(name: str) -> None:
         (f"견 적 서\n{HEAD}{TOTAL}", KOREAN, "unpaid"),
         (f"GUEST CHECK\n{BISTRO}", ENGLISH, "unpaid"),
         (f"{BISTRO}THIS IS NOT A RECEIPT", ENGLISH, "unpaid"),
+        (f"[ 주문서 ] 포장\n{HEAD}{TOTAL}", KOREAN, "unpaid"),
+        (f"KITCHEN\n{BISTRO}", ENGLISH, "unpaid"),
         (f"상품별 매출\n{HEAD}{TOTAL}", KOREAN, "report"),
+        (f"SALES SUMMARY\n{BISTRO}", ENGLISH, "report"),
+        (BISTRO.replace("Burger  14.00", "CASH DROP"), ENGLISH, "slip"),
     ],
 )
 def test_what_was_not_sold_counts_nothing(text: str, here: Here, why: str) -> None:
@@ -203,6 +207,8 @@ def test_a_report_on_many_receipts_has_the_number_of_none() -> None:
         ("회원카드번호: 2000-1234-56782", "2000-1234-56782"),
         ("회원번호 2000123456782 124", "2000123456782"),
         ("고객: 010 1234 5678  124", "010 1234 5678"),
+        ("적립 1234567점", None),
+        ("회원 1234567P", None),
         ("고객카드번호: 9411-12**-****-1234", None),
         ("카드번호: 9411123412341234", None),
         ("고객센터 1588-1234", None),
@@ -219,8 +225,33 @@ def test_points_beside_an_english_members_number_are_none_of_it() -> None:
     )
     assert receipt(BISTRO + "Member # 2000123456782   45", ENGLISH).member == "2000123456782"
 
+    for other in ("Rewards 12345678 pts", "Customer 1-800-555-0100", "Loyalty 12345678 points"):
+        assert receipt(BISTRO + other, ENGLISH).member is None
+
+
+def test_the_number_of_an_order_is_that_of_the_receipt_where_there_is_no_other() -> None:
+    text = BISTRO.replace("Check #: 20431", "Order #: 17")
+    assert receipt(text, ENGLISH).receipt.number == "17"
+    assert receipt(text + "Trans # 1234", ENGLISH).receipt.number == "1234"
+
+
+def test_the_heading_of_what_a_shop_says_of_returns_is_none() -> None:
+    assert receipt(BISTRO + "** RETURNS **\nAccepted within 30 days.", ENGLISH).kind == "purchase"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["LESS COUPON -1.00\nBALANCE DUE $14.19", "**** GRAND TOTAL  14.19 ****", "AMOUNT DUE:  USD 14.19"],
+)
+def test_the_total_in_english_is_what_was_to_be_paid(lines: str) -> None:
+    assert receipt(BISTRO + lines, ENGLISH).net_minor == 1419
+    assert receipt(BISTRO.replace("Total   15.19", "**** BALANCE  14.19"), ENGLISH).net_minor == 1419
+
 
 def test_money_that_points_are_not_given_for_is_known_by_every_name() -> None:
+    for line in ("GIFT CARD XXXX1234   5.00", "eGift Card   5.00"):
+        (paid,) = receipt(BISTRO + line, ENGLISH).tenders
+        assert (paid.type, paid.amount_minor) == ("gift_card", 500)
     found = receipt(HEAD + TOTAL + "문화상품권   5,000\n현금   4,960")
     assert [(one.type, one.amount_minor) for one in found.tenders] == [("gift_card", 5000), ("cash", 4960)]
 
