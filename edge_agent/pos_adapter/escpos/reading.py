@@ -145,6 +145,12 @@ class _Reading:
                 "patterns.ignore",
                 code="slip_or_receipt",
             )
+        if self._is_followed(number):
+            raise BadInput(
+                "two receipts stand on one paper, with no cut between them: print each again at the till, "
+                "and have it cut after each",
+                code="receipts_joined",
+            )
         if not number:
             raise self._missing("number", "number_missing", "the receipt's number")
         if at is None:
@@ -186,6 +192,18 @@ class _Reading:
                 tenders=[TenderIn(type=one.type, amount_minor=sign * one.amount_minor) for one in tenders],
             )
         return Row(place="", raw=b"", receipt=receipt, is_copy=is_copy)
+
+    def _is_followed(self, number: str) -> bool:
+        """Tell whether another number stands there, and goods between the first total and a later one."""
+        lines, found = self._lines, self._profile.found
+        texts = lines.texts[: lines.slip_at]
+        numbers = {said["value"] for line in texts if (said := found("number", line))}
+        last = max((place for place in lines.fit("total") if place < len(texts)), default=0)
+        return bool(numbers - {number}) and any(
+            found("columns", line) or ((item := found("item", line)) and item.groupdict().get("quantity"))
+            for line, taken in zip(texts[lines.total_at : last], lines.taken[lines.total_at :], strict=False)
+            if not taken
+        )
 
     def _original(self, number: str, key: Key) -> Key:
         """Return the key of the receipt that is taken back; a date before its number is none of it.

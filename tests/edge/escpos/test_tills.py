@@ -77,6 +77,15 @@ def test_the_total_is_what_was_paid_after_the_discount(lines: str) -> None:
     assert receipt(HEAD + lines).net_minor == 9000
 
 
+@pytest.mark.parametrize(
+    "goods", ["참치캔   2,000   1   2,000\n", "상품명   단가   수량   금액\n참치캔   2,000\n"]
+)
+def test_two_receipts_without_a_cut_between_them_are_not_taken_for_one(goods: str) -> None:
+    second = f"2026-11-20 10:32:05  POS:03  No:0043\n{goods}합계  2,000\n현금  2,000\n"
+    assert code(HEAD + TOTAL + PAID + second) == "receipts_joined"
+    assert receipt(HEAD + TOTAL + "쿠폰할인   -960\n주문번호: 17\n결제금액  9,000").net_minor == 9000
+
+
 def test_sums_and_counts_are_no_goods() -> None:
     goods = (
         "001 깐양파\n 8801111222233   4,500   1   4,500\n[행사할인]  -1,000\n"
