@@ -44,13 +44,15 @@ async def ready(at: House) -> tuple[int, list[str]]:
         return response.status, [reason["code"] for reason in (await response.json())["reasons"]]
 
 
-async def until_ready(at: House) -> None:
-    """Return once headquarters has found that its disk takes writes again."""
+async def until_it_says(at: House, status: int, *reasons: str) -> None:
+    """Return once headquarters says so of itself; it looks once a second at most."""
+    said = await ready(at)
     for _ in range(600):
-        if await ready(at) == (200, []):
+        if said == (status, [*reasons]):
             return
         await asyncio.sleep(0.05)
-    raise AssertionError("headquarters did not become ready again")
+        said = await ready(at)
+    raise AssertionError(f"headquarters says {said} of itself")
 
 
 def link_code(at: House) -> str | None:
@@ -68,13 +70,13 @@ async def test_a_full_headquarters_refuses_tills_for_a_while_and_takes_all_of_it
     async with injected(pid, tmp_path / "calls", "pwrite64:error=ENOSPC", at.hq.database, wal):
         await sell(at, "two")
         await until(lambda: link_code(at) == "disk_full", "the till was not told")
-        assert await ready(at) == (503, ["disk_full"])
+        await until_it_says(at, 503, "disk_full")
     await at.till.kill()
     await at.till.open()  # It has been told to wait a minute.
     await sell(at, "three")
     await at.settled(3)
     assert at.hq.pid == pid
-    await until_ready(at)
+    await until_it_says(at, 200)
     await at.check_themselves()
 
 
