@@ -6,6 +6,7 @@ without printing anything (the drawer, an empty line, a second cut) belongs to t
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -69,13 +70,17 @@ class Printer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True):
-    """One paper: its lines without those that are empty, how many pictures, the bytes; `unknown` commands."""
+    """One paper: its lines without those that are empty, how many pictures, the bytes; `unknown` commands.
+
+    It `is_cropped` where something is left out that was typed: lines or papers without end.
+    """
 
     lines: tuple[str, ...]
     pictures: int
     raw: bytes
     is_cut: bool
     unknown: int = 0
+    is_cropped: bool = False
 
     @property
     def is_blank(self) -> bool:
@@ -114,8 +119,9 @@ class _Typewriter:
         self._lines: list[str] = []
         self._line: list[str] = []
         self._column = 0
-        self._lead = b""
+        self._decoder = codecs.getincrementaldecoder(printer.multibyte or "ascii")("replace")
         self._pictures = self._unknown = 0
+        self._is_cropped = False
         self._ended_by = b""
         self._reset()
 
@@ -129,9 +135,14 @@ class _Typewriter:
         """Return the paper as it is now, but for its bytes, and begin a new one."""
         self._end_line()
         paper = Paper(
-            lines=tuple(self._lines), pictures=self._pictures, raw=b"", is_cut=is_cut, unknown=self._unknown
+            lines=tuple(self._lines),
+            pictures=self._pictures,
+            raw=b"",
+            is_cut=is_cut,
+            unknown=self._unknown,
+            is_cropped=self._is_cropped,
         )
-        self._lines, self._pictures, self._unknown = [], 0, 0
+        self._lines, self._pictures, self._unknown, self._is_cropped = [], 0, 0, False
         return paper
 
     def take(self, token: Token) -> None:
@@ -170,7 +181,7 @@ class _Typewriter:
                 self._is_multibyte = bool(self._printer.multibyte)
             case b"\x1c.":
                 self._is_multibyte = False
-                self._lead = b""
+                self._decoder.reset()
             case b"\x1d!":
                 self._wide = (value >> 4 & 7) + 1
             case b"\x1b!":
@@ -182,7 +193,10 @@ class _Typewriter:
 
     def _type(self, data: bytes) -> None:
         for letter in self._decoded(data):
-            if len(self._line) >= LINE_MAX or not (letter.isprintable() or letter.isspace()):
+            if len(self._line) >= LINE_MAX:
+                self._is_cropped |= not letter.isspace()
+                continue
+            if not (letter.isprintable() or letter.isspace()):
                 continue
             self._line.append(" " if letter.isspace() else letter)
             wide = 2 if unicodedata.east_asian_width(letter) in "WF" else 1
@@ -191,13 +205,7 @@ class _Typewriter:
     def _decoded(self, data: bytes) -> str:
         if not self._is_multibyte:
             return data.decode(self._pages.get(self._page, "cp437"), "replace")
-        data, self._lead = self._lead + data, b""
-        pairs = 0
-        for byte in data:
-            pairs = 0 if pairs else int(byte >= 0x81)
-        if pairs:
-            data, self._lead = data[:-1], data[-1:]
-        return data.decode(self._printer.multibyte, "replace")
+        return self._decoder.decode(data)
 
     def _next_tab(self) -> int:
         return self._column + 1 if self._tabs else (self._column // _TAB_EVERY + 1) * _TAB_EVERY
@@ -220,6 +228,10 @@ class _Typewriter:
 
     def _end_line(self) -> None:
         line = "".join(self._line).rstrip()
-        if line.strip() and len(self._lines) < LINES_MAX:
-            self._lines.append(line)
-        self._line, self._column, self._lead = [], 0, b""
+        if line.strip():
+            if len(self._lines) < LINES_MAX:
+                self._lines.append(line)
+            else:
+                self._is_cropped = True
+        self._line, self._column = [], 0
+        self._decoder.reset()

@@ -12,32 +12,18 @@ from typing import BinaryIO, Final, Literal
 
 import msgspec
 
+from edge_agent.pos_adapter.escpos import goods
 from edge_agent.pos_adapter.escpos.amounts import amount, day, instant
 from edge_agent.pos_adapter.escpos.lines import Lines
-from edge_agent.pos_adapter.escpos.paper import Paper, papers
-from edge_agent.pos_adapter.escpos.profile import Profile, first
+from edge_agent.pos_adapter.escpos.paper import LINE_MAX, LINES_MAX, Paper, papers
+from edge_agent.pos_adapter.escpos.profile import Profile
 from edge_agent.pos_adapter.handed_in import DayTotalIn, TillDay
-from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, TenderIn
+from edge_agent.pos_adapter.receipt import Key, Receipt, TenderIn
 from edge_agent.pos_adapter.rows import Here, Row
 from loyalty_core.errors import BadInput
 
 BYTES_MAX: Final = 64 * 1024 * 1024
 """The longest print that is read at once."""
-_HEAD: Final = frozenset(
-    {
-        "number",
-        "time",
-        "date",
-        "clock",
-        "till",
-        "store",
-        "member",
-        "original",
-        "original_date",
-        "business_date",
-    }
-)
-"""What is said of a receipt; no item stands above it, where it comes before the total."""
 _LETTER: Final = re.compile(r"\w")
 _DATED_NUMBER: Final = re.compile(r"20\d\d[-./]?\d\d[-./]?\d\d[-\s/]")
 
@@ -130,9 +116,16 @@ class _Reading:
         at = self._moment(is_copy=is_copy)
         lines.skip()
         total = lines.total()
-        tax, tenders = lines.amount("tax"), self._tenders()
-        items = self._items()
+        tax, tenders = lines.amount("tax"), goods.tenders(lines, self._profile, self._currency)
+        items = goods.items(lines, self._profile, self._currency)
         if not (items and number) and (total is None or lines.title("ignore")):
+            if self._paper.is_cropped and not lines.title("ignore"):
+                raise BadInput(
+                    "no total was found, and more stands there than is read, which is "
+                    f"{LINES_MAX} lines of {LINE_MAX} letters: have the till end its lines, and print "
+                    "it again",
+                    code="paper_too_long",
+                )
             return _passed("slip")
         if not tenders and lines.match("unpaid"):
             return _passed("unpaid")
@@ -188,7 +181,7 @@ class _Reading:
                 currency=self._currency,
                 net_minor=abs(total),
                 tax_minor=abs(tax or 0),
-                lines=[_turned(item, kind) for item in items],
+                lines=goods.returned(items) if kind == "return" else items,
                 tenders=[TenderIn(type=one.type, amount_minor=sign * one.amount_minor) for one in tenders],
             )
         return Row(place="", raw=b"", receipt=receipt, is_copy=is_copy)
@@ -263,76 +256,6 @@ class _Reading:
     def _date(self, name: str) -> str | None:
         found = self._lines.match(name)
         return day(found).isoformat() if found is not None else None
-
-    def _tenders(self) -> list[TenderIn]:
-        """Return what it was paid with; where only what was handed over is said, that was cash."""
-        lines = self._lines
-        paid: list[TenderIn] = []
-        for place in range(lines.total_at, lines.slip_at):
-            for kind, patterns in self._profile.tenders.items():
-                found = first(patterns, lines.texts[place]) if not lines.taken[place] else None
-                value = amount(found["value"], self._currency) if found is not None else None
-                if value:
-                    lines.take(place, "tender")
-                    paid.append(TenderIn(type=kind, amount_minor=value))
-        received, change = lines.amount("received"), lines.amount("change")
-        if received and not paid:
-            paid.append(TenderIn(type="cash", amount_minor=received))
-        if change and paid:
-            paid.append(TenderIn(type="cash", amount_minor=-abs(change)))
-        return paid
-
-    def _items(self) -> list[LineIn]:
-        """Return the items: from the columns' titles, or what is said of the receipt, to the first total."""
-        texts, taken, end = self._lines.texts, self._lines.taken, self._lines.total_at
-        begin = 0
-        for place in self._lines.fit("columns"):
-            if place < end:
-                taken[place] = "columns"
-                begin = place + 1
-        if not begin:
-            said = [place for place, names in enumerate(taken[:end]) if _HEAD & {*names.split(", ")}]
-            begin = said[-1] + 1 if said else 0
-        items: list[LineIn] = []
-        name = ""
-        for place in range(begin, end):
-            if taken[place]:
-                name = ""
-                continue
-            item = self._item(texts[place], name, len(items) + 1)
-            if item is None:
-                name = texts[place].strip()
-                continue
-            taken[place] = "item"
-            if name and item.sku == name:
-                taken[place - 1] = "item"
-            items.append(item)
-            name = ""
-        return items
-
-    def _item(self, line: str, name: str, number: int) -> LineIn | None:
-        """Return the item of a line, or of what stands below its name."""
-        for kind in ("priced", "item"):
-            found = self._profile.found(kind, line) if kind == "item" or name else None
-            if found is None:
-                continue
-            groups = found.groupdict()
-            net = amount(groups["net"], self._currency)
-            called = (groups.get("name") or "").strip() or name
-            if net is not None and called:
-                quantity = groups.get("quantity") or "1"
-                return LineIn(
-                    number=number, net_minor=net, sku=called[:64], quantity=quantity.replace(",", "")
-                )
-        return None
-
-
-def _turned(item: LineIn, kind: str) -> LineIn:
-    """Return a line as a return says it: what came back without a minus."""
-    if kind != "return":
-        return item
-    quantity = item.quantity.lstrip("-") if isinstance(item.quantity, str) else abs(item.quantity)
-    return msgspec.structs.replace(item, net_minor=abs(item.net_minor), quantity=quantity)
 
 
 def _passed(why: str) -> Row:

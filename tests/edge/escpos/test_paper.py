@@ -27,6 +27,18 @@ def test_a_letter_of_two_bytes_may_be_parted_by_a_command() -> None:
     assert lines(bytes([first]) + b"\x1bE\x01" + bytes([second]) + b"X", KOREAN) == ["합X"]
 
 
+def test_letters_of_three_bytes_may_be_parted_by_commands_too() -> None:
+    data = b"\x1bE\x01".join(bytes([one]) for one in "합계 1".encode())
+    assert lines(data, Printer(multibyte="utf-8")) == ["합계 1"]
+    assert lines(b"\xc7\n1\xc7\x1c.2", KOREAN) == ["12"]
+
+
+def test_every_letter_of_every_code_page_is_one() -> None:
+    for page in range(256):
+        (line,) = lines(b"\x1bt" + bytes([page]) + b"1" + bytes(range(0x80, 0x100)) + b"2")
+        assert line[0] + line[-1] == "12"
+
+
 def test_each_word_may_have_a_code_page_of_its_own() -> None:
     data = b"Caf\x82 \x1bt\x12\x9da \x1bt\x10\x80"
     assert lines(data) == ["Café Ła €"]

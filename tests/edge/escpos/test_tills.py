@@ -86,6 +86,14 @@ def test_two_receipts_without_a_cut_between_them_are_not_taken_for_one(goods: st
     assert receipt(HEAD + TOTAL + "쿠폰할인   -960\n주문번호: 17\n결제금액  9,000").net_minor == 9000
 
 
+def test_a_receipt_of_which_too_much_is_left_out_is_not_taken_for_a_slip() -> None:
+    wrapped = "".join(line.ljust(42) for line in (HEAD + TOTAL + PAID).splitlines())
+    assert code(wrapped) == "paper_too_long"
+    assert code("광고\n" * 2000 + HEAD + TOTAL) == "paper_too_long"
+    assert row("대기번호 23\n" + "감사합니다 " * 50).passed == "slip"
+    assert receipt(HEAD + TOTAL + "개인정보 안내 " * 50).net_minor == 9960
+
+
 def test_sums_and_counts_are_no_goods() -> None:
     goods = (
         "001 깐양파\n 8801111222233   4,500   1   4,500\n[행사할인]  -1,000\n"
@@ -121,6 +129,15 @@ def test_what_was_taken_back_is_no_purchase_though_its_total_has_no_minus(said: 
 @pytest.mark.parametrize("said", ["SALE VOIDED", "** CASH REFUND **", "Credit Note", "TRANSACTION CANCELLED"])
 def test_what_was_taken_back_in_english_is_no_purchase(said: str) -> None:
     assert receipt(f"{said}\n{BISTRO}", ENGLISH).kind == "return"
+
+
+@pytest.mark.parametrize(
+    ("goods", "discount", "total"), [("-9,960", "500", "-9,460"), ("9,960", "-500", "9,460")]
+)
+def test_a_discount_on_what_came_back_has_the_other_sign(goods: str, discount: str, total: str) -> None:
+    text = HEAD.replace("2   9,960", f"2   {goods}") + f"에누리   {discount}\n합계  {total}"
+    found = receipt(f"[반품]\n{text}")
+    assert (found.net_minor, [one.net_minor for one in found.lines]) == (9460, [9960, -500])
 
 
 def test_what_a_shop_says_of_returns_is_none() -> None:
