@@ -80,9 +80,15 @@ def _item(line: str, name: str, number: int, profile: Profile, currency: str) ->
     return None
 
 
-def returned(items: list[LineIn]) -> list[LineIn]:
-    """Return the items as a return says them: what came back without a minus, a discount on it with one."""
-    sign = -1 if sum(item.net_minor for item in items) < 0 else 1
+def returned(items: list[LineIn], net_minor: int) -> list[LineIn]:
+    """Return the items as a return says them: what came back without a minus, a discount on it with one.
+
+    None where they are not all that came back: a return of some lines would leave the points of the others.
+    """
+    came_back = sum(item.net_minor for item in items)
+    if abs(came_back) != net_minor:
+        return []
+    sign = -1 if came_back < 0 else 1
     return [
         msgspec.structs.replace(
             item, net_minor=sign * item.net_minor, quantity=str(item.quantity).removeprefix("-")

@@ -181,7 +181,7 @@ class _Reading:
                 currency=self._currency,
                 net_minor=abs(total),
                 tax_minor=abs(tax or 0),
-                lines=goods.returned(items) if kind == "return" else items,
+                lines=goods.returned(items, abs(total)) if kind == "return" else items,
                 tenders=[TenderIn(type=one.type, amount_minor=sign * one.amount_minor) for one in tenders],
             )
         return Row(place="", raw=b"", receipt=receipt, is_copy=is_copy)

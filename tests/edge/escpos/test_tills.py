@@ -140,6 +140,11 @@ def test_a_discount_on_what_came_back_has_the_other_sign(goods: str, discount: s
     assert (found.net_minor, [one.net_minor for one in found.lines]) == (9460, [9960, -500])
 
 
+def test_a_return_whose_goods_are_not_all_read_takes_back_its_total() -> None:
+    found = receipt(f"[반품]\n{HEAD}참치캔 세 개들이\n합계  12,960")
+    assert (found.net_minor, found.lines) == (12960, [])
+
+
 def test_what_a_shop_says_of_returns_is_none() -> None:
     text = HEAD + TOTAL + "*교환/환불은 7일 이내 영수증 지참\n반품 시 영수증 필수\n취소는 당일만 됩니다"
     assert receipt(text).kind == "purchase"
