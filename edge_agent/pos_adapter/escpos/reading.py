@@ -187,16 +187,24 @@ class _Reading:
         return Row(place="", raw=b"", receipt=receipt, is_copy=is_copy)
 
     def _is_followed(self, number: str) -> bool:
-        """Tell whether another number stands there, and goods between the first total and a later one."""
+        """Tell whether another number stands there, and goods between the first total and a later one.
+
+        Goods have a quantity or titles of columns, or stand below that number: the rest may be tenders.
+        """
         lines, found = self._lines, self._profile.found
         texts = lines.texts[: lines.slip_at]
-        numbers = {said["value"] for line in texts if (said := found("number", line))}
         last = max((place for place in lines.fit("total") if place < len(texts)), default=0)
-        return bool(numbers - {number}) and any(
-            found("columns", line) or ((item := found("item", line)) and item.groupdict().get("quantity"))
-            for line, taken in zip(texts[lines.total_at : last], lines.taken[lines.total_at :], strict=False)
-            if not taken
-        )
+        said = {place: one["value"] for place, line in enumerate(texts) if (one := found("number", line))}
+        others = [place for place, value in said.items() if value != number]
+        for place in range(lines.total_at + 1, last):
+            item = found("item", texts[place]) if others and not lines.taken[place] else None
+            if item and (
+                item.groupdict().get("quantity") or any(lines.total_at < one < place for one in others)
+            ):
+                return True
+            if others and found("columns", texts[place]):
+                return True
+        return False
 
     def _original(self, number: str, key: Key) -> Key:
         """Return the key of the receipt that is taken back; a date before its number is none of it.

@@ -78,7 +78,12 @@ def test_the_total_is_what_was_paid_after_the_discount(lines: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "goods", ["참치캔   2,000   1   2,000\n", "상품명   단가   수량   금액\n참치캔   2,000\n"]
+    "goods",
+    [
+        "참치캔   2,000   1   2,000\n",
+        "상품명   단가   수량   금액\n참치캔   2,000\n",
+        "참치캔   2,000\n",
+    ],
 )
 def test_two_receipts_without_a_cut_between_them_are_not_taken_for_one(goods: str) -> None:
     second = f"2026-11-20 10:32:05  POS:03  No:0043\n{goods}합계  2,000\n현금  2,000\n"
@@ -138,6 +143,13 @@ def test_a_discount_on_what_came_back_has_the_other_sign(goods: str, discount: s
     text = HEAD.replace("2   9,960", f"2   {goods}") + f"에누리   {discount}\n합계  {total}"
     found = receipt(f"[반품]\n{text}")
     assert (found.net_minor, [one.net_minor for one in found.lines]) == (9460, [9960, -500])
+
+
+@pytest.mark.parametrize("total", ["9,960-", "- 9,960", "￦-9,960", "－9,960", "▲9,960", "(9,960)"])
+def test_a_total_below_zero_is_a_return_however_it_is_written(total: str) -> None:
+    found = receipt(HEAD.replace("2   9,960", f"-2   {total}") + f"합계   {total}")
+    assert (found.kind, found.net_minor) == ("return", 9960)
+    assert [(one.sku, one.quantity, one.net_minor) for one in found.lines] == [("신라면 5입", "2", 9960)]
 
 
 def test_a_return_whose_goods_are_not_all_read_takes_back_its_total() -> None:
