@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -11,6 +12,7 @@ from edge_agent.pos_adapter.escpos.lines import Lines
 from edge_agent.pos_adapter.escpos.profile import Profile, first
 from edge_agent.pos_adapter.receipt import LineIn, TenderIn
 
+_MONEY: Final = re.compile(r"\d[.,]\d{2,3}(?!\d)")
 _HEAD: Final = frozenset(
     {"number", "time", "date", "clock", "till", "store", "member", "original", "original_date"}
     | {"business_date"}
@@ -37,14 +39,18 @@ def tenders(lines: Lines, profile: Profile, currency: str) -> list[TenderIn]:
 
 
 def items(lines: Lines, profile: Profile, currency: str) -> list[LineIn]:
-    """Return the items: from the columns' titles, or what is said of the receipt, to the first total."""
+    """Return the items: from the columns' titles, or what is said of the receipt, to the first total.
+
+    Where no total is found they are what has an amount, wherever it stands: then it may be a receipt yet.
+    """
     texts, taken, end = lines.texts, lines.taken, lines.total_at
     begin = 0
     for place in lines.fit("columns"):
         if place < end:
             taken[place] = "columns"
             begin = place + 1
-    if not begin:
+    is_total = end < len(texts)
+    if not begin and is_total:
         said = [place for place, names in enumerate(taken[:end]) if _HEAD & {*names.split(", ")}]
         begin = said[-1] + 1 if said else 0
     found: list[LineIn] = []
@@ -54,7 +60,7 @@ def items(lines: Lines, profile: Profile, currency: str) -> list[LineIn]:
             name = ""
             continue
         item = _item(texts[place], name, len(found) + 1, profile, currency)
-        if item is None:
+        if item is None or not (is_total or _MONEY.search(texts[place])):
             name = texts[place].strip()
             continue
         taken[place] = "item"

@@ -77,6 +77,18 @@ class Lines:
             self.take(place, name)
         return found
 
+    def marks(self, name: str) -> list[int]:
+        """Return the places of all lines that fit, and take them."""
+        places = list(self.fit(name))
+        for place in places:
+            self.take(place, name)
+        return places
+
+    def is_said_of_all(self, marks: list[int]) -> bool:
+        """Tell whether one of these lines stands outside the items: among them it says how one came to be."""
+        items = [place for place, name in enumerate(self.taken) if name == "item"]
+        return any(not items or not items[0] < place < items[-1] for place in marks)
+
     def value(self, name: str) -> str:
         """Return the value that the first line that fits says, "" for none."""
         found = self.match(name)

@@ -107,9 +107,8 @@ class _Reading:
         original = lines.value("original")
         for place in lines.fit("original_date"):
             lines.taken[place] = lines.taken[place] or "original_date"
-        is_refund, is_void, is_copy = (
-            lines.match(name) is not None for name in ("refund", "void", "reprint")
-        )
+        refunds, voids = lines.marks("refund"), lines.marks("void")
+        is_copy = lines.match("reprint") is not None
         if lines.match("training"):
             return _passed("training")
         number, till, store, member = (lines.value(name) for name in ("number", "till", "store", "member"))
@@ -118,8 +117,11 @@ class _Reading:
         total = lines.total()
         tax, tenders = lines.amount("tax"), goods.tenders(lines, self._profile, self._currency)
         items = goods.items(lines, self._profile, self._currency)
-        if not (items and number) and (total is None or lines.title("ignore")):
-            if self._paper.is_cropped and not lines.title("ignore"):
+        is_titled_slip = lines.title("ignore")
+        if is_titled_slip and (total is None or not (items and number)):
+            return _passed("slip")
+        if total is None and not (items and number):
+            if self._paper.is_cropped:
                 raise BadInput(
                     "no total was found, and more stands there than is read, which is "
                     f"{LINES_MAX} lines of {LINE_MAX} letters: have the till end its lines, and print "
@@ -154,6 +156,7 @@ class _Reading:
                 "in the settings of its printer",
                 code="till_missing",
             )
+        is_refund, is_void = (lines.is_said_of_all(marks) for marks in (refunds, voids))
         kind: Literal["purchase", "return", "void"] = "purchase"
         if is_void and original:
             kind = "void"

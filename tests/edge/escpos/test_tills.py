@@ -71,6 +71,7 @@ def test_a_slip_below_a_receipt_says_neither_its_number_nor_its_total(below: str
         "합 계(VAT포함) 9,000",
         "합계:9,000원(부가세 포함)",
         "합계\u30002\u30009,000",
+        "합계수량/금액   2   9,000",
     ],
 )
 def test_the_total_is_what_was_paid_after_the_discount(lines: str) -> None:
@@ -155,6 +156,25 @@ def test_a_total_below_zero_is_a_return_however_it_is_written(total: str) -> Non
 def test_a_return_whose_goods_are_not_all_read_takes_back_its_total() -> None:
     found = receipt(f"[반품]\n{HEAD}참치캔 세 개들이\n합계  12,960")
     assert (found.net_minor, found.lines) == (12960, [])
+
+
+@pytest.mark.parametrize("word", ["취소", "** 반품 **"])
+def test_a_line_that_was_taken_back_before_it_was_paid_makes_no_return(word: str) -> None:
+    text = f"{HEAD}라떼   5,000   1   5,000\n{word}\n라떼   5,000   -1   -5,000\n{TOTAL}"
+    found = receipt(text)
+    assert (found.kind, found.net_minor, len(found.lines)) == ("purchase", 9960, 3)
+    english = BISTRO.replace("Burger", "Salad   9.00\n*** VOID ***\nSalad   -9.00\nBurger")
+    assert receipt(english, ENGLISH).kind == "purchase"
+
+
+def test_a_receipt_whose_total_is_not_known_is_no_slip_wherever_the_member_stands() -> None:
+    text = (
+        "달빛마트\n2026-11-20 10:31:05  영수증번호 0042\n신라면   9,960\n지급   9,960\n회원번호 2000123456782"
+    )
+    assert code(text) == "total_missing"
+    ticket = "[ 주방 ]\n주문번호: 17\n2026-11-20 10:31\n김치찌개   2\n공기밥   2"
+    assert row(ticket).passed == "slip"
+    assert row(ticket.replace("[ 주방 ]", "서울시 중구 을지로 1")).passed == "slip"
 
 
 def test_what_a_shop_says_of_returns_is_none() -> None:
