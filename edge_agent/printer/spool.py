@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -61,14 +62,20 @@ class Spool:
     def _make_room(self, size: int) -> None:
         """Make sure that one more may be there; what the agent has taken is looked for when it must be."""
         if not self._is_counted or not self._has_room(size):
-            sizes = [
-                found.stat(follow_symlinks=False).st_size
-                for found in os.scandir(self._folder)
-                if printer_of(found.name) == self._printer
-            ]
+            sizes = self._sizes()
             self._files, self._bytes, self._is_counted = len(sizes), sum(sizes), True
         if not self._has_room(size):
             raise SpoolFull
+
+    def _sizes(self) -> list[int]:
+        """Return the sizes of the copies that lie there; the agent may take one while it is looked for."""
+        sizes = []
+        with os.scandir(self._folder) as entries:
+            for found in entries:
+                if printer_of(found.name) == self._printer:
+                    with suppress(FileNotFoundError):
+                        sizes.append(found.stat(follow_symlinks=False).st_size)
+        return sizes
 
     def _has_room(self, size: int) -> bool:
         return self._files < self._files_max and self._bytes + size <= self._bytes_max

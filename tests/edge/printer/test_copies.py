@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.printer import spool
 from edge_agent.printer.aside import JOBS_MAX, Aside
 from edge_agent.printer.spool import Spool, SpoolFull, is_cut_short, printer_of
 from edge_agent.printer.state import FOLDER, read_state
@@ -265,6 +266,21 @@ def test_a_spool_that_nobody_empties_has_an_end(tmp_path: Path) -> None:
     again = Spool(tmp_path / FOLDER, "front", files_max=3, bytes_max=1000)
     with pytest.raises(SpoolFull):
         again.write(b"x", AT_MS, is_whole=True)
+
+
+def test_a_copy_that_the_agent_takes_while_room_is_looked_for_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Spool(tmp_path / FOLDER, "front", files_max=3, bytes_max=100)
+    paths = [kept.write(b"x", AT_MS, is_whole=True) for _ in range(3)]
+
+    def taken(name: str) -> str | None:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        return printer_of(name)
+
+    monkeypatch.setattr(spool, "printer_of", taken)
+    assert kept.write(b"y", AT_MS, is_whole=True).read_bytes() == b"y"
 
 
 def test_no_copy_replaces_another_and_names_are_in_order(tmp_path: Path) -> None:
