@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_agent.config import Csv, EdgeConfig, EscPos, Folder, PosLog
 from edge_agent.pos_adapter.csv_mappings import merged
+from edge_agent.pos_adapter.held import held
 from edge_agent.pos_adapter.rows import Adapter, Here
 from edge_agent.pos_adapter.understanding import Expectations
 from edge_agent.printer.spool import is_cut_short, printer_of
@@ -168,7 +169,7 @@ def _strange(name: str, site: Path | None) -> Adapter:
         )
     try:
         adapter = found[0].load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(
             f'the adapter "{name}" ({found[0].value}) cannot be loaded ({type(error).__name__}: {error}): '
             "mend its package",
@@ -180,4 +181,4 @@ def _strange(name: str, site: Path | None) -> Adapter:
             "mend its package",
             code="adapter_broken",
         )
-    return adapter
+    return held(name, adapter)

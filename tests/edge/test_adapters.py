@@ -43,10 +43,11 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     about = site / "corner-0.1.dist-info"
     about.mkdir(parents=True)
     (site / "corner_till.py").write_text(PLUGIN)
+    (site / "corner_exit.py").write_text("raise SystemExit(0)")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: corner\nVersion: 0.1\n")
     (about / "entry_points.txt").write_text(
         "[dangol.adapters]\ncorner = corner_till:adapter\n"
-        "wrong = corner_till:nothing\nlost = corner_gone:adapter\n"
+        "wrong = corner_till:nothing\nlost = corner_gone:adapter\nleaving = corner_exit:adapter\n"
     )
     monkeypatch.syspath_prepend(site)
     adapters._strange.cache_clear()
@@ -69,6 +70,7 @@ def test_an_adapter_of_ones_own_reads_the_files_of_its_ending(installed: Path, t
         file.write(b"100\n200\n")
         file.seek(0)
         assert [row.place for row in adapter.rows(file, HERE)] == ["line 1", "line 2"]
+        assert not adapter.is_unfinished(file)
 
 
 def test_its_options_are_handed_to_it(installed: Path) -> None:
@@ -92,6 +94,7 @@ def test_its_options_are_handed_to_it(installed: Path) -> None:
         ("strange", "adapter_unknown", "which no packages bring: name one of corner, csv"),
         ("wrong", "adapter_broken", "is no edge_agent.pos_adapter.rows.Adapter"),
         ("lost", "adapter_broken", "cannot be loaded (ModuleNotFoundError"),
+        ("leaving", "adapter_broken", "cannot be loaded (SystemExit"),
     ],
 )
 def test_an_adapter_that_cannot_be_had_is_told_at_the_start(
