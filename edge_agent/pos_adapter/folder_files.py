@@ -138,14 +138,14 @@ def put_away(folder: Folder, lying: Lying) -> None:
     try:
         if _state(path.lstat()) != state:
             return
-        if folder.after == "delete":
-            path.unlink()
-            return
-        done = folder.path / folder.done
-        done.mkdir(exist_ok=True)
-        path.rename(_free_name(done / path.name))
     except FileNotFoundError:
         return
+    if folder.after == "delete":
+        path.unlink(missing_ok=True)
+        return
+    done = folder.path / folder.done
+    done.mkdir(parents=True, exist_ok=True)
+    path.rename(_free_name(done / path.name))
 
 
 def _free_name(path: Path) -> Path:
@@ -157,4 +157,5 @@ def _free_name(path: Path) -> Path:
 
 
 def _state(about: os.stat_result) -> State:
-    return State(about.st_size, about.st_mtime_ns)
+    # A share's clock may stand beyond 2262, which no column holds.
+    return State(about.st_size, about.st_mtime_ns % 2**63)

@@ -78,6 +78,15 @@ async def test_a_file_whose_name_is_no_text_is_taken_like_any_other(shop: Shop) 
     assert [r.source for r in await shop.refused()] == [r"\udcb8\udcc5\udcc3\udce2.jsonl"]
 
 
+async def test_a_file_from_a_share_whose_clock_is_centuries_ahead_is_taken_once(shop: Shop) -> None:
+    for name, ns in (("a.jsonl", 2**63 + 5), ("b.jsonl", -1)):
+        path = shop.write(name, line(name[0]))
+        os.utime(path, ns=(ns, ns))
+    await shop.settle()
+    await shop.settle()
+    assert (await shop.count(), shop.nudged) == (2, 2)
+
+
 async def test_a_file_that_breaks_the_reader_does_not_stop_the_others(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,10 @@ async def test_a_file_that_cannot_be_moved_is_taken_once_and_tried_again(make_sh
     (shop.path / "done").unlink()
     await shop.look()
     assert (names(shop), names(shop, "done"), await shop.count()) == ([], ["a.jsonl"], 1)
+
+
+async def test_what_was_taken_is_moved_below_folders_that_are_not_there_yet(make_shop: MakeShop) -> None:
+    shop = await make_shop(after="move", done=Path("taken/files"))
+    shop.write("a.jsonl", line("1"))
+    await shop.settle()
+    assert (names(shop), names(shop, "taken/files")) == ([], ["a.jsonl"])
