@@ -48,6 +48,7 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
         recorder = Recorder(config, clock)
         expected = recorder.expectations(recorder.books(conn))
         rows = adapter.rows(data, adapters.here(expected, kind, source, config))
+        refused_at: set[str] = set()
         for chunk in intake.chunks(rows, expected, kind, CHUNK):
             while chunk:
                 if not dry_run:
@@ -61,6 +62,7 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
                         source=source,
                         adapter=kind,
                         clock=clock,
+                        refused_at=refused_at,
                         telling=True,
                     )
                 for ready, became in zip(chunk, taken, strict=False):

@@ -173,10 +173,11 @@ class WatchedFolder:
         """Take one file; False while it seems unfinished or changes."""
         kind = adapters.name_for(name, self._folder)
         reading = Reading(name, lying, self._folder.file_bytes_max)
+        refused_at: set[str] = set()
         try:
             with reading:
                 file = await asyncio.to_thread(reading.open)
-                tally = await self._take_rows(name, kind, file, age_ms)
+                tally = await self._take_rows(name, kind, file, age_ms, refused_at)
                 changed = not is_as_it_was(file, lying.state)
         except FileNotFoundError:
             return False
@@ -196,10 +197,12 @@ class WatchedFolder:
             self._crowded[name] = lying.state
             log.warning("file_waits_for_quarantine", extra={"count": tally["unkept"]})
             return True
-        await self._note(name, lying, tally)
+        await self._note(name, lying, tally, is_refused=WHOLE_FILE in refused_at)
         return True
 
-    async def _take_rows(self, name: str, kind: str, file: BinaryIO, age_ms: int) -> dict[str, int] | None:
+    async def _take_rows(
+        self, name: str, kind: str, file: BinaryIO, age_ms: int, refused_at: set[str]
+    ) -> dict[str, int] | None:
         """Take the rows of a file and count what became of them; None while it seems unfinished."""
         adapter = adapters.adapter_of(kind, name, self._config)
         if age_ms < self._folder.unfinished_ms:
@@ -215,7 +218,7 @@ class WatchedFolder:
         understood = intake.chunks(rows, expected, kind)
         while chunk := await asyncio.to_thread(_next, understood):
             while chunk:
-                taken = await self._writer.do(self._job(name, kind, chunk), urgent=False)
+                taken = await self._writer.do(self._job(name, kind, chunk, refused_at), urgent=False)
                 for became in taken:
                     self._count(kind, became, tally)
                 chunk = chunk[len(taken) :]
@@ -236,10 +239,17 @@ class WatchedFolder:
             self._meters.noticed.add(kind)
 
     def _job(
-        self, name: str, adapter: str, chunk: list[intake.Understood]
+        self, name: str, adapter: str, chunk: list[intake.Understood], refused_at: set[str]
     ) -> Callable[[Connection], list[intake.Became]]:
         return lambda conn: intake.take(
-            conn, self._recorder, self._config, chunk, source=name, adapter=adapter, clock=self._clock
+            conn,
+            self._recorder,
+            self._config,
+            chunk,
+            source=name,
+            adapter=adapter,
+            clock=self._clock,
+            refused_at=refused_at,
         )
 
     async def _wait_for(self, name: str, adapter: str, lying: Lying, error: OSError) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Final, Literal
 
 import msgspec
@@ -53,9 +52,22 @@ class Understood(msgspec.Struct, frozen=True, kw_only=True):
 def chunks(
     rows: Iterable[Row], expected: Expectations, adapter: str, size: int = CHUNK
 ) -> Iterator[list[Understood]]:
-    """Yield the rows understood, `size` at a time. Touches no store."""
-    ready = (_understood(row, expected, adapter) for row in rows)
-    while chunk := list(islice(ready, size)):
+    """Yield the rows understood, `size` at a time. Touches no store.
+
+    Where reading fails, those before it are yielded first.
+    """
+    chunk: list[Understood] = []
+    try:
+        for row in rows:
+            chunk.append(_understood(row, expected, adapter))
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+    except Exception:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
         yield chunk
 
 
@@ -68,11 +80,13 @@ def take(
     source: str,
     adapter: str,
     clock: Clock,
+    refused_at: set[str],
     telling: bool = False,
 ) -> list[Became]:
     """Record the beginning of a chunk and say what became of each row. Durable with the caller's transaction.
 
     A row that comes again in the same bytes is not looked at further, unless its points are to be told.
+    `refused_at` collects where this reading set something aside: what else stands there does not mend it.
 
     It ends after `BUDGET_MS`, with at least one row: a sale never waits longer for an import. What the
     quarantine has no room for is `kept` nowhere but in its file.
@@ -92,12 +106,13 @@ def take(
         else:
             became = _record(conn, recorder, books, ready)
         if became.became != "refused":
-            if mending:
+            if mending and ready.row.place not in refused_at:
                 quarantine.settle_place(conn, source, ready.row.place)
         elif not _is_set_aside(conn, config, ready.row, became, source, adapter, clock.wall_ms()):
             became = msgspec.structs.replace(became, kept=False)
-        elif len(ready.row.raw) > config.raw_bytes_max:
-            became = msgspec.structs.replace(became, is_cut=True)
+        else:
+            refused_at.add(ready.row.place)
+            became = msgspec.structs.replace(became, is_cut=len(ready.row.raw) > config.raw_bytes_max)
         result.append(became)
         if clock.monotonic_ms() > until_ms:
             break

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO
 
 import msgspec
 import pytest
 
 from edge_agent.config import Csv
+from edge_agent.pos_adapter import json_lines
+from edge_agent.pos_adapter.rows import Here, Row
 from edge_agent.store import files, quarantine
 from edge_agent.store.integrity import verify
+from loyalty_core.errors import BadInput
 from tests.edge.folder.shop import HEADER, MakeShop, Shop, csv_row, line
 from tests.edge.made import returned
 
@@ -146,3 +152,43 @@ async def test_a_file_that_is_too_large_is_refused_unread(make_shop: MakeShop) -
     shop.write("b.jsonl", b" " * 99 + b"\n")
     await shop.settle()
     assert (await shop.count(), await shop.codes()) == (0, ["file_too_large"])
+
+
+@pytest.mark.parametrize("place", ["sale", "file"])
+async def test_a_row_does_not_mend_another_that_is_refused_at_its_place(
+    shop: Shop, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = json_lines.rows
+
+    def at_one_place(file: BinaryIO, here: Here) -> Iterator[Row]:
+        return (msgspec.structs.replace(row, place=place) for row in rows(file, here))
+
+    monkeypatch.setattr(json_lines, "rows", at_one_place)
+    shop.write("a.jsonl", b"bad\n" + line("1"))
+    for _ in range(2):
+        await shop.settle()
+        assert [row.raw for row in await shop.refused()] == [b"bad"]
+        shop.start_again()
+    shop.write("a.jsonl", line("2") + line("1"))
+    await shop.settle()
+    assert (await shop.count(), await shop.refused()) == (2, [])
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), BadInput("no more can be read", code="so_it_is")])
+async def test_what_comes_before_the_place_where_reading_fails_is_recorded(
+    shop: Shop, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = json_lines.rows
+
+    def failing(file: BinaryIO, here: Here) -> Iterator[Row]:
+        yield from islice(rows(file, here), 2)
+        raise error
+
+    monkeypatch.setattr(json_lines, "rows", failing)
+    shop.write("a.jsonl", line("1") + line("2") + line("3"))
+    await shop.settle()
+    assert (await shop.count(), len(await shop.codes())) == (2, 1)
+    monkeypatch.undo()
+    shop.start_again()
+    await shop.settle()
+    assert (await shop.count(), await shop.codes()) == (3, [])
