@@ -15,6 +15,7 @@ from loyalty_core.units import CURRENCY_EXPONENTS, MINOR_MAX
 _BELOW: Final = "-−–△▲("
 _AMOUNT: Final = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.(\d{1,4}))?", re.ASCII)
 _NOT_AMOUNT: Final = re.compile(r"[^\d.,]")
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _AFTERNOON: Final = frozenset({"PM", "P.M.", "오후"})
 _MORNING: Final = frozenset({"AM", "A.M.", "오전"})
 
@@ -37,15 +38,21 @@ def amount(said: str | None, currency: str) -> int | None:
 
 
 def day(found: re.Match[str]) -> date:
-    """Return the date that a pattern has found; a year of two digits is of this century.
+    """Return the date that a pattern has found: its month a number or the first letters of its English name.
+
+    A year of two digits is of this century.
 
     Raises:
         BadInput: `date_impossible`.
     """
     try:
-        year = int(found["year"])
-        return date(year + 2000 if year < 100 else year, int(found["month"]), int(found["day"]))
-    except (ValueError, TypeError):
+        year, month = int(found["year"]), found["month"]
+        return date(
+            year + 2000 if year < 100 else year,
+            _MONTHS.index(month.lower()) + 1 if month.isalpha() else int(month),
+            int(found["day"]),
+        )
+    except (ValueError, TypeError, AttributeError):
         raise BadInput(
             f'"{shown(found[0])}" is no date (day {found["day"]}, month {found["month"]}): choose '
             "a profile for the country where dates are written so, or correct the pattern",

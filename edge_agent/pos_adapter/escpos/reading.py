@@ -16,7 +16,7 @@ from edge_agent.pos_adapter.escpos import goods
 from edge_agent.pos_adapter.escpos.amounts import amount, day, instant
 from edge_agent.pos_adapter.escpos.lines import Lines
 from edge_agent.pos_adapter.escpos.paper import LINE_MAX, LINES_MAX, Paper, papers
-from edge_agent.pos_adapter.escpos.profile import Profile
+from edge_agent.pos_adapter.escpos.profile import Profile, first
 from edge_agent.pos_adapter.handed_in import DayTotalIn, TillDay
 from edge_agent.pos_adapter.receipt import Key, Receipt, TenderIn
 from edge_agent.pos_adapter.rows import Here, Row
@@ -120,7 +120,7 @@ class _Reading:
         is_titled_slip = lines.title("ignore")
         if is_titled_slip and (total is None or not (items and number)):
             return _passed("slip")
-        if total is None and not (items and number):
+        if total is None and not (items and (number or self._is_paid())):
             if self._paper.is_cropped:
                 raise BadInput(
                     "no total was found, and more stands there than is read, which is "
@@ -188,6 +188,14 @@ class _Reading:
                 tenders=[TenderIn(type=one.type, amount_minor=sign * one.amount_minor) for one in tenders],
             )
         return Row(place="", raw=b"", receipt=receipt, is_copy=is_copy)
+
+    def _is_paid(self) -> bool:
+        """Tell whether a line says how it was paid, or what was handed over."""
+        tenders = self._profile.tenders.values()
+        return any(
+            self._profile.found("received", line) or any(first(patterns, line) for patterns in tenders)
+            for line in self._lines.texts
+        )
 
     def _is_followed(self, number: str) -> bool:
         """Tell whether another number stands there, and goods between the first total and a later one.

@@ -343,6 +343,26 @@ def test_american_goods_have_marks_of_taxes_and_weights() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "line", ["20 Nov 2026 14:02", "Nov 20, 2026  2:02 PM", "20-NOV-26 14:02:00", "20th November 2026, 14:02"]
+)
+def test_months_may_have_names(line: str) -> None:
+    found = receipt(BISTRO.replace("11/20/2026 7:31 PM", line), ENGLISH)
+    assert found.occurred_at == "2026-11-20T14:02:00"
+
+
+def test_the_digits_of_a_masked_card_are_no_amount() -> None:
+    for line in ("Visa xxxxxxxx1234", "GIFT CARD XXXX1234"):
+        assert receipt(BISTRO + line, ENGLISH).tenders == []
+
+
+def test_what_was_paid_in_cash_is_no_slip_though_it_has_no_number_and_no_known_total() -> None:
+    text = "STORE 123\n11/20/26 12:33 PM\nSANDWICH  3.50\nTO BE SETTLED  3.50\nCASH  5.00\nCHANGE 1.50"
+    assert code(text, ENGLISH) == "total_missing"
+    shop = "STORE 123 TILL 06 TRANS 1234\n11/20/26 12:33 PM\nSANDWICH  3.50\nBALANCE TO PAY  3.50\nCASH  5.00"
+    assert receipt(shop, ENGLISH).receipt.number == "1234"
+
+
 def test_in_great_britain_the_day_comes_before_the_month() -> None:
     text = (
         "VAT Reg No: 123 4567 89\nTill 4   Receipt No 0098\n05/11/2026 14:02:11\nBread  £1.20\nTOTAL  £1.20\n"
