@@ -42,7 +42,7 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
     kind = adapters.name_for(source, config.folder)
     adapter = adapters.adapter_of(kind, source, config)
     with (
-        _opened(file) as data,
+        opened(file) as data,
         open_or_copy(config.database, config.disk_free_bytes_min, dry_run=dry_run) as conn,
     ):
         recorder = Recorder(config, clock)
@@ -73,7 +73,12 @@ def take_file(config: EdgeConfig, clock: Clock, file: Path, *, dry_run: bool) ->
                     checkpoint(conn)
 
 
-def _opened(file: Path) -> BinaryIO:
+def opened(file: Path) -> BinaryIO:
+    """Return a file, opened to be read.
+
+    Raises:
+        BadInput: `file_unreadable`, also for a pipe, on which one might wait for ever.
+    """
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             raise BadInput(f"{file} is no regular file", code="file_unreadable")

@@ -53,16 +53,13 @@ def try_(
     from edge_agent.pos_adapter.adapters import profile_of
     from edge_agent.pos_adapter.escpos.profile import profile
     from edge_agent.pos_adapter.escpos.reading import reads
+    from edge_agent.take import opened
 
     config = config_of(ctx)
     own, whose = profile_of(file.name, config)
     here = _here(config, currency)
-    try:
-        print_ = file.open("rb")
-    except OSError as error:
-        raise BadInput(f"{file} cannot be read ({error.strerror})", code="file_unreadable") from None
     refused = False
-    with print_:
+    with opened(file) as print_:
         chosen = profile(name, Path()) if name else own
         for read in reads(print_, here, profile=chosen, till=till or whose):
             refused |= read.row.refusal is not None

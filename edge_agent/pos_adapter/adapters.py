@@ -147,6 +147,7 @@ def check(config: EdgeConfig) -> None:
         own = config.folder.csv
         for mapping in own if isinstance(own, tuple) else (own,):
             merged(mapping)
+        profile_of("", config)
     for one in config.printer:
         profile_of(f"{one.name}-20000101T000000000Z-000000.escpos", config)
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.app import build_app
-from edge_agent.config import Csv, EdgeConfig, Folder
+from edge_agent.config import Csv, EdgeConfig, EscPos, Folder
 from edge_agent.pos_adapter import adapters
 from edge_agent.pos_adapter.rows import Adapter
 from edge_agent.pos_adapter.understanding import Expectations
@@ -131,6 +131,12 @@ def test_of_several_mappings_the_first_that_a_name_fits_reads_a_csv() -> None:
     with pytest.raises(BadInput) as refused:
         adapters.csv_settings(folder, "other.csv")
     assert refused.value.code == "mapping_missing"
+
+
+def test_a_profile_of_the_folder_that_is_not_there_is_told_at_the_start() -> None:
+    with pytest.raises(BadInput) as refused:
+        adapters.check(EdgeConfig(folder=Folder(path=Path(), escpos=EscPos(profile="gone.toml"))))
+    assert refused.value.code == "profile_unknown"
 
 
 def test_an_ending_without_an_adapter_is_left_alone() -> None:

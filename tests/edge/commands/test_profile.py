@@ -88,6 +88,7 @@ def test_mistakes_in_a_profile_are_told_with_their_place(desk: Desk) -> None:
     assert "profile_unknown" in desk.refused("profile", "try", "--profile", "klingon", file)
     assert "profile_unknown" in desk.refused("profile", "try", "--profile", "gone.toml", file)
     assert "file_unreadable" in desk.refused("profile", "try", "gone.escpos")
+    assert "no regular file" in desk.refused("profile", "try", str(desk.folder))
 
 
 def test_the_ready_profiles_are_named(desk: Desk) -> None:
