@@ -5,16 +5,22 @@ The folder belongs to the till's software: anything may stand there, and be anot
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from edge_agent.config import Folder
 from edge_agent.pos_adapter.rows import shown
 from loyalty_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+BUFFER: Final = 64 * 1024
 
 
 class State(NamedTuple):
@@ -87,12 +93,36 @@ def open_to_read(name: str, lying: Lying, bytes_max: int) -> BinaryIO:
             code="file_is_link",
         )
     # What was a regular file a moment ago may be a link or a pipe now.
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    file = io.BufferedReader(_Settled(fd, state.size), BUFFER)
     about = os.fstat(file.fileno())
     if not stat.S_ISREG(about.st_mode) or _state(about) != state:
         file.close()
         raise FileNotFoundError(f"{name} is another file already")
     return file
+
+
+class _Settled(io.FileIO):
+    """A file as long as it was when it had settled: what comes behind that may be half a row yet."""
+
+    def __init__(self, fd: int, size: int) -> None:
+        super().__init__(fd, "rb")
+        self._size = size
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        return super().readinto(memoryview(buffer)[: self._left])
+
+    def readall(self) -> bytes:
+        return b"".join(iter(lambda: super(_Settled, self).read(self._left), b""))
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence == io.SEEK_END:
+            return super().seek(self._size + offset)
+        return super().seek(offset, whence)
+
+    @property
+    def _left(self) -> int:
+        return max(0, self._size - self.tell())
 
 
 class Reading:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
 
-from edge_agent.pos_adapter import folder_files, intake, json_lines
+from edge_agent.pos_adapter import csv_rows, folder_files, intake, json_lines
 from edge_agent.pos_adapter.rows import Here, Row
 from edge_agent.store.database import StoreError
 from tests.edge.folder.shop import MakeShop, Shop, line
@@ -67,6 +69,39 @@ async def test_a_file_that_changes_while_it_is_read_is_read_again(
     assert await shop.look(), "it is looked at again"
     await shop.settle()
     assert await shop.count() == 2
+
+
+async def test_half_a_row_that_is_added_while_a_file_is_read_is_not_read_before_it_is_whole(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header, when = "kind,store,till,number,occurred_at,net_minor\n", "2026-11-20T10:31:00+09:00"
+    one, two = (f"purchase,S012,T03,{number},{when},12990\n" for number in "12")
+    path, rows = shop.write("a.csv", header + one), csv_rows.rows
+
+    def growing(*args: Any, **named: Any) -> Iterator[Row]:
+        path.write_text(header + one + two[:-4])
+        return rows(*args, **named)
+
+    monkeypatch.setattr(csv_rows, "rows", growing)
+    await shop.look(0)
+    await shop.look()
+    monkeypatch.undo()
+    assert await shop.count() == 1
+    path.write_text(header + one + two)
+    await shop.settle()
+    assert (await shop.count(), await shop.codes()) == (2, [])
+
+
+def test_a_settled_file_ends_where_it_ended_however_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"0123456789")
+    lying = folder_files.Lying(path, folder_files.State(10, path.stat().st_mtime_ns % 2**63))
+    with folder_files.open_to_read("a.jsonl", lying, 100) as file:
+        with path.open("ab") as writer:
+            writer.write(b"more")
+        assert (file.read(), file.read(1), file.seek(0, io.SEEK_END)) == (b"0123456789", b"", 10)
+        assert (file.seek(-3, io.SEEK_END), file.read(100), file.readline()) == (7, b"789", b"")
+        assert (file.seek(12), file.read(2), file.read()) == (12, b"", b"")
 
 
 async def test_a_share_that_fails_in_the_middle_of_a_file_gives_the_rest_later(
