@@ -12,6 +12,7 @@ from loyalty_core.errors import BadInput
 
 _ORIGINAL: Final = frozenset({"original", "original_date"})
 _TIMES: Final = frozenset({"time", "date", "clock"})
+_CODE: Final = re.compile(r"[A-Za-z]{3}")
 _FIGURE: Final = re.compile(r"\d")
 _ENDS_IN_THOUSANDS: Final = re.compile(r"\d,$")
 _THOUSANDS: Final = re.compile(r"\s*\d{3}(?:,\d{3})*(?:\.\d{1,2})?\s*")
@@ -104,17 +105,16 @@ class Lines:
         for place in self.fit("skip"):
             self.taken[place] = self.taken[place] or "skip"
 
-    def total(self) -> int | None:
-        """Return the total, None for none.
+    def total(self, paid: int) -> int | None:
+        """Return the total, None for none: the likeliest, or that which was `paid` (0 where it is unknown).
 
         Raises:
             BadInput: `total_unreadable`.
         """
-        taken = frozenset(place for place, name in enumerate(self.taken) if name)
-        place, found = self.found("total", but=taken)
-        if found is None:
+        totals = self._totals(range(self.slip_at)) or self._totals(range(self.slip_at, len(self.texts)))
+        if not totals:
             return None
-        value = amount(found["value"], self._currency)
+        place, value = next((one for one in totals if paid and one[1] == paid), totals[0])
         if value is None:
             raise BadInput(
                 f'the total "{self.texts[place].strip()}" is no amount in {self._currency}: thousands '
@@ -123,6 +123,17 @@ class Lines:
             )
         self.take(place, "total")
         return value
+
+    def _totals(self, places: range) -> list[tuple[int, int | None]]:
+        """Return what may be the total, the likeliest first: (place, amount); none of another currency."""
+        return [
+            (place, amount(found["value"], self._currency))
+            for pattern in self._profile.of("total")
+            for place in places
+            if not self.taken[place]
+            and (found := pattern.search(self.texts[place])) is not None
+            and ((code := _CODE.search(found["value"] or "")) is None or code[0].upper() == self._currency)
+        ]
 
     def amount(self, name: str) -> int | None:
         """Return an amount of the receipt itself beside the total, None for none."""

@@ -114,8 +114,8 @@ class _Reading:
         number, till, store, member = (lines.value(name) for name in ("number", "till", "store", "member"))
         at = self._moment(is_copy=is_copy)
         lines.skip()
-        total = lines.total()
-        tax, tenders = lines.amount("tax"), goods.tenders(lines, self._profile, self._currency)
+        tenders = goods.tenders(lines, self._profile, self._currency)
+        total, tax = lines.total(sum(one.amount_minor for one in tenders)), lines.amount("tax")
         items = goods.items(lines, self._profile, self._currency)
         is_titled_slip = lines.title("ignore")
         if is_titled_slip and (total is None or not (items and number)):

@@ -311,6 +311,27 @@ def test_the_total_in_english_is_what_was_to_be_paid(lines: str) -> None:
     assert receipt(BISTRO.replace("Total   15.19", "**** BALANCE  14.19"), ENGLISH).net_minor == 1419
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "VISA  15.19\nBALANCE DUE  0.00",
+        "CASH  10.00\nBALANCE DUE  5.19\nVISA  5.19",
+        "CASH  20.00\nAMOUNT DUE  4.81\nCHANGE  4.81",
+        "Items total 15.19",
+        "TOTAL EUR  13.90",
+    ],
+)
+def test_what_is_left_to_pay_after_a_part_is_no_total(lines: str) -> None:
+    assert receipt(BISTRO + lines, ENGLISH).net_minor == 1519
+    other = BISTRO.replace("Total", "TOTAL EUR  13.90\nTotal")
+    assert receipt(other, ENGLISH).net_minor == 1519
+
+
+def test_of_several_totals_the_one_that_was_paid_is_it() -> None:
+    assert receipt(HEAD + "합계  9,960\n현금  9,000\n총금액  9,000").net_minor == 9000
+    assert receipt(HEAD + "합계  9,960\n마감할인  -960\n결제금액  9,000\n카드  4,000").net_minor == 9000
+
+
 def test_money_that_points_are_not_given_for_is_known_by_every_name() -> None:
     for line in ("GIFT CARD XXXX1234   5.00", "eGift Card   5.00"):
         (paid,) = receipt(BISTRO + line, ENGLISH).tenders
