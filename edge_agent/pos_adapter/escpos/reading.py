@@ -220,7 +220,7 @@ class _Reading:
     def _original(self, number: str, key: Key) -> Key:
         """Return the key of the receipt that is taken back; a date before its number is none of it.
 
-        But where this receipt's own number begins with a date, so does that one's.
+        But where this receipt's own number begins with a date, so does that one's; and likewise with a till.
         """
         _, found = self._lines.found("original", again=True)
         date = key.business_date
@@ -230,6 +230,8 @@ class _Reading:
                 number = found.string[found.start("year") : found.end("value")]
         elif (said := self._lines.found("original_date", again=True)[1]) is not None:
             date = day(said).isoformat()
+        if not key.number.startswith(f"{key.till}-"):
+            number = number.removeprefix(f"{key.till}-") or number
         return Key(store=key.store, till=key.till, number=number, business_date=date)
 
     def _day_total(self) -> DayTotalIn:

@@ -188,6 +188,9 @@ def test_what_a_shop_says_of_returns_is_none() -> None:
         "원거래일자: 2026-11-18\n원거래번호: 0041\n",
         "원거래일시: 2026-11-18 10:00:00\n원거래번호: 0041\n",
         "원거래 2026-11-18 0041\n",
+        "원거래 2026-11-18 03-0041\n",
+        "원영수증번호: 2026-11-18-03-0041\n",
+        "원거래번호 : 0041 (2026-11-18 10:31)\n",
     ],
 )
 def test_the_day_of_the_original_is_neither_lost_nor_that_of_the_return(original: str) -> None:
@@ -235,6 +238,13 @@ def test_a_shop_is_no_reprint(name: str) -> None:
         (f"[교육용 영수증]\n{HEAD}{TOTAL}", KOREAN, "training"),
         (f"** TRAINING MODE **\n{BISTRO}", ENGLISH, "training"),
         (f"[가영수증]\n{HEAD}{TOTAL}", KOREAN, "unpaid"),
+        (f"배달의민족\n{HEAD}{TOTAL}", KOREAN, "unpaid"),
+        (f"배달 주문전표\n{HEAD}{TOTAL}", KOREAN, "unpaid"),
+        (
+            "[포인트 적립 영수증]\n2026-11-20 10:31 POS:03 거래번호: 0042\n구매금액 9,960\n적립 99",
+            KOREAN,
+            "slip",
+        ),
         (f"견 적 서\n{HEAD}{TOTAL}", KOREAN, "unpaid"),
         (f"GUEST CHECK\n{BISTRO}", ENGLISH, "unpaid"),
         (f"{BISTRO}THIS IS NOT A RECEIPT", ENGLISH, "unpaid"),
