@@ -130,6 +130,9 @@ class WatchedFolder:
             self._meters.failures.add()
             log.warning("folder_unreadable", extra={"error": type(error).__name__})
             return False
+        if found.hidden:
+            self._meters.failures.add()
+            log.warning("files_unreadable", extra={"count": found.hidden})
         now_ms = self._clock.monotonic_ms()
         new = found.new
         self._seen = {name: self._first_seen(name, lying.state, now_ms) for name, lying in new.items()}

@@ -38,11 +38,15 @@ class Lying(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What lies in a folder: what is to be taken, what was taken and still lies there, if there is more."""
+    """What lies in a folder: what is to be taken, what was taken and still lies there, if there is more.
+
+    So many may be files and are `hidden`: the system does not say what they are.
+    """
 
     new: dict[str, Lying]
     taken: dict[str, Lying]
     more: bool
+    hidden: int
 
 
 def look(folder: Folder, endings: Collection[str], taken: Mapping[str, tuple[int, int]]) -> Looked:
@@ -53,6 +57,7 @@ def look(folder: Folder, endings: Collection[str], taken: Mapping[str, tuple[int
     """
     new: dict[str, Lying] = {}
     there: dict[str, Lying] = {}
+    hidden = 0
     with os.scandir(folder.path) as entries:
         for entry in entries:
             if Path(entry.name).suffix.lower() not in endings or entry.name.startswith((".", "~")):
@@ -60,6 +65,9 @@ def look(folder: Folder, endings: Collection[str], taken: Mapping[str, tuple[int
             try:
                 about = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
+                continue
+            except OSError:
+                hidden += 1
                 continue
             if not (stat.S_ISREG(about.st_mode) or stat.S_ISLNK(about.st_mode)):
                 continue
@@ -69,8 +77,8 @@ def look(folder: Folder, endings: Collection[str], taken: Mapping[str, tuple[int
             elif len(new) < folder.files_max:
                 new[name] = lying
             else:
-                return Looked(new, there, more=True)
-    return Looked(new, there, more=False)
+                return Looked(new, there, more=True, hidden=hidden)
+    return Looked(new, there, more=False, hidden=hidden)
 
 
 def open_to_read(name: str, lying: Lying, bytes_max: int) -> BinaryIO:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -76,6 +78,28 @@ async def test_a_file_whose_name_is_no_text_is_taken_like_any_other(shop: Shop) 
     await shop.settle()
     assert await shop.count() == 2
     assert [r.source for r in await shop.refused()] == [r"\udcb8\udcc5\udcc3\udce2.jsonl"]
+
+
+async def test_a_file_of_which_a_share_tells_nothing_stands_in_no_others_way(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Entry:
+        name, path = "a.jsonl", str(shop.path / "a.jsonl")
+
+        def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+            raise OSError(errno.ESTALE, "Stale file handle")
+
+    @contextmanager
+    def with_a_stale_one(path: Path) -> Iterator[list[Any]]:
+        yield [Entry(), *scandir(path)]
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", with_a_stale_one)
+    shop.write("b.jsonl", line("1"))
+    await shop.settle()
+    assert await shop.count() == 1
+    (failures,) = (one for one in shop.meters.families() if "failures" in one.name)
+    assert failures.samples[0].value > 0
 
 
 async def test_a_file_from_a_share_whose_clock_is_centuries_ahead_is_taken_once(shop: Shop) -> None:
