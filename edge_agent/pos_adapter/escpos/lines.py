@@ -37,22 +37,15 @@ class Lines:
 
     def part(self) -> None:
         """Find where the first total stands, and the title, without figures, of a slip below it."""
-        end = len(self.texts)
-        skipped = set(self.fit("skip"))
-        self.total_at = next((place for place in self.fit("total") if place not in skipped), end)
-        self.slip_at = next(
-            (
-                place
-                for place in self.fit("ignore")
-                if place > self.total_at and not _FIGURE.search(self.texts[place])
-            ),
-            end,
-        )
+        end, fits = len(self.texts), self._profile.found
+        self.total_at = next((one for one in self.fit("total") if not fits("skip", self.texts[one])), end)
+        below = (one for one in range(self.total_at + 1, end) if not _FIGURE.search(self.texts[one]))
+        self.slip_at = next((one for one in below if fits("ignore", self.texts[one])), end)
 
     def title(self, name: str) -> bool:
         """Tell whether one of the first lines says what kind of paper it is."""
-        for place in self.fit(name):
-            if place < self._profile.title_lines:
+        for place, line in enumerate(self.texts[: self._profile.title_lines]):
+            if self._profile.found(name, line):
                 self.taken[place] = self.taken[place] or name
                 return True
         return False
