@@ -117,8 +117,7 @@ class _Reading:
         tenders = goods.tenders(lines, self._profile, self._currency)
         total, tax = lines.total(sum(one.amount_minor for one in tenders)), lines.amount("tax")
         items = goods.items(lines, self._profile, self._currency)
-        is_titled_slip = lines.title("ignore")
-        if is_titled_slip and (total is None or not (items and number)):
+        if (not items or (total is None and not number)) and lines.title("ignore"):
             return _passed("slip")
         if total is None and not (items and (number or self._is_paid())):
             if self._paper.is_cropped:

@@ -172,6 +172,8 @@ def test_a_receipt_whose_total_is_not_known_is_no_slip_wherever_the_member_stand
         "달빛마트\n2026-11-20 10:31:05  영수증번호 0042\n신라면   9,960\n지급   9,960\n회원번호 2000123456782"
     )
     assert code(text) == "total_missing"
+    assert code(f"[고객용]\n{HEAD}{TOTAL}".replace("No:0042", "")) == "number_missing"
+    assert code(f"달빛마트\n현금영수증 010-****-1234\n{HEAD}") == "total_missing"
     ticket = "[ 주방 ]\n주문번호: 17\n2026-11-20 10:31\n김치찌개   2\n공기밥   2"
     assert row(ticket).passed == "slip"
     assert row(ticket.replace("[ 주방 ]", "서울시 중구 을지로 1")).passed == "slip"
@@ -267,6 +269,16 @@ def test_hours_of_opening_are_neither_a_closing_report_nor_a_time() -> None:
     text = HEAD.replace("10:31:05", "") + TOTAL + "판매시각 11:22:33"
     assert receipt(f"주문마감 21시 30분\n{text}").kind == "purchase"
     assert receipt(f"영업시간 09:00~22:00\n{text}").occurred_at == "2026-11-20T11:22:33"
+
+
+@pytest.mark.parametrize(
+    "line", ["사업자 No: 123-45-67890", "POS NO : 03", "카드 No. 1234-56**", "현금영수증 번호: 010-1234-5678"]
+)
+def test_the_number_of_something_else_is_not_that_of_the_receipt(line: str) -> None:
+    assert code(f"{line}\n{HEAD}{TOTAL}".replace("No:0042", "")) == "number_missing"
+    for other in ("GST No: 123456789", "VAT No: 123 4567 89", "Table No: 5"):
+        assert code(f"{other}\n{BISTRO}".replace("Check #: 20431", ""), ENGLISH) == "number_missing"
+    assert receipt(f"{HEAD}{TOTAL}".replace("POS:03  No", "POS:03 No")).receipt.number == "0042"
 
 
 def test_a_report_on_many_receipts_has_the_number_of_none() -> None:
