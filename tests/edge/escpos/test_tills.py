@@ -362,6 +362,15 @@ def test_money_that_points_are_not_given_for_is_known_by_every_name() -> None:
     assert [(one.type, one.amount_minor) for one in found.tenders] == [("gift_card", 5000), ("cash", 4960)]
 
 
+def test_the_terminal_that_took_a_card_is_not_the_till() -> None:
+    for below in ("단말기: 1234567890", "단말기번호: 12345678", "신용승인\n단말기: 1234567890"):
+        assert code(HEAD.replace("POS:03  ", "") + TOTAL + below) == "till_missing"
+    assert receipt(HEAD.replace("POS:03", "단말기: 03") + TOTAL).receipt.till == "03"
+    english = BISTRO.replace("Till 2", "")
+    assert code(english + "Terminal ID: 12345678", ENGLISH) == "till_missing"
+    assert receipt(english + "Terminal: 2", ENGLISH).receipt.till == "2"
+
+
 def test_a_till_and_its_number_may_stand_together() -> None:
     found = receipt(HEAD.replace("POS:03  No:0042", "POS:0002-1534") + TOTAL)
     assert (found.receipt.till, found.receipt.number) == ("0002", "1534")
