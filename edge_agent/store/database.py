@@ -5,6 +5,7 @@ Every command needs this and nothing of the threads, which are in `writer.py`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -109,10 +110,27 @@ def _write_ahead(conn: Connection) -> None:
 
 
 def nameless(cache_kib: int) -> Connection:
-    """Return a database for a while, for any thread; the system forgets it with the process."""
-    conn = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    conn.execute(f"PRAGMA cache_size=-{cache_kib}")
-    conn.execute("PRAGMA journal_mode=OFF")
+    """Return an empty database for a while, in an open transaction, for any thread.
+
+    It lies in a file without a name, which the system removes with the process: SQLite's own temporary
+    databases lie in the memory where it was compiled so.
+
+    Raises:
+        OSError: there is no place for it.
+    """
+    import tempfile
+
+    roomy = os.access("/var/tmp", os.W_OK)
+    fd, path = tempfile.mkstemp(prefix="dangol-", dir="/var/tmp" if roomy else None)
+    os.close(fd)
+    try:
+        conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=OFF", "synchronous=OFF"):
+            conn.execute(f"PRAGMA {pragma}").fetchall()
+        conn.execute(f"PRAGMA cache_size=-{cache_kib}")
+        conn.execute("BEGIN EXCLUSIVE")
+    finally:
+        Path(path).unlink()
     return conn
 
 

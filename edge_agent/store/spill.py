@@ -7,37 +7,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from edge_agent.store.database import nameless
+from edge_agent.store.database import AnyError, StoreError, nameless
 
 CACHE_KIB = 8192
 
 
 class Spill:
-    """Rows by key, in the order in which the keys came first."""
+    """Rows by key, in the order in which the keys came first.
+
+    Each raises StoreError `disk_full` where there is no room for them.
+    """
 
     def __init__(self) -> None:
-        self._conn = nameless(CACHE_KIB)
-        self._conn.execute("CREATE TABLE key (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)")
-        self._conn.execute(
-            "CREATE TABLE row (key INTEGER NOT NULL, block INTEGER NOT NULL, line INTEGER NOT NULL,"
-            " cells TEXT NOT NULL, PRIMARY KEY (key, block, line)) WITHOUT ROWID"
-        )
+        with _on_disk():
+            self._conn = nameless(CACHE_KIB)
+            self._conn.execute("CREATE TABLE key (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)")
+            self._conn.execute(
+                "CREATE TABLE row (key INTEGER NOT NULL, block INTEGER NOT NULL, line INTEGER NOT NULL,"
+                " cells TEXT NOT NULL, PRIMARY KEY (key, block, line)) WITHOUT ROWID"
+            )
         self._open = ("", 0)
         self._block = 0
 
     def add(self, key: str, line: int, cells: list[str]) -> None:
         """Keep a row; rows of one key that stand together are a block."""
         named, number = self._open
-        if key != named or not number:
-            self._block += 1
-            self._conn.execute("INSERT OR IGNORE INTO key (text) VALUES (?)", (key,))
-            (number,) = self._conn.execute("SELECT id FROM key WHERE text = ?", (key,)).fetchone()
-            self._open = (key, number)
-        self._conn.execute(
-            "INSERT INTO row (key, block, line, cells) VALUES (?, ?, ?, ?)",
-            (number, self._block, line, json.dumps(cells)),
-        )
+        with _on_disk():
+            if key != named or not number:
+                self._block += 1
+                self._conn.execute("INSERT OR IGNORE INTO key (text) VALUES (?)", (key,))
+                (number,) = self._conn.execute("SELECT id FROM key WHERE text = ?", (key,)).fetchone()
+                self._open = (key, number)
+            self._conn.execute(
+                "INSERT INTO row (key, block, line, cells) VALUES (?, ?, ?, ?)",
+                (number, self._block, line, json.dumps(cells)),
+            )
 
     def groups(self) -> Iterator[list[list[tuple[int, list[str]]]]]:
         """Yield the blocks of each key."""
@@ -58,3 +64,15 @@ class Spill:
     def close(self) -> None:
         """Forget all."""
         self._conn.close()
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    try:
+        yield
+    except (AnyError, OSError) as error:
+        raise StoreError(
+            f"the disk has no room for the rows of the file while they are put together ({error}): free some "
+            "space in /var/tmp",
+            code="disk_full",
+        ) from error
