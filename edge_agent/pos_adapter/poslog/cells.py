@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge_agent.pos_adapter.poslog.tree import attribute, child, text
+from edge_agent.pos_adapter.poslog.tree import attribute, child, children, text
 from edge_agent.pos_adapter.receipt import shown
 from loyalty_core.errors import BadInput
 from loyalty_core.units import CURRENCY_EXPONENTS, MINOR_MAX
 
-_NUMBER: Final = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})", re.ASCII)
 _DATE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ].*|Z|[+-]\d\d:\d\d)?", re.ASCII)
 _FRACTION: Final = re.compile(r"(\.\d{6})\d+", re.ASCII)
 _TIMES: Final = (
@@ -78,7 +78,7 @@ def money(transaction: Element, retail: Element, here: str | None) -> Money:
         BadInput: `currency_missing`, `currency_unknown`.
     """
     said = [text(transaction, "CurrencyCode"), text(retail, "CurrencyCode")]
-    for one in retail.iter():
+    for one in (*children(retail, "Total"), *retail.iter()):  # a tender may be of another
         if one.text is not None and "urrency" in "".join(one.attrib):
             said += [attribute(one, "CurrencyCode"), attribute(one, "Currency")]
     code = next((one for one in said if set(one) - {"X"}), None) or here  # X alone: of no currency

@@ -91,6 +91,12 @@ def _read(transaction: Element, here: Here, settings: PosLog) -> Iterator[Row]:
         BadInput: what is wrong with it.
     """
     retail = child(transaction, "RetailTransaction")
+    if len(children(transaction, "RetailTransaction")) > 1:
+        raise BadInput(
+            "there are several RetailTransaction elements in one transaction, which has one number: hand in "
+            "each in a transaction of its own",
+            code="receipt_invalid",
+        )
     status = local(
         attribute(retail, "TransactionStatus") or attribute(transaction, "TransactionStatus")
     ).lower()
@@ -142,10 +148,11 @@ class _Sale:
         Raises:
             BadInput: what is wrong with it.
         """
-        if status in VOIDS:
-            yield self._row(self._receipt("void", original=self._linked(VOIDS)))
+        voided = self._linked(VOIDS)
+        if status in VOIDS or (voided is not None and status not in REPLACES):
+            yield self._row(self._receipt("void", original=voided))
             return
-        replaced = self._linked(VOIDS | REPLACES)
+        replaced = voided or self._linked(REPLACES)
         if replaced is not None:
             void = self._row(self._receipt("void", original=replaced))
             yield msgspec.structs.replace(void, place=", what it replaces")

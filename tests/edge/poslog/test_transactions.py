@@ -142,6 +142,12 @@ def test_a_post_void_voids_what_it_is_linked_to_though_its_total_is_positive() -
     assert (void.kind, void.original, void.net_minor) == ("void", LINKED, None)
 
 
+@pytest.mark.parametrize("retail", ["", 'TransactionStatus="Finished"'])
+def test_a_post_void_of_which_only_the_link_tells_is_no_sale_beside(retail: str) -> None:
+    void = receipt(transaction(line("12990") + total("12990") + link("Voided"), retail=retail))
+    assert (void.kind, void.original) == ("void", LINKED)
+
+
 def test_a_link_without_a_date_is_of_the_same_business_day() -> None:
     void = receipt(transaction(link("Voided", date="", till=""), retail='TransactionStatus="PostVoided"'))
     assert void.original == msgspec.structs.replace(LINKED, till="T03", business_date="2026-11-20")
@@ -375,6 +381,12 @@ def test_what_a_receipt_cannot_be_without_is_said(changed: dict[str, str], wante
         (total("8.50") + '<Tender><Amount Currency="USD">1</Amount></Tender>', "USD", 850),
         ('<Total TotalType="X" CurrencyCode="{}">0</Total>'.format("X" * 3) + total("850"), "KRW", 850),
         (total("850.00"), "KRW", 850),
+        (
+            tender("1").replace("<Amount>", '<Amount Currency="USD">')
+            + total("0.90", flags='CurrencyCode="EUR"'),
+            "EUR",
+            90,
+        ),
     ],
 )
 def test_the_currency_is_found_in_attributes_or_is_the_programmes(
@@ -382,6 +394,19 @@ def test_the_currency_is_found_in_attributes_or_is_the_programmes(
 ) -> None:
     found = receipt(transaction(line("1") + inside, head=head(CurrencyCode="")))
     assert (found.currency, found.net_minor) == (currency, net)
+
+
+@pytest.mark.parametrize(("said", "net"), [(".50", 50), ("3.", 300), ("-.50", -50), ("+3.00", 300)])
+def test_an_amount_may_lack_digits_before_or_behind_its_point(said: str, net: int) -> None:
+    sold = receipt(
+        transaction(line(said) + total("9"), head=head(CurrencyCode="<CurrencyCode>USD</CurrencyCode>"))
+    )
+    assert sold.lines[0].net_minor == net
+
+
+def test_several_sales_under_one_number_are_set_aside() -> None:
+    sale = f"<RetailTransaction>{line('5') + total('5')}</RetailTransaction>"
+    assert code(f"<Transaction>{HEAD}{sale}{sale}</Transaction>") == "receipt_invalid"
 
 
 def test_without_any_currency_it_waits_for_the_programme() -> None:
