@@ -59,8 +59,8 @@ def rows(file: BinaryIO, here: Here, *, settings: Csv) -> Iterator[Row]:
                 else:
                     reading.see(cells)
                     spill.add(reading.key(number, cells), number, cells)
-        for blocks in spill.groups():
-            yield reading.row(_joined(blocks))
+        for blocks, left_out in spill.groups():
+            yield reading.row(_joined(blocks), left_out)
     finally:
         spill.close()
         lines.close()
@@ -152,11 +152,17 @@ class _Reading:
             written = "\ufeff" + written
         return written.encode(self._encoding.removesuffix("-sig"), escapes(self._encoding))
 
-    def row(self, group: _Block) -> Row:
+    def row(self, group: _Block, left_out: int) -> Row:
         """Return a receipt's rows as one. Its place is where it begins: it keeps that when more rows come."""
         place = f"line {group[0][0]}"
         raw = self.raw([cells for _, cells in group])
         try:
+            if left_out:
+                raise BadInput(
+                    f"{len(group) + left_out} rows from {place} on are of one receipt: is the column of its "
+                    "number the right one, and is it filled?",
+                    code="receipt_too_large",
+                )
             for number, cells in group:
                 self._check(number, cells)
             items = [(number, self._named(cells)) for number, cells in group]

@@ -8,10 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 from edge_agent.store.database import AnyError, StoreError, nameless
 
-CACHE_KIB = 8192
+CACHE_KIB: Final = 8192
+GROUP_MAX: Final = 4 * 1024 * 1024
+"""So many letters of one key are given back, each row counted as `_ROW` more: no receipt has as many."""
+_ROW: Final = 256
+
+
+class Group(NamedTuple):
+    """What there is of one key: its blocks of rows with their lines, and how many rows more were too many."""
+
+    blocks: list[list[tuple[int, list[str]]]]
+    left_out: int
 
 
 class Spill:
@@ -45,21 +56,26 @@ class Spill:
                 (number, self._block, line, json.dumps(cells)),
             )
 
-    def groups(self) -> Iterator[list[list[tuple[int, list[str]]]]]:
-        """Yield the blocks of each key."""
+    def groups(self) -> Iterator[Group]:
+        """Yield the rows of each key."""
         rows = self._conn.execute("SELECT key, block, line, cells FROM row ORDER BY key, block, line")
-        now, blocks, last = None, list[list[tuple[int, list[str]]]](), None
+        now, last, size, left_out = None, None, 0, 0
+        blocks = list[list[tuple[int, list[str]]]]()
         for key, block, line, cells in rows:
             if key != now:
                 if blocks:
-                    yield blocks
-                now, blocks, last = key, [], None
+                    yield Group(blocks, left_out)
+                now, last, size, left_out, blocks = key, None, 0, 0, []
+            size += len(cells) + _ROW
+            if blocks and size > GROUP_MAX:
+                left_out += 1
+                continue
             if block != last:
                 blocks.append([])
                 last = block
             blocks[-1].append((line, json.loads(cells)))
         if blocks:
-            yield blocks
+            yield Group(blocks, left_out)
 
     def close(self) -> None:
         """Forget all."""

@@ -378,3 +378,21 @@ def test_rows_are_put_together_on_the_disk_and_not_in_memory(tmp_path: Path) -> 
         finally:
             tracemalloc.stop()
     assert (count, peak < 4 * LINE_MAX) == (16_000, True)
+
+
+def test_rows_that_are_all_of_one_receipt_are_set_aside_as_one_and_take_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("w") as file:
+        file.write(f"{HEAD},sku\n")
+        file.writelines(f",{AT},5,{line}{'x' * 600}\n" for line in range(10_000))
+    tracemalloc.start()
+    try:
+        with path.open("rb") as file:
+            (row,) = adapter("csv", OURS).rows(file, HERE)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert row.refusal is not None
+    assert (row.refusal.code, row.place) == ("receipt_too_large", "line 2")
+    assert "10000 rows" in str(row.refusal)
+    assert peak < 12 * LINE_MAX

@@ -21,7 +21,7 @@ def peak():
 spill, before = Spill(), peak()
 for line in range(60_000):
     spill.add(f"{line % 30_000}", line, ["x" * 1000])
-groups = sum(len(blocks) == 2 for blocks in spill.groups())
+groups = sum(len(group.blocks) == 2 for group in spill.groups())
 print(groups, peak() - before < 40, sep=",")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 spill = Spill()
@@ -50,5 +50,5 @@ def test_nothing_of_it_is_left_however_the_process_ends(monkeypatch: pytest.Monk
     spill = Spill()
     spill.add("a", 1, ["x"])
     assert [path.exists() for path in made] == [False]
-    assert list(spill.groups()) == [[[(1, ["x"])]]]
+    assert list(spill.groups()) == [([[(1, ["x"])]], 0)]
     spill.close()
