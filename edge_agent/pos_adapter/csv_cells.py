@@ -12,6 +12,7 @@ from edge_agent.config import Csv
 from edge_agent.pos_adapter.receipt import Key, shown
 from loyalty_core.calendar import zone_named
 from loyalty_core.errors import BadInput
+from loyalty_core.units import CURRENCY_EXPONENTS
 
 EXCEL: Final = "excel"
 """As a form of times: days since the end of 1899, as spreadsheets count them, with the time as a fraction."""
@@ -30,6 +31,9 @@ _DRESSED: Final = re.compile(
     r"(?P<behind>-?)(?P<close>\)?)"
 )
 """A number with what stands around it in exports."""
+_SIGNS: Final = {"€": "EUR", "£": "GBP", "₩": "KRW", "원": "KRW", "US$": "USD"}
+"""Signs of money that are of one currency alone."""
+_NAMED: Final = re.compile(rf"(?<![A-Za-z])[A-Z]{{3}}(?![A-Za-z])|{'|'.join(map(re.escape, _SIGNS))}")
 _WIDE: Final = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0xFFE6: "₩", 0x2212: "-"}
 _PARTED: Final = re.compile(r"(?<=[0-9])['’ \u00a0\u202f](?=[0-9]{3}(?![0-9]))")
 _FORMULA: Final = re.compile(r'="([^"]*)"|\'(\d[\d-]*)')
@@ -112,6 +116,13 @@ def _bare(text: str) -> str:
     signs = [mark for mark in (found["open"], found["before"], found["between"], found["behind"]) if mark]
     number = _PARTED.sub("", found["number"].strip())
     return text if len(signs) > 1 else ("-" if signs else "") + number
+
+
+def currency_of(text: str) -> str | None:
+    """Return the currency that stands beside an amount, None where none does or several have its sign."""
+    found = None if text.isascii() and text.isdecimal() else _NAMED.search(text.translate(_WIDE))
+    code = _SIGNS.get(found[0], found[0]) if found else None
+    return code if code in CURRENCY_EXPONENTS else None
 
 
 def local_date(text: str, line: int, settings: Csv) -> str | None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 import msgspec
 
 from edge_agent.config import Csv
-from edge_agent.pos_adapter.csv_cells import decimal, local_date, local_time, minor_units, receipt_key
+from edge_agent.pos_adapter.csv_cells import (
+    currency_of,
+    decimal,
+    local_date,
+    local_time,
+    minor_units,
+    receipt_key,
+)
 from edge_agent.pos_adapter.handed_in import DayTotalIn, HandedIn, TillDay
 from edge_agent.pos_adapter.receipt import Key, LineIn, Receipt, ReceiptKind, TenderIn, shown
 from edge_agent.pos_adapter.rows import Here
@@ -20,6 +28,7 @@ Cells = dict[str, str]
 Item = tuple[int, Cells]
 """A row with the line on which it begins."""
 _KINDS: Final[tuple[ReceiptKind, ...]] = ("purchase", "return", "void", "visit")
+_THOUSANDTH: Final = Decimal("0.001")
 _COMMON: Final = ("member", "original", "total", "currency", "status")
 """What all rows of a receipt must say alike."""
 _TIME: Final = ("occurred_at", "date", "clock", "zone")
@@ -66,7 +75,7 @@ class Receipts:
             receipt=TillDay(store=self._store(cells), till=cells.get("till", ""), business_date=date),
             count=int(count),
             net_minor=minor_units(cells.get("net_minor", ""), "net_minor", number, settings),
-            currency=cells.get("currency") or None,
+            currency=cells.get("currency") or self._beside([cells]),
             occurred_at=self._at(number, cells)[0] if cells.get("occurred_at") else None,
         )
 
@@ -112,12 +121,18 @@ class Receipts:
             ),
             occurred_at=at,
             member=_whole("member", head.get("member", ""), number) or None,
-            currency=head.get("currency") or None,
+            currency=head.get("currency") or self._beside([cells for _, cells in items]),
             original=receipt_key(head.get("original", ""), number),
         )
         if kind in {"visit", "void"}:
             return receipt, odd
         return self._with_money(receipt, items), odd
+
+    def _beside(self, rows: list[Cells]) -> str | None:
+        """Return the currency that stands beside the amounts; if one is not the programme's, that one."""
+        amounts = [cells.get(name, "") for cells in rows for name in ("total", "net_minor", "gross")]
+        found = {code for code in map(currency_of, amounts) if code}
+        return next((code for code in sorted(found) if code != self._here.currency), None)
 
     def _with_money(self, receipt: Receipt, items: list[Item]) -> Receipt:
         """Return a receipt with its amounts; where the settings say so, what is below zero is a return."""
@@ -166,6 +181,8 @@ class Receipts:
         if not text.isdecimal() or len(text) > 9:
             raise BadInput(f'line {number}: line "{shown(text)}" is not a number', code="receipt_invalid")
         quantity = decimal(cells.get("quantity") or "1", "quantity", number, self._settings)
+        if len(quantity.partition(".")[2]) > 3:  # as scales weigh
+            quantity = f"{Decimal(quantity).quantize(_THOUSANDTH, ROUND_HALF_UP):f}"
         return LineIn(
             number=int(text),
             net_minor=net,

@@ -396,3 +396,28 @@ def test_rows_that_are_all_of_one_receipt_are_set_aside_as_one_and_take_no_memor
     assert (row.refusal.code, row.place) == ("receipt_too_large", "line 2")
     assert "10000 rows" in str(row.refusal)
     assert peak < 12 * LINE_MAX
+
+
+@pytest.mark.parametrize(
+    ("said", "currency"),
+    [
+        ("€8.00", "EUR"),
+        ("8.00 GBP", "GBP"),
+        ("USD 8.00", "USD"),
+        ("$8.00", None),
+        ("KRW 8.00", None),
+        ("8.00원", None),
+    ],
+)
+def test_a_currency_beside_an_amount_is_its_own_where_it_is_not_the_programmes(
+    said: str, currency: str | None
+) -> None:
+    found = one(f"{HEAD}\n1,{AT},{said}\n", amounts="major", decimals=2)
+    assert (found.currency, found.net_minor) == (currency, 800)
+    twice = one(f"{HEAD}\n1,{AT},1.00\n1,{AT},{said}\n", amounts="major", decimals=2)
+    assert twice.currency == currency
+
+
+def test_a_weight_of_more_than_three_decimals_is_rounded() -> None:
+    found = one(f"{HEAD},sku,quantity\n1,{AT},300,Ham,0.33351\n")
+    assert [line.quantity for line in found.lines] == ["0.334"]
