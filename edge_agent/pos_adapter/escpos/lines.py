@@ -38,7 +38,8 @@ class Lines:
     def part(self) -> None:
         """Find where the first total stands, and the title, without figures, of a slip below it."""
         end, fits = len(self.texts), self._profile.found
-        self.total_at = next((one for one in self.fit("total") if not fits("skip", self.texts[one])), end)
+        totals = (place for place, _ in self._totals(range(end)))
+        self.total_at = min((one for one in totals if not fits("skip", self.texts[one])), default=end)
         below = (one for one in range(self.total_at + 1, end) if not _FIGURE.search(self.texts[one]))
         self.slip_at = next((one for one in below if fits("ignore", self.texts[one])), end)
 
