@@ -71,6 +71,7 @@ def lines(retail: Element, money: Money) -> list[Item]:
     or not at all.
     """
     stands: list[Item] = []
+    voided: list[Item] = []
     for place, element in enumerate(children(retail, "LineItem"), start=1):
         item = _item(place, element, money)
         if item is None:
@@ -78,14 +79,22 @@ def lines(retail: Element, money: Money) -> list[Item]:
         if not item.is_void:
             stands.append(item)
             continue
-        made_up = (-item.quantity, -item.net_minor)
-        is_below = (item.net_minor < 0) != item.is_return and item.net_minor != 0
-        for earlier in reversed(stands):
-            same = earlier.sku == item.sku and earlier.is_return == item.is_return
-            if is_below and same and (earlier.quantity, earlier.net_minor) == made_up:
-                stands.remove(earlier)
-                break
+        if item.net_minor == 0 or (item.net_minor < 0) == item.is_return:
+            voided.append(item)
+        elif (made_up := _made_up(item, voided)) is not None:
+            voided.remove(made_up)
+        elif (made_up := _made_up(item, stands)) is not None:
+            stands.remove(made_up)
     return stands
+
+
+def _made_up(item: Item, among: list[Item]) -> Item | None:
+    """Return the last line for which a line below zero makes up."""
+    wanted = (item.sku, item.is_return, -item.quantity, -item.net_minor)
+    return next(
+        (one for one in reversed(among) if (one.sku, one.is_return, one.quantity, one.net_minor) == wanted),
+        None,
+    )
 
 
 def tenders(retail: Element, money: Money) -> list[TenderIn]:

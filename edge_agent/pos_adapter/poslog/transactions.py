@@ -24,8 +24,9 @@ from edge_agent.pos_adapter.receipt import Key, Receipt, TenderIn
 from edge_agent.pos_adapter.rows import Here, Row
 from loyalty_core.errors import BadInput
 
-VOIDS: Final = frozenset({"void", "voided", "postvoid", "postvoided"})
+VOIDS: Final = frozenset({"void", "voided", "postvoid", "postvoided", "voidedtransaction"})
 """What a link to the transaction that it voids has as its reason."""
+_UNSAID: Final = frozenset({""})
 REPLACES: Final = frozenset({"replace", "replaced", "replacement", "correct", "corrected"})
 RETURNS: Final = frozenset({"return", "returned", "refund", "exchange"})
 _PASSED: Final = {
@@ -150,7 +151,7 @@ class _Sale:
         """
         voided = self._linked(VOIDS)
         if status in VOIDS or (voided is not None and status not in REPLACES):
-            yield self._row(self._receipt("void", original=voided))
+            yield self._row(self._receipt("void", original=voided or self._linked(_UNSAID)))
             return
         replaced = voided or self._linked(REPLACES)
         if replaced is not None:

@@ -85,7 +85,7 @@ def attribute(element: Element | None, name: str) -> str:
 
 def flag(element: Element | None, name: str) -> bool:
     """Tell whether an attribute says yes."""
-    return attribute(element, name).lower() in {"true", "1"}
+    return attribute(element, name).lower() in {"true", "1", "yes", "y"}
 
 
 def _text(raw: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:

@@ -129,6 +129,12 @@ def test_a_returned_line_that_was_voided_is_gone(voided: str) -> None:
     assert [one.net_minor for one in found.lines] == [12000]
 
 
+def test_a_line_that_is_voided_and_made_up_for_takes_no_other() -> None:
+    void = 'VoidFlag="true"'
+    bought = line("990", flags=void) + line("990") + line("-990", "-1", flags=void)
+    assert [one.net_minor for one in receipt(transaction(bought + total("990"))).lines] == [990]
+
+
 def test_a_voided_tender_is_gone_with_what_it_makes_up_for() -> None:
     paid = tender("5000", "GiftCard") + tender("-5000", "GiftCard", 'VoidFlag="true"') + tender("12990")
     found = receipt(transaction(line("12990") + paid + total("12990")))
@@ -140,6 +146,14 @@ def test_a_post_void_voids_what_it_is_linked_to_though_its_total_is_positive() -
         transaction(line("12990") + total("12990") + link("Voided"), retail='TransactionStatus="PostVoided"')
     )
     assert (void.kind, void.original, void.net_minor) == ("void", LINKED, None)
+
+
+@pytest.mark.parametrize("reason", ["", "VoidedTransaction"])
+def test_a_post_void_voids_what_it_is_linked_to_whatever_the_link_calls_it(reason: str) -> None:
+    void = receipt(transaction(total("12990") + link(reason), retail='TransactionStatus="PostVoided"'))
+    assert void.original == LINKED
+    resumed = receipt(transaction(total("12990") + link("Resume"), retail='TransactionStatus="PostVoided"'))
+    assert resumed.original is None
 
 
 @pytest.mark.parametrize("retail", ["", 'TransactionStatus="Finished"'])
@@ -177,6 +191,7 @@ def test_a_replacement_is_a_sale_and_voids_what_it_says_that_it_replaces() -> No
         (transaction(line("5") + total("5"), retail='TransactionStatus="Suspended"'), "suspended"),
         (transaction(line("5") + total("5"), flags='CancelFlag="true"'), "aborted"),
         (transaction(line("5") + total("5"), flags='TrainingModeFlag="true"'), "training"),
+        (transaction(line("5") + total("5"), flags='TrainingModeFlag="Y"'), "training"),
         (transaction(line("5") + total("5"), retail='TransactionStatus="InProcess"'), "unfinished"),
         (transaction(), "aborted"),
         (transaction(total("0")), "aborted"),
@@ -467,4 +482,10 @@ def test_the_end_of_a_day_is_a_days_total_and_a_sessions_is_not() -> None:
     assert (row.receipt.count, row.receipt.net_minor) == (12, 310000)
     assert row.receipt.receipt.business_date == "2026-11-20"
     assert one(end.replace("BusinessEOD", "SessionSettle")).passed == "control"
+    for sessions, wanted in ((1, (12, 310000)), (2, (24, 620000))):
+        several = f"<SessionSettle>{figures}</SessionSettle>" * sessions
+        parted = one(end.replace(figures, several)).receipt
+        assert parted is not None
+        assert parted.kind == "day_total"
+        assert (parted.count, parted.net_minor) == wanted
     assert one(end.replace("<TransactionCount>12</TransactionCount>", "")).passed == "control"
