@@ -10,9 +10,12 @@ from edge_agent.printer.loop import Loop
 from edge_agent.printer.state import Tally
 
 _PRINTS_NOTHING: Final = re.compile(
-    rb"(?:\x10\x04(?:[\x07\x08\x12].|[^\x07\x08\x12])|\x10\x05.|\x1d[Iar].|\x1b[uv].|\x1b@)*", re.DOTALL
+    rb"(?:\x10\x04(?:[\x07\x08\x12].|[^\x07\x08\x12])|\x10\x05.|\x1d[Iar].|\x1b[uv].|\x1b@)*"
+    rb"(?P<begun>(?:\x10(?:\x04[\x07\x08\x12]?|\x05)?|\x1d[Iar]?|\x1b[uv]?)?)",
+    re.DOTALL,
 )
-"""Requests for the printer's state: DLE EOT, DLE ENQ, GS I, GS a, GS r, ESC u, ESC v; and ESC @."""
+"""Requests for the printer's state: DLE EOT, DLE ENQ, GS I, GS a, GS r, ESC u, ESC v; and ESC @. A line
+brings them in pieces: the last may have `begun`."""
 
 
 class Copying:
@@ -38,6 +41,8 @@ class Copying:
         self._waits, self._keep, self._lost = waits, keep, lost
         self._parts: list[bytes] = []
         self._bytes = 0
+        self._begun = b""
+        """The beginning of what may be a question; in a copy already, where there is one."""
         self._is_timed = False
         self._passed_at = 0.0
 
@@ -49,9 +54,14 @@ class Copying:
     def passed(self, data: bytes) -> None:
         """Note what the printer has taken."""
         self._tally.bytes_printed += len(data)
-        is_status = _PRINTS_NOTHING.fullmatch(data) is not None
-        if is_status and not self._parts:
-            return
+        said = self._begun + data
+        asked = _PRINTS_NOTHING.fullmatch(said)
+        is_status = asked is not None
+        self._begun = asked["begun"] if asked else b""
+        if not self._parts:
+            if is_status:
+                return
+            data = said
         self._bytes += len(data)
         if self._bytes <= self._bytes_max:
             self._parts.append(data)
@@ -66,6 +76,9 @@ class Copying:
 
     def end(self, *, is_whole: bool) -> None:
         """Hand over the copy, if there is one."""
+        begun, self._begun = self._begun, b""
+        if begun and not self._parts:
+            self._parts, self._bytes = [begun], len(begun)
         if self._parts:
             data, self._parts = b"".join(self._parts), []
             is_too_large = self._bytes > self._bytes_max

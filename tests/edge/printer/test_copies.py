@@ -120,6 +120,43 @@ def test_a_till_that_asks_each_second_does_not_lengthen_a_copy(room: Room) -> No
     assert copy.removeprefix(RECEIPT) in (STATUS, STATUS * 2)
 
 
+def test_a_question_that_comes_in_pieces_is_one_all_the_same(room: Room) -> None:
+    till, printer = room.pair()
+
+    def ask() -> None:
+        for place in range(len(STATUS)):
+            till.send(STATUS[place : place + 1])
+            room.read(printer, 1)
+
+    ask()
+    room.go_on(2.1)
+    assert room.copies() == {}
+    till.send(RECEIPT)
+    room.read(printer, len(RECEIPT))
+    for _ in range(3):
+        room.go_on(1)
+        ask()
+    (copy,) = room.copies().values()
+    assert copy.removeprefix(RECEIPT) in (STATUS, STATUS * 2)
+
+
+@pytest.mark.parametrize(
+    "pieces", [(b"\x1b", b"a\x01TOTAL"), (b"\x10\x04", b"\x07", b"\x01TOTAL"), (b"\x1b",)]
+)
+def test_what_begins_like_a_question_and_is_none_is_in_the_copy(
+    room: Room, pieces: tuple[bytes, ...]
+) -> None:
+    till, printer = room.pair()
+    for data in pieces:
+        till.send(data)
+        room.read(printer, len(data))
+    till.close()
+    room.end_of(printer)
+    printer.close()
+    room.until(lambda: room.relay.tally.connections_open == 0)
+    assert list(room.copies().values()) == [b"".join(pieces)]
+
+
 def test_what_looks_like_a_question_within_a_picture_is_kept(room: Room) -> None:
     till, printer = room.pair()
     for data in (b"\x1dv0\x00\x01\x00\x03\x00", STATUS, b"!"):
