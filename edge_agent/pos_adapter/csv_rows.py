@@ -137,7 +137,8 @@ class _Reading:
         if cells == self._header.cells:
             return HEADER
         ways = self._naming.get("number")
-        if ways is None or self._cell(ways, cells):
+        number = "" if ways is None else self._cell(ways, cells)
+        if ways is None or (number and not _FOOTER.fullmatch(number)):
             return ""
         first = next((cell.strip() for cell in cells if cell.strip()), "")
         return "footer" if _FOOTER.fullmatch(first) else ""

@@ -152,6 +152,12 @@ def korean(**settings: Any) -> dict[str, Any]:
     } | settings
 
 
+@pytest.mark.parametrize("word", ["합계", "[합 계]", "Grand Total:"])
+def test_a_sum_whose_word_stands_where_numbers_do_is_no_receipt(word: str) -> None:
+    data = f"전표번호,판매일자,시각,상품명,수량,판매금액,할인,결제,회원\n{word},,,,2,9960,,,\n"
+    assert [row.passed for row in read(data.encode(), **korean())] == ["footer"]
+
+
 @pytest.mark.parametrize("encoding", ["cp949", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_korean_export_is_read_with_its_titles_units_and_sums_in_any_encoding(encoding: str) -> None:
     rows = read(KOREAN.encode(encoding), **korean())
