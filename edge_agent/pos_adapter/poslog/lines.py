@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
@@ -70,48 +71,44 @@ def lines(retail: Element, money: Money) -> list[Item]:
     A voided line is written as one that makes up for another (below zero), as one that is to be passed over,
     or not at all.
     """
-    stands: list[Item] = []
-    voided: list[Item] = []
+    stands: dict[int, Item] = {}
+    places: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    voided: Counter[tuple[object, ...]] = Counter()
     for place, element in enumerate(children(retail, "LineItem"), start=1):
         item = _item(place, element, money)
         if item is None:
             continue
+        same = (item.sku, item.is_return, item.quantity, item.net_minor)
+        made_up = (item.sku, item.is_return, -item.quantity, -item.net_minor)
         if not item.is_void:
-            stands.append(item)
-            continue
-        if item.net_minor == 0 or (item.net_minor < 0) == item.is_return:
-            voided.append(item)
-        elif (made_up := _made_up(item, voided)) is not None:
-            voided.remove(made_up)
-        elif (made_up := _made_up(item, stands)) is not None:
-            stands.remove(made_up)
-    return stands
-
-
-def _made_up(item: Item, among: list[Item]) -> Item | None:
-    """Return the last line for which a line below zero makes up."""
-    wanted = (item.sku, item.is_return, -item.quantity, -item.net_minor)
-    return next(
-        (one for one in reversed(among) if (one.sku, one.is_return, one.quantity, one.net_minor) == wanted),
-        None,
-    )
+            stands[place] = item
+            places[same].append(place)
+        elif item.net_minor == 0 or (item.net_minor < 0) == item.is_return:
+            voided[same] += 1
+        elif voided[made_up]:
+            voided[made_up] -= 1
+        elif places[made_up]:
+            del stands[places[made_up].pop()]
+    return [*stands.values()]
 
 
 def tenders(retail: Element, money: Money) -> list[TenderIn]:
     """Return what it was paid with, change and refunds below zero."""
-    found: list[TenderIn] = []
+    stands: dict[int, TenderIn] = {}
+    place = 0
+    places: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for element in children(retail, "LineItem"):
         for tender in children(element, "Tender"):
             kind = tender_kind(attribute(tender, "TenderType") or text(tender, "TenderType"))
-            paid = [TenderIn(type=kind, amount_minor=amount) for amount in _paid(tender, money)]
-            if not (flag(element, "VoidFlag") or flag(tender, "VoidFlag")):
-                found += paid
-                continue
-            for one in paid:
-                made_up = TenderIn(type=kind, amount_minor=-one.amount_minor)
-                if one.amount_minor < 0 and made_up in found:
-                    found.remove(made_up)
-    return found
+            is_void = flag(element, "VoidFlag") or flag(tender, "VoidFlag")
+            for amount in _paid(tender, money):
+                place += 1
+                if not is_void:
+                    stands[place] = TenderIn(type=kind, amount_minor=amount)
+                    places[kind, amount].append(place)
+                elif amount < 0 and places[kind, -amount]:
+                    del stands[places[kind, -amount].pop()]
+    return [*stands.values()]
 
 
 def tender_kind(said: str) -> str:
