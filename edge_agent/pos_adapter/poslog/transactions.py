@@ -252,9 +252,7 @@ class _Sale:
             BadInput: `till_missing`, `receipt_number_missing`.
         """
         till = text(element, "WorkstationID") or (otherwise.till if otherwise else "")
-        numbers = ("SequenceNumber", "ReceiptNumber", "TransactionID")
-        number = next((text(element, name) for name in numbers if text(element, name)), "")
-        number = number or text(child(element, "RetailTransaction"), "ReceiptNumber")
+        number = _number(element) or text(child(element, "RetailTransaction"), "ReceiptNumber")
         if not till:
             raise BadInput("it has no WorkstationID: of which till is it?", code="till_missing")
         if not number:
@@ -276,7 +274,9 @@ class _Sale:
     def _returned_of(self, items: list[Item]) -> Key | None:
         """Return the receipt of which goods came back, None where none or several are named."""
         links = {
-            self._named(item.link, self._key) for item in items if item.link is not None and item.is_return
+            self._named(item.link, self._key)
+            for item in items
+            if item.link is not None and item.is_return and _number(item.link)
         }
         if not links:
             return self._linked(RETURNS)
@@ -284,6 +284,12 @@ class _Sale:
             self._odd += ("goods of several receipts came back: none is named as the original",)
             return None
         return links.pop()
+
+
+def _number(element: Element) -> str:
+    """Return the number of the receipt that an element names, "" where it names none."""
+    numbers = ("SequenceNumber", "ReceiptNumber", "TransactionID")
+    return next((text(element, name) for name in numbers if text(element, name)), "")
 
 
 def members(retail: Element) -> Iterator[str]:

@@ -72,6 +72,12 @@ def test_a_return_names_the_receipt_that_its_lines_come_from() -> None:
     assert unlinked.original is None
 
 
+def test_a_return_whose_link_names_no_number_is_of_no_known_receipt() -> None:
+    back = line("5000", kind="Return", more='<TransactionLink ReasonCode="Return"/>')
+    found = receipt(transaction(back + total("-5000")))
+    assert (found.kind, found.original, found.net_minor) == ("return", None, 5000)
+
+
 def test_goods_of_several_receipts_name_no_original() -> None:
     back = line("1", kind="Return", more=link("Return")) + line(
         "2", kind="Return", more=link("Return", "0040")
