@@ -49,16 +49,18 @@ def rows(file: BinaryIO, here: Here, *, settings: Csv) -> Iterator[Row]:
         if said := _said(encoding, header, lines.number):
             yield Row(place=f"line {lines.number}", raw=b"", passed=HEADER, notices=(said,))
         reading = _Reading(header, settings, encoding, here)
+        export = 0  # of several that were put one after the other: a receipt is of one of them
         for number, cells, text in table(lines, header.delimiter):
             if isinstance(cells, BadInput):
                 raw = reading.raw([]) + text.encode(encoding.removesuffix("-sig"), escapes(encoding))
                 yield Row(place=f"line {number}", raw=raw, refusal=cells)
             elif "".join(cells).strip():
                 if passed := reading.passed(cells):
+                    export += passed == HEADER
                     yield Row(place=f"line {number}", raw=reading.raw([cells]), passed=passed)
                 else:
                     reading.see(cells)
-                    spill.add(reading.key(number, cells), number, cells)
+                    spill.add(f"{export} {reading.key(number, cells)}", number, cells)
         for blocks, left_out in spill.groups():
             yield reading.row(_joined(blocks), left_out)
     finally:

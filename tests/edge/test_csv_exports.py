@@ -255,6 +255,11 @@ def test_files_that_were_put_one_after_the_other_have_their_header_twice() -> No
     assert [one.net_minor for one in receipts(found)] == [5, 6]
 
 
+def test_a_receipt_of_two_exports_in_one_file_is_not_the_sum_of_both() -> None:
+    found = receipts(read(f"{HEAD}\n1,{AT},5\n2,{AT},7\n{HEAD}\n1,{AT},6\n2,{AT},7\n"))
+    assert [(one.receipt.number, one.net_minor) for one in found] == [("1", 5), ("2", 7), ("1", 6), ("2", 7)]
+
+
 def test_a_zero_byte_in_a_line_costs_that_line() -> None:
     found = read(f"{HEAD}\n1,{AT},5\n2,{AT},6\x00\n3,{AT},7\n")
     assert [row.refusal.code for row in found if row.refusal] == ["amount_impossible"]
