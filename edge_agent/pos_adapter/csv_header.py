@@ -11,6 +11,7 @@ import msgspec
 
 from edge_agent.config import Csv
 from edge_agent.pos_adapter.csv_text import AUTO, Lines, sep_of
+from edge_agent.pos_adapter.receipt import shown
 from loyalty_core.errors import BadInput
 
 NAMES: Final = (
@@ -36,7 +37,11 @@ class Header(msgspec.Struct, frozen=True):
 
 
 def find_header(lines: Lines, settings: Csv) -> Header:
-    """Return the header: the first row that has what is needed; titles above it are passed by."""
+    """Return the header: the first row that has what is needed; titles above it are passed by.
+
+    Raises:
+        BadInput: `columns_missing`, `columns_doubled`.
+    """
     ahead = lines.peek(HEADER_MAX)
     named = sep_of(ahead[0]) if ahead else None
     delimiters = DELIMITERS if settings.delimiter == AUTO else (settings.delimiter,)
@@ -50,6 +55,7 @@ def find_header(lines: Lines, settings: Csv) -> Header:
             columns = _columns(cells, settings)
             lacking = _lacking(columns, settings)
             if not lacking:
+                _refuse_doubles(cells, columns)
                 for _ in range(number + 1):
                     next(lines)
                     lines.done()
@@ -85,6 +91,17 @@ def _columns(header: list[str], settings: Csv) -> dict[str, Ways]:
             if all(part in found for part in parts):
                 columns[name] = (*columns.get(name, ()), tuple([found[part] for part in parts]))
     return columns
+
+
+def _refuse_doubles(header: list[str], columns: Mapping[str, Ways]) -> None:
+    """Refuse a header that has a title twice of which one is read: nobody knows which of the two is meant."""
+    titles = [" ".join(title.split()).lower() for title in header]
+    for place in {place for ways in columns.values() for places in ways for place in places}:
+        if titles.count(titles[place]) > 1:
+            raise BadInput(
+                f'the header has the column "{shown(header[place])}" twice: rename one of them',
+                code="columns_doubled",
+            )
 
 
 def _lacking(columns: Mapping[str, object], settings: Csv) -> list[str]:

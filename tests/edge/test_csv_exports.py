@@ -92,6 +92,21 @@ def test_what_a_ready_mapping_misses_is_named_as_the_export_names_it() -> None:
         read("Item,Qty\nLatte,1\n", mapping="square-items", constants={})
 
 
+def test_a_column_that_is_there_twice_is_refused_where_it_is_read() -> None:
+    with pytest.raises(BadInput, match='the column "Net_minor" twice') as refused:
+        read(f"{HEAD},Net_minor\n1,{AT},5,6\n")
+    assert refused.value.code == "columns_doubled"
+    assert one(f"{HEAD},note,note\n1,{AT},5,a,b\n").net_minor == 5
+
+
+def test_a_payment_that_is_not_done_yet_counts_when_it_is() -> None:
+    head = "Date,Time,Net Sales,Transaction ID,Event Type,Transaction Status\n"
+    row = "2026-07-18,12:59:30,$8.00,TX1,Payment,"
+    pending = read(f"{head}{row}Pending\n", mapping="square-transactions", constants={})
+    assert [one.passed for one in pending] == ["cancelled"]
+    assert one(f"{head}{row}Complete\n", mapping="square-transactions", constants={}).net_minor == 800
+
+
 def test_a_header_that_grew_and_came_in_another_order_changes_nothing() -> None:
     lines = [line.split(",", 1) for line in SQUARE.splitlines()]
     turned = "\n".join(f"x{n},{rest},{first}" for n, (first, rest) in enumerate(lines)) + "\n"

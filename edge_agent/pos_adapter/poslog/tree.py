@@ -21,6 +21,7 @@ _FORBIDDEN: Final = re.compile(
 """What XML 1.0 has no place for, as it stands or by its number."""
 _STRAY: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)")
 _PREFIX: Final = re.compile(r"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
+PREFIXES_MAX: Final = 200
 _FALLBACKS: Final = ("utf-8", "cp949")
 
 
@@ -35,6 +36,10 @@ def tree(raw: bytes, encoding: str) -> tuple[Element, tuple[str, ...]]:
     if clean != text:
         notices += ("characters that XML forbids were dropped or taken as text",)
     prefixes = sorted({*_PREFIX.findall(clean)} - {"xml", "xmlns"})
+    if len(prefixes) > PREFIXES_MAX:
+        raise BadInput(
+            f"the transaction has names of {len(prefixes)} namespaces: it is no POSLog", code="xml_invalid"
+        )
     spaces = "".join([f' xmlns:{prefix}="{prefix}"' for prefix in prefixes])
     try:
         # Inside of an element there can be no document type, so that nothing can be defined that grows.

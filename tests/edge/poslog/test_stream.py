@@ -94,6 +94,12 @@ def test_a_transaction_that_is_not_well_formed_costs_itself() -> None:
     assert numbers(poslog(numbered(1), broken, numbered(3))) == ["0001", "xml_invalid", "0003"]
 
 
+def test_a_transaction_of_very_many_namespaces_costs_itself() -> None:
+    many = numbered(2).replace("</LineItem>", "".join(f"<p{n}:a/>" for n in range(300)) + "</LineItem>", 1)
+    some = numbered(3).replace("</LineItem>", "".join(f"<p{n}:a/>" for n in range(30)) + "</LineItem>", 1)
+    assert numbers(poslog(numbered(1), many, some)) == ["0001", "xml_invalid", "0003"]
+
+
 def test_what_is_refused_can_be_read_again_by_itself() -> None:
     broken = numbered(2).replace("</LineItem>", "", 1)
     (row,) = [row for row in read(poslog(numbered(1), broken, declared="euc-kr")) if row.refusal]
