@@ -27,8 +27,11 @@ from edge_agent.printer.state import State
 
 RECEIPT: Final = b"\x1b@" + b"Americano              2     9,000\n" * 28 + b"\x1dV\x00"
 STATE: Final = b"\x16"
-PAUSE_S: Final = 0.002
-"""Between receipts, so that everything sleeps as it does at a till."""
+PAUSE_S: Final = 0.02
+"""Between receipts, so that everything sleeps as it does at a till, where minutes bring so many.
+
+With 2 ms the agent, which takes each copy, never comes to rest: then it is measured who waits for a core.
+"""
 WARM: Final = 50
 LIMIT_US: Final = 1000
 
