@@ -16,9 +16,11 @@ from edge_agent.cli.shell import (
     config_of,
     echo_json,
     inert,
+    say_error,
     with_config,
 )
 from edge_agent.clock import MachineClock
+from loyalty_core.errors import BadInput
 
 if TYPE_CHECKING:
     from edge_agent.config import EdgeConfig
@@ -40,12 +42,17 @@ def take(ctx: click.Context, files: tuple[Path, ...], dry_run: bool, as_json: bo
     config = config_of(ctx)
     refused = 0
     for file in files:
-        for became in take_file(config, MachineClock(), file, dry_run=dry_run):
-            refused += became["became"] == "refused"
-            if as_json:
-                click.echo(msgspec.json.encode(became))
-            else:
-                click.echo(inert(_line(became)))
+        try:
+            for became in take_file(config, MachineClock(), file, dry_run=dry_run):
+                refused += became["became"] == "refused"
+                if as_json:
+                    click.echo(msgspec.json.encode(became))
+                else:
+                    click.echo(inert(_line(became)))
+        except BadInput as error:  # the other files may be sound
+            refused += 1
+            sentence = str(error)
+            say_error(error.code, sentence if len(files) == 1 else f"{file.name}: {sentence}")
     if refused:
         sys.exit(REFUSED)
 

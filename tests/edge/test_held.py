@@ -101,3 +101,26 @@ def test_an_adapter_that_ends_the_process_does_not() -> None:
         with pytest.raises(BadInput, match="ends the process") as refused:
             call()
         assert refused.value.code == "adapter_broken"
+
+
+def test_what_fails_in_it_is_told_with_its_place() -> None:
+    def rows(file: BinaryIO, _: Here) -> Iterator[Row]:
+        yield PASSED
+        int(file.read(1).decode() + "x")
+
+    found = held("corner", Adapter(rows)).rows(io.BytesIO(b"1\n2\n"), HERE)
+    assert next(found) == PASSED
+    with pytest.raises(
+        BadInput, match=r'"corner" fails in test_held.py line \d+ \(ValueError: .*1x'
+    ) as refused:
+        next(found)
+    assert refused.value.code == "adapter_broken"
+
+
+def test_a_file_that_cannot_be_read_is_not_the_adapters_fault() -> None:
+    def rows(_: BinaryIO, __: Here) -> Iterator[Row]:
+        yield PASSED
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        list(held("corner", Adapter(rows)).rows(io.BytesIO(b"1\n"), HERE))

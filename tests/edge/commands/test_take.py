@@ -68,6 +68,15 @@ def test_a_file_that_cannot_be_taken_is_one_sentence(desk: Desk, name: str, code
     assert f"({code})" in desk.refused("take", str(desk.folder / name))
 
 
+def test_of_several_files_the_others_are_taken_where_one_cannot_be_read(desk: Desk) -> None:
+    wrong = desk.folder / "a.xml"
+    wrong.write_text("<a/>")
+    result = desk.call("take", str(wrong), desk.write("b.jsonl", purchase("1")))
+    assert result.exit_code == 1
+    assert result.stdout.startswith("b.jsonl line 1: recorded")
+    assert result.stderr.startswith("error (poslog_missing): a.xml: there is no transaction in it")
+
+
 @pytest.mark.parametrize("words", [(), ("--dry-run",)])
 def test_a_pipe_is_no_receipt_file_and_is_not_waited_for(desk: Desk, words: tuple[str, ...]) -> None:
     os.mkfifo(desk.folder / "a.jsonl")
