@@ -194,8 +194,8 @@ def _compiled(where: str, field: str, written: list[str], groups: frozenset[str]
         if is_endless(text):
             raise _invalid(
                 where,
-                f"{field}, expression {place}: it repeats a part that repeats or chooses inside, and might "
-                "never end: repeat one set of letters, such as [\\d,]+",
+                f"{field}, expression {place}: it repeats a part that repeats or chooses inside, or has "
+                "more than three .* in it, and might never end: repeat one set of letters, such as [\\d,]+",
             )
         if missing := groups - pattern.groupindex.keys():
             wanted = ", ".join(f"(?P<{group}>...)" for group in sorted(missing))

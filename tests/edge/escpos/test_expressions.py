@@ -22,9 +22,11 @@ from edge_agent.pos_adapter.escpos.profile import READY, profile
         r"(\)+)*",
         r"(?:(?:a|b)c)*?",
         r"(?=(a+))*",
+        r"a.*b.*c.*d.*e",
+        r"\S+ [^:]+ .{2,} \D*:",
     ],
 )
-def test_what_repeats_a_part_that_repeats_or_chooses_is_endless(expression: str) -> None:
+def test_what_can_part_a_line_in_very_many_ways_is_endless(expression: str) -> None:
     assert is_endless(expression)
 
 
@@ -40,6 +42,8 @@ def test_what_repeats_a_part_that_repeats_or_chooses_is_endless(expression: str)
         r"(ab){3}",
         r"(a+){1}",
         r"(?i)(?!a+)a+",
+        r"a.*b.*c.*d.{0,20}e.?",
+        r"\w+\s+\w+\s+\d+\s+\w+\s*\.*",
     ],
 )
 def test_what_repeats_one_kind_of_thing_is_not(expression: str) -> None:
