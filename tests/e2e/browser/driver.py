@@ -24,6 +24,7 @@ from playwright.async_api import (
     Page,
     Request,
     async_playwright,
+    expect,
 )
 
 from edge_agent.pages.visit import LANGUAGE_COOKIE
@@ -218,7 +219,8 @@ class _Wire:
 
 @asynccontextmanager
 async def browser(program: str) -> AsyncIterator[Browser]:
-    """Run a chromium with an empty profile."""
+    """Run a chromium with an empty profile; what is expected of a page has `WAIT_MS` to come."""
+    expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=program, args=list(ARGS))
         try:
