@@ -15,7 +15,6 @@ from tests.e2e.browser.small_pages import site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-"""In which a change is to be seen."""
 LOST_MS = 9000
 """After which a page knows that its stream is silent."""
 

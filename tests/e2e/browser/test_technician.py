@@ -18,7 +18,6 @@ from tests.e2e.browser.shop import PIN, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-"""In which a change is to be seen."""
 LOST_MS = 9000
 """After which a page knows that its stream is silent."""
 
