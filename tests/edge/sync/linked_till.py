@@ -44,6 +44,10 @@ class LinkedTill:
         """Talk with headquarters once; return how many ms to wait."""
         return await self.loop._turn()
 
+    async def wanted(self) -> None:
+        """Return once somebody wants headquarters asked now."""
+        await self.loop._questions.new.wait()
+
     async def records(self, epoch: int = 1) -> list[bytes]:
         return await self.reader.do(lambda conn: journal.run_from(conn, epoch, 1, 10_000))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.store import outbox, terminal
+from edge_agent.store import terminal
 from edge_agent.store.database import Connection
 from edge_agent.sync.probe import STEPS, Step, probe
 from tests.edge.fake_hq import HQ_TIME_MS, FakeHq
@@ -21,18 +21,30 @@ from tests.edge.sync.test_tls import authority, served_with
 
 
 @pytest.fixture
-async def till(tmp_path: Path, hq: FakeHq) -> AsyncIterator[LinkedTill]:
-    """Return a till whose loop runs, in step with headquarters' clock."""
+async def still(tmp_path: Path, hq: FakeHq) -> AsyncIterator[LinkedTill]:
+    """Return a till whose loop is turned by hand, in step with headquarters' clock."""
     config = config_of(tmp_path)
     hq.enrol(config)
     till = LinkedTill(config, hq)
     till.clock.wall = HQ_TIME_MS
-    running = asyncio.create_task(till.loop.run())
     yield till
+    await till.close()
+
+
+@pytest.fixture
+async def till(still: LinkedTill) -> AsyncIterator[LinkedTill]:
+    """Return a till that asks headquarters when somebody wants it, and at no other time."""
+
+    async def turning() -> None:
+        while True:
+            await still.wanted()
+            await still.turn()
+
+    running = asyncio.create_task(turning())
+    yield still
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
-    await till.close()
 
 
 async def steps_of(till: LinkedTill) -> list[Step]:
@@ -121,20 +133,25 @@ async def test_a_clock_that_is_wrong(till: LinkedTill) -> None:
     assert "3600 s ahead" in steps[-1].sentence
 
 
-async def test_a_headquarters_that_asked_to_be_left_alone_is_left_alone(till: LinkedTill) -> None:
-    till.hq.problem = (503, {"code": "server_busy", "detail": "later"}, {"Retry-After": "60"})
-    first = await steps_of(till)
-    asked = len(till.hq.asked)
-    second = await steps_of(till)
+async def test_a_headquarters_that_asked_to_be_left_alone_is_left_alone(still: LinkedTill) -> None:
+    still.hq.problem = (503, {"code": "server_busy", "detail": "later"}, {"Retry-After": "60"})
+    probed = asyncio.create_task(steps_of(still))
+    await still.wanted()
+    await still.turn()
+    first, second = await probed, await steps_of(still)
     assert [step.code for step in (first[3], second[3])] == ["server_busy", "hq_away"]
     assert "60 s" in second[3].sentence
-    assert len(till.hq.asked) == asked
+    assert len(still.hq.asked) == 1
 
 
-async def test_a_try_waits_for_no_back_off_and_its_outcome_is_noted(till: LinkedTill) -> None:
-    till.hq.spoil = "html"
-    error = await till.loop.try_now()
-    assert error is not None
-    till.hq.spoil = None
-    assert await till.loop.try_now() is None
-    assert (await till.reader.do(outbox.link)).error_code is None
+async def test_a_try_waits_for_no_back_off_and_its_outcome_is_noted(still: LinkedTill) -> None:
+    still.hq.spoil = "html"
+    await still.turn()
+    assert (await still.link()).error_code == "hq_nonsense"
+    still.hq.spoil = None
+    trying = asyncio.create_task(still.loop.try_now())
+    async with asyncio.timeout(30):
+        await still.loop._pause(3_600_000)
+    await still.turn()
+    assert await trying is None
+    assert (await still.link()).error_code is None
