@@ -43,8 +43,8 @@ from edge_agent.joining import waiting
 from edge_agent.metrics import Meters
 from edge_agent.pages import site
 from edge_agent.pos_adapter import adapters
-from edge_agent.pos_adapter.folder import Meters as FolderMeters
-from edge_agent.pos_adapter.folder import path_of
+from edge_agent.pos_adapter.folder_files import path_of
+from edge_agent.pos_adapter.folder_meters import Meters as FolderMeters
 from edge_agent.pos_adapter.http import TillApi
 from edge_agent.pos_adapter.new_members import NewMemberApi
 from edge_agent.pos_adapter.redemptions import RedemptionApi

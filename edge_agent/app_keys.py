@@ -14,7 +14,7 @@ from edge_agent.desk import Desk
 from edge_agent.enrolling import Enrolling
 from edge_agent.metrics import Meters
 from edge_agent.pages.rooms import Rooms
-from edge_agent.pos_adapter.folder import Meters as FolderMeters
+from edge_agent.pos_adapter.folder_meters import Meters as FolderMeters
 from edge_agent.recorder import Recorder
 from edge_agent.redeeming import Redeeming
 from edge_agent.store.writer import Reader, Writer

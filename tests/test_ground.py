@@ -35,7 +35,7 @@ def test_every_requirement_is_pinned_with_its_hashes_and_no_address() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["--index-url somewhere", "--find-links wheels", "click==8.1", "click @ ./click.whl", "-e ."],
+    ["-i somewhere", "--find-links wheels", "click==8.1", "click @ ./click.whl", "-e ."],
 )
 def test_a_pinned_set_with_anything_else_in_it_is_refused(line: str) -> None:
     with pytest.raises(AssertionError):

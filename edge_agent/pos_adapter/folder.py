@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from functools import partial
+from typing import BinaryIO, Final
 
 from edge_agent.clock import Clock
 from edge_agent.config import EdgeConfig, Folder
 from edge_agent.pos_adapter import adapters, intake
+from edge_agent.pos_adapter.folder_events import observer_of
 from edge_agent.pos_adapter.folder_files import (
     Looked,
     Lying,
@@ -24,6 +25,7 @@ from edge_agent.pos_adapter.folder_files import (
     look,
     put_away,
 )
+from edge_agent.pos_adapter.folder_meters import Meters
 from edge_agent.pos_adapter.rows import Row
 from edge_agent.recorder import Recorder
 from edge_agent.store import files, quarantine
@@ -31,45 +33,11 @@ from edge_agent.store.database import Connection
 from edge_agent.store.files import Taken, Tally
 from edge_agent.store.writer import Writer
 from loyalty_core.errors import BadInput, LoyaltyError
-from loyalty_shell.exposition import Counter, Family
-
-if TYPE_CHECKING:
-    from watchdog.observers.api import BaseObserver
 
 WHOLE_FILE: Final = "file"
 """The place of what is refused as a whole."""
 
 log = logging.getLogger(__name__)
-
-
-class Meters:
-    """What is counted of all folders."""
-
-    def __init__(self) -> None:
-        self.files = Counter("dangol_edge_folder_files_total", "Files of the watched folder that were taken.")
-        self.refusals = Counter(
-            "dangol_edge_folder_refusals_total", "Refused receipts and files of the watched folder.", "code"
-        )
-        self.passed = Counter(
-            "dangol_edge_folder_passed_total",
-            "What in files is neither a receipt nor a mistake, by why.",
-            "adapter",
-            "reason",
-        )
-        self.noticed = Counter(
-            "dangol_edge_folder_noticed_total",
-            "Receipts of files that were taken though they look odd.",
-            "adapter",
-        )
-        self.failures = Counter(
-            "dangol_edge_folder_failures_total",
-            "Looks at the watched folder or a file of it that failed.",
-        )
-
-    def families(self) -> list[Family]:
-        """Return what has been counted."""
-        counters = (self.files, self.refusals, self.passed, self.noticed, self.failures)
-        return [one.family() for one in counters]
 
 
 class WatchedFolder:
@@ -104,7 +72,8 @@ class WatchedFolder:
 
     async def run(self) -> None:
         """Scan whenever something changed, and every `rescan_ms`, until cancelled."""
-        observer = await asyncio.to_thread(self._observe, asyncio.get_running_loop())
+        wake = partial(asyncio.get_running_loop().call_soon_threadsafe, self.changed.set)
+        observer = await asyncio.to_thread(observer_of, self._folder.path, wake)
         try:
             await self._writer.do(files.forget_refused, urgent=False)
             self._taken = await self._writer.do(files.fingerprints, urgent=False)
@@ -223,23 +192,11 @@ class WatchedFolder:
             while chunk:
                 taken = await self._writer.do(self._job(name, kind, chunk, refused_at), urgent=False)
                 for became in taken:
-                    self._count(kind, became, tally)
+                    self._meters.count(kind, became, tally)
                 chunk = chunk[len(taken) :]
                 if any(became.became == "recorded" for became in taken):
                     self._recorded()
         return tally
-
-    def _count(self, kind: str, became: intake.Became, tally: dict[str, int]) -> None:
-        what = became.became if became.kept else "unkept"
-        tally[what] = tally.get(what, 0) + 1
-        if became.became == "refused":
-            tally["cut"] = tally.get("cut", 0) + became.is_cut
-            self._meters.refusals.add(became.code)
-        elif became.became == "passed":
-            self._meters.passed.add(kind, became.code)
-        elif became.became == "recorded" and became.outcome is not None and became.outcome.notices:
-            tally["noticed"] = tally.get("noticed", 0) + 1
-            self._meters.noticed.add(kind)
 
     def _job(
         self, name: str, adapter: str, chunk: list[intake.Understood], refused_at: set[str]
@@ -333,42 +290,6 @@ class WatchedFolder:
             return
         await self._writer.do(lambda conn: files.forget(conn, name), urgent=False)
         self._taken.pop(name, None)
-
-    def _observe(self, loop: asyncio.AbstractEventLoop) -> BaseObserver | None:
-        """Return a running observer that wakes the scan, or None where the system has no file events."""
-        from watchdog.events import FileSystemEvent, FileSystemEventHandler
-        from watchdog.observers import Observer
-
-        class Waker(FileSystemEventHandler):
-            def __init__(self, changed: asyncio.Event) -> None:
-                self._changed = changed
-
-            def on_any_event(self, event: FileSystemEvent) -> None:
-                if event.event_type in {"created", "modified", "moved", "closed"}:
-                    loop.call_soon_threadsafe(self._changed.set)
-
-        observer = Observer()
-        observer.schedule(Waker(self.changed), str(self._folder.path))
-        try:
-            observer.start()
-        except OSError as error:
-            log.warning("file_events_missing", extra={"error": type(error).__name__})
-            return None
-        return observer
-
-
-def path_of(folder: Folder) -> Path:
-    """Return the folder's path.
-
-    Raises:
-        BadInput: `folder_missing`.
-    """
-    if not folder.path.is_dir():
-        raise BadInput(
-            f"the watched folder {folder.path} is not there: make it, or correct folder.path",
-            code="folder_missing",
-        )
-    return folder.path
 
 
 def _folder(config: EdgeConfig) -> Folder:

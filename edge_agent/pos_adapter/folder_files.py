@@ -49,6 +49,20 @@ class Looked(NamedTuple):
     hidden: int
 
 
+def path_of(folder: Folder) -> Path:
+    """Return the folder's path.
+
+    Raises:
+        BadInput: `folder_missing`.
+    """
+    if not folder.path.is_dir():
+        raise BadInput(
+            f"the watched folder {folder.path} is not there: make it, or correct folder.path",
+            code="folder_missing",
+        )
+    return folder.path
+
+
 def look(folder: Folder, endings: Collection[str], taken: Mapping[str, tuple[int, int]]) -> Looked:
     """Return the receipt files of a folder by their names as they are shown; `taken` tells which are known.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO
 
+import msgspec
 import pytest
 
 from edge_agent.pos_adapter.held import held
@@ -68,8 +69,8 @@ def test_a_receipt_of_other_types_is_refused_and_not_recorded(changed: dict[str,
         receipt(),
         Row(place="line 1", raw=b"x"),
         Row(place="line 1", raw=b"x", receipt=receipt(), passed="control"),
-        Row(place=None, raw=b"x", passed="control"),  # type: ignore[arg-type]
-        Row(place="line 1", raw="x", passed="control"),  # type: ignore[arg-type]
+        msgspec.structs.replace(PASSED, place=None),
+        msgspec.structs.replace(PASSED, raw="x"),
     ],
 )
 def test_what_is_no_row_is_told_after_those_before_it(wrong: object) -> None:

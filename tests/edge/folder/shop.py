@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from edge_agent.config import EdgeConfig, Folder
-from edge_agent.pos_adapter.folder import Meters, WatchedFolder
+from edge_agent.pos_adapter.folder import WatchedFolder
+from edge_agent.pos_adapter.folder_meters import Meters
 from edge_agent.recorder import Recorder
 from edge_agent.store import journal, quarantine
 from edge_agent.store.quarantine import Refused
