@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from edge_agent.pos_adapter import csv_rows, folder_files, intake, json_lines
+from edge_agent.pos_adapter import csv_rows, folder, folder_files, intake, json_lines
 from edge_agent.pos_adapter.rows import Here, Row
 from edge_agent.store.database import StoreError
 from tests.edge.folder.shop import MakeShop, Shop, line
@@ -172,7 +172,7 @@ async def test_files_that_come_while_a_look_is_under_way_are_taken_by_the_rescan
 ) -> None:
     # What a queue of events that overflowed, or a share without events, leaves to be done.
     shop = await make_shop(settle_ms=1, rescan_ms=1)
-    monkeypatch.setattr(shop.folder, "_observe", lambda loop: None)
+    monkeypatch.setattr(folder, "observer_of", lambda path, wake: None)
     wanted, done = 40, asyncio.Event()
     drawn = random.Random(8)
 

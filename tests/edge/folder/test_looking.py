@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from edge_agent.pos_adapter import json_lines
+from edge_agent.pos_adapter import folder, json_lines
 from edge_agent.pos_adapter.rows import Here, Row
 from tests.edge.folder.shop import HEADER, MakeShop, Shop, csv_row, line
 from tests.edge.made import until
@@ -145,7 +145,7 @@ async def test_running_it_takes_files_with_and_without_file_events(
 ) -> None:
     shop = await make_shop(settle_ms=1, rescan_ms=3_600_000 if events else 10)
     if not events:
-        monkeypatch.setattr(shop.folder, "_observe", lambda loop: None)
+        monkeypatch.setattr(folder, "observer_of", lambda path, wake: None)
     task = asyncio.create_task(shop.folder.run())
 
     async def recorded() -> bool:
