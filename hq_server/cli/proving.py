@@ -59,8 +59,9 @@ def new_password(shell: Shell, name: str, file: Path | None) -> tuple[str, str]:
     typed, made = new_secret(
         shell, f"Password of {name}", file, lambda: made_password(os.urandom(MADE_BYTES))
     )
-    kept = passwords.hashed_password(checked_password(typed, name), os.urandom(passwords.SALT_BYTES))
-    return kept, made
+    # By chance a name may stand in what was made: it is as good for that.
+    password = made or checked_password(typed, name)
+    return passwords.hashed_password(password, os.urandom(passwords.SALT_BYTES)), made
 
 
 def prove(shell: Shell, name: str, file: Path | None) -> None:

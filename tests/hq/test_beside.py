@@ -101,11 +101,11 @@ async def test_a_chore_gives_way_where_a_transaction_stays_open_and_tills_go_on(
     database = Database(hq.url)
     with beside.writing(beside=True) as tx:
         touch(tx, late)
-        chore = asyncio.create_task(database.chore(lambda tx: tx.run("house.write_something")))
+        chore = asyncio.create_task(database.chore(lambda tx: tx.run("house.write_something", by=0)))
         await tills.send(till)  # behind the chore, until that has given way
         with pytest.raises(Busy):
             await chore
-    await database.write(lambda tx: tx.run("house.write_something"))
+    await database.write(lambda tx: tx.run("house.write_something", by=0))
     await asyncio.to_thread(database.close)
     assert hq.balances() == {early: 12}
 

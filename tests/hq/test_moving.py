@@ -134,12 +134,12 @@ async def test_a_server_that_lost_its_line_does_not_go_on_with_what_was_moved(
     hq: Hq, postgresql: Cluster
 ) -> None:
     server, name = Database(hq.url), postgresql.database()
-    await server.write(lambda tx: tx.run("house.write_something"))
+    await server.write(lambda tx: tx.run("house.write_something", by=0))
     hq.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dangol-hq%'")
     out = command(hq, "move", "--to", postgresql.url(name))
     assert out.exit_code == 0, out.output
     with pytest.raises(WrongDatabase, match=f"/{name}") as told:
-        await server.write(lambda tx: tx.run("house.write_something"))
+        await server.write(lambda tx: tx.run("house.write_something", by=0))
     assert told.value.code == "database_moved"
     await asyncio.to_thread(server.close)
     postgresql.drop(name)

@@ -71,6 +71,9 @@ async def test_a_full_headquarters_refuses_tills_for_a_while_and_takes_all_of_it
         await sell(at, "two")
         await until(lambda: link_code(at) == "disk_full", "the till was not told")
         await until_it_says(at, 503, "disk_full")
+        tried = len(calls(tmp_path / "calls"))
+        await until(lambda: len(calls(tmp_path / "calls")) > tried + 1, "it does not look for room")
+        assert await ready(at) == (503, ["disk_full"]), "it says so as long as it is so"
     await at.till.kill()
     await at.till.open()  # It has been told to wait a minute.
     await sell(at, "three")

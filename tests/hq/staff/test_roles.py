@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hq_server.cli import hq_server
+from hq_server.cli import hq_server, proving
 from hq_server.staff.rights import OF_PEOPLE, OF_ROLE, RIGHTS, ROLES, Right, Role, rights_of
 from hq_server.staff.table import COMMANDS, ROUTES
 from hq_server.store.sqlite import migrate
@@ -100,6 +100,14 @@ def test_a_house_without_accounts_takes_any_name_as_it_did(hq: Hq, shell: Shell)
         shell.json("member", "merge", "M2", "M1", "--by", "anybody", "--reason", "one")["made_by"]
         == "anybody"
     )
+
+
+def test_a_password_that_was_made_is_good_though_the_name_stands_in_it(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "made_password", lambda random: "kim2-abcd-efgh-jklm-npqr-stuv")
+    made = shell.json("staff", "add", "kim2", "--role", "viewer")
+    assert made["password"] == "kim2-abcd-efgh-jklm-npqr-stuv"
 
 
 def test_accounts_are_made_listed_and_changed_by_command(hq: Hq, shell: Shell, tmp_path: Path) -> None:

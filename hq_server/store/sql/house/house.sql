@@ -64,6 +64,7 @@ SELECT outcome, files FROM imported ORDER BY outcome;
 -- Every migration that has been applied.
 SELECT number, checksum FROM migrations ORDER BY number;
 
--- name: write_something()!
--- Changes nothing, and tells whether the disk takes it.
-UPDATE house SET incarnation_counter = incarnation_counter;
+-- name: write_something(by)!
+-- Done there and back in one transaction it changes nothing and tells whether the disk takes it: SQLite does not
+-- write a page on which nothing became another.
+UPDATE house SET incarnation_counter = incarnation_counter + :by;
