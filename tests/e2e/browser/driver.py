@@ -168,7 +168,9 @@ class _Wire:
     """Counts what comes over the wire, as chromium's network tells it."""
 
     def __init__(self, cdp: CDPSession) -> None:
-        self._open: set[str] = set()
+        self._open: dict[str, str] = {}
+        """Requests that are not answered in full, each with the document that asked."""
+        self._document = ""
         self._streams: set[str] = set()
         self._changed = asyncio.Event()
         self.begin()
@@ -183,9 +185,12 @@ class _Wire:
         self.size, self.addresses = 0, set[str]()
 
     async def all_here(self) -> None:
-        """Return once no request is open but event streams."""
+        """Return once no request of the document is open but event streams.
+
+        Of what a document before it had asked for, chromium need not tell an end.
+        """
         async with asyncio.timeout(WAIT_MS / 1000):
-            while self._open:
+            while self._document in self._open.values():
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -194,7 +199,13 @@ class _Wire:
         if urlsplit(address).scheme not in ("http", "https"):
             return
         self.addresses.add(address)
-        (self._streams if told.get("type") == "EventSource" else self._open).add(told["requestId"])
+        request, document = told["requestId"], told["loaderId"]
+        if request == document:
+            self._document = document
+        if told.get("type") == "EventSource":
+            self._streams.add(request)
+        else:
+            self._open[request] = document
 
     def _answered(self, told: dict[str, Any]) -> None:
         if told["requestId"] in self._streams:
@@ -213,7 +224,7 @@ class _Wire:
         self._ended(told)
 
     def _ended(self, told: dict[str, Any]) -> None:
-        self._open.discard(told["requestId"])
+        self._open.pop(told["requestId"], None)
         self._changed.set()
 
 

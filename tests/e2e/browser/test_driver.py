@@ -82,6 +82,19 @@ async def test_a_first_load_is_weighed_with_all_that_it_asks_for_and_an_open_str
         await until(lambda: visitor.weight > 3000 + 2000 + 500, "what the stream brought was not weighed")
 
 
+async def test_a_first_load_does_not_wait_for_what_the_page_before_it_asked_for(visitors: Visitors) -> None:
+    visitor = await visitors.come()
+    pages = {
+        "/before": "<script src=a.js></script>",
+        "/a.js": "fetch('/live', {keepalive: true})",
+        "/": "x" * 3000,
+    }
+    async with site(pages) as address:
+        async with visitor.page.expect_request("**/live"):
+            await visitor.page.goto(f"{address}/before")
+        assert (await visitor.first_load(address)).size > 3000
+
+
 async def test_a_screen_is_as_large_as_it_says_and_speaks_the_language(visitors: Visitors) -> None:
     for screen, language, said in ((DESKTOP, "en", "en-GB"), (PHONE, "ko", "ko-KR")):
         visitor = await visitors.come(screen, language)
